@@ -1,0 +1,59 @@
+"""Which of the optional back ends can be used here."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+import types
+import warnings
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from archpredict.errors import MissingDependencyError
+
+
+@cache
+def import_dgl() -> Any:
+    """Import DGL beside any torch.
+
+    DGL's wheel carries one GraphBolt library per torch release and its import fails where the running torch has none.
+    We never use GraphBolt, so an empty module takes its place; this is decided *before* the import, because a failed
+    ``import dgl`` leaves half-initialised modules behind.
+
+    Raises:
+        MissingDependencyError: DGL is not installed or does not load; every encoder works without it.
+    """
+    spec = importlib.util.find_spec("dgl")
+    if spec is None or spec.origin is None:
+        raise MissingDependencyError("the DGL back end needs DGL, which is not installed: pip install 'archpredict[dgl]'")
+    os.environ.setdefault("DGLBACKEND", "pytorch")  # else DGL writes a configuration into the home folder
+    if "dgl.graphbolt" not in sys.modules and not _has_graphbolt(Path(spec.origin).parent):
+        sys.modules["dgl.graphbolt"] = types.ModuleType("dgl.graphbolt")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return importlib.import_module("dgl")
+    except Exception as error:
+        raise MissingDependencyError(
+            f"DGL is installed but does not load here ({error}); the other back ends work without it"
+        ) from error
+
+
+def _has_graphbolt(folder: Path) -> bool:
+    import torch
+
+    version = torch.__version__.split("+")[0]
+    return any((folder / "graphbolt").glob(f"*graphbolt*{version}*"))
+
+
+@cache
+def has_dgl() -> bool:
+    """Whether the DGL back end works here."""
+    try:
+        import_dgl()
+    except MissingDependencyError:
+        return False
+    return True

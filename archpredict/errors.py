@@ -1,0 +1,82 @@
+"""Every exception that archpredict raises on purpose.
+
+::
+
+    ArchPredictError                 anything below; ``exit_code`` is what the command line returns
+    ├── UsageError (ValueError)      what was asked cannot be done as asked            exit code 2
+    │   ├── UnknownNameError         a name that does not resolve; lists the choices
+    │   ├── InvalidGraphError        an ArchGraph that is no directed acyclic graph
+    │   ├── InvalidArchitectureError choices or a notation outside the search space
+    │   ├── DataError                a table that is missing, malformed or unusable
+    │   ├── BudgetError              fewer evaluations than the strategy needs
+    │   └── NotFittedError           a predictor used before ``fit``
+    └── RunError (RuntimeError)      a run that was asked for correctly and failed     exit code 1
+        ├── EvaluationError          the evaluator cannot go on
+        ├── RunDirectoryError        a run directory in use, corrupt or not writable
+        └── MissingDependencyError   an optional package is not installed; names the extra
+
+Every message says what was given, what was expected and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class ArchPredictError(Exception):
+    """Base of all exceptions of this package."""
+
+    exit_code = 1
+
+
+class UsageError(ArchPredictError, ValueError):
+    """What was asked cannot be done as asked; nothing has been started."""
+
+    exit_code = 2
+
+
+class UnknownNameError(UsageError):
+    """A name that does not resolve. The message lists the choices."""
+
+    def __init__(self, kind: str, name: str, choices: Iterable[str], hint: str = "") -> None:
+        known = sorted(choices)
+        close = get_close_matches(name, known, n=1)
+        guess = f" Did you mean {close[0]!r}?" if close else ""
+        super().__init__(f"unknown {kind} {name!r}; choose from: {', '.join(known)}.{guess}{' ' + hint if hint else ''}")
+
+
+class InvalidGraphError(UsageError):
+    """Nodes, edges or attributes that do not make a valid ArchGraph."""
+
+
+class InvalidArchitectureError(UsageError):
+    """Choices or text that are not in the search space."""
+
+
+class DataError(UsageError):
+    """A table that is missing, malformed or unusable; the message names file, line and column."""
+
+
+class BudgetError(UsageError):
+    """A budget below what the strategy needs."""
+
+
+class NotFittedError(UsageError):
+    """A predictor that is used before it was fitted or loaded."""
+
+
+class RunError(ArchPredictError, RuntimeError):
+    """A run that was asked for correctly and failed."""
+
+
+class EvaluationError(RunError):
+    """The evaluator cannot go on (a single failed evaluation is a recorded result instead)."""
+
+
+class RunDirectoryError(RunError):
+    """A run directory that is in use, corrupt or not writable."""
+
+
+class MissingDependencyError(RunError):
+    """An optional package is not installed; the message names the extra to install."""

@@ -1,0 +1,283 @@
+"""ArchGraph: the one representation of an architecture that every predictor reads.
+
+A cell of seven nodes and an ONNX file of thirteen thousand become the same immutable object: a directed acyclic
+multigraph with a label on every node, optionally a label on every edge, and numeric attributes per node.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from archpredict.errors import InvalidGraphError
+
+SUM = "sum"
+"""Label of a node that only adds up what arrives; operation-on-node forms leave it out."""
+
+DATA = "data"
+"""Label of an edge that only carries data, in graphs whose other edges are operations."""
+
+_FORMAT = 1
+_MAX_JSON_NODES = 1_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class ArchGraph:
+    """An architecture as a directed acyclic multigraph.
+
+    Args:
+        ops: Operator label of each node, length ``N``.
+        edges: ``(source, destination)`` pairs, length ``E``; source < destination, so the numbering is a topological
+            order. Parallel edges are allowed.
+        edge_ops: Operator label of each edge, length ``E``, for operation-on-edge spaces; ``None`` where the
+            operations are on the nodes. :data:`DATA` marks an edge without an operation.
+        cells: The cell each node belongs to, length ``N`` (e.g. normal 0, reduction 1); all 0 if left out.
+        attrs: Named numeric arrays with ``N`` rows, e.g. output shapes or MACs.
+
+    Raises:
+        InvalidGraphError: The numbering is no topological order, an index is out of range, or lengths disagree.
+
+    Example:
+        >>> graph = ArchGraph(ops=("input", "conv", "output"), edges=((0, 1), (1, 2)))
+        >>> graph.num_nodes, graph.num_edges
+        (3, 2)
+        >>> graph == ArchGraph.from_json(graph.to_json())
+        True
+    """
+
+    ops: tuple[str, ...]
+    edges: tuple[tuple[int, int], ...]
+    edge_ops: tuple[str, ...] | None = None
+    cells: tuple[int, ...] = ()
+    attrs: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.ops)
+        if n == 0:
+            raise InvalidGraphError("a graph needs at least one node, none was given")
+        if not self.cells:
+            object.__setattr__(self, "cells", (0,) * n)
+        if len(self.cells) != n:
+            raise InvalidGraphError(f"cells has {len(self.cells)} entries for {n} nodes; give one per node")
+        if min(self.cells) < 0:
+            raise InvalidGraphError(f"cells must count from 0, got {min(self.cells)}")
+        if self.edge_ops is not None and len(self.edge_ops) != len(self.edges):
+            raise InvalidGraphError(
+                f"edge_ops has {len(self.edge_ops)} entries for {len(self.edges)} edges; give one per edge"
+            )
+        for source, target in self.edges:
+            if not 0 <= source < target < n:
+                raise InvalidGraphError(
+                    f"edge ({source}, {target}) is not 0 <= source < destination < {n}; "
+                    "number the nodes in topological order"
+                )
+        for name, values in self.attrs.items():
+            if len(values) != n:
+                raise InvalidGraphError(f"attribute {name!r} has {len(values)} rows for {n} nodes; give one per node")
+
+    @property
+    def num_nodes(self) -> int:
+        return len(self.ops)
+
+    @property
+    def num_edges(self) -> int:
+        return len(self.edges)
+
+    @property
+    def num_cells(self) -> int:
+        return max(self.cells) + 1
+
+    def __eq__(self, other: object) -> bool:
+        """Same nodes in the same order, same edges, same attributes (see :meth:`is_isomorphic` for the structure)."""
+        if not isinstance(other, ArchGraph):
+            return NotImplemented
+        return (
+            self._content() == other._content()
+            and self.attrs.keys() == other.attrs.keys()
+            and all(np.array_equal(self.attrs[k], other.attrs[k]) for k in self.attrs)
+        )
+
+    def __hash__(self) -> int:
+        return hash(self._content())
+
+    def _content(self) -> tuple[object, ...]:
+        return self.ops, self.edges, self.edge_ops, self.cells
+
+    @cached_property
+    def key(self) -> str:
+        """Hexadecimal digest, equal for isomorphic graphs (colour refinement, 128 bits).
+
+        Equal keys are strong evidence of isomorphism, not proof: :meth:`is_isomorphic` decides.
+        """
+        incoming: list[list[tuple[int, str]]] = [[] for _ in self.ops]
+        outgoing: list[list[tuple[int, str]]] = [[] for _ in self.ops]
+        labels = self.edge_ops or ("",) * len(self.edges)
+        for (source, target), label in zip(self.edges, labels, strict=True):
+            incoming[target].append((source, label))
+            outgoing[source].append((target, label))
+        digest = hashlib.blake2b(digest_size=16)
+        signatures: list[Any] = list(self._node_labels())
+        num_colours = 0
+        while True:
+            # A colour is the rank of a signature among all of the round: the same for any numbering of the nodes.
+            census = sorted(Counter(signatures).items())
+            digest.update(repr(census).encode())
+            if len(census) == num_colours:
+                return digest.hexdigest()
+            num_colours = len(census)
+            rank = {signature: i for i, (signature, _) in enumerate(census)}
+            colour = [rank[s] for s in signatures]
+            signatures = [
+                (
+                    colour[v],
+                    tuple(sorted((colour[u], label) for u, label in incoming[v])),
+                    tuple(sorted((colour[u], label) for u, label in outgoing[v])),
+                )
+                for v in range(len(self.ops))
+            ]
+
+    def _node_labels(self) -> list[tuple[Any, ...]]:
+        columns = [np.asarray(self.attrs[name]).reshape(len(self.ops), -1).tolist() for name in sorted(self.attrs)]
+        return [
+            (op, cell, *(tuple(column[i]) for column in columns))
+            for i, (op, cell) in enumerate(zip(self.ops, self.cells, strict=True))
+        ]
+
+    def is_isomorphic(self, other: ArchGraph) -> bool:
+        """Exact test: a renumbering exists under which labels, edges and attributes are equal."""
+        if self.key != other.key:
+            return False
+        import networkx as nx
+
+        def same_node(a: dict[str, Any], b: dict[str, Any]) -> bool:
+            return bool(a["label"] == b["label"])
+
+        def same_edges(a: dict[int, dict[str, Any]], b: dict[int, dict[str, Any]]) -> bool:
+            return sorted(e["op"] for e in a.values()) == sorted(e["op"] for e in b.values())
+
+        return bool(nx.is_isomorphic(self._labelled(), other._labelled(), node_match=same_node, edge_match=same_edges))
+
+    def _labelled(self) -> Any:
+        graph = self.to_networkx()
+        for i, label in enumerate(self._node_labels()):
+            graph.nodes[i]["label"] = label
+        return graph
+
+    def relabel(self, order: Sequence[int]) -> ArchGraph:
+        """The same graph with node ``order[i]`` at place ``i``; ``order`` must be a topological order."""
+        place = {old: new for new, old in enumerate(order)}
+        if sorted(place) != list(range(self.num_nodes)):
+            raise InvalidGraphError(f"order must name each of the {self.num_nodes} nodes once")
+        return ArchGraph(
+            ops=tuple(self.ops[i] for i in order),
+            edges=tuple((place[s], place[t]) for s, t in self.edges),
+            edge_ops=self.edge_ops,
+            cells=tuple(self.cells[i] for i in order),
+            attrs={name: np.asarray(values)[list(order)] for name, values in self.attrs.items()},
+        )
+
+    @cached_property
+    def on_nodes(self) -> ArchGraph:
+        """The operation-on-node form: every edge operation becomes a node, nodes that only add disappear.
+
+        Sources and sinks stay; a graph without edge operations is its own operation-on-node form. Two operations
+        that feed the same sum both point at every operation that reads it, so no information is lost.
+        """
+        if self.edge_ops is None:
+            return self
+        into: list[list[tuple[int, str]]] = [[] for _ in self.ops]
+        has_output = [False] * self.num_nodes
+        for (source, target), label in zip(self.edges, self.edge_ops, strict=True):
+            into[target].append((source, label))
+            has_output[source] = True
+        ops: list[str] = []
+        cells: list[int] = []
+        edges: list[tuple[int, int]] = []
+
+        def add(label: str, cell: int, sources: Iterable[int]) -> int:
+            ops.append(label)
+            cells.append(cell)
+            edges.extend((source, len(ops) - 1) for source in sources)
+            return len(ops) - 1
+
+        producers: list[list[int]] = []  # nodes of the new graph whose outputs add up to an old node's value
+        for v, (op, cell) in enumerate(zip(self.ops, self.cells, strict=True)):
+            arriving: list[int] = []
+            for source, label in into[v]:
+                arriving += producers[source] if label == DATA else [add(label, cell, producers[source])]
+            passes_through = op == SUM and has_output[v] and into[v]
+            producers.append(arriving if passes_through else [add(op, cell, arriving)])
+        return ArchGraph(tuple(ops), tuple(edges), None, tuple(cells))
+
+    def to_json(self) -> str:
+        """Text that :meth:`from_json` reads back; stable across versions."""
+        return json.dumps(
+            {
+                "archgraph": _FORMAT,
+                "ops": self.ops,
+                "edges": self.edges,
+                "edge_ops": self.edge_ops,
+                "cells": self.cells,
+                "attrs": {name: np.asarray(values).tolist() for name, values in self.attrs.items()},
+            },
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> ArchGraph:
+        """Read :meth:`to_json`'s text.
+
+        Raises:
+            InvalidGraphError: The text is not JSON, or not that of a valid graph.
+        """
+        try:
+            data = json.loads(text)
+            if data["archgraph"] != _FORMAT:
+                raise InvalidGraphError(f"graph format {data['archgraph']!r} is not {_FORMAT}, the one this version reads")
+            if len(data["ops"]) > _MAX_JSON_NODES:
+                raise InvalidGraphError(f"a graph of {len(data['ops'])} nodes is over the limit of {_MAX_JSON_NODES}")
+            return cls(
+                ops=tuple(str(op) for op in data["ops"]),
+                edges=tuple((int(s), int(t)) for s, t in data["edges"]),
+                edge_ops=None if data["edge_ops"] is None else tuple(str(op) for op in data["edge_ops"]),
+                cells=tuple(int(c) for c in data["cells"]),
+                attrs={str(k): np.asarray(v, dtype=float) for k, v in data["attrs"].items()},
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            if isinstance(error, InvalidGraphError):
+                raise
+            raise InvalidGraphError(f"not the JSON text of an ArchGraph: {error}") from error
+
+    def to_networkx(self) -> Any:
+        """A ``networkx.MultiDiGraph`` with ``op`` and ``cell`` on nodes and ``op`` on edges."""
+        import networkx as nx
+
+        graph = nx.MultiDiGraph()
+        for i, (op, cell) in enumerate(zip(self.ops, self.cells, strict=True)):
+            graph.add_node(i, op=op, cell=cell, **{name: values[i] for name, values in self.attrs.items()})
+        for (source, target), op in zip(self.edges, self.edge_ops or ("",) * self.num_edges, strict=True):
+            graph.add_edge(source, target, op=op)
+        return graph
+
+    def to_dgl(self) -> Any:
+        """A ``dgl.DGLGraph`` with the numeric attributes as node data (operator labels stay with the ArchGraph)."""
+        import torch
+
+        from archpredict.backends import import_dgl
+
+        source, target = zip(*self.edges, strict=True) if self.edges else ((), ())
+        graph = import_dgl().graph(
+            (torch.tensor(source, dtype=torch.int64), torch.tensor(target, dtype=torch.int64)),
+            num_nodes=self.num_nodes,
+        )
+        for name, values in self.attrs.items():
+            graph.ndata[name] = torch.as_tensor(np.asarray(values))
+        graph.ndata["cell"] = torch.tensor(self.cells)
+        return graph

@@ -1,0 +1,119 @@
+"""Plug-ins by name: one file in the right folder is all that a new one needs.
+
+A *kind* is a sub-package of archpredict (``spaces``, ``encoders``, ``heads``, ``strategies``, ``evaluators``). Each
+public module in it holds one plug-in class, whose name is the module's, with hyphens for underscores. Other
+distributions join through the entry-point group ``archpredict.<kind>``. Where the user writes a reference of her own,
+``package.module:Attribute`` and ``path/to/file.py:Attribute`` are accepted too.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from archpredict.errors import UnknownNameError, UsageError
+
+
+def names(kind: str) -> list[str]:
+    """Names of all plug-ins of a kind, without importing any of them.
+
+    Example:
+        >>> "darts" in names("spaces")
+        True
+    """
+    return sorted({*_modules(kind), *_entry_points(kind)})
+
+
+def resolve(kind: str, name: str, base: type) -> Any:
+    """Find the plug-in class called ``name``, or the object a ``module:Attribute`` reference names.
+
+    Args:
+        kind: Sub-package of archpredict, e.g. ``"spaces"``.
+        name: A name from :func:`names`, or ``module:Attribute``, or ``file.py:Attribute``.
+        base: The abstract class that plug-ins of this kind derive from.
+
+    Raises:
+        UnknownNameError: No plug-in has this name; the message lists those there are.
+        UsageError: The reference's module or attribute does not exist.
+    """
+    if ":" in name:
+        return _reference(name, kind)
+    modules = _modules(kind)
+    plain = name.replace("_", "-")
+    if plain in modules:
+        return _plugin_class(importlib.import_module(modules[plain]), base)
+    points = _entry_points(kind)
+    if name in points:
+        return points[name].load()
+    raise UnknownNameError(
+        kind.rstrip("s"), name, names(kind), "Or name your own as module:Class or path/to/file.py:Class."
+    )
+
+
+def _modules(kind: str) -> dict[str, str]:
+    package = importlib.import_module(f"archpredict.{kind}")
+    return {
+        info.name.replace("_", "-"): f"{package.__name__}.{info.name}"
+        for info in pkgutil.iter_modules(package.__path__)
+        if info.name != "base" and not info.name.startswith("_")
+    }
+
+
+def _entry_points(kind: str) -> dict[str, Any]:
+    return {point.name: point for point in entry_points(group=f"archpredict.{kind}")}
+
+
+def _plugin_class(module: ModuleType, base: type) -> type:
+    found = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value)
+        and issubclass(value, base)
+        and value.__module__ == module.__name__
+        and not inspect.isabstract(value)
+    ]
+    if len(found) != 1:
+        raise TypeError(f"{module.__name__} must define exactly one {base.__name__}, it defines {len(found)}")
+    return found[0]
+
+
+def _reference(reference: str, kind: str) -> Any:
+    location, _, attribute = reference.rpartition(":")
+    module = _load_file(Path(location)) if location.endswith(".py") else _load_module(location)
+    if not hasattr(module, attribute):
+        public = sorted(n for n, v in vars(module).items() if inspect.isclass(v) and v.__module__ == module.__name__)
+        raise UsageError(f"{location} has no {attribute!r} to use from {kind}; its classes are: {', '.join(public)}")
+    return getattr(module, attribute)
+
+
+def _load_module(location: str) -> ModuleType:
+    try:
+        return importlib.import_module(location)
+    except ModuleNotFoundError as error:
+        if error.name and not location.startswith(error.name):
+            raise UsageError(f"{location} needs the package {error.name!r}, which is not installed") from error
+        raise UsageError(f"there is no module {location!r}; give an importable module or a path to a .py file") from error
+
+
+def _load_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}; give the path of a Python file, then a colon and a class")
+    name = path.stem
+    known = sys.modules.get(name)
+    if known is not None and getattr(known, "__file__", None) == str(path.resolve()):
+        return known
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    assert spec is not None  # a .py suffix always has a loader
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    if known is None:  # so that classes of the file can be found again by name
+        sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

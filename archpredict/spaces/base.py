@@ -1,0 +1,315 @@
+"""SearchSpace: a vector of categorical choices and a decoder. Everything else follows.
+
+A new space is one file: ``num_choices``, ``decode``, and, where not every combination is legal, ``mask``. Sampling,
+mutation, crossover, neighbours, enumeration and the one-hot encoding come from these.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from archpredict.errors import InvalidArchitectureError, UsageError
+from archpredict.graph import ArchGraph
+from archpredict.registry import resolve
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+Choices = tuple[int, ...]
+
+_ENUMERATION_LIMIT = 10_000_000
+
+
+class SearchSpace(ABC):
+    """All architectures that a fixed-length vector of categorical choices can name.
+
+    Subclasses set :attr:`name` and :attr:`num_choices`, write :meth:`decode`, and override :meth:`mask` where some
+    combinations are illegal and :meth:`parse` / :meth:`format` where the field has a notation of its own.
+    Batches of choices are ``int64`` arrays of shape ``(B, L)``, one row per architecture.
+    """
+
+    name: ClassVar[str]
+    num_choices: tuple[int, ...]
+    """How many options each of the ``L`` choices has."""
+
+    notation: ClassVar[str] = "a JSON list of choices, e.g. [0, 2, 1]"
+    """One line for error messages: what :meth:`parse` reads."""
+
+    # ------------------------------------------------------------------ what a space defines
+
+    @abstractmethod
+    def decode(self, choices: Sequence[int]) -> ArchGraph:
+        """The graph of one legal vector of choices, without anything that cannot reach an output."""
+
+    def mask(self, prefix: IntArray) -> BoolArray:
+        """Which next choices are legal after each prefix.
+
+        Args:
+            prefix: ``(B, t)`` choices made so far, ``t < L``, each row legal.
+
+        Returns:
+            ``(B, num_choices[t])``, True where legal. At least one option is legal after every legal prefix.
+        """
+        return np.ones((len(prefix), self.num_choices[prefix.shape[1]]), dtype=bool)
+
+    def parse(self, text: str) -> Choices:
+        """Choices from the space's own notation.
+
+        Raises:
+            InvalidArchitectureError: The text is not in the notation, or names no architecture of the space.
+        """
+        try:
+            choices = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise self.invalid(text, "it does not parse") from error
+        if not isinstance(choices, list) or not all(type(c) is int for c in choices):
+            raise self.invalid(text, "it is not a list of integers")
+        return self.validate(choices)
+
+    def format(self, choices: Sequence[int]) -> str:
+        """The space's own notation for ``choices``; :meth:`parse` reads it back."""
+        return json.dumps([int(c) for c in choices])
+
+    def cost(self, choices: Sequence[int]) -> dict[str, float]:
+        """Costs known without training, e.g. ``{"params": 1.2e6, "macs": 6e8}``; empty where none is known."""
+        return {}
+
+    def network(self, choices: Sequence[int]) -> ArchGraph:
+        """The architecture as a network in the operators of the computational graph."""
+        raise UsageError(f"the space {self.name} does not define network(), which turns choices into a trainable network")
+
+    # ------------------------------------------------------------------ what follows from it
+
+    @property
+    def num_decisions(self) -> int:
+        """``L``, the length of a vector of choices."""
+        return len(self.num_choices)
+
+    @property
+    def num_vectors(self) -> int:
+        """Number of choice vectors if all were legal: an upper bound on the number of architectures."""
+        return math.prod(self.num_choices)
+
+    @cached_property
+    def operators(self) -> tuple[str, ...]:
+        """Every operator label of nodes and edges, sorted; the vocabulary of encoders.
+
+        Found by decoding a spread of architectures in which each option of each choice occurs.
+        """
+        rng = np.random.default_rng(0)
+        rows = [self.sample(16, rng)]
+        for i, n in enumerate(self.num_choices):
+            for option in range(n):
+                rows.append(self._repair(self.sample(1, rng), rng, wanted={i: option}))
+        labels: set[str] = set()
+        for choices in np.unique(np.concatenate(rows), axis=0).tolist():
+            graph = self.decode(choices)
+            labels.update(graph.ops, graph.edge_ops or ())
+        return tuple(sorted(labels))
+
+    def architecture(self, choices: Sequence[int]) -> Architecture:
+        """The architecture of a vector of choices (validated)."""
+        return Architecture(self, self.validate(choices))
+
+    def architectures(self, choices: IntArray) -> list[Architecture]:
+        """One architecture per row of ``(B, L)`` choices that are known to be legal."""
+        return [Architecture(self, tuple(row)) for row in choices.tolist()]
+
+    def from_text(self, text: str) -> Architecture:
+        """The architecture that a line of the space's own notation names."""
+        return Architecture(self, self.parse(text))
+
+    def validate(self, choices: Sequence[int]) -> Choices:
+        """The choices as a tuple of ints.
+
+        Raises:
+            InvalidArchitectureError: Wrong length, an option out of range, or a combination that the mask forbids.
+        """
+        row = tuple(int(c) for c in choices)
+        if len(row) != self.num_decisions:
+            raise InvalidArchitectureError(
+                f"the space {self.name} takes {self.num_decisions} choices, {len(row)} were given: {list(row)}"
+            )
+        for i, (choice, n) in enumerate(zip(row, self.num_choices, strict=True)):
+            if not 0 <= choice < n:
+                raise InvalidArchitectureError(f"choice {i} of the space {self.name} is 0 to {n - 1}, {choice} was given")
+        batch = np.array([row], dtype=np.int64)
+        for i in range(self.num_decisions):
+            if not self.mask(batch[:, :i])[0, row[i]]:
+                raise InvalidArchitectureError(
+                    f"{list(row)} is outside the space {self.name}: choice {i} may not be {row[i]} after {list(row[:i])}"
+                )
+        return row
+
+    def is_valid(self, choices: IntArray) -> BoolArray:
+        """Which rows of ``(B, L)`` are legal, as ``(B,)``."""
+        limits = np.array(self.num_choices)
+        valid: BoolArray = ((choices >= 0) & (choices < limits)).all(axis=1)
+        for i in range(self.num_decisions):
+            rows = np.flatnonzero(valid)
+            valid[rows] = self.mask(choices[rows, :i])[np.arange(len(rows)), choices[rows, i]]
+        return valid
+
+    def sample(self, n: int, rng: np.random.Generator) -> IntArray:
+        """Draw ``n`` vectors, each choice uniform over the options legal after those before it; ``(n, L)``.
+
+        This is uniform over *sequences of choices*, not over architectures: where a mask cuts options, or several
+        vectors decode to isomorphic graphs, some architectures are drawn more often than others.
+        """
+        return self._repair(np.empty((n, self.num_decisions), dtype=np.int64), rng, keep=False)
+
+    def mutate(self, choices: IntArray, rng: np.random.Generator) -> IntArray:
+        """Change one choice of each row to another option; later choices are redrawn only where that forbids them.
+
+        Args:
+            choices: ``(B, L)`` legal rows.
+            rng: Source of randomness.
+
+        Returns:
+            ``(B, L)`` legal rows, each different from its parent, or equal where no change could be found.
+        """
+        child = np.array(choices, dtype=np.int64)
+        changeable = np.flatnonzero(np.array(self.num_choices) > 1)
+        todo = np.arange(len(child))
+        for _ in range(8):  # a change can be forbidden by the mask: try elsewhere
+            positions = rng.choice(changeable, size=len(todo))
+            for i in np.unique(positions):
+                rows = todo[positions == i]
+                legal = self.mask(child[rows, :i]).copy()
+                legal[np.arange(len(rows)), child[rows, i]] = False
+                rows, legal = rows[legal.any(axis=1)], legal[legal.any(axis=1)]
+                changed = child[rows].copy()
+                changed[:, i] = _draw(legal, rng)
+                child[rows] = self._repair(changed, rng)
+            todo = todo[(child[todo] == choices[todo]).all(axis=1)]
+            if not len(todo):
+                break
+        return child
+
+    def crossover(self, a: IntArray, b: IntArray, rng: np.random.Generator) -> IntArray:
+        """Take each choice from ``a`` or ``b`` with equal probability, redrawing what the mask then forbids."""
+        return self._repair(np.where(rng.random(a.shape) < 0.5, a, b), rng)
+
+    def neighbours(self, choices: Sequence[int]) -> IntArray:
+        """All legal vectors that differ from ``choices`` in exactly one choice, ``(n, L)``."""
+        parent = np.array(choices, dtype=np.int64)
+        rows = np.repeat(parent[None], sum(self.num_choices) - self.num_decisions, axis=0)
+        row = 0
+        for i, n in enumerate(self.num_choices):
+            others = [option for option in range(n) if option != parent[i]]
+            rows[row : row + n - 1, i] = others
+            row += n - 1
+        return rows[self.is_valid(rows)]
+
+    def enumerate(self) -> IntArray:
+        """All legal vectors in lexicographic order, ``(n, L)``.
+
+        Raises:
+            UsageError: There are more than ten million.
+        """
+        rows = np.zeros((1, 0), dtype=np.int64)
+        for _ in range(self.num_decisions):
+            parent, option = np.nonzero(self.mask(rows))
+            if len(parent) > _ENUMERATION_LIMIT:
+                raise UsageError(f"the space {self.name} is too large to enumerate; sample from it instead")
+            rows = np.concatenate([rows[parent], option[:, None]], axis=1)
+        return rows
+
+    def one_hot(self, choices: IntArray) -> npt.NDArray[np.float32]:
+        """``(B, sum(num_choices))`` indicator features for tree models, multilayer perceptrons and LSTMs."""
+        offsets = np.concatenate([[0], np.cumsum(self.num_choices)[:-1]])
+        features = np.zeros((len(choices), sum(self.num_choices)), dtype=np.float32)
+        features[np.arange(len(choices))[:, None], np.asarray(choices) + offsets] = 1
+        return features
+
+    def invalid(self, text: str, why: str) -> InvalidArchitectureError:
+        """The error for a text that is not in the notation: shows the text (shortened), why, and what is expected."""
+        shown = text if len(text) <= 120 else text[:117] + "..."
+        return InvalidArchitectureError(f"{shown!r} is no architecture of the space {self.name}: {why}; expected {self.notation}")
+
+    def _repair(
+        self, rows: IntArray, rng: np.random.Generator, keep: bool = True, wanted: dict[int, int] | None = None
+    ) -> IntArray:
+        """Walk through the choices, keeping those that are legal and redrawing the others."""
+        rows = np.array(rows, dtype=np.int64)
+        everyone = np.arange(len(rows))
+        for i in range(self.num_decisions):
+            legal = self.mask(rows[:, :i])
+            if wanted and i in wanted:
+                rows[:, i] = wanted[i]
+            stays = legal[everyone, rows[:, i]] if keep else np.zeros(len(rows), dtype=bool)
+            redraw = np.flatnonzero(~stays)
+            rows[redraw, i] = _draw(legal[redraw], rng)
+        return rows
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One point of a search space: what strategies ask for and histories record.
+
+    Example:
+        >>> from archpredict.spaces import load_space
+        >>> space = load_space("nasbench201")
+        >>> cell = space.from_text("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_1x1~2|")
+        >>> cell.choices
+        (3, 0, 1, 0, 0, 2)
+    """
+
+    space: SearchSpace = field(compare=False, repr=False)
+    choices: Choices
+
+    @cached_property
+    def graph(self) -> ArchGraph:
+        return self.space.decode(self.choices)
+
+    @property
+    def key(self) -> str:
+        """Equal for architectures with isomorphic graphs."""
+        return self.graph.key
+
+    @cached_property
+    def cost(self) -> dict[str, float]:
+        return self.space.cost(self.choices)
+
+    def __str__(self) -> str:
+        return self.space.format(self.choices)
+
+
+def load_space(space: str | type[SearchSpace] | SearchSpace | Any) -> SearchSpace:
+    """A search space from its name, a ``module:Class`` reference, a class, a factory or an instance."""
+    target = resolve("spaces", space, SearchSpace) if isinstance(space, str) else space
+    made = target if isinstance(target, SearchSpace) else target()
+    if not isinstance(made, SearchSpace):
+        raise UsageError(f"{space} is not a SearchSpace but {type(made).__name__}; derive it from archpredict.SearchSpace")
+    return made
+
+
+def unique_rows(rows: IntArray, seen: Iterable[Sequence[int]] = ()) -> Iterator[int]:
+    """Indices of the first occurrence of each row that is not in ``seen``, in order."""
+    known = {np.asarray(s, dtype=np.int64).tobytes() for s in seen}
+    for i, row in enumerate(np.ascontiguousarray(rows, dtype=np.int64)):
+        token = row.tobytes()
+        if token not in known:
+            known.add(token)
+            yield i
+
+
+def _draw(legal: BoolArray, rng: np.random.Generator) -> IntArray:
+    """One uniformly drawn True column per row."""
+    if not len(legal):
+        return np.zeros(0, dtype=np.int64)
+    if not legal.any(axis=1).all():
+        raise ValueError("mask() left no legal option after a legal prefix")
+    drawn: IntArray = np.where(legal, rng.random(legal.shape), -1.0).argmax(axis=1)
+    return drawn

@@ -1,0 +1,214 @@
+"""Strategy: asks for architectures and is told results.
+
+The contract, which ``archpredict.testing`` checks for every strategy:
+
+* ``ask`` changes nothing: asked twice, it answers the same. State changes only in ``tell``.
+* All randomness derives from ``seed`` and what has been told, so equal seeds and results give equal runs.
+* ``load_state_dict(state_dict())`` on a new strategy of the same problem and seed continues as if nothing happened.
+* Nothing outside the space, above a limit, or over the budget is asked for; nothing above a limit is recommended.
+
+A worked example of one run with a budget of 100::
+
+    strategy = RandomSearch(problem, seed=0)
+    while architectures := strategy.ask(problem.budget - strategy.num_told):
+        strategy.tell([label(a) for a in architectures])   # all of them, in the order asked
+    best = strategy.recommend(1)[0]
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from archpredict.errors import BudgetError, UsageError
+from archpredict.evaluators.base import Result
+from archpredict.spaces.base import Architecture, BoolArray, IntArray, SearchSpace
+
+State = dict[str, Any]
+"""JSON-serialisable values and numpy arrays, nested in dicts only."""
+
+_SAMPLING_ROUNDS = 200
+
+
+@dataclass(frozen=True)
+class Event:
+    """One step of progress inside a strategy, for the progress display and the report.
+
+    Args:
+        stage: What is being done, e.g. ``"comparator"``, ``"controller"``, ``"derive"``.
+        step: Steps done, counting from 1.
+        total: Steps of the stage.
+        values: Named figures, e.g. ``{"loss": 0.4, "kendall_tau": 0.71}``.
+    """
+
+    stage: str
+    step: int
+    total: int
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+Observer = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """The observer that does nothing."""
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """An architecture to use.
+
+    Args:
+        architecture: The architecture.
+        score: Its label where ``evaluated``; otherwise what the strategy's predictor expects, on the label's scale
+            where the strategy can tell, else None.
+        evaluated: Whether the score is a label.
+    """
+
+    architecture: Architecture
+    score: float | None
+    evaluated: bool
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is searched: the space, what can be labelled, what is allowed, and how many labels may be asked for.
+
+    Args:
+        space: The search space.
+        budget: Number of evaluations in all, at least 1.
+        limits: Largest allowed value per cost that ``space.cost`` computes, e.g. ``{"params": 4e6}``.
+        pool: ``(R, L)`` choices that alone can be labelled (a table that holds part of the space); None: all can.
+        within_pool: Recommend only what is in the pool.
+    """
+
+    space: SearchSpace
+    budget: int
+    limits: Mapping[str, float] = field(default_factory=dict)
+    pool: IntArray | None = None
+    within_pool: bool = False
+
+    def __post_init__(self) -> None:
+        if self.budget < 1:
+            raise BudgetError(f"the budget is a number of evaluations of at least 1, {self.budget} was given")
+        if self.limits:
+            known = self.space.cost(self.space.sample(1, np.random.default_rng(0))[0].tolist())
+            for name in self.limits:
+                if name not in known:
+                    costs = f"it computes: {', '.join(sorted(known))}" if known else "it computes no costs"
+                    raise UsageError(f"the space {self.space.name} has no cost {name!r} to limit; {costs}")
+
+    def is_allowed(self, choices: IntArray) -> BoolArray:
+        """Which rows of ``(B, L)`` keep all limits, as ``(B,)``."""
+        if not self.limits:
+            return np.ones(len(choices), dtype=bool)
+        costs = [self.space.cost(row) for row in choices.tolist()]
+        return np.array([all(c[k] <= v for k, v in self.limits.items()) for c in costs], dtype=bool)
+
+    def can_label(self, choices: IntArray) -> BoolArray:
+        """Which rows of ``(B, L)`` the evaluator can label, as ``(B,)`` (isomorphic ones count)."""
+        if self.pool is None:
+            return np.ones(len(choices), dtype=bool)
+        keys = self._pool_keys
+        return np.array([a.key in keys for a in self.space.architectures(choices)], dtype=bool)
+
+    def sample(self, n: int, rng: np.random.Generator, seen: Sequence[str] = ()) -> list[Architecture]:
+        """Up to ``n`` random architectures that can be labelled and keep the limits, no two isomorphic.
+
+        Args:
+            n: How many; fewer come back only where no more can be found.
+            rng: Source of randomness.
+            seen: Keys of architectures to leave out.
+        """
+        known, found = set(seen), list[Architecture]()
+        order = None if self.pool is None else rng.permutation(len(self.pool))
+        for i in range(_SAMPLING_ROUNDS):
+            block = max(2 * n, 16)
+            rows = self.space.sample(block, rng) if order is None else self._pool_rows(order, i * block, block)
+            if not len(rows):
+                break
+            for architecture in self.space.architectures(rows[self.is_allowed(rows)]):
+                if architecture.key not in known:
+                    known.add(architecture.key)
+                    found.append(architecture)
+                    if len(found) == n:
+                        return found
+        return found
+
+    def _pool_rows(self, order: npt.NDArray[np.int64], start: int, size: int) -> IntArray:
+        assert self.pool is not None
+        return self.pool[order[start : start + size]]
+
+    @property
+    def _pool_keys(self) -> frozenset[str]:
+        cached = self.__dict__.get("_keys")
+        if cached is None:
+            assert self.pool is not None
+            cached = frozenset(a.key for a in self.space.architectures(self.pool))
+            object.__setattr__(self, "_keys", cached)
+        return cached
+
+
+class Strategy(ABC):
+    """A way to search.
+
+    Args:
+        problem: What is searched.
+        seed: Source of all randomness.
+        observer: Called with progress; must not change anything.
+    """
+
+    name: ClassVar[str]
+    min_budget: ClassVar[int] = 1
+    default_budget: ClassVar[int] = 100
+
+    def __init__(self, problem: Problem, *, seed: int = 0, observer: Observer = silent) -> None:
+        if problem.budget < self.min_budget:
+            raise BudgetError(
+                f"the strategy {self.name} needs a budget of at least {self.min_budget} evaluations, "
+                f"{problem.budget} was given"
+            )
+        self.problem = problem
+        self.seed = seed
+        self.observer = observer
+        self.results: list[Result] = []
+
+    @property
+    def num_told(self) -> int:
+        return len(self.results)
+
+    @property
+    def seen(self) -> list[str]:
+        """Keys of everything told, failures included."""
+        return [r.architecture.key for r in self.results]
+
+    @abstractmethod
+    def ask(self, n: int) -> list[Architecture]:
+        """Up to ``n`` architectures to evaluate next, none isomorphic to one already told; empty when done."""
+
+    def tell(self, results: Sequence[Result]) -> None:
+        """Take the results of everything last asked for, in that order."""
+        self.results.extend(results)
+
+    def recommend(self, k: int) -> list[Recommendation]:
+        """The best ``k`` evaluated architectures, best first (strategies with a predictor may add predicted ones)."""
+        scored = [(r.score, r.architecture) for r in self.results if r.score is not None]
+        scored.sort(key=lambda pair: -pair[0])
+        return [Recommendation(architecture, score, evaluated=True) for score, architecture in scored[:k]]
+
+    def rng(self, *stream: int) -> np.random.Generator:
+        """A generator that depends on the seed, on how much has been told, and on ``stream``."""
+        return np.random.default_rng([self.seed, self.num_told, *stream])
+
+    def state_dict(self) -> State:
+        """Everything that :meth:`tell` has learnt beyond the results themselves."""
+        return {}
+
+    def load_state_dict(self, state: State, results: Sequence[Result]) -> None:
+        """Restore :meth:`state_dict` as it was after ``results`` had been told."""
+        self.results = list(results)
