@@ -118,8 +118,12 @@ class ArchGraph:
         """
         incoming: list[list[tuple[int, str]]] = [[] for _ in self.ops]
         outgoing: list[list[tuple[int, str]]] = [[] for _ in self.ops]
-        labels = self.edge_ops or ("",) * len(self.edges)
-        for (source, target), label in zip(self.edges, labels, strict=True):
+        parallel: dict[tuple[int, int], list[str]] = {}
+        for edge, op in zip(self.edges, self.edge_ops or ("",) * len(self.edges), strict=True):
+            parallel.setdefault(edge, []).append(op)
+        # Parallel edges count as one: two edges to one node are not an edge to each of two alike nodes.
+        for (source, target), ops in parallel.items():
+            label = "\0".join(sorted(ops))
             incoming[target].append((source, label))
             outgoing[source].append((target, label))
         digest = hashlib.blake2b(digest_size=16)
@@ -250,7 +254,7 @@ class ArchGraph:
                 cells=tuple(int(c) for c in data["cells"]),
                 attrs={str(k): np.asarray(v, dtype=float) for k, v in data["attrs"].items()},
             )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             if isinstance(error, InvalidGraphError):
                 raise
             raise InvalidGraphError(f"not the JSON text of an ArchGraph: {error}") from error

@@ -152,7 +152,7 @@ class SearchSpace(ABC):
     def is_valid(self, choices: IntArray) -> BoolArray:
         """Which rows of ``(B, L)`` are legal, as ``(B,)``."""
         limits = np.array(self.num_choices)
-        valid: BoolArray = ((choices >= 0) & (choices < limits)).all(axis=1)
+        valid: BoolArray = np.asarray(((choices >= 0) & (choices < limits)).all(axis=1))
         for i in range(self.num_decisions):
             rows = np.flatnonzero(valid)
             valid[rows] = self.mask(choices[rows, :i])[np.arange(len(rows)), choices[rows, i]]

@@ -166,6 +166,8 @@ class Strategy(ABC):
     name: ClassVar[str]
     min_budget: ClassVar[int] = 1
     default_budget: ClassVar[int] = 100
+    test_options: ClassVar[Mapping[str, Any]] = {}
+    """Keyword arguments of the constructor that make a run short enough for the contract's tests."""
 
     def __init__(self, problem: Problem, *, seed: int = 0, observer: Observer = silent) -> None:
         if problem.budget < self.min_budget:

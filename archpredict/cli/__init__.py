@@ -1,0 +1,1 @@
+"""The command line: every public module beside ``main`` holds one command, called ``command``."""

@@ -1,0 +1,71 @@
+"""The ``archpredict`` command: finds its sub-commands, turns errors into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import pkgutil
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+
+from archpredict.cli._options import is_debugging
+from archpredict.errors import ArchPredictError, UnknownNameError
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+class Commands(click.Group):
+    """Sub-commands are the modules of this folder; a new one is one file."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        names = (info.name for info in pkgutil.iter_modules([str(Path(__file__).parent)]))
+        return sorted(name.replace("_", "-") for name in names if name != "main" and not name.startswith("_"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"{__package__}.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if not name.startswith("-") and name not in self.list_commands(ctx):
+            raise click.UsageError(str(UnknownNameError("command", name, self.list_commands(ctx))), ctx)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            _fail(ctx, "interrupted", INTERRUPTED)
+        except ArchPredictError as error:
+            _fail(ctx, str(error), error.exit_code)
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                raise  # whoever reads the output has gone; click leaves quietly
+            hint = "" if is_debugging(ctx) else "; run again with --debug to see where"
+            _fail(ctx, f"internal error: {type(error).__name__}: {error}{hint}", 1)
+
+
+def _fail(ctx: click.Context, message: str, exit_code: int) -> None:
+    if is_debugging(ctx):
+        click.echo(traceback.format_exc(), err=True, nl=False)
+    click.echo(f"Error: {message}", err=True)
+    ctx.exit(exit_code)
+
+
+@click.command(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(package_name="archpredict", prog_name="archpredict")
+def main() -> None:
+    """Rank neural networks before they are trained, and search for better ones."""

@@ -1,0 +1,197 @@
+"""``archpredict search``: search a space for its best architectures."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from archpredict.cli._options import debug_option, json_option, named_numbers
+from archpredict.errors import UsageError
+
+if TYPE_CHECKING:
+    from archpredict.plan import Plan
+    from archpredict.search import SearchResult
+
+_INVOCATION = (
+    "space", "strategy", "preset", "evaluator", "command", "timeout", "retries", "data", "target", "budget",
+    "seed", "device", "limit", "within_table", "jobs",
+)  # fmt: skip
+"""Options that make the plan; config.json keeps them for ``--resume``."""
+
+_PATH = click.Path(path_type=Path)
+_FROM_0 = click.IntRange(min=0)
+_FROM_1 = click.IntRange(min=1)
+_SECONDS = click.FloatRange(min=0, min_open=True)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: ends a run as Ctrl-C does, with an exit code of its own."""
+
+
+@click.command(name="search")
+@click.option("--space", default="darts", show_default=True, help="Name, module:Class or file.py:Class.")
+@click.option("--strategy", default="ctnas", show_default=True, help="Name, module:Class or file.py:Class.")
+@click.option("--preset", help="Configuration of the strategy, see 'archpredict strategies'.")
+@click.option(
+    "--evaluator",
+    help="Who labels: surrogate, table, command, or module:Class.  [default: table with --data, command with "
+    "--command, else surrogate]",
+)
+@click.option("--command", help="Program that gets an architecture and prints its score.")
+@click.option("--timeout", type=_SECONDS, help="Seconds that one try of --command may take.")
+@click.option("--retries", type=_FROM_0, default=0, show_default=True, help="Further tries of --command.")
+@click.option("--data", type=_PATH, help="CSV or JSONL file with labelled architectures.")
+@click.option("--target", help="Column of --data with the labels, higher is better.")
+@click.option("--budget", type=_FROM_1, help="Evaluations in all.  [default: the strategy's]")
+@click.option("--seed", type=_FROM_0, default=0, show_default=True, help="Source of all randomness.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option(
+    "--limit", multiple=True, callback=named_numbers, help="Largest cost, e.g. params=4e6; repeatable."
+)
+@click.option("--within-table", is_flag=True, help="Recommend only what the table of --data holds.")
+@click.option("--jobs", type=_FROM_1, default=1, show_default=True, help="Runs of --command at a time.")
+@click.option("--top", type=_FROM_1, default=10, show_default=True, help="Architectures to recommend.")
+@click.option("--out", type=_PATH, help="Run directory.  [default: runs/<space>-<strategy>-seed<seed>-<n>]")
+@click.option("--resume", type=_PATH, metavar="RUN_DIR", help="Go on with the run in this directory.")
+@json_option
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@debug_option
+@click.pass_context
+def command(ctx: click.Context, /, **given: Any) -> None:
+    """Search a space for its best architectures.
+
+    Without options: CTNAS in the DARTS space, labelled by the embedded surrogate.
+    """
+    from archpredict.cli._console import show_result, warnings_as_lines
+
+    with warnings_as_lines():
+        invocation = _invocation(ctx, given)
+        plan = _plan(invocation)
+        result = _run(ctx, plan, invocation, given)
+    if given["as_json"]:
+        click.echo(json.dumps(result.to_dict()))
+    else:
+        show_result(result, str(plan.evaluator.describe()["labels"]))
+
+
+def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes the plan, as JSON values: what the resumed run was started with, and what is given now."""
+    from archpredict.run_directory import read_config
+
+    values = {name: given[name] for name in _INVOCATION}
+    values["data"] = None if given["data"] is None else str(given["data"].absolute())
+    for name in ("space", "strategy", "evaluator"):
+        values[name] = _absolute(given[name])
+    if given["resume"] is None:
+        return {**values, "evaluator": values["evaluator"] or _default_evaluator(given)}
+    if given["out"] is not None:
+        raise UsageError("--resume goes on in the directory it names; leave out --out")
+    kept = read_config(given["resume"])["invocation"]
+    if kept is None:
+        raise UsageError(
+            f"the run in {given['resume']} was started by a program; go on with it there: "
+            f"archpredict.search(..., out={str(given['resume'])!r}, resume=True)"
+        )
+    explicit = {n: v for n, v in values.items() if ctx.get_parameter_source(n) is not ParameterSource.DEFAULT}
+    return {**kept, **explicit}
+
+
+def _absolute(reference: str | None) -> str | None:
+    """A reference into a file, such that it can be resumed from another folder."""
+    location, colon, attribute = (reference or "").rpartition(":")
+    return f"{Path(location).absolute()}:{attribute}" if colon and location.endswith(".py") else reference
+
+
+def _default_evaluator(given: Mapping[str, Any]) -> str:
+    if given["data"] is not None:
+        return "table"
+    return "surrogate" if given["command"] is None else "command"
+
+
+def _plan(invocation: Mapping[str, Any]) -> Plan:
+    from archpredict.cli._evaluators import build_evaluator
+    from archpredict.plan import plan
+    from archpredict.spaces.base import load_space
+
+    space = load_space(invocation["space"])
+    return plan(
+        space,
+        build_evaluator(invocation, space),
+        strategy=invocation["strategy"],
+        budget=invocation["budget"],
+        seed=invocation["seed"],
+        limits=invocation["limit"],
+        within_table=invocation["within_table"],
+        device=invocation["device"],
+        preset=invocation["preset"],
+    )
+
+
+def _run(
+    ctx: click.Context, plan: Plan, invocation: Mapping[str, Any], given: Mapping[str, Any]
+) -> SearchResult:
+    from archpredict.cli._console import progress
+    from archpredict.run_directory import is_run
+    from archpredict.search import run
+
+    resume = given["resume"] is not None
+    with _run_directory(plan, given) as out:
+        try:
+            with _sigterm_ends(), progress(given["quiet"]) as observer:
+                return run(
+                    plan, out=out, resume=resume, top=given["top"], observer=observer, invocation=invocation
+                )
+        except KeyboardInterrupt as stop:
+            word, code = ("terminated", 143) if isinstance(stop, Terminated) else ("interrupted", 130)
+            hint = f"; go on with: archpredict search --resume {out}" if is_run(out) else ""
+            click.echo(f"Error: {word}{hint}", err=True)
+            ctx.exit(code)
+
+
+@contextmanager
+def _run_directory(plan: Plan, given: Mapping[str, Any]) -> Iterator[Path]:
+    """The run directory that was named, or the first free one; that one goes again if the run never began."""
+    named: Path | None = given["resume"] or given["out"]
+    if named is not None:
+        yield named
+        return
+    from archpredict.run_directory import disk_errors
+
+    parent, name = Path("runs"), f"{plan.problem.space.name}-{plan.strategy.name}-seed{plan.seed}"
+    with disk_errors(parent):
+        parent.mkdir(exist_ok=True)
+        out = next(path for n in itertools.count(1) if _made(path := parent / f"{name}-{n}"))
+    try:
+        yield out
+    finally:
+        if not any(out.iterdir()):
+            out.rmdir()
+
+
+def _made(directory: Path) -> bool:
+    """Whether the directory is new; making it also claims it against another process."""
+    try:
+        directory.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+@contextmanager
+def _sigterm_ends() -> Iterator[None]:
+    def end(number: int, frame: Any) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,45 @@
+"""Encoder: a batch of graphs to one vector per architecture (one file each)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from archpredict.batch import GraphBatch
+
+
+class Encoder(nn.Module, ABC):
+    """``forward(GraphBatch) -> (B, D)``.
+
+    Every encoder's constructor takes ``num_ops`` (size of the vocabulary) and ``num_cells`` first, then options with
+    defaults. Isomorphic graphs must get equal vectors.
+    """
+
+    name: ClassVar[str]
+
+    form: ClassVar[Literal["nodes", "native"]] = "nodes"
+    """Which graph is wanted: ``nodes`` for :attr:`ArchGraph.on_nodes`, ``native`` for the graph as it is."""
+
+    out_features: int
+    """``D``."""
+
+    @abstractmethod
+    def forward(self, batch: GraphBatch) -> Tensor:
+        """Encode a batch; returns ``(B, D)``."""
+
+
+class Dropout(nn.Module):
+    """Dropout with masks drawn on the CPU, so that the same seed drops the same units on every device."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, h: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return h
+        keep = torch.rand(h.shape) >= self.p
+        return h * keep.to(h.device) / (1 - self.p)

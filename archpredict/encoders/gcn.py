@@ -1,0 +1,162 @@
+"""The graph convolutional network of CTNAS's comparator, and a better one."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from archpredict.batch import GraphBatch
+from archpredict.encoders.base import Dropout, Encoder
+from archpredict.errors import UsageError
+
+
+class GCN(Encoder):
+    """Graph convolutions over operator embeddings, pooled per cell.
+
+    Chen, Guo et al., "Contrastive Neural Architecture Search with Neural Architecture Comparators", CVPR 2021,
+    arXiv 2103.05471, equation 7: ``Z = A relu(A X W0) W1``, after Kipf and Welling, ICLR 2017, arXiv 1609.02907.
+    One layer here is
+
+        ``H' = act(norm((A + I) H W) [+ A^T H W_reverse] [+ H] + b)``
+
+    where ``A[v, u]`` counts the edges ``u -> v``. Vectors of several cells are concatenated.
+
+    ======================  ====================  ========================  ==============
+    option                  the paper             the published code        default
+    ======================  ====================  ========================  ==============
+    ``layers``              2                     4                         3
+    ``residual``            no                    yes                       yes
+    ``last_activation``     no                    yes                       yes
+    ``direction``           forward               forward                   both
+    ``slots``               none                  7 on NAS-Bench-101        none
+    ``readout``             mean                  mean                      mean_output
+    ======================  ====================  ========================  ==============
+
+    Args:
+        num_ops: Size of the vocabulary.
+        num_cells: Cells per architecture.
+        dim: Width of every layer.
+        layers: Number of graph convolutions, at least 1.
+        direction: ``forward`` passes messages along the edges; ``both`` also against them, with weights of their own.
+        self_loops: Add the identity to the adjacency matrix.
+        normalize: Divide what a node receives by its in-degree (plus one with self-loops).
+        residual: Add a layer's input to its output.
+        last_activation: Apply ReLU after the last layer too.
+        layer_norm: Normalise each layer's output before the activation.
+        dropout: Share of units dropped after each layer while training.
+        global_node: Read out from a node that hears every other node at each layer, instead of the mean.
+        readout: ``mean`` over nodes, or ``mean_output``: that and the output node, concatenated.
+        slots: Average over this many node slots per cell, those without a node filled with a dummy operator (the
+            published code averages over all 7 slots of NAS-Bench-101); ``None`` averages over the nodes there are.
+
+    Shapes:
+        - input: GraphBatch of ``B`` graphs in operation-on-node form
+        - output: ``(B, num_cells * dim)``, twice as wide for ``mean_output``
+
+    Example:
+        >>> from archpredict.batch import collate
+        >>> from archpredict.graph import ArchGraph
+        >>> graph = ArchGraph(("input", "conv", "output"), ((0, 1), (1, 2)))
+        >>> GCN(num_ops=3, num_cells=1, dim=8)(collate([graph], ("input", "conv", "output"))).shape
+        torch.Size([1, 16])
+    """
+
+    name = "gcn"
+
+    def __init__(
+        self,
+        num_ops: int,
+        num_cells: int = 1,
+        *,
+        dim: int = 64,
+        layers: int = 3,
+        direction: Literal["forward", "both"] = "both",
+        self_loops: bool = True,
+        normalize: bool = False,
+        residual: bool = True,
+        last_activation: bool = True,
+        layer_norm: bool = True,
+        dropout: float = 0.1,
+        global_node: bool = False,
+        readout: Literal["mean", "mean_output"] = "mean_output",
+        slots: int | None = None,
+    ) -> None:
+        super().__init__()
+        if layers < 1:
+            raise UsageError(f"a GCN needs at least 1 layer, {layers} were asked for")
+        if readout not in ("mean", "mean_output"):
+            raise UsageError(f"unknown readout {readout!r}; choose from: mean, mean_output")
+        if direction not in ("forward", "both"):
+            raise UsageError(f"unknown direction {direction!r}; choose from: forward, both")
+        self.self_loops, self.normalize, self.residual = self_loops, normalize, residual
+        self.last_activation, self.global_node, self.readout, self.slots = last_activation, global_node, readout, slots
+        self.embedding = nn.Embedding(num_ops + 1, dim)  # number 0 is the dummy operator
+        self.convolutions = nn.ModuleList([nn.Linear(dim, dim) for _ in range(layers)])
+        both = direction == "both"
+        self.reverse = nn.ModuleList([nn.Linear(dim, dim, bias=False) for _ in range(layers)] if both else [])
+        self.norms = nn.ModuleList([nn.LayerNorm(dim) for _ in range(layers)] if layer_norm else [])
+        self.dropout = Dropout(dropout)
+        self.out_features = num_cells * dim * (2 if readout == "mean_output" else 1)
+
+    def forward(self, batch: GraphBatch) -> Tensor:
+        h = self.embedding(batch.op)
+        extra = self.embedding.weight[0].expand(batch.num_graphs, batch.num_cells, -1) if self._needs_extra else None
+        for i in range(len(self.convolutions)):
+            weight = self.convolutions[i].weight
+            # The first layer's product is taken on the few distinct embeddings, not on every node.
+            own = F.linear(self.embedding.weight, weight)[batch.op] if i == 0 else F.linear(h, weight)
+            arriving = self._normalized(batch, own)
+            if self.reverse:
+                back = self.reverse[i].weight
+                against = F.linear(self.embedding.weight, back)[batch.op] if i == 0 else F.linear(h, back)
+                arriving = arriving + self._normalized(batch, against, reverse=True)
+            if extra is not None:
+                heard = batch.pool(own) if self.global_node else None
+                extra = self._finish(i, self._alone(i, extra, heard), extra)
+            h = self._finish(i, arriving, h)
+        return self._read(batch, h, extra).flatten(1)
+
+    @property
+    def _needs_extra(self) -> bool:
+        return self.global_node or self.slots is not None
+
+    def _normalized(self, batch: GraphBatch, messages: Tensor, reverse: bool = False) -> Tensor:
+        out = batch.aggregate(messages, reverse=reverse)
+        loops = self.self_loops and not reverse
+        if loops:
+            out = out + messages
+        if self.normalize:
+            out = out / (batch.degree(reverse=reverse) + float(loops)).clamp(min=1)
+        return out
+
+    def _alone(self, i: int, extra: Tensor, heard: Tensor | None) -> Tensor:
+        """A node outside the graph: the dummy hears only itself, the global node the mean of all others too."""
+        own = F.linear(extra, self.convolutions[i].weight)
+        own = own if self.self_loops else torch.zeros_like(own)
+        return own if heard is None else own + heard
+
+    def _finish(self, i: int, update: Tensor, h: Tensor) -> Tensor:
+        """Residual, bias, normalisation, activation and dropout of layer ``i``."""
+        if self.residual:
+            update = update + h
+        update = update + self.convolutions[i].bias
+        if self.norms:
+            update = self.norms[i](update)
+        if self.last_activation or i < len(self.convolutions) - 1:
+            update = F.relu(update)
+        result: Tensor = self.dropout(update)
+        return result
+
+    def _read(self, batch: GraphBatch, h: Tensor, extra: Tensor | None) -> Tensor:
+        """``(B, C, D)`` or ``(B, C, 2 D)``."""
+        if self.global_node and extra is not None:
+            pooled = extra
+        elif self.slots is not None and extra is not None:
+            count = batch.pool(torch.ones_like(h[..., :1]), "sum")  # (B, C, 1)
+            pooled = (batch.pool(h, "sum") + (self.slots - count) * extra) / self.slots
+        else:
+            pooled = batch.pool(h)
+        return torch.cat([pooled, batch.pool(h, "output")], dim=-1) if self.readout == "mean_output" else pooled

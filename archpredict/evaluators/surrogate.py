@@ -1,0 +1,131 @@
+"""Labels estimated by a saved predictor."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from archpredict.errors import UsageError
+from archpredict.evaluators.base import Evaluator, Result
+from archpredict.spaces.base import Architecture
+
+_PRETRAINED = Path(__file__).parent.parent / "pretrained"
+
+
+class Estimator(Protocol):
+    """What is asked of a predictor; :class:`archpredict.predictor.Predictor` has it."""
+
+    def predict(self, architectures: Sequence[Architecture], /) -> npt.NDArray[np.float64]: ...
+
+
+class SurrogateEvaluator(Evaluator):
+    """Gives what a fitted predictor expects, instead of training: an estimate, at once.
+
+    Zela et al., "Surrogate NAS benchmarks", 2020, arXiv 2008.09777, show when such labels stand for trained
+    ones. Each architecture is predicted alone, not in a batch: the last bits of a prediction depend on its
+    batch, and a run that is resumed must get the labels of one that was never interrupted.
+
+    Args:
+        predictor: A fitted predictor; higher predictions are better.
+        name: What to call it.
+        card: Its model card; ``card["labels"]`` says in one sentence what the predictions estimate.
+        sha256: Digest of its files, to tell two versions of it apart.
+
+    Example:
+        >>> from archpredict.spaces import load_space
+        >>> class Parity:
+        ...     def predict(self, architectures):
+        ...         return np.array([sum(a.choices) % 2 for a in architectures], dtype=float)
+        >>> space = load_space("nasbench201")
+        >>> next(SurrogateEvaluator(Parity()).evaluate([space.architecture([3, 0, 0, 0, 0, 0])])).score
+        1.0
+    """
+
+    name = "surrogate"
+
+    def __init__(
+        self,
+        predictor: Estimator,
+        name: str | None = None,
+        *,
+        card: Mapping[str, Any] | None = None,
+        sha256: str | None = None,
+    ) -> None:
+        self.predictor = predictor
+        self.predictor_name = name or type(predictor).__name__
+        self.card = dict(card or {})
+        self.sha256 = sha256
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "auto") -> SurrogateEvaluator:
+        """The evaluator of a saved predictor: its folder, or the name of one that ships with the package.
+
+        Raises:
+            UnknownNameError: Neither a folder nor a shipped name.
+            DataError: The folder does not hold a valid predictor.
+        """
+        from archpredict.predictor import Predictor
+
+        predictor = Predictor.load(path, device)
+        folder = Path(path) if Path(path).is_dir() else _PRETRAINED / path
+        return cls(predictor, folder.name, card=predictor.card_, sha256=_digest(folder))
+
+    @classmethod
+    def for_space(cls, space: str, device: str = "auto") -> SurrogateEvaluator:
+        """The evaluator of the predictor that ships with the package for a space.
+
+        That is the one whose card has ``"space": NAME``; where there are several, one of them has
+        ``"default": true``.
+
+        Raises:
+            UsageError: No predictor ships for this space.
+        """
+        cards = {folder: card for folder, card in _shipped_cards() if card.get("space") == space}
+        if not cards:
+            raise UsageError(
+                f"the space {space} has no embedded surrogate: give --data FILE --target COLUMN, "
+                "or --evaluator command --command PROGRAM"
+            )
+        return cls.load(max(cards, key=lambda folder: cards[folder].get("default", False)), device)
+
+    def evaluate(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
+        for architecture in architectures:
+            start = time.perf_counter()
+            score = float(self.predictor.predict([architecture])[0])
+            seconds = time.perf_counter() - start
+            if math.isfinite(score):
+                yield Result(architecture, score, seconds=seconds)
+            else:
+                yield Result(
+                    architecture, None, f"the surrogate predicted {score}, no finite number", seconds
+                )
+
+    def describe(self) -> dict[str, Any]:
+        meaning = f" ({self.card['labels']})" if "labels" in self.card else ""
+        surrogate = f"the surrogate {self.predictor_name}{meaning}"
+        return {
+            "evaluator": self.name,
+            "labels": f"estimates of {surrogate}: no network was trained for them",
+            "predictor": self.predictor_name,
+            "sha256": self.sha256,
+        }
+
+
+def _shipped_cards() -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    for file in sorted(_PRETRAINED.glob("*/predictor.json")):
+        yield file.parent, json.loads(file.read_text(encoding="utf-8")).get("card", {})
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for file in ("predictor.json", "weights.safetensors"):
+        digest.update((folder / file).read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,191 @@
+"""DARTS: a normal and a reduction cell, each with four nodes that add up two operations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import Literal
+
+from archpredict.errors import InvalidArchitectureError, UnknownNameError
+from archpredict.graph import DATA, SUM, ArchGraph
+from archpredict.spaces._darts_cost import operation_cost, skeleton_cost
+from archpredict.spaces._darts_notation import NODES, Cell, read
+from archpredict.spaces._paths import LabelledEdge, pruned_cells
+from archpredict.spaces.base import Choices, SearchSpace
+
+OPERATORS = (
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+)
+"""Choices of operators are indices into this, as in the compact notation; ``none`` would be the eighth."""
+
+PAIRS = {node: tuple(combinations(range(node), 2)) for node in NODES}
+"""The pairs of distinct earlier nodes that a node can read, in lexicographic order."""
+
+_CELL_NAMES = ("normal", "reduction")
+_NODES = ("input0", "input1", SUM, SUM, SUM, SUM, "output")
+_PER_CELL = 3 * len(NODES)
+_CONCAT = list(NODES)
+
+Style = Literal["genotype", "triples", "compact"]
+
+
+class Darts(SearchSpace):
+    """The cells of DARTS: 24 choices, all combinations legal, about 1.1e18 vectors.
+
+    Liu, Simonyan and Yang, "DARTS: differentiable architecture search", 2019, arXiv 1806.09055. Nodes 0 and 1
+    of a cell are its inputs; each node 2 to 5 adds up two operations on two different earlier nodes; the
+    output concatenates the four. For the normal and then the reduction cell, and for each node in turn, there
+    are three
+    choices: the pair of inputs ``a < b`` (1, 3, 6 or 10, see :data:`PAIRS`), the operator on ``a``, that on
+        ``b``.
+
+    Sampling is therefore uniform over genotypes. Genotypes that differ only in the numbering of their nodes
+    are isomorphic, so classes of isomorphic graphs are not drawn equally often.
+
+    Args:
+        with_none: Add the operator ``none`` (index 7), which contributes nothing.
+
+    Example:
+        >>> space = Darts()
+        >>> cell = [[0, 3], [1, 3], [0, 3], [1, 3], [0, 3], [1, 2], [0, 2], [2, 5]]
+        >>> choices = space.parse(str([cell, cell]))
+        >>> choices[:6]
+        (0, 3, 3, 0, 3, 3)
+        >>> space.format(choices).startswith("Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1)")
+        True
+    """
+
+    name = "darts"
+    notation = (
+        "Genotype(normal=[('sep_conv_3x3', 0), ...eight pairs], normal_concat=[2, 3, 4, 5], reduce=[...], "
+        "reduce_concat=[2, 3, 4, 5]), or normal_arch=[('sep_conv_3x3', 0, 2), ...], reduced_arch=[...], "
+        "or [[[input, operator index], ...], [...]]"
+    )
+
+    def __init__(self, with_none: bool = False) -> None:
+        self.operator_names = (*OPERATORS, "none") if with_none else OPERATORS
+        n = len(self.operator_names)
+        self.num_choices = tuple(size for node in NODES for size in (len(PAIRS[node]), n, n)) * 2
+
+    def decode(self, choices: Sequence[int]) -> ArchGraph:
+        """Operations on edges, normal cell first, without ``none`` and what is on no path to an output."""
+        edges: list[LabelledEdge] = []
+        for cell, node, source, op in self._edges(choices):
+            if op != "none":
+                edges.append((source + cell * len(_NODES), node + cell * len(_NODES), op))
+        outputs = [6, 6 + len(_NODES)]
+        edges += [(output - 4 + i, output, DATA) for output in outputs for i in range(4)]
+        edges.sort(key=lambda edge: edge[1])
+        cells = (0,) * len(_NODES) + (1,) * len(_NODES)
+        inputs = [0, 1, len(_NODES), len(_NODES) + 1]
+        return pruned_cells(_NODES * 2, edges, cells, inputs, outputs)
+
+    def parse(self, text: str) -> Choices:
+        """Choices from a genotype in any of the three notations.
+
+        Raises:
+            InvalidArchitectureError: The text is in none of them, or names cells or operators outside the
+                space.
+        """
+        try:
+            cells = read(text)
+        except ValueError as error:
+            raise self.invalid(text, str(error)) from error
+        choices: list[int] = []
+        for name, cell in zip(_CELL_NAMES, cells, strict=True):
+            for i, node in enumerate(NODES):
+                where = f"node {node} of the {name} cell"
+                choices += self._node_choices(cell[2 * i : 2 * i + 2], where, node)
+        return tuple(choices)
+
+    def format(self, choices: Sequence[int], style: Style = "genotype") -> str:
+        """The genotype on one line; :meth:`parse` reads it back.
+
+        A text that was parsed comes back but for the order of a node's two inputs, which is a < b here.
+
+        Args:
+            choices: Legal choices.
+            style: ``genotype`` as DARTS does, ``triples`` (operator, from, to) as CTNAS does, or ``compact``.
+        """
+        normal, reduction = (
+            [(op, s, node) for c, node, s, op in self._edges(choices) if c == cell] for cell in (0, 1)
+        )
+        if style == "triples":
+            names = ("normal_arch", "normal_concat", "reduced_arch", "reduced_concat")
+            parts = zip(names, (normal, _CONCAT, reduction, _CONCAT), strict=True)
+            return ",".join(f"{name}={part}" for name, part in parts)
+        if style == "compact":
+            index = self.operator_names.index
+            return json.dumps([[[s, index(op)] for op, s, _ in cell] for cell in (normal, reduction)])
+        if style != "genotype":
+            raise UnknownNameError("style", style, ("genotype", "triples", "compact"))
+        pairs, second = ([(op, s) for op, s, _ in cell] for cell in (normal, reduction))
+        return f"Genotype(normal={pairs}, normal_concat={_CONCAT}, reduce={second}, reduce_concat={_CONCAT})"
+
+    def cost(self, choices: Sequence[int]) -> dict[str, float]:
+        """Costs of the network that the zero-cost NAS-Bench-301 tables describe: 8 cells, 32 channels,
+        CIFAR-10.
+
+        Every edge counts, also one that nothing feeds.
+
+        Returns:
+            ``params``; ``macs``: multiply-adds of convolutions and the classifier; ``flops``: macs plus 1 per
+            element of a ReLU or batch normalisation (2 where affine) and the window's size per element of a
+            pooling.
+        """
+        total = skeleton_cost()
+        for cell, _, source, op in self._edges(choices):
+            total += operation_cost(op, reduction=cell == 1, stride=2 if cell == 1 and source < 2 else 1)
+        return {"params": float(total.params), "macs": float(total.macs), "flops": float(total.flops)}
+
+    def _edges(self, choices: Sequence[int]) -> Iterator[tuple[int, int, int, str]]:
+        """``(cell, node, source, operator)`` of all 16 edges, in the order of choices."""
+        for cell in (0, 1):
+            for i, node in enumerate(NODES):
+                start = cell * _PER_CELL + 3 * i
+                pair, *ops = choices[start : start + 3]
+                for source, op in zip(PAIRS[node][pair], ops, strict=True):
+                    yield cell, node, source, self.operator_names[op]
+
+    def _node_choices(self, pairs: Cell, where: str, node: int) -> list[int]:
+        (a, op_a), (b, op_b) = sorted(pairs, key=lambda pair: pair[0])
+        if a == b:
+            raise InvalidArchitectureError(f"{where} reads node {a} twice; its two inputs must differ")
+        for source in (a, b):
+            if not 0 <= source < node:
+                raise InvalidArchitectureError(
+                    f"{where} reads node {source}; it can read nodes 0 to {node - 1}"
+                )
+        return [PAIRS[node].index((a, b)), self._operator(op_a, where), self._operator(op_b, where)]
+
+    def _operator(self, op: str | int, where: str) -> int:
+        names = self.operator_names
+        if op in ("none", len(OPERATORS)) and "none" not in names:
+            raise InvalidArchitectureError(
+                f"{where} has the operator none, which is not in this space; use Darts(with_none=True) "
+                "or --space archpredict.spaces.darts:with_none"
+            )
+        if isinstance(op, str):
+            if op not in names:
+                raise InvalidArchitectureError(f"{where} has an {UnknownNameError('operator', op, names)}")
+            return names.index(op)
+        if not 0 <= op < len(names):
+            raise InvalidArchitectureError(
+                f"{where} has operator {op}; operators count from 0 to {len(names) - 1}"
+            )
+        return op
+
+    def __repr__(self) -> str:
+        return f"Darts(with_none={'none' in self.operator_names})"
+
+
+def with_none() -> Darts:
+    """The space with the operator ``none``, for ``--space archpredict.spaces.darts:with_none``."""
+    return Darts(with_none=True)

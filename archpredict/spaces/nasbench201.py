@@ -1,0 +1,171 @@
+"""NAS-Bench-201: six edges, one of five operations on each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from itertools import pairwise
+
+from archpredict.errors import UnknownNameError
+from archpredict.graph import SUM, ArchGraph
+from archpredict.spaces._paths import pruned_cells
+from archpredict.spaces.base import Choices, SearchSpace
+
+OPERATORS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+"""The official order; choices are indices into it."""
+
+EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+"""Edges in the order of the arch string; node 0 is the input of the cell, node 3 its output."""
+
+_NODES = ("input", SUM, SUM, "output")
+_MAX_TEXT = 1_000
+_PART = re.compile(r"([^~|+]+)~(\d+)")
+
+_CELLS_PER_STAGE = 5
+_STAGES = ((16, 32 * 32), (32, 16 * 16), (64, 8 * 8))  # channels, pixels
+_CLASSES = 10
+
+
+class NASBench201(SearchSpace):
+    """The cell of NAS-Bench-201: 5⁶ = 15,625 vectors of choices, all legal.
+
+    Dong and Yang, "NAS-Bench-201: extending the scope of reproducible neural architecture search", 2020,
+    arXiv 2001.00326. Choice ``i`` is the operation on edge ``EDGES[i]``, an index into :data:`OPERATORS`.
+
+    Sampling is uniform over the 15,625 vectors. How many architectures that is depends on what counts as
+    equal:
+
+    * 8,765 classes by :attr:`Architecture.key <archpredict.spaces.base.Architecture.key>`: isomorphic graphs
+      once ``none`` edges and whatever is on no path from input to output are left out;
+    * 6,466 by the publication's own definition, :meth:`expression`, in which ``skip_connect`` joins two
+      nodes.
+
+    Example:
+        >>> space = NASBench201()
+        >>> space.parse("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_1x1~2|")
+        (3, 0, 1, 0, 0, 2)
+        >>> space.cost((3, 3, 3, 3, 3, 3))["params"]
+        1531546.0
+    """
+
+    name = "nasbench201"
+    num_choices = (len(OPERATORS),) * len(EDGES)
+    notation = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2| with op one of " + ", ".join(OPERATORS)
+
+    def decode(self, choices: Sequence[int]) -> ArchGraph:
+        """Operations on edges; ``none`` edges and what is on no path from input to output are left out."""
+        edges = [
+            (source, target, OPERATORS[choice])
+            for (source, target), choice in zip(EDGES, choices, strict=True)
+            if OPERATORS[choice] != "none"
+        ]
+        return pruned_cells(_NODES, edges, (0,) * len(_NODES), sources=(0,), sinks=(3,))
+
+    def parse(self, text: str) -> Choices:
+        """Choices from an arch string.
+
+        Raises:
+            InvalidArchitectureError: The text is no arch string of six edges with operators of the space.
+        """
+        if len(text) > _MAX_TEXT:
+            raise self.invalid(text, f"it has {len(text)} characters")
+        parts = _PART.findall(text)
+        if _join([f"{op}~{source}" for op, source in parts]) != text.strip():
+            raise self.invalid(text, "it is not laid out like an arch string of three nodes")
+        for (op, source), (expected, target) in zip(parts, EDGES, strict=True):
+            if op not in OPERATORS:
+                raise self.invalid(text, str(UnknownNameError("operator", op, OPERATORS)).rstrip("."))
+            if source != str(expected):
+                raise self.invalid(text, f"node {target} reads node {source} where node {expected} is due")
+        return tuple(OPERATORS.index(op) for op, _ in parts)
+
+    def format(self, choices: Sequence[int]) -> str:
+        """The arch string."""
+        return _join([f"{OPERATORS[c]}~{source}" for c, (source, _) in zip(choices, EDGES, strict=True)])
+
+    def expression(self, choices: Sequence[int]) -> str:
+        """The published canonical form: equal for cells that NAS-Bench-201 counts as one (6,466 of them).
+
+        Each node is the sorted sum of what arrives: ``#`` for nothing, the node itself through
+        ``skip_connect``, ``(node)@op`` otherwise. Dong and Yang 2020, section 2.
+
+        Example:
+            >>> NASBench201().expression((3, 0, 1, 0, 0, 2))
+            '#+#+(#+(0)@nor_conv_3x3)@nor_conv_1x1'
+        """
+        nodes = ["0"]
+        for target in range(1, len(_NODES)):
+            terms = []
+            for choice, (source, end) in zip(choices, EDGES, strict=True):
+                if end == target:
+                    terms.append(_term(OPERATORS[choice], nodes[source]))
+            nodes.append("+".join(sorted(terms)))
+        return nodes[-1]
+
+    def cost(self, choices: Sequence[int]) -> dict[str, float]:
+        """Costs of the whole network for CIFAR-10 (16 channels, 5 cells per stage, 32x32 pixels).
+
+        Every edge counts, also one that leads nowhere, as in the benchmark's tables.
+
+        Returns:
+            ``params``; ``macs``: multiply-adds of convolutions and the classifier; ``flops``: macs plus 1 per
+            element of a ReLU, 2 per element of a batch normalisation and the window's size per element of a
+            pooling.
+        """
+        params, macs, flops = _skeleton_costs()
+        for choice in choices:
+            params, macs, flops = (
+                total + part
+                for total, part in zip((params, macs, flops), _edge_costs(OPERATORS[choice]), strict=True)
+            )
+        return {"params": float(params), "macs": float(macs), "flops": float(flops)}
+
+
+def _term(op: str, node: str) -> str:
+    if op == "none" or node == "#":
+        return "#"
+    return node if op == "skip_connect" else f"({node})@{op}"
+
+
+def _join(parts: Sequence[str]) -> str:
+    nodes = (parts[:1], parts[1:3], parts[3:])
+    return "+".join("|" + "".join(f"{part}|" for part in node) for node in nodes)
+
+
+@cache
+def _edge_costs(op: str) -> tuple[int, int, int]:
+    """Parameters, multiply-adds and flops of one operation in all 15 cells."""
+    kernel = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}.get(op)
+    params = macs = flops = 0
+    for channels, pixels in _STAGES:
+        elements = _CELLS_PER_STAGE * channels * pixels
+        if kernel:
+            weights = kernel**2 * channels**2
+            params += _CELLS_PER_STAGE * (weights + 2 * channels)
+            macs += _CELLS_PER_STAGE * weights * pixels
+            flops += 3 * elements  # ReLU and batch normalisation
+        elif op == "avg_pool_3x3":
+            flops += 9 * elements
+    return params, macs, macs + flops
+
+
+@cache
+def _skeleton_costs() -> tuple[int, int, int]:
+    """The same for the stem, the two residual blocks between the stages, and the classifier."""
+    channels, pixels = _STAGES[0]
+    params = 27 * channels + 2 * channels
+    macs = 27 * channels * pixels
+    other = 2 * channels * pixels
+    for (before, larger), (after, smaller) in pairwise(_STAGES):
+        weights = 9 * before * after + 9 * after * after + before * after
+        params += weights + 4 * after
+        macs += weights * smaller
+        other += before * larger + after * smaller  # ReLU before each convolution
+        other += 4 * after * smaller + 4 * before * smaller  # two batch normalisations, 2x2 average pooling
+    channels, pixels = _STAGES[-1]
+    params += 2 * channels + (channels + 1) * _CLASSES
+    macs += channels * _CLASSES
+    # Global pooling of 8x8 pixels counts as a window of 9x9: so the published figures were made.
+    other += 3 * channels * pixels + 81 * channels
+    return params, macs, macs + other

@@ -1,0 +1,277 @@
+"""One round of CTNAS: train the comparator, let the controller search against it, derive candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from archpredict.batch import PackedGraphs
+from archpredict.graph import ArchGraph
+from archpredict.metrics import kendall_tau
+from archpredict.predictor import Predictor, standardize
+from archpredict.spaces.base import Architecture, Choices, IntArray
+from archpredict.strategies._comparisons import FloatArray, confident_pairs, mean_win_rate
+from archpredict.strategies._policy import Policy
+from archpredict.strategies._presets import Settings
+from archpredict.strategies.base import Event, Observer, Problem
+from archpredict.training import PseudoPairs, Trainer, seeded
+
+_MIN_HELD_OUT = 8
+_POOL_CANDIDATES = 5000
+_PARENTS = 10
+
+
+@dataclass
+class Derived:
+    """What a round hands on.
+
+    Args:
+        candidates: Unseen architectures that keep the limits, best first.
+        scores: What the comparator expects of each, on the labels' scale.
+        baselines: All baselines so far.
+    """
+
+    candidates: list[Architecture]
+    scores: list[float]
+    baselines: list[Choices]
+
+
+class Round:
+    """Algorithm 1 of CTNAS on one set of labelled architectures.
+
+    Args:
+        problem: What is searched.
+        settings: How.
+        labelled: Architectures with labels.
+        labels: ``(n,)`` their labels.
+        seen: Keys of all that need no evaluation any more.
+        baselines: Baselines of earlier rounds.
+        rng: Source of all randomness.
+        observer: Told about progress.
+        device: For comparator and policy.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        settings: Settings,
+        labelled: Sequence[Architecture],
+        labels: FloatArray,
+        *,
+        seen: Sequence[str],
+        baselines: Sequence[Choices],
+        rng: np.random.Generator,
+        observer: Observer,
+        device: str,
+    ) -> None:
+        self.problem, self.settings, self.observer, self.rng = problem, settings, observer, rng
+        self.space = problem.space
+        self.labelled, self.labels, self.seen = list(labelled), labels, frozenset(seen)
+        self.baselines = list(baselines)
+        self.predictor = self._make_predictor(device)
+        self.sampled: dict[Choices, None] = {}  # every architecture the policy has drawn, in order
+        self._graphs: dict[Choices, ArchGraph] = {}
+
+    def run(self) -> Derived:
+        """The whole round."""
+        self._train_comparator()
+        self._train_controller()
+        return self._derive()
+
+    # ------------------------------------------------------------------ comparator
+
+    def _make_predictor(self, device: str) -> Predictor:
+        arguments = dict(self.settings.predictor)
+        if self.settings.dummies:
+            slots = max(a.graph.on_nodes.cells.count(c) for a in self.labelled for c in set(a.graph.on_nodes.cells))
+            arguments["encoder_options"] = {**arguments["encoder_options"], "slots": slots}
+        return Predictor(**{"seed": int(self.rng.integers(2**31)), "device": device, **arguments})
+
+    def _train_comparator(self) -> None:
+        tau = self._held_out_tau() if self.settings.held_out else None
+        self._packed = self.predictor.start(self.labelled)
+        members = range(self.predictor.ensemble)
+        self.predictor.models_ = [self.predictor.new_model(i) for i in members]
+        target = standardize(self.labels)
+        self._trainers = [self.predictor.trainer(m, self._packed, target, i) for i, m in enumerate(self.predictor.models_)]
+        total = self.predictor.epochs * len(self._trainers)
+        for i, trainer in enumerate(self._trainers):
+            trainer.fit(lambda epoch, loss, i=i: self._tell("comparator", i * trainer.recipe.epochs + epoch, total, loss=loss))  # noqa: B023
+        self.predictor.finish(self._packed, self.labels)
+        values = {} if tau is None else {"kendall_tau": tau}
+        self._tell("comparator", total, total, **values)
+
+    def _held_out_tau(self) -> float | None:
+        """Kendall's tau of one model trained without a share of the labels, on that share."""
+        n = len(self.labels)
+        held = round(self.settings.held_out * n)
+        order = self.rng.permutation(n)
+        train, test = order[held:], order[:held]
+        if held < _MIN_HELD_OUT or np.ptp(self.labels[train]) == 0:
+            return None
+        single = Predictor(**{**self.predictor.get_params(deep=False), "ensemble": 1})
+        single.fit([self.labelled[i] for i in train], self.labels[train])
+        tau = kendall_tau(self.labels[test], single.predict([self.labelled[i] for i in test]))
+        return tau if np.isfinite(tau) else None
+
+    def _explore(self, policy: Policy) -> None:
+        """Algorithm 3: train the comparator on labelled pairs and on confident pairs of sampled architectures."""
+        s = self.settings
+        rows, _, _ = self._sample(policy, s.explore_samples)
+        packed = self._pack(rows)
+        first, second, target = confident_pairs(self._compare(packed, packed), s.explore_samples, s.confidence)
+        self._pseudo = _join(self._pseudo, PseudoPairs(packed, first, second, target))
+        for trainer in self._trainers:
+            trainer.recipe = replace(trainer.recipe, schedule="constant")
+            for group in trainer.optimizer.param_groups:
+                group["lr"] = self.predictor.learning_rate * s.explore_rate
+            for _ in range(s.explore_epochs):
+                trainer.epoch(self._pseudo, s.share)
+
+    # ------------------------------------------------------------------ controller
+
+    def _train_controller(self) -> None:
+        s = self.settings
+        with seeded(int(self.rng.integers(2**31))):
+            policy = Policy(self.space, hidden=s.hidden).to(self.predictor.device_)
+        optimizer = torch.optim.Adam(policy.parameters(), lr=s.learning_rate, betas=s.betas, weight_decay=s.weight_decay)
+        self._policy, self._pseudo = policy, None
+        baseline = self._first_baseline(policy)
+        for step in range(s.iterations):
+            if s.share > 0 and step % s.explore_every == 0 and (step or s.explore_first):
+                self._explore(policy)
+                baseline = baseline[0], self._encode(self._pack(np.array([baseline[0]])))
+            reward, entropy = self._update_policy(policy, optimizer, baseline[1])
+            if step % s.baseline_every == s.baseline_every - 1:
+                baseline = self._next_baseline(policy, baseline[0])
+            if step % max(1, s.iterations // 200) == 0 or step == s.iterations - 1:
+                self._tell("controller", step + 1, s.iterations, reward=reward, entropy=entropy)
+        if s.share > 0:  # exploration has moved the comparator: put its scores on the labels' scale again
+            self.predictor.finish(self._packed, self.labels)
+
+    def _update_policy(self, policy: Policy, optimizer: torch.optim.Optimizer, baseline: list[Tensor]) -> tuple[float, float]:
+        """REINFORCE with the probability of beating the baseline as reward; returns mean reward and entropy."""
+        s = self.settings
+        rows, log_prob, entropy = self._sample(policy, s.samples)
+        reward = self._against(self._encode(self._pack(rows)), baseline)[:, 0]
+        if self.problem.limits:
+            reward = np.where(self.problem.is_allowed(rows), reward, 0.0)
+        advantage = (reward - reward.mean()) / (reward.std() + 1e-6) if s.center else reward
+        weight = torch.as_tensor(advantage, dtype=torch.float32).to(log_prob.device)
+        loss = -(log_prob * weight).mean() - s.entropy_weight * entropy.mean()
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        return float(reward.mean()), float(entropy.detach().mean())
+
+    def _first_baseline(self, policy: Policy) -> tuple[Choices, list[Tensor]]:
+        """The last round's baseline, or one drawn from the fresh policy (Algorithm 1, line 4)."""
+        if self.baselines and self.settings.baseline == "curriculum":
+            choices = self.baselines[-1]
+        else:
+            choices = self._draw(policy, 1)[0]
+            self.baselines.append(choices)
+        return choices, self._encode(self._pack(np.array([choices])))
+
+    def _next_baseline(self, policy: Policy, current: Choices) -> tuple[Choices, list[Tensor]]:
+        """Algorithm 2, or one of its ablations."""
+        s = self.settings
+        chosen = current
+        if s.baseline == "random":
+            chosen = self._draw(policy, 1)[0]
+        elif s.baseline == "curriculum":
+            past = self.baselines if s.remember else []
+            candidates = list(dict.fromkeys([*past, *self._draw(policy, s.baseline_samples)]))
+            packed = self._pack(np.array(candidates))
+            chosen = candidates[int(mean_win_rate(self._compare(packed, packed)).argmax())]
+        if chosen in self.baselines:
+            self.baselines.remove(chosen)
+        self.baselines.append(chosen)
+        return chosen, self._encode(self._pack(np.array([chosen])))
+
+    def _draw(self, policy: Policy, n: int) -> list[Choices]:
+        """``n`` samples of which those that break a limit are left out, where any keeps them."""
+        rows, _, _ = self._sample(policy, n)
+        kept = rows[self.problem.is_allowed(rows)]
+        return [tuple(row) for row in (kept if len(kept) else rows).tolist()]
+
+    def _sample(self, policy: Policy, n: int) -> tuple[IntArray, Tensor, Tensor]:
+        rows, log_prob, entropy = policy.sample(n, self.rng)
+        self.sampled.update(dict.fromkeys(map(tuple, rows.tolist())))
+        return rows, log_prob, entropy
+
+    # ------------------------------------------------------------------ derivation
+
+    def _derive(self) -> Derived:
+        """Rank all that was sampled, and what is near the best labelled, by the comparator."""
+        s = self.settings
+        with torch.no_grad():
+            drawn, _, _ = self._policy.sample(s.derive, self.rng)
+        found = dict.fromkeys(map(tuple, drawn.tolist()))
+        if s.local:
+            found.update(self.sampled)
+            best = np.argsort(-self.labels, kind="stable")[:_PARENTS]
+            near = [self.space.mutate(np.array([self.labelled[i].choices] * 16), self.rng) for i in best]
+            found.update(dict.fromkeys(map(tuple, np.concatenate(near).tolist())))
+        if self.problem.pool is not None:
+            pool = self.rng.permutation(self.problem.pool)[:_POOL_CANDIDATES]
+            found.update(dict.fromkeys(map(tuple, pool.tolist())))
+        found.update(dict.fromkeys(self.baselines))
+        rows = np.array(list(found), dtype=np.int64)
+        rows = rows[self.problem.is_allowed(rows)]
+        scores = self.predictor.predict(self._pack(rows)) if len(rows) else np.zeros(0)
+        known, candidates, expected = set(self.seen), list[Architecture](), list[float]()
+        for i in np.argsort(-scores, kind="stable"):
+            architecture = Architecture(self.space, tuple(rows[i].tolist()))
+            if architecture.key not in known:
+                known.add(architecture.key)
+                candidates.append(architecture)
+                expected.append(float(scores[i]))
+        self._tell("derive", len(candidates), len(candidates))
+        return Derived(candidates, expected, self.baselines)
+
+    # ------------------------------------------------------------------ plumbing
+
+    def _pack(self, rows: IntArray) -> PackedGraphs:
+        graphs = []
+        for row in map(tuple, rows.tolist()):
+            graph = self._graphs.get(row)
+            if graph is None:
+                graph = self._graphs[row] = self.space.decode(row)
+            graphs.append(graph)
+        return self.predictor.pack(graphs)
+
+    def _encode(self, packed: PackedGraphs) -> list[Tensor]:
+        return [model.encode(packed, self.predictor.device_) for model in self.predictor.models_]
+
+    @torch.no_grad()
+    def _against(self, a: list[Tensor], b: list[Tensor]) -> FloatArray:
+        """Mean probability over the models that ``a`` beats ``b``, every pair."""
+        p = [m.head.compare(za, zb) for m, za, zb in zip(self.predictor.models_, a, b, strict=True)]
+        mean: FloatArray = torch.stack(p).mean(0).double().cpu().numpy()
+        return mean
+
+    def _compare(self, a: PackedGraphs, b: PackedGraphs) -> FloatArray:
+        return self._against(self._encode(a), self._encode(b))
+
+    def _tell(self, stage: str, step: int, total: int, **values: float) -> None:
+        self.observer(Event(stage, step, total, values))
+
+
+def _join(old: PseudoPairs | None, new: PseudoPairs) -> PseudoPairs:
+    """All pairs explored so far (``D`` of Algorithm 1)."""
+    if old is None:
+        return new
+    shift = len(old.packed)
+    return PseudoPairs(
+        PackedGraphs.concat([old.packed, new.packed]),
+        np.concatenate([old.first, new.first + shift]),
+        np.concatenate([old.second, new.second + shift]),
+        np.concatenate([old.target, new.target]),
+    )

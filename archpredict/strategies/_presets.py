@@ -1,0 +1,157 @@
+"""Settings of CTNAS: the publication, its published code, and ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from archpredict.strategies._comparisons import Confidence
+
+_PUBLISHED_TRAINING: dict[str, Any] = {
+    "optimizer": "adam",
+    "betas": (0.5, 0.999),
+    "weight_decay": 5e-4,
+    "learning_rate": 2e-4,
+    "schedule": "constant",
+    "batch_size": 256,
+    "epochs": 1000,
+}
+_PUBLISHED_GCN: dict[str, Any] = {
+    "dim": 128,
+    "direction": "forward",
+    "layer_norm": False,
+    "dropout": 0.0,
+    "readout": "mean",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that the presets of CTNAS differ in.
+
+    Args:
+        predictor: Arguments of the Predictor that compares.
+        first_share: Share of the budget that is labelled at random before the first training.
+        rounds: How often labels, comparator and controller take turns. The paper has one round: M random labels, one
+            search, and a few architectures evaluated at the end.
+        final: Evaluations kept for the derived architectures when there is one round.
+        iterations: Policy updates per round.
+        samples: Architectures per policy update (``N``).
+        learning_rate: Of the policy.
+        entropy_weight: Of the entropy bonus.
+        center: Subtract the batch's mean reward, which lowers the variance of REINFORCE, and divide by its spread.
+        baseline: How the baseline moves: ``curriculum``, ``fixed`` or ``random``.
+        remember: Whether the curriculum compares all past baselines and samples (the paper's Algorithm 2) or only the
+            current samples (the published code).
+        baseline_every: Policy updates between two updates of the baseline.
+        baseline_samples: Architectures sampled for each of them.
+        share: Share ``r`` of pairs with predicted labels in comparator training.
+        confidence: How such pairs are chosen.
+        explore_every: Policy updates between two explorations.
+        explore_samples: Architectures sampled for each exploration; as many pairs are kept.
+        explore_epochs: Epochs of comparator training after each exploration.
+        explore_rate: Learning rate of these epochs, as a factor on the comparator's.
+        derive: Architectures sampled from the trained policy.
+        local: Whether everything sampled in the round and mutations of the best labelled architectures join the
+            candidates.
+        held_out: Share of the labels on which a comparator trained without them is measured; 0 skips that.
+        dummies: Average over as many node slots as the largest labelled architecture has, as the published code does.
+        explore_first: Explore before the first policy update too.
+        hidden: Width of the policy's LSTM cell.
+        betas, weight_decay: Of the policy's Adam.
+    """
+
+    predictor: Mapping[str, Any] = field(default_factory=dict)
+    first_share: float = 0.3
+    rounds: int = 8
+    final: int = 10
+    iterations: int = 60
+    samples: int = 64
+    learning_rate: float = 1e-2
+    entropy_weight: float = 0.01
+    center: bool = True
+    baseline: Literal["curriculum", "fixed", "random"] = "curriculum"
+    remember: bool = True
+    baseline_every: int = 10
+    baseline_samples: int = 64
+    share: float = 0.5
+    confidence: Confidence = "distance"
+    explore_every: int = 20
+    explore_samples: int = 64
+    explore_epochs: int = 2
+    explore_rate: float = 0.1
+    derive: int = 500
+    local: bool = True
+    held_out: float = 0.2
+    dummies: bool = False
+    explore_first: bool = False
+    hidden: int = 64
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+
+
+PRESETS: dict[str, Settings] = {
+    "default": Settings(
+        predictor={
+            "encoder_options": {"layers": 4},
+            "head_options": {"target": "soft"},
+            "ensemble": 3,
+            "batch_size": 128,
+            "epochs": 80,
+        }
+    ),
+    "paper": Settings(
+        predictor={
+            **_PUBLISHED_TRAINING,
+            "encoder_options": {**_PUBLISHED_GCN, "layers": 2, "residual": False, "last_activation": False},
+            "head_options": {"form": "linear", "pairs": "all"},
+        },
+        first_share=1.0,
+        rounds=1,
+        iterations=10_000,
+        samples=1,
+        learning_rate=2e-4,
+        entropy_weight=5e-4,
+        center=False,
+        baseline_every=100,
+        baseline_samples=100,
+        explore_every=100,
+        explore_samples=100,
+        explore_epochs=1,
+        explore_rate=1.0,
+        derive=100,
+        local=False,
+        explore_first=True,
+        betas=(0.5, 0.999),
+        weight_decay=5e-4,
+    ),
+    "repo": Settings(
+        predictor={
+            **_PUBLISHED_TRAINING,
+            "encoder_options": {**_PUBLISHED_GCN, "layers": 4},
+            "head_options": {"form": "linear", "pairs": "permutation"},
+        },
+        first_share=1.0,
+        rounds=1,
+        iterations=10_000,
+        samples=1,
+        learning_rate=2e-4,
+        entropy_weight=5e-4,
+        center=False,
+        remember=False,
+        baseline_every=500,
+        baseline_samples=10,
+        confidence="probability",
+        explore_every=100,
+        explore_samples=200,
+        explore_epochs=1,
+        explore_rate=1.0,
+        derive=10,
+        local=False,
+        dummies=True,
+        explore_first=True,
+        betas=(0.5, 0.999),
+        weight_decay=5e-4,
+    ),
+}

@@ -1,0 +1,176 @@
+"""CTNAS: contrastive neural architecture search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from archpredict.errors import UnknownNameError, UsageError
+from archpredict.evaluators.base import Result
+from archpredict.spaces.base import Architecture, Choices
+from archpredict.strategies._contrastive import Round
+from archpredict.strategies._presets import PRESETS, Settings
+from archpredict.strategies.base import Observer, Problem, Recommendation, State, Strategy, silent
+
+_MIN_LABELS = 4
+_KEEP = 200
+"""Predicted candidates remembered for recommendations."""
+
+
+class CTNAS(Strategy):
+    """Contrastive search: a comparator rewards a controller for beating a baseline that a curriculum raises.
+
+    Chen, Guo et al., "Contrastive Neural Architecture Search with Neural Architecture Comparators", CVPR 2021,
+    arXiv 2103.05471, Algorithms 1 to 3. Label ``M`` random architectures; train the comparator on all their pairs;
+    train the controller by REINFORCE, with the probability of beating the baseline as reward and an entropy bonus;
+    explore pairs with predicted labels; raise the baseline; derive the best architectures and evaluate them.
+
+    Presets:
+        * ``default``: ours. Labels, comparator and controller take turns in rounds, so that later labels are spent on
+          what the comparator believes in; a better comparator (an ensemble, messages in both directions, soft
+          targets); centred rewards and batches of samples.
+        * ``paper``: as published: two-layer GCN, all pairs, pseudo-labels by confidence, curriculum over all past
+          baselines and samples, 10,000 single samples.
+        * ``repo``: as in the published code (chenyaofo/CTNAS): four layers with residual, one permutation of pairs,
+          pseudo-labels by top probability, baseline from the current ten samples.
+
+    Args:
+        problem: What is searched.
+        seed: Source of all randomness.
+        observer: Told about progress: stages ``comparator``, ``controller``, ``derive``.
+        device: For comparator and controller: ``auto``, ``cpu`` or ``cuda``.
+        preset: One of the above.
+        options: Settings that replace the preset's, e.g. ``{"baseline": "fixed", "share": 0.0}`` for the paper's
+            ablations; see ``archpredict.strategies._presets.Settings``.
+    """
+
+    name = "ctnas"
+    min_budget = 8
+    default_budget = 150
+    presets: ClassVar[tuple[str, ...]] = tuple(PRESETS)
+    test_options: ClassVar[dict[str, Any]] = {
+        "options": {"predictor": {"epochs": 3}, "rounds": 2, "iterations": 4, "samples": 8, "derive": 16}
+    }
+
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        seed: int = 0,
+        observer: Observer = silent,
+        device: str = "auto",
+        preset: str = "default",
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(problem, seed=seed, observer=observer)
+        if preset not in PRESETS:
+            raise UnknownNameError("preset", preset, PRESETS)
+        self.device = device
+        self.settings = _with_options(PRESETS[preset], options or {})
+        self._boundaries = self._plan()
+        self._queue: list[Choices] = []
+        self._derived: list[tuple[Choices, float]] = []
+        self._baselines: list[Choices] = []
+
+    def _plan(self) -> list[int]:
+        """After how many results each round starts."""
+        budget = self.problem.budget if self.problem.pool is None else min(self.problem.budget, len(self.problem.pool))
+        s = self.settings
+        if s.rounds == 1:
+            return [max(_MIN_LABELS, budget - min(s.final, budget // 5))]
+        first = max(_MIN_LABELS, round(s.first_share * budget))
+        points = np.linspace(first, budget, s.rounds + 1)[:-1]
+        return sorted({int(p) for p in points})
+
+    def ask(self, n: int) -> list[Architecture]:
+        n = min(n, self.problem.budget - self.num_told)
+        if n <= 0:
+            return []
+        if self._queue:
+            return [Architecture(self.problem.space, c) for c in self._queue[:n]]
+        until = next((b for b in self._boundaries if b > self.num_told), self.problem.budget)
+        return self.problem.sample(min(n, until - self.num_told), self.rng(), self.seen)
+
+    def tell(self, results: Sequence[Result]) -> None:
+        super().tell(results)
+        told = {r.architecture.choices for r in results}
+        self._queue = [c for c in self._queue if c not in told]
+        if not self._queue and self._boundaries[0] <= self.num_told < self.problem.budget:
+            self._search()
+
+    def _search(self) -> None:
+        """One round; fills the queue up to the next one."""
+        labelled = [(r.architecture, r.score) for r in self.results if r.score is not None]
+        labels = np.array([score for _, score in labelled])
+        if len(labels) < _MIN_LABELS or np.ptp(labels) == 0:
+            return  # nothing to learn a ranking from yet: go on at random
+        derived = Round(
+            self.problem,
+            self.settings,
+            [a for a, _ in labelled],
+            labels,
+            seen=self.seen,
+            baselines=self._baselines,
+            rng=self.rng(1),
+            observer=self.observer,
+            device=self.device,
+        ).run()
+        self._baselines = derived.baselines
+        size = next((b for b in self._boundaries if b > self.num_told), self.problem.budget) - self.num_told
+        rows = np.array([a.choices for a in derived.candidates], dtype=np.int64).reshape(len(derived.candidates), -1)
+        can_label = self.problem.can_label(rows)
+        self._queue = [a.choices for a, can in zip(derived.candidates, can_label, strict=True) if can][:size]
+        keep = [i for i in range(len(rows)) if can_label[i] or not self.problem.within_pool][:_KEEP]
+        self._derived = [(derived.candidates[i].choices, derived.scores[i]) for i in keep]
+
+    def recommend(self, k: int) -> list[Recommendation]:
+        """The best ``k``: labelled ones by their label, and what cannot be labelled by its predicted score.
+
+        An architecture that could have been labelled comes, by its prediction, only after all that were.
+        """
+        space, told = self.problem.space, set(self.seen)
+        labelled = super().recommend(k)
+        if not self._derived:
+            return labelled
+        rows = np.array([c for c, _ in self._derived], dtype=np.int64)
+        can_label = self.problem.can_label(rows)
+        predicted = [
+            (Recommendation(Architecture(space, c), score, evaluated=False), bool(can))
+            for (c, score), can in zip(self._derived, can_label, strict=True)
+        ]
+        predicted = [(r, can) for r, can in predicted if r.architecture.key not in told]
+        outside = [r for r, can in predicted if not can]
+        merged = sorted([*labelled, *outside], key=lambda r: -(r.score if r.score is not None else -np.inf))
+        worst = merged[-1].score if merged else None
+        rest = [r for r, can in predicted if can and (worst is None or (r.score or 0.0) <= worst)]
+        return [*merged, *rest][:k]
+
+    def state_dict(self) -> State:
+        return {
+            "queue": [list(c) for c in self._queue],
+            "derived": [[list(c), score] for c, score in self._derived],
+            "baselines": [list(c) for c in self._baselines],
+        }
+
+    def load_state_dict(self, state: State, results: Sequence[Result]) -> None:
+        super().load_state_dict(state, results)
+        self._queue = [tuple(c) for c in state["queue"]]
+        self._derived = [(tuple(c), float(score)) for c, score in state["derived"]]
+        self._baselines = [tuple(c) for c in state["baselines"]]
+
+
+def _with_options(settings: Settings, options: Mapping[str, Any]) -> Settings:
+    known = {f.name for f in fields(Settings)}
+    for name in options:
+        if name not in known:
+            raise UnknownNameError("option of ctnas", name, known)
+    predictor = {**settings.predictor, **options.get("predictor", {})}
+    changed = replace(settings, **{**options, "predictor": predictor})
+    if not 0 <= changed.share < 1:
+        raise UsageError(f"share is the part of pairs with predicted labels, at least 0 and below 1; {changed.share} was given")
+    if changed.baseline not in ("curriculum", "fixed", "random"):
+        raise UnknownNameError("baseline", changed.baseline, ("curriculum", "fixed", "random"))
+    return changed

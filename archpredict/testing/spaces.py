@@ -1,0 +1,156 @@
+"""The contract of search spaces, as a test class."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from archpredict.errors import InvalidArchitectureError
+from archpredict.spaces.base import SearchSpace
+
+_SAMPLES = 64
+_NONSENSE = (
+    "",
+    " ",
+    "nonsense",
+    "[",
+    "[]",
+    "{}",
+    "null",
+    "[0.5]",
+    '["a"]',
+    "[[[[[[[[[[",
+    "\x00",
+    "-1",
+    "[" * 5000,
+)
+
+
+class SpaceContract:
+    """What every search space keeps to.
+
+    A space's own tests derive from it and give the space::
+
+        class TestMySpace(SpaceContract):
+            @pytest.fixture
+            def space(self):
+                return MySpace()
+    """
+
+    def test_samples_are_legal_and_decode(self, space: SearchSpace) -> None:
+        rows = space.sample(_SAMPLES, np.random.default_rng(1))
+        assert rows.shape == (_SAMPLES, space.num_decisions)
+        assert rows.dtype == np.int64
+        assert space.is_valid(rows).all()
+        for row in rows.tolist():
+            assert space.validate(row) == tuple(row)
+            assert space.decode(row).num_nodes >= 1
+
+    def test_the_same_seed_gives_the_same_samples(self, space: SearchSpace) -> None:
+        first, again = (space.sample(_SAMPLES, np.random.default_rng(7)) for _ in range(2))
+        np.testing.assert_array_equal(first, again)
+        if space.num_vectors > 1:
+            other = space.sample(_SAMPLES, np.random.default_rng(8))
+            assert (first != other).any()
+
+    def test_the_mask_leaves_an_option_after_every_legal_prefix(self, space: SearchSpace) -> None:
+        rows = space.sample(_SAMPLES, np.random.default_rng(2))
+        for i, options in enumerate(space.num_choices):
+            legal = space.mask(rows[:, :i])
+            assert legal.shape == (_SAMPLES, options)
+            assert legal.dtype == np.bool_
+            assert legal.any(axis=1).all()
+            for row in (0, _SAMPLES - 1):  # a row's mask does not depend on its companions
+                np.testing.assert_array_equal(space.mask(rows[row : row + 1, :i])[0], legal[row])
+
+    def test_the_notation_reads_back_as_the_same_architecture(self, space: SearchSpace) -> None:
+        for row in space.sample(_SAMPLES, np.random.default_rng(3)).tolist():
+            text = space.format(row)
+            assert isinstance(text, str)
+            assert "\n" not in text, "a history and a CSV hold one architecture a line"
+            assert space.parse(text) == tuple(row)
+
+    @pytest.mark.parametrize("text", _NONSENSE)
+    def test_text_outside_the_notation_is_an_invalid_architecture(
+        self, space: SearchSpace, text: str
+    ) -> None:
+        with pytest.raises(InvalidArchitectureError, match=space.name):
+            space.parse(text)
+
+    def test_a_damaged_text_is_invalid_or_another_legal_architecture(self, space: SearchSpace) -> None:
+        rng = np.random.default_rng(4)
+        text = space.format(space.sample(1, rng)[0].tolist())
+        for _ in range(200):
+            cut = int(rng.integers(len(text)))
+            damaged = text[:cut] + chr(int(rng.integers(32, 127))) * int(rng.integers(3)) + text[cut + 1 :]
+            try:
+                choices = space.parse(damaged)
+            except InvalidArchitectureError:
+                continue
+            assert space.validate(choices) == choices
+
+    def test_choices_outside_the_space_are_invalid(self, space: SearchSpace) -> None:
+        row = space.sample(1, np.random.default_rng(5))[0].tolist()
+        for wrong in ([], row[:-1], [*row, 0], [-1, *row[1:]], [*row[:-1], space.num_choices[-1]]):
+            with pytest.raises(InvalidArchitectureError, match=space.name):
+                space.validate(wrong)
+            if wrong:
+                with pytest.raises(InvalidArchitectureError):
+                    space.architecture(wrong)
+
+    def test_mutants_are_legal_and_differ_from_their_parents(self, space: SearchSpace) -> None:
+        rng = np.random.default_rng(6)
+        parents = space.sample(_SAMPLES, rng)
+        before = parents.copy()
+        children = space.mutate(parents, rng)
+        np.testing.assert_array_equal(parents, before)
+        assert space.is_valid(children).all()
+        stayed = (children == parents).all(axis=1)
+        stuck = [parent for parent in parents[stayed].tolist() if len(space.neighbours(parent))]
+        assert len(stuck) <= _SAMPLES // 8, "a mutation may fail, but only where the mask leaves little room"
+
+    def test_children_of_a_crossover_are_legal(self, space: SearchSpace) -> None:
+        rng = np.random.default_rng(7)
+        a, b = space.sample(_SAMPLES, rng), space.sample(_SAMPLES, rng)
+        assert space.is_valid(space.crossover(a, b, rng)).all()
+        np.testing.assert_array_equal(space.crossover(a, a, rng), a)
+
+    def test_neighbours_are_legal_distinct_and_one_choice_away(self, space: SearchSpace) -> None:
+        for row in space.sample(4, np.random.default_rng(8)):
+            rows = space.neighbours(row.tolist())
+            assert space.is_valid(rows).all()
+            assert ((rows != row).sum(axis=1) == 1).all()
+            assert len(np.unique(rows, axis=0)) == len(rows)
+
+    def test_operators_are_sorted_and_cover_what_decoding_gives(self, space: SearchSpace) -> None:
+        assert list(space.operators) == sorted(set(space.operators))
+        known = set(space.operators)
+        for row in space.sample(4 * _SAMPLES, np.random.default_rng(9)).tolist():
+            graph = space.decode(row)
+            assert known >= {*graph.ops, *(graph.edge_ops or ())}
+
+    def test_equal_choices_give_equal_graphs_and_keys(self, space: SearchSpace) -> None:
+        for row in space.sample(8, np.random.default_rng(10)).tolist():
+            first, again = space.architecture(row), space.architecture(row)
+            assert first == again
+            assert first.graph == again.graph
+            assert first.key == again.key
+            assert first.graph.is_isomorphic(again.graph)
+
+    def test_one_hot_marks_each_choice_once(self, space: SearchSpace) -> None:
+        rows = space.sample(_SAMPLES, np.random.default_rng(11))
+        features = space.one_hot(rows)
+        assert features.shape == (_SAMPLES, sum(space.num_choices))
+        blocks = np.split(features, np.cumsum(space.num_choices)[:-1], axis=1)
+        np.testing.assert_array_equal(np.stack([block.argmax(axis=1) for block in blocks], axis=1), rows)
+        assert all((block.sum(axis=1) == 1).all() for block in blocks)
+
+    def test_costs_are_finite_and_have_the_same_names_everywhere(self, space: SearchSpace) -> None:
+        costs = [space.cost(row) for row in space.sample(_SAMPLES, np.random.default_rng(12)).tolist()]
+        for cost in costs:
+            assert cost.keys() == costs[0].keys()
+            assert all(math.isfinite(value) and value >= 0 for value in cost.values())
+            json.dumps(cost)

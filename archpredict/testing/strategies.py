@@ -1,0 +1,253 @@
+"""The contract of strategies, as a test class."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import pytest
+
+from archpredict.errors import BudgetError
+from archpredict.evaluators.base import Evaluator, Result
+from archpredict.spaces.base import Architecture, IntArray, unique_rows
+from archpredict.strategies.base import Event, Observer, Problem, Recommendation, Strategy, silent
+from archpredict.testing.toys import ToyEvaluator, ToySpace
+
+
+class StrategyFactory(Protocol):
+    """Makes the strategy under test, with options that keep a run short."""
+
+    def __call__(self, problem: Problem, *, seed: int = 0, observer: Observer = silent) -> Strategy: ...
+
+
+def drive(strategy: Strategy, evaluator: Evaluator, batch: int | None = None) -> list[Architecture]:
+    """Run a strategy to its end and return everything it asked for, in order.
+
+    Args:
+        strategy: Fresh or resumed.
+        evaluator: Labels what is asked for.
+        batch: Largest number to ask for at once; None: all that the budget leaves.
+    """
+    asked: list[Architecture] = []
+    while architectures := strategy.ask(batch or strategy.problem.budget - strategy.num_told):
+        asked += architectures
+        strategy.tell(label(evaluator, architectures))
+        assert len(asked) <= strategy.problem.budget, "the strategy asks for more than its budget"
+    return asked
+
+
+def label(evaluator: Evaluator, architectures: Sequence[Architecture]) -> list[Result]:
+    """Results in the order asked."""
+    return [result for architecture in architectures for result in evaluator.evaluate([architecture])]
+
+
+def saved_and_read(state: Any) -> Any:
+    """A state as a checkpoint gives it back: arrays as ``.npy`` without pickle, everything else as JSON."""
+    if isinstance(state, np.ndarray):
+        file = io.BytesIO()
+        np.save(file, state, allow_pickle=False)
+        return np.load(io.BytesIO(file.getvalue()), allow_pickle=False)
+    if isinstance(state, dict):
+        assert all(isinstance(key, str) for key in state), "keys of a state are text"
+        return {key: saved_and_read(value) for key, value in state.items()}
+    return json.loads(json.dumps(state))
+
+
+def summary(recommendations: Sequence[Recommendation]) -> list[tuple[str, float | None, bool]]:
+    """What can be compared between two runs."""
+    return [(str(r.architecture), r.score, r.evaluated) for r in recommendations]
+
+
+class StrategyContract:
+    """What every strategy keeps to.
+
+    A strategy's own tests derive from it and say how it is made; budgets are in evaluations::
+
+        class TestMyStrategy(StrategyContract):
+            @pytest.fixture
+            def make_strategy(self):
+                return functools.partial(MyStrategy, epochs=2)
+    """
+
+    @pytest.fixture
+    def budget(self) -> int:
+        """Evaluations of a run; override where the strategy needs more."""
+        return 16
+
+    @pytest.fixture
+    def problem(self, budget: int) -> Problem:
+        return Problem(ToySpace(), budget=budget)
+
+    def test_asking_and_recommending_change_nothing(
+        self, make_strategy: StrategyFactory, problem: Problem
+    ) -> None:
+        strategy, reference = make_strategy(problem), make_strategy(problem)
+        batch = math.ceil(problem.budget / 2)
+        while architectures := strategy.ask(batch):
+            strategy.recommend(3)
+            assert strategy.ask(batch) == architectures
+            assert reference.ask(batch) == architectures
+            for each in (strategy, reference):
+                each.tell(label(ToyEvaluator(), architectures))
+        first, again = strategy.recommend(5), strategy.recommend(5)
+        assert summary(first) == summary(again) == summary(reference.recommend(5))
+
+    def test_the_same_seed_gives_the_same_run_whoever_watches(
+        self, make_strategy: StrategyFactory, problem: Problem
+    ) -> None:
+        events: list[Event] = []
+        watched, unwatched = (
+            make_strategy(problem, seed=3, observer=events.append),
+            make_strategy(problem, seed=3),
+        )
+        assert drive(watched, ToyEvaluator()) == drive(unwatched, ToyEvaluator())
+        assert summary(watched.recommend(5)) == summary(unwatched.recommend(5))
+        assert all(event.stage and 1 <= event.step <= event.total for event in events)
+
+    def test_a_run_interrupted_anywhere_continues_as_if_nothing_had_happened(
+        self, make_strategy: StrategyFactory, problem: Problem
+    ) -> None:
+        space, batch = problem.space, math.ceil(problem.budget / 3)
+        strategy, evaluator = make_strategy(problem, seed=5), ToyEvaluator()
+        checkpoints: list[tuple[Any, list[Result]]] = [(strategy.state_dict(), [])]
+        while architectures := strategy.ask(batch):
+            strategy.tell(label(evaluator, architectures))
+            checkpoints.append((saved_and_read(strategy.state_dict()), list(strategy.results)))
+        for state, results in checkpoints:
+            told = [Result(space.from_text(str(r.architecture)), r.score, r.error) for r in results]
+            resumed = make_strategy(problem, seed=5)
+            resumed.load_state_dict(state, told)
+            assert resumed.num_told == len(told)
+            drive(resumed, evaluator, batch)
+            assert [r.architecture for r in resumed.results] == [r.architecture for r in strategy.results]
+            assert summary(resumed.recommend(5)) == summary(strategy.recommend(5))
+
+    def test_never_asks_outside_the_space_or_over_the_budget_or_twice(
+        self, make_strategy: StrategyFactory, problem: Problem
+    ) -> None:
+        strategy = make_strategy(problem, seed=1)
+        asked = drive(strategy, ToyEvaluator(), batch=10 * problem.budget)
+        assert 1 <= len(asked) <= problem.budget
+        for architecture in asked:
+            assert problem.space.validate(architecture.choices) == architecture.choices
+        assert len({a.key for a in asked}) == len(asked), "isomorphic architectures were asked for twice"
+        assert strategy.ask(1) == []
+
+    @pytest.mark.parametrize("n", [0, 1, 3])
+    def test_asks_for_no_more_than_it_is_allowed(
+        self, make_strategy: StrategyFactory, problem: Problem, n: int
+    ) -> None:
+        assert len(make_strategy(problem).ask(n)) <= n
+
+    def test_the_smallest_budget_is_enough_and_less_is_an_error(
+        self, make_strategy: StrategyFactory, problem: Problem
+    ) -> None:
+        smallest = make_strategy(problem).min_budget
+        strategy = make_strategy(Problem(problem.space, budget=smallest))
+        assert len(drive(strategy, ToyEvaluator())) <= smallest
+        assert strategy.recommend(1)
+        if smallest > 1:
+            with pytest.raises(
+                BudgetError, match=f"at least {smallest} evaluations, {smallest - 1} was given"
+            ):
+                make_strategy(Problem(problem.space, budget=smallest - 1))
+
+    def test_recommends_nothing_before_it_is_told_anything(
+        self, make_strategy: StrategyFactory, problem: Problem
+    ) -> None:
+        assert make_strategy(problem).recommend(3) == []
+
+    def test_recommendations_are_distinct_sorted_and_true(
+        self, make_strategy: StrategyFactory, problem: Problem
+    ) -> None:
+        strategy = make_strategy(problem, seed=2)
+        drive(strategy, ToyEvaluator())
+        for k in (1, 4, 1000):
+            recommended = strategy.recommend(k)
+            assert 1 <= len(recommended) <= k
+            assert len({r.architecture.key for r in recommended}) == len(recommended)
+            assert_true_and_sorted(strategy, recommended)
+
+    def test_limits_hold_for_what_is_asked_and_what_is_recommended(
+        self, make_strategy: StrategyFactory, budget: int
+    ) -> None:
+        space = ToySpace()
+        median = float(np.median([space.cost(row)["params"] for row in space.enumerate().tolist()]))
+        strategy = make_strategy(Problem(space, budget=budget, limits={"params": median}))
+        asked = drive(strategy, ToyEvaluator())
+        recommended = [r.architecture for r in strategy.recommend(10)]
+        assert asked
+        assert recommended
+        assert all(a.cost["params"] <= median for a in [*asked, *recommended])
+
+    @pytest.mark.parametrize("within_pool", [True, False])
+    def test_only_the_pool_is_asked_for_and_the_rest_is_marked(
+        self, make_strategy: StrategyFactory, budget: int, within_pool: bool
+    ) -> None:
+        pool = structures(4 * budget)
+        problem = Problem(ToySpace(), budget=budget, pool=pool, within_pool=within_pool)
+        strategy = make_strategy(problem)
+        asked = drive(strategy, ToyEvaluator())
+        assert asked
+        assert problem.can_label(np.array([a.choices for a in asked])).all()
+        for recommendation in strategy.recommend(10):
+            known = problem.can_label(np.array([recommendation.architecture.choices]))[0]
+            assert known or not (within_pool or recommendation.evaluated)
+
+    def test_a_pool_smaller_than_the_budget_ends_the_run_early(
+        self, make_strategy: StrategyFactory, budget: int
+    ) -> None:
+        problem = Problem(ToySpace(), budget=2 * budget, pool=structures(budget), within_pool=True)
+        strategy = make_strategy(problem)
+        assert 1 <= len(drive(strategy, ToyEvaluator())) <= budget
+        assert strategy.recommend(1)
+
+    def test_failed_evaluations_do_not_stop_a_run(
+        self, make_strategy: StrategyFactory, problem: Problem
+    ) -> None:
+        failing = frozenset(a.key for a in make_strategy(problem).ask(problem.budget)[::3])
+        strategy = make_strategy(problem)
+        asked = drive(strategy, ToyEvaluator(failing=failing))
+        assert len({a.key for a in asked}) == len(asked), "a failed evaluation was asked for again"
+        recommended = strategy.recommend(10)
+        assert recommended
+        assert not failing & {r.architecture.key for r in recommended}
+        assert_true_and_sorted(strategy, recommended)
+
+    def test_a_run_of_failures_ends_and_recommends_no_label(
+        self, make_strategy: StrategyFactory, problem: Problem
+    ) -> None:
+        strategy = make_strategy(problem)
+        everything = frozenset(a.key for a in problem.space.architectures(problem.space.enumerate()))
+        drive(strategy, ToyEvaluator(failing=everything))
+        assert not any(r.evaluated for r in strategy.recommend(10))
+
+    def test_equal_labels_are_no_obstacle(self, make_strategy: StrategyFactory, problem: Problem) -> None:
+        strategy = make_strategy(problem)
+        drive(strategy, ToyEvaluator(constant=0.5))
+        assert strategy.recommend(1)
+        assert_true_and_sorted(strategy, strategy.recommend(10))
+
+
+def structures(n: int) -> IntArray:
+    """Choices of ``n`` architectures of the toy space, no two isomorphic."""
+    space = ToySpace()
+    rows = np.random.default_rng(0).permutation(space.enumerate())
+    keys = np.array([list(bytes.fromhex(a.key)) for a in space.architectures(rows)])
+    chosen: IntArray = rows[list(unique_rows(keys))[:n]]
+    return chosen
+
+
+def assert_true_and_sorted(strategy: Strategy, recommended: Sequence[Recommendation]) -> None:
+    """Scores of evaluated recommendations are the labels told, best first; all scores are finite."""
+    labels = {r.architecture: r.score for r in strategy.results}
+    evaluated = [r for r in recommended if r.evaluated]
+    for recommendation in evaluated:
+        assert recommendation.score == labels[recommendation.architecture]
+    scores = [r.score for r in evaluated if r.score is not None]
+    assert scores == sorted(scores, reverse=True)
+    assert all(r.score is None or math.isfinite(r.score) for r in recommended)

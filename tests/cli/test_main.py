@@ -1,0 +1,126 @@
+"""The command as a whole: its sub-commands, its errors, its exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+from types import ModuleType
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import archpredict
+from archpredict.cli import main as module
+from archpredict.cli.main import main
+from archpredict.errors import DataError, RunError
+from archpredict.registry import names
+
+SCRIPT = "from archpredict.cli.main import main; main()"
+
+
+def test_help_lists_the_commands() -> None:
+    result = CliRunner().invoke(main, ["--help"])
+    assert result.exit_code == 0
+    for name in ("search", "spaces", "strategies"):
+        assert name in result.stdout
+
+
+def test_help_loads_nothing_heavy() -> None:
+    script = (
+        "import sys\nfrom archpredict.cli.main import main\n"
+        "try:\n    main(['--help'])\nfinally:\n    print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stderr.split()}
+    assert "click" in loaded
+    assert not loaded & {"torch", "numpy", "scipy", "sklearn", "matplotlib", "rich", "dgl", "sqlite3"}
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    result = CliRunner().invoke(main, ["--version"])
+    assert result.stdout == f"archpredict, version {archpredict.__version__}\n"
+    assert version("archpredict") == archpredict.__version__
+
+
+def test_an_unknown_command_is_answered_with_those_there_are() -> None:
+    result = CliRunner().invoke(main, ["serch"])
+    assert result.exit_code == 2
+    assert "unknown command 'serch'; choose from: search, spaces, strategies" in result.stderr
+    assert "Did you mean 'search'?" in result.stderr
+
+
+def broken(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Make the command ``spaces`` raise."""
+    from archpredict.cli._options import debug_option
+
+    @click.command()
+    @debug_option
+    def command() -> None:
+        raise error
+
+    fake = ModuleType("fake")
+    fake.command = command  # type: ignore[attr-defined]
+    monkeypatch.setattr(module.importlib, "import_module", lambda name: fake)
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "exit_code"),
+    [
+        (DataError("the table has no rows"), "Error: the table has no rows\n", 2),
+        (RunError("it broke"), "Error: it broke\n", 1),
+        (KeyboardInterrupt(), "Error: interrupted\n", 130),
+        (
+            ZeroDivisionError("division by zero"),
+            "Error: internal error: ZeroDivisionError: division by zero; "
+            "run again with --debug to see where\n",
+            1,
+        ),
+    ],
+)
+def test_an_error_is_one_sentence_on_stderr_and_an_exit_code(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, message: str, exit_code: int
+) -> None:
+    broken(monkeypatch, error)
+    result = CliRunner().invoke(main, ["spaces"])
+    assert (result.exit_code, result.stderr, result.stdout) == (exit_code, message, "")
+
+
+@pytest.mark.parametrize("error", [DataError("no rows"), ZeroDivisionError("division by zero")])
+def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    broken(monkeypatch, error)
+    result = CliRunner().invoke(main, ["spaces", "--debug"])
+    assert "Traceback (most recent call last)" in result.stderr
+    assert result.stderr.endswith(f"{error}\n")
+
+
+def test_a_reader_that_leaves_early_is_no_internal_error() -> None:
+    command = f'"{sys.executable}" -c "{SCRIPT}" spaces --json | true'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert "internal error" not in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["spaces", "strategies"])
+def test_the_lists_name_everything_there_is(kind: str) -> None:
+    shown = CliRunner().invoke(main, [kind])
+    data = json.loads(CliRunner().invoke(main, [kind, "--json"]).stdout)
+    assert [row["name"] for row in data] == names(kind)
+    for row in data:
+        assert row["name"] in shown.stdout
+        assert row["description"].endswith(".")
+
+
+def test_the_lists_say_what_is_needed_to_choose() -> None:
+    spaces = {r["name"]: r for r in json.loads(CliRunner().invoke(main, ["spaces", "--json"]).stdout)}
+    assert spaces["nasbench201"]["num_choices"] == 6
+    assert "params" in spaces["darts"]["costs"]
+    strategies = {r["name"]: r for r in json.loads(CliRunner().invoke(main, ["strategies", "--json"]).stdout)}
+    assert strategies["random"] == {
+        "name": "random",
+        "description": "Label random architectures and recommend the best.",
+        "default_budget": 100,
+        "min_budget": 1,
+        "presets": [],
+    }

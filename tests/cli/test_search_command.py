@@ -1,0 +1,375 @@
+"""``archpredict search`` as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from archpredict.cli.main import main
+from archpredict.history import History
+from archpredict.registry import names, resolve
+from archpredict.run_directory import RunDirectory, read_config
+from archpredict.spaces.base import load_space
+from archpredict.strategies.base import Strategy
+from archpredict.testing.toys import ToySpace
+
+TOY = (
+    "--space", "archpredict.testing.toys:ToySpace", "--evaluator", "archpredict.testing.toys:ToyEvaluator",
+    "--strategy", "random",
+)  # fmt: skip
+
+HELPERS = """
+import time
+from archpredict.registry import resolve
+from archpredict.strategies.base import Strategy
+from archpredict.testing.toys import ToyEvaluator
+
+class Slow(ToyEvaluator):
+    def evaluate(self, architectures):
+        for result in super().evaluate(architectures):
+            time.sleep(0.03)
+            yield result
+
+class Broken(ToyEvaluator):
+    def evaluate(self, architectures):
+        raise ZeroDivisionError("division by zero")
+
+base = resolve("strategies", {name!r}, Strategy)
+
+class Quick(base):
+    def __init__(self, problem, *, seed, observer):
+        super().__init__(problem, seed=seed, observer=observer, **base.test_options)
+"""
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def helpers(name: str = "random") -> Path:
+    path = Path(f"helpers_{name.replace('-', '_')}.py").absolute()
+    path.write_text(HELPERS.format(name=name))
+    return path
+
+
+def cli(*words: str) -> Result:
+    return CliRunner().invoke(main, ["search", *words], catch_exceptions=False)
+
+
+def start(*words: str) -> subprocess.Popen[str]:
+    script = "from archpredict.cli.main import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", script, "search", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def count(run: Path, table: str) -> int:
+    """Rows of the record, looked at from outside; 0 while there is none."""
+    if not (run / "history.db").exists():
+        return 0
+    with closing(sqlite3.connect(run / "history.db")) as db:
+        return int(db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
+
+
+def wait_until(process: subprocess.Popen[str], reached: Callable[[], bool]) -> None:
+    while process.poll() is None and not reached():
+        time.sleep(0.005)
+
+
+def test_json_is_one_object_alone_on_stdout() -> None:
+    result = cli(*TOY, "--budget", "12", "--seed", "4", "--top", "3", "--json")
+    shown = json.loads(result.stdout)
+    assert list(shown) == [
+        "space", "strategy", "evaluator", "seed", "queries", "best", "top", "run_dir", "seconds",
+    ]  # fmt: skip
+    assert (shown["seed"], shown["queries"], len(shown["top"])) == (4, 12, 3)
+    assert shown["run_dir"] == "runs/toy-random-seed4-1"
+    assert json.loads(Path(shown["run_dir"], "best.json").read_text()) == shown
+
+
+def test_the_first_free_run_directory_is_taken() -> None:
+    for n in (1, 2, 3):
+        assert (
+            json.loads(cli(*TOY, "--budget", "5", "--json").stdout)["run_dir"] == f"runs/toy-random-seed0-{n}"
+        )
+
+
+def test_people_get_a_table_what_the_scores_are_and_the_best_ready_to_paste() -> None:
+    result = cli(*TOY, "--budget", "40")
+    assert result.exit_code == 0
+    best = json.loads(Path("runs/toy-random-seed0-1/best.json").read_text())["best"]
+    lines = result.stdout.splitlines()
+    assert "Best architectures of toy found by random" in lines[0]
+    for heading in ("rank", "score", "params", "architecture"):
+        assert heading in lines[2]
+    assert "evaluated" in result.stdout
+    assert "Scores are made-up scores of a toy space." in lines
+    assert lines[lines.index("Best architecture:") + 1] == best["architecture"]
+    assert "40 evaluations" in result.stdout
+    assert "runs/toy-random-seed0-1/report" in result.stdout
+    assert "labelling 40/40" in result.stderr
+    assert "best 4.4" in result.stderr
+
+
+def test_long_notations_stay_whole_on_a_line_of_their_own() -> None:
+    words = ("--space", "nasbench201", "--strategy", "random", "--evaluator", f"{helpers()}:Constant")
+    with open(helpers(), "a") as file:
+        file.write("\ndef Constant():\n    return ToyEvaluator(constant=1.0)\n")
+    result = cli(*words, "--budget", "3", "--quiet")
+    best = result.stdout.splitlines()[result.stdout.splitlines().index("Best architecture:") + 1]
+    assert load_space("nasbench201").from_text(best)
+
+
+def test_quiet_leaves_stderr_empty() -> None:
+    assert cli(*TOY, "--budget", "5", "--quiet").stderr == ""
+
+
+def test_a_command_labels() -> None:
+    program = f'"{sys.executable}" -c "print(input().count(chr(49)))"'
+    words = ("--space", TOY[1], "--strategy", "random", "--command", program, "--budget", "4", "--jobs", "2")
+    shown = json.loads(cli(*words, "--json").stdout)
+    assert shown["evaluator"] == "command"
+    assert shown["best"]["score"] == shown["best"]["architecture"].count("1")
+
+
+def test_a_table_labels_and_its_rows_are_all_that_is_asked_for() -> None:
+    space = ToySpace()
+    rows = space.enumerate()[::10].tolist()
+    lines = [json.dumps({"architecture": space.format(row), "accuracy": float(sum(row))}) for row in rows]
+    Path("table.jsonl").write_text("\n".join(lines))
+    words = ("--space", TOY[1], "--strategy", "random", "--data", "table.jsonl")
+    shown = json.loads(
+        cli(*words, "--target", "accuracy", "--budget", "20", "--within-table", "--json").stdout
+    )
+    assert shown["evaluator"] == "table"
+    assert all(r["score"] == sum(space.parse(r["architecture"])) for r in shown["top"])
+
+    changed = [line.replace(": 3.0", ": 3.5") for line in lines]
+    Path("table.jsonl").write_text("\n".join(changed))
+    result = cli("--resume", shown["run_dir"])
+    assert result.exit_code == 2
+    assert "another configuration: evaluator.sha256 is" in result.stderr
+
+
+def test_limits_are_kept() -> None:
+    shown = json.loads(cli(*TOY, "--budget", "20", "--limit", "params=20", "--json").stdout)
+    assert all(r["costs"]["params"] <= 20 for r in shown["top"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--space", "dart"], "unknown space 'dart'; choose from: darts"),
+        (["--strategy", "rand"], "choose from: ctnas, random"),
+        (["--evaluator", "oracle"], "unknown evaluator 'oracle'; choose from: command, surrogate, table"),
+        (["--evaluator", "table"], "--evaluator table needs --data"),
+        (["--data", "x.csv"], "--data belongs to --evaluator table"),
+        (["--evaluator", "command"], "--evaluator command needs --command"),
+        (["--evaluator", "table", "--data", "x.csv"], "--data needs --target"),
+        (["--evaluator", "table", "--data", "none.csv", "--target", "y"], "none.csv"),
+        (["--preset", "fast"], "the strategy random has no presets; leave out the preset 'fast'"),
+        (["--limit", "params"], "'params' is not a name and a number, e.g. params=4e6"),
+        (["--limit", "params=nan"], "'params=nan' is not a name and a number"),
+        (["--limit", "=3"], "'=3' is not a name and a number"),
+        (["--limit", "watts=3"], "the space toy has no cost 'watts' to limit; it computes: params"),
+        (["--within-table"], "needs an evaluator with a table"),
+        (["--budget", "0"], "0 is not in the range x>=1"),
+        (["--seed", "-1"], "-1 is not in the range x>=0"),
+        (["--device", "tpu"], "'tpu' is not one of 'auto', 'cpu', 'cuda'"),
+        (["--budget", "many"], "'many' is not a valid integer"),
+        (["--resume", "nowhere"], "there is no run to resume in nowhere"),
+        (["--nonsense"], "No such option"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(words: Sequence[str], message: str) -> None:
+    result = cli(*TOY, *words)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    assert not list(Path().glob("runs/*")), "nothing is left behind"
+
+
+def test_an_evaluator_that_breaks_is_an_internal_error_with_a_hint() -> None:
+    result = cli(
+        "--space", TOY[1], "--strategy", "random", "--evaluator", f"{helpers()}:Broken", "--budget", "3"
+    )
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        "Error: internal error: ZeroDivisionError: division by zero; run again with --debug to see where"
+    )
+
+
+def test_a_command_that_always_fails_says_so_once_and_keeps_the_record() -> None:
+    program = f'"{sys.executable}" -c "raise SystemExit(3)"'
+    result = cli("--space", TOY[1], "--strategy", "random", "--command", program, "--budget", "5", "--quiet")
+    assert result.exit_code == 1
+    assert "Error: all 5 evaluations failed, 5 of them with: the program exited with code 3" in result.stderr
+    with History("runs/toy-random-seed0-1/history.db") as history:
+        assert len(history) == 5
+
+
+def test_resume_alone_repeats_a_finished_run_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = json.loads(cli(*TOY, "--budget", "12", "--out", "run", "--json").stdout)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = json.loads(cli("--resume", "../run", "--json").stdout)
+    assert again == {**first, "run_dir": "../run"}
+
+
+def test_resume_with_options_that_agree_is_fine_and_others_are_listed() -> None:
+    cli(*TOY, "--budget", "12", "--out", "run")
+    assert cli("--resume", "run", "--budget", "12", "--seed", "0").exit_code == 0
+    result = cli("--resume", "run", "--budget", "13", "--seed", "1")
+    assert result.exit_code == 2
+    assert "budget is 12 there and 13 now; seed is 0 there and 1 now" in result.stderr
+    result = cli("--resume", "run", "--out", "other")
+    assert result.exit_code == 2
+    assert "leave out --out" in result.stderr
+
+
+def test_a_run_of_a_program_is_resumed_by_the_program() -> None:
+    RunDirectory("run", {"space": "toy"}).close()
+    result = cli("--resume", "run")
+    assert result.exit_code == 2
+    assert "go on with it there: archpredict.search(..., out='run', resume=True)" in result.stderr
+
+
+def test_a_used_directory_is_refused_with_a_hint() -> None:
+    cli(*TOY, "--budget", "5", "--out", "run")
+    result = cli(*TOY, "--budget", "5", "--out", "run")
+    assert result.exit_code == 2
+    assert "the directory run is not empty; give another --out, or --resume run" in result.stderr
+
+
+def test_a_corrupt_run_is_exit_code_1() -> None:
+    cli(*TOY, "--budget", "5", "--out", "run")
+    Path("run/history.db").write_bytes(b"nonsense" * 1000)
+    result = cli("--resume", "run")
+    assert result.exit_code == 1
+    assert "history.db is corrupt" in result.stderr
+
+
+def test_an_unwritable_place_is_exit_code_1() -> None:
+    Path("file").write_text("in the way")
+    result = cli(*TOY, "--budget", "5", "--out", "file/run")
+    assert result.exit_code == 1
+    assert "Error: cannot write the run directory file/run" in result.stderr
+    Path("runs").write_text("in the way")
+    result = cli(*TOY, "--budget", "5")
+    assert result.exit_code == 1
+    assert "Error: cannot write the run directory runs" in result.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_under_stdout_is_no_traceback() -> None:
+    with open("/dev/full", "w") as full:
+        script = "from archpredict.cli.main import main; main()"
+        words = [*TOY, "--budget", "3", "--json", "--quiet"]
+        done = subprocess.run(
+            [sys.executable, "-c", script, "search", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.filterwarnings("default::RuntimeWarning")
+def test_warnings_are_one_line_each() -> None:
+    cli(*TOY, "--budget", "5", "--out", "run")
+    Path("run/checkpoint.safetensors").write_bytes(b"nonsense")
+    result = cli("--resume", "run", "--quiet")
+    assert result.exit_code == 0
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Warning: the checkpoint in run cannot be used")
+
+
+@pytest.mark.parametrize(
+    ("number", "word", "exit_code"),
+    [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "terminated", 143)],
+)
+def test_an_interrupted_run_says_how_to_go_on_and_does(number: int, word: str, exit_code: int) -> None:
+    words = (*TOY[:2], "--strategy", "random", "--evaluator", f"{helpers()}:Slow", "--budget", "25")
+    process = start(*words, "--out", "run", "--json", "--quiet")
+    wait_until(process, lambda: count(Path("run"), "evaluations") >= 3)
+    in_use = cli("--resume", "run")
+    assert in_use.exit_code == 1
+    assert "the run directory run is in use by another process" in in_use.stderr
+    process.send_signal(number)
+    stdout, stderr = process.communicate()
+    assert process.returncode == exit_code
+    assert stderr == f"Error: {word}; go on with: archpredict search --resume run\n"
+    assert stdout == ""
+    resumed = json.loads(cli("--resume", "run", "--json").stdout)
+    whole = json.loads(cli(*words, "--out", "whole", "--json").stdout)
+    assert without_time(resumed) == without_time(whole)
+
+
+def without_time(result: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in result.items() if name not in ("seconds", "run_dir")}
+
+
+@pytest.mark.parametrize("name", names("strategies"))
+def test_killed_at_random_moments_and_resumed_a_run_ends_as_if_nothing_had_happened(name: str) -> None:
+    file = helpers(name)
+    budget = max(24, resolve("strategies", name, Strategy).min_budget)
+    words = (*TOY[:2], "--strategy", f"{file}:Quick", "--evaluator", f"{file}:Slow", "--budget", str(budget))
+    moments = random.Random(name)  # of the process's life; where they fall in the run is up to the machine
+    next_words = (*words, "--out", "run")
+    for session in range(1, 6):
+        process = start(*next_words, "--quiet")
+        wait_until(process, lambda: count(Path("run"), "sessions") >= session)  # noqa: B023 - used at once
+        time.sleep(moments.uniform(0, 0.5))
+        process.kill()
+        process.communicate()
+        next_words = ("--resume", "run")
+    shutil.copytree("run", "copy")
+    resumed = cli("--resume", "run", "--json", "--quiet")
+    whole = cli(*words, "--out", "whole", "--json", "--quiet")
+    assert without_time(json.loads(resumed.stdout)) == without_time(json.loads(whole.stdout))
+    space = ToySpace()
+    with (
+        History("run/history.db") as a,
+        History("whole/history.db") as b,
+        History("copy/history.db") as before,
+    ):
+        assert a.results(space) == b.results(space)
+        assert a.events() == b.events()
+        kept = before.results(space)
+    assert {n: r for n, r in a_results(space).items() if n in kept} == kept, "what was recorded stays"
+
+
+def a_results(space: ToySpace) -> dict[int, Any]:
+    with History("run/history.db") as history:
+        return history.results(space)
+
+
+def test_the_record_says_how_to_make_the_run_again() -> None:
+    cli(*TOY, "--budget", "5", "--seed", "2", "--out", "run", "--limit", "params=30")
+    config = read_config(Path("run"))
+    assert config["settings"]["limits"] == {"params": 30}
+    assert config["settings"]["evaluator"]["labels"] == "made-up scores of a toy space"
+    assert config["invocation"]["seed"] == 2

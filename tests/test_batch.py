@@ -1,0 +1,130 @@
+"""GraphBatch: three back ends, one meaning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+
+from archpredict.backends import has_dgl
+from archpredict.batch import Backend, GraphBatch, PackedGraphs, collate
+from archpredict.errors import UsageError
+from archpredict.graph import ArchGraph
+from archpredict.testing.graphs import arch_graphs
+
+OPS = ("input", "conv", "pool", "output")
+BACKENDS: list[Backend] = ["dense", "scatter", *(["dgl"] if has_dgl() else [])]  # type: ignore[list-item]
+
+
+def random_graphs(count: int, seed: int = 0) -> list[ArchGraph]:
+    rng = np.random.default_rng(seed)
+    graphs = []
+    for _ in range(count):
+        n = int(rng.integers(1, 9))
+        pairs = [(s, t) for t in range(n) for s in range(t) if rng.random() < 0.5]
+        pairs += [pairs[0]] if pairs else []  # a parallel edge
+        cells = tuple(sorted(rng.integers(0, 2, n).tolist()))
+        graphs.append(ArchGraph(tuple(rng.choice(OPS, n).tolist()), tuple(pairs), None, cells))
+    return graphs
+
+
+def features(batch: GraphBatch, table: torch.Tensor) -> torch.Tensor:
+    return table[batch.op]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("gated", [False, True])
+def test_all_back_ends_agree_in_values_and_gradients(reverse: bool, gated: bool) -> None:
+    graphs = random_graphs(20)
+    packed = PackedGraphs.from_graphs(graphs, OPS, num_cells=2)
+    gates = torch.randn(len(packed.source), 5)
+    results = []
+    for backend in BACKENDS:
+        table = torch.linspace(-1, 1, 25).view(5, 5).requires_grad_()
+        gate = gates.clone().requires_grad_() if gated else None
+        batch = packed.batch(backend=backend)
+        h = batch.aggregate(features(batch, table), reverse=reverse, gate=gate)
+        pooled = torch.cat([batch.pool(h.tanh(), how) for how in ("mean", "sum", "output")], dim=-1)
+        (pooled**2).sum().backward()
+        results.append((pooled.detach(), table.grad, gate.grad if gate is not None else None))
+    for other in results[1:]:
+        for mine, theirs in zip(results[0], other, strict=True):
+            if mine is not None:
+                torch.testing.assert_close(theirs, mine, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_aggregation_sums_over_arriving_edges_and_counts_parallel_ones(backend: Backend) -> None:
+    graph = ArchGraph(("input", "conv", "output"), ((0, 1), (0, 1), (1, 2), (0, 2)))
+    batch = collate([graph], OPS, backend=backend)
+    h = torch.tensor([1.0, 10.0, 100.0]).view(*batch.op.shape, 1)
+    assert batch.aggregate(h).flatten().tolist() == [0, 2, 11]
+    assert batch.aggregate(h, reverse=True).flatten().tolist() == [120, 100, 0]
+    assert batch.degree().flatten().tolist() == [0, 2, 2]
+    assert batch.degree(reverse=True).flatten().tolist() == [3, 1, 0]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_gates_multiply_messages_in_the_order_of_edges(backend: Backend) -> None:
+    graph = ArchGraph(("input", "conv", "output"), ((0, 1), (0, 1), (1, 2)))
+    batch = collate([graph], OPS, backend=backend)
+    h = torch.ones(*batch.op.shape, 1)
+    gate = torch.tensor([[2.0], [3.0], [0.5]])
+    assert batch.aggregate(h, gate=gate).flatten().tolist() == [0, 5, 0.5]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_pooling_is_per_cell_and_zero_where_a_cell_is_missing(backend: Backend) -> None:
+    two = ArchGraph(("input", "output", "input", "conv"), ((0, 1),), None, (0, 0, 1, 1))
+    one = ArchGraph(("input",), ())
+    batch = PackedGraphs.from_graphs([two, one], OPS).batch(backend=backend)
+    h = torch.tensor([1.0, 3.0, 5.0, 9.0, 7.0])
+    h = torch.cat([h, torch.zeros(3)]).view(2, 4, 1) if backend == "dense" else h[:, None]
+    assert batch.pool(h).flatten().tolist() == [2, 7, 7, 0]
+    assert batch.pool(h, "sum").flatten().tolist() == [4, 14, 7, 0]
+    assert batch.pool(h, "output").flatten().tolist() == [3, 7, 7, 0]
+    spread = batch.spread(torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]]))
+    assert spread.flatten().tolist()[:5] == [1, 1, 2, 2, 3]
+
+
+@settings(max_examples=30, deadline=None)
+@given(arch_graphs(ops=OPS))
+def test_packing_keeps_every_node_and_edge(graph: ArchGraph) -> None:
+    packed = PackedGraphs.from_graphs([graph, graph], OPS)
+    second = packed[1:2]
+    assert tuple(OPS[i - 1] for i in second.op) == graph.ops
+    assert tuple(zip(second.source.tolist(), second.target.tolist(), strict=True)) == graph.edges
+    assert tuple(second.cell.tolist()) == graph.cells
+
+
+def test_slicing_by_index_and_concatenation_rebuild_the_whole() -> None:
+    packed = PackedGraphs.from_graphs(random_graphs(10), OPS, num_cells=2)
+    order = np.array([7, 2, 2, 9, 0])
+    picked = packed[order]
+    for place, i in enumerate(order):
+        for name in ("op", "source", "target", "cell"):
+            assert getattr(picked[place : place + 1], name).tolist() == getattr(packed[i : i + 1], name).tolist()
+    again = PackedGraphs.concat([packed[:4], packed[4:]])
+    for name in ("op", "cell", "node_start", "source", "target", "edge_op", "edge_start"):
+        assert getattr(again, name).tolist() == getattr(packed, name).tolist()
+
+
+def test_padded_arrays_pack_like_graphs() -> None:
+    graphs = [ArchGraph(("input", "conv", "output"), ((0, 1), (1, 2))), ArchGraph(("input", "output"), ((0, 1),))]
+    op = np.array([[1, 2, 4], [1, 4, 0]])
+    adjacency = np.zeros((2, 3, 3), dtype=np.uint8)
+    adjacency[0, 0, 1] = adjacency[0, 1, 2] = adjacency[1, 0, 1] = 1
+    one, two = PackedGraphs.from_arrays(op, adjacency, OPS), PackedGraphs.from_graphs(graphs, OPS)
+    for name in ("op", "cell", "node_start", "source", "target", "edge_op", "edge_start"):
+        assert getattr(one, name).tolist() == getattr(two, name).tolist()
+
+
+def test_a_label_outside_the_vocabulary_is_named() -> None:
+    with pytest.raises(UsageError, match="'attention' is not one of those the predictor knows: input, conv"):
+        collate([ArchGraph(("attention",), ())], OPS)
+
+
+def test_an_unknown_back_end_lists_the_choices() -> None:
+    with pytest.raises(UsageError, match="unknown back end 'tpu'; choose from: auto, dense, dgl, scatter"):
+        collate([ArchGraph(("input",), ())], OPS, backend="tpu")  # type: ignore[arg-type]
