@@ -28,7 +28,9 @@ def import_dgl() -> Any:
     """
     spec = importlib.util.find_spec("dgl")
     if spec is None or spec.origin is None:
-        raise MissingDependencyError("the DGL back end needs DGL, which is not installed: pip install 'archpredict[dgl]'")
+        raise MissingDependencyError(
+            "the DGL back end needs DGL, which is not installed: pip install 'archpredict[dgl]'"
+        )
     os.environ.setdefault("DGLBACKEND", "pytorch")  # else DGL writes a configuration into the home folder
     if "dgl.graphbolt" not in sys.modules and not _has_graphbolt(Path(spec.origin).parent):
         sys.modules["dgl.graphbolt"] = types.ModuleType("dgl.graphbolt")

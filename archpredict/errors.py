@@ -43,7 +43,9 @@ class UnknownNameError(UsageError):
         known = sorted(choices)
         close = get_close_matches(name, known, n=1)
         guess = f" Did you mean {close[0]!r}?" if close else ""
-        super().__init__(f"unknown {kind} {name!r}; choose from: {', '.join(known)}.{guess}{' ' + hint if hint else ''}")
+        super().__init__(
+            f"unknown {kind} {name!r}; choose from: {', '.join(known)}.{guess}{' ' + hint if hint else ''}"
+        )
 
 
 class InvalidGraphError(UsageError):

@@ -191,8 +191,9 @@ class ArchGraph:
     def on_nodes(self) -> ArchGraph:
         """The operation-on-node form: every edge operation becomes a node, nodes that only add disappear.
 
-        Sources and sinks stay; a graph without edge operations is its own operation-on-node form. Two operations
-        that feed the same sum both point at every operation that reads it, so no information is lost.
+        Sources and sinks stay; a graph without edge operations is its own operation-on-node form. Operations that
+        feed the same sum all point at everything that reads it. This is the form in which CTNAS's published code
+        encodes DARTS cells; it does not tell which operations share a sum that only the output reads.
         """
         if self.edge_ops is None:
             return self
@@ -244,7 +245,9 @@ class ArchGraph:
         try:
             data = json.loads(text)
             if data["archgraph"] != _FORMAT:
-                raise InvalidGraphError(f"graph format {data['archgraph']!r} is not {_FORMAT}, the one this version reads")
+                raise InvalidGraphError(
+                    f"graph format {data['archgraph']!r} is not {_FORMAT}, the one this version reads"
+                )
             if len(data["ops"]) > _MAX_JSON_NODES:
                 raise InvalidGraphError(f"a graph of {len(data['ops'])} nodes is over the limit of {_MAX_JSON_NODES}")
             return cls(

@@ -100,9 +100,7 @@ class History:
         """Recorded results by number."""
         query = "SELECT number, choices, score, error, seconds, metadata FROM evaluations ORDER BY number"
         return {
-            number: Result(
-                space.architecture(json.loads(choices)), score, error, seconds, json.loads(metadata)
-            )
+            number: Result(space.architecture(json.loads(choices)), score, error, seconds, json.loads(metadata))
             for number, choices, score, error, seconds, metadata in self._rows(query)
         }
 
@@ -149,9 +147,7 @@ class History:
     @property
     def seconds(self) -> float:
         """Time worked on the run, over all its sessions."""
-        before = float(
-            self._scalar("SELECT COALESCE(SUM(seconds), 0) FROM sessions WHERE number < ?", self._session)
-        )
+        before = float(self._scalar("SELECT COALESCE(SUM(seconds), 0) FROM sessions WHERE number < ?", self._session))
         return before + time.perf_counter() - self._started
 
     def flush(self) -> None:
@@ -190,9 +186,7 @@ class History:
         if missing := sorted(_TABLES - tables):
             raise self._corrupt(f"it lacks the tables {', '.join(missing)}")
         if version != _VERSION:
-            raise self._corrupt(
-                f"it has the format {version}, this version of archpredict reads format {_VERSION}"
-            )
+            raise self._corrupt(f"it has the format {version}, this version of archpredict reads format {_VERSION}")
 
     def _corrupt(self, why: str) -> RunDirectoryError:
         return RunDirectoryError(

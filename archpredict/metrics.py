@@ -168,8 +168,7 @@ def _pair(true: npt.ArrayLike, predicted: npt.ArrayLike) -> tuple[FloatArray, Fl
     y, p = np.asarray(true, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
     if y.ndim != 1 or y.shape != p.shape:
         raise UsageError(
-            "true and predicted scores must be two lists of one length, "
-            f"shapes {y.shape} and {p.shape} were given"
+            f"true and predicted scores must be two lists of one length, shapes {y.shape} and {p.shape} were given"
         )
     return y, p
 

@@ -73,15 +73,11 @@ def plan(
     if seed < 0:
         raise UsageError(f"the seed is an integer of at least 0, {seed} was given")
     loaded = load_space(space)
-    found: type[Strategy] = (
-        resolve("strategies", strategy, Strategy) if isinstance(strategy, str) else strategy
-    )
+    found: type[Strategy] = resolve("strategies", strategy, Strategy) if isinstance(strategy, str) else strategy
     labeller = as_evaluator(evaluator, loaded, jobs=jobs)
     pool = labeller.pool()
     if within_table and pool is None:
-        raise UsageError(
-            f"within_table needs an evaluator with a table; {labeller.name} can label the whole space"
-        )
+        raise UsageError(f"within_table needs an evaluator with a table; {labeller.name} can label the whole space: leave it out")
     problem = Problem(
         loaded, budget if budget is not None else found.default_budget, dict(limits or {}), pool, within_table
     )
@@ -90,18 +86,15 @@ def plan(
     return ready
 
 
-def _keywords(
-    strategy: type[Strategy], device: str, preset: str | None, options: Mapping[str, Any]
-) -> dict[str, Any]:
+def _keywords(strategy: type[Strategy], device: str, preset: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
     """What the strategy's constructor gets: the options, and device and preset where it takes them."""
     parameters = inspect.signature(strategy).parameters.values()
     accepted = sorted({p.name for p in parameters if p.kind in _BY_NAME} - _SUPPLIED)
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)  # it checks the names itself
     unknown = sorted(set(options) - set(accepted))
-    if unknown:
+    if unknown and not takes_any:
         takes = f"its options are: {', '.join(accepted)}" if accepted else "it has no options"
-        raise UsageError(
-            f"the strategy {strategy.name} has no option {', '.join(map(repr, unknown))}; {takes}"
-        )
+        raise UsageError(f"the strategy {strategy.name} has no option {', '.join(map(repr, unknown))}; {takes}")
     if preset is not None and "preset" not in accepted:
         raise UsageError(f"the strategy {strategy.name} has no presets; leave out the preset {preset!r}")
     keywords = dict(options)

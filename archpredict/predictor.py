@@ -22,7 +22,7 @@ from archpredict.heads.base import Head
 from archpredict.metrics import kendall_tau
 from archpredict.registry import resolve
 from archpredict.spaces.base import Architecture
-from archpredict.training import Model, Recipe, Trainer, seeded
+from archpredict.training import Model, Recipe, Trainer, encode, seeded
 
 FloatArray = npt.NDArray[np.float64]
 Item = Architecture | ArchGraph
@@ -157,8 +157,8 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
 
     def finish(self, packed: PackedGraphs, labels: FloatArray) -> Predictor:
         """Fit the scale of the scores to the labels once the models are trained."""
-        for model in self.models_:
-            model.head.remember(model.encode(packed, self.device_))
+        for model, z in zip(self.models_, self.encode(packed), strict=True):
+            model.head.remember(z)
         raw = self._member_scores(packed)  # (M, n)
         self.location_ = raw.mean(axis=1)
         self.scale_ = np.maximum(raw.std(axis=1), 1e-12)
@@ -188,33 +188,38 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
 
     def rank(self, architectures: Items) -> npt.NDArray[np.int64]:
         """Indices of the architectures, best first. Each is encoded once; equal scores keep their order."""
-        return np.argsort(-self.predict(architectures), kind="stable")
+        # Isomorphic architectures differ by rounding, which must not decide their order.
+        return np.argsort(-np.round(self.predict(architectures) / self.slope_, 5), kind="stable")
 
     def compare(self, a: Item | Items, b: Item | Items) -> Any:
         """Probability that ``a`` is better than ``b``.
 
         Args:
-            a, b: An architecture each, or sequences of ``n`` and ``m``.
+            a: An architecture, or a sequence of ``n``.
+            b: An architecture, or a sequence of ``m``.
 
         Returns:
             A float for two architectures, an ``(n, m)`` array for sequences.
         """
         first = [a] if isinstance(a, (Architecture, ArchGraph)) else a
         second = [b] if isinstance(b, (Architecture, ArchGraph)) else b
-        p = self._compare(self._checked(first), self._checked(second))
+        p = self.compare_encoded(self.encode(self._checked(first)), self.encode(self._checked(second)))
         return float(p[0, 0]) if first is not a and second is not b else p
 
     def score(self, architectures: Items, y: Sequence[float] | npt.NDArray[Any]) -> float:
         """Kendall's tau-b between predictions and labels (the figure scikit-learn's model selection maximises)."""
         return kendall_tau(np.asarray(y, dtype=float), self.predict(architectures))
 
+    def encode(self, packed: PackedGraphs) -> list[torch.Tensor]:
+        """Each model's encodings ``(n, D)`` of packed architectures."""
+        return encode(self.models_, packed, self.device_)
+
     @torch.no_grad()
-    def _compare(self, a: PackedGraphs, b: PackedGraphs) -> FloatArray:
-        total: FloatArray = np.zeros((len(a), len(b)))
-        for model in self.models_:
-            za, zb = model.encode(a, self.device_), model.encode(b, self.device_)
-            total += model.head.compare(za, zb).double().cpu().numpy()
-        return total / len(self.models_)
+    def compare_encoded(self, a: Sequence[torch.Tensor], b: Sequence[torch.Tensor]) -> FloatArray:
+        """Probability ``(n, m)`` that the first are better, from what :meth:`encode` gave for both."""
+        p = [model.head.compare(za, zb) for model, za, zb in zip(self.models_, a, b, strict=True)]
+        mean: FloatArray = torch.stack(p).mean(0).double().cpu().numpy()
+        return mean
 
     def _scores(self, architectures: Items) -> FloatArray:
         """Each member's scores on the labels' scale, ``(M, n)``."""
@@ -224,12 +229,15 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
 
     @torch.no_grad()
     def _member_scores(self, packed: PackedGraphs) -> FloatArray:
-        scores = [m.head.score(m.encode(packed, self.device_)).double().cpu().numpy() for m in self.models_]
+        encodings = self.encode(packed)
+        scores = [m.head.score(z).double().cpu().numpy() for m, z in zip(self.models_, encodings, strict=True)]
         return np.stack(scores)
 
     def _checked(self, architectures: Items) -> PackedGraphs:
         if "models_" not in self.__dict__:
-            raise NotFittedError("this predictor has not been fitted; call fit(architectures, y) or Predictor.load first")
+            raise NotFittedError(
+                "this predictor has not been fitted; call fit(architectures, y) or Predictor.load first"
+            )
         return architectures if isinstance(architectures, PackedGraphs) else self.pack(architectures)
 
     def pack(self, architectures: Sequence[Item]) -> PackedGraphs:
@@ -240,13 +248,17 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
 
     def _build(self) -> Model:
         encoder = self._encoder_class()(
-            len(self.vocabulary_), self.num_cells_, **(self.encoder_options or {})  # type: ignore[call-arg]
+            len(self.vocabulary_),
+            self.num_cells_,
+            **(self.encoder_options or {}),
         )
         head_class = resolve("heads", self.head, Head) if isinstance(self.head, str) else self.head
         return Model(encoder, head_class(encoder.out_features, **(self.head_options or {})))
 
     def _encoder_class(self) -> type[Encoder]:
-        found: type[Encoder] = resolve("encoders", self.encoder, Encoder) if isinstance(self.encoder, str) else self.encoder
+        found: type[Encoder] = (
+            resolve("encoders", self.encoder, Encoder) if isinstance(self.encoder, str) else self.encoder
+        )
         return found
 
     # ------------------------------------------------------------------ saving
@@ -273,9 +285,16 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             "slope": self.slope_,
             "intercept": self.intercept_,
         }
-        content = {"archpredict_predictor": _FORMAT, "params": params, "fitted": fitted, "card": dict(card or {})}
+        content = {
+            "archpredict_predictor": _FORMAT,
+            "params": params,
+            "fitted": fitted,
+            "card": dict(card or {}),
+        }
         (folder / "predictor.json").write_text(json.dumps(content, indent=1) + "\n")
-        weights = {f"{i}.{k}": v.cpu().contiguous() for i, m in enumerate(self.models_) for k, v in m.state_dict().items()}
+        weights = {
+            f"{i}.{k}": v.cpu().contiguous() for i, m in enumerate(self.models_) for k, v in m.state_dict().items()
+        }
         save_file(weights, folder / "weights.safetensors")
 
     @classmethod
@@ -346,11 +365,15 @@ def standardize(labels: FloatArray) -> FloatArray:
 def _check_labels(architectures: Items, y: Sequence[float] | npt.NDArray[Any]) -> FloatArray:
     labels = np.asarray(y, dtype=np.float64)
     if labels.shape != (len(architectures),):
-        raise DataError(f"{len(architectures)} architectures need as many labels, an array of shape {labels.shape} was given")
+        raise DataError(
+            f"{len(architectures)} architectures need as many labels, an array of shape {labels.shape} was given"
+        )
     if len(labels) < 2:
         raise DataError(f"at least 2 labelled architectures are needed to learn a ranking, {len(labels)} was given")
     if not np.isfinite(labels).all():
-        raise DataError(f"label {int(np.flatnonzero(~np.isfinite(labels))[0])} is not a finite number; remove or mend it")
+        raise DataError(
+            f"label {int(np.flatnonzero(~np.isfinite(labels))[0])} is not a finite number; remove or mend it"
+        )
     if np.ptp(labels) == 0:
         raise DataError(f"all {len(labels)} labels are equal ({labels[0]:g}); there is no ranking to learn")
     return labels

@@ -53,8 +53,12 @@ def resolve(kind: str, name: str, base: type) -> Any:
     if name in points:
         return points[name].load()
     raise UnknownNameError(
-        kind.rstrip("s"), name, names(kind), "Or name your own as module:Class or path/to/file.py:Class."
+        _singular(kind), name, names(kind), "Or name your own as module:Class or path/to/file.py:Class."
     )
+
+
+def _singular(kind: str) -> str:
+    return f"{kind[:-3]}y" if kind.endswith("ies") else kind.removesuffix("s")
 
 
 def _modules(kind: str) -> dict[str, str]:
@@ -99,7 +103,9 @@ def _load_module(location: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name and not location.startswith(error.name):
             raise UsageError(f"{location} needs the package {error.name!r}, which is not installed") from error
-        raise UsageError(f"there is no module {location!r}; give an importable module or a path to a .py file") from error
+        raise UsageError(
+            f"there is no module {location!r}; give an importable module or a path to a .py file"
+        ) from error
 
 
 def _load_file(path: Path) -> ModuleType:

@@ -31,9 +31,7 @@ def write_report(history: History, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     rows, events = history.rows(), history.events()
     files = [_write_csv(rows, folder / "history.csv"), _draw_best(rows, folder / "best_so_far.png")]
-    training = [
-        e for e in events if e.event.stage == CONTROLLER and {"reward", "entropy"} & set(e.event.values)
-    ]
+    training = [e for e in events if e.event.stage == CONTROLLER and {"reward", "entropy"} & set(e.event.values)]
     if training:
         files.append(_draw_training(training, folder / "training.png"))
     taus = [e for e in events if TAU in e.event.values]
@@ -58,9 +56,7 @@ def _draw_best(rows: Sequence[dict[str, Any]], path: Path) -> Path:
     numbers = [row["number"] + 1 for row in rows]
     scored = [(n, row["score"]) for n, row in zip(numbers, rows, strict=True) if row["score"] is not None]
     axes.scatter([n for n, _ in scored], [score for _, score in scored], s=14, alpha=0.6, label="evaluation")
-    axes.step(
-        numbers, running_best(row["score"] for row in rows), where="post", color="C1", label="best so far"
-    )
+    axes.step(numbers, running_best(row["score"] for row in rows), where="post", color="C1", label="best so far")
     failed = [n for n, row in zip(numbers, rows, strict=True) if row["score"] is None]
     if failed:  # at the foot of the axes, whatever the scores are
         axes.plot(
@@ -82,9 +78,7 @@ def _draw_training(events: Sequence[RecordedEvent], path: Path) -> Path:
     lower, upper = figure.subplots(2, 1, sharex=True)[::-1]
     for axes, name in ((upper, "reward"), (lower, "entropy")):
         points = [(i, e.event.values[name]) for i, e in enumerate(events, start=1) if name in e.event.values]
-        axes.plot(
-            [i for i, _ in points], [value for _, value in points], color="C0" if name == "reward" else "C2"
-        )
+        axes.plot([i for i, _ in points], [value for _, value in points], color="C0" if name == "reward" else "C2")
         axes.set_ylabel(name)
         for i in _round_starts(events):
             axes.axvline(i, color="0.8", linewidth=0.8, zorder=0)

@@ -130,8 +130,7 @@ class RunDirectory:
             self._lock.acquire(timeout=0)
         except filelock.Timeout as error:
             raise RunDirectoryError(
-                f"the run directory {self.path} is in use by another process; wait until it ends, or give "
-                "another --out"
+                f"the run directory {self.path} is in use by another process; wait until it ends, or give another --out"
             ) from error
 
     def _refuse_used(self) -> None:
@@ -180,9 +179,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     file = path / _CONFIG
     if not is_run(path):
-        raise UsageError(
-            f"there is no run to resume in {path}: {file} does not exist; give the directory of a run"
-        )
+        raise UsageError(f"there is no run to resume in {path}: {file} does not exist; give the directory of a run")
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
         if config["format"] == _FORMAT and isinstance(config["settings"], dict):

@@ -172,9 +172,7 @@ def run(
 class _Run:
     """The loop and its record."""
 
-    def __init__(
-        self, plan: Plan, history: History, directory: RunDirectory | None, observer: Observer
-    ) -> None:
+    def __init__(self, plan: Plan, history: History, directory: RunDirectory | None, observer: Observer) -> None:
         self.plan = plan
         self.history = history
         self.directory = directory
@@ -260,9 +258,7 @@ class _Run:
         try:
             checkpoint = self.directory.load_checkpoint()
             if checkpoint is not None:
-                strategy.load_state_dict(
-                    checkpoint.state, [self.recorded[i] for i in range(checkpoint.num_told)]
-                )
+                strategy.load_state_dict(checkpoint.state, [self.recorded[i] for i in range(checkpoint.num_told)])
                 self.history.truncate_events(checkpoint.num_events)
                 return strategy
         except Exception as error:  # whatever is wrong with it, the record has everything
@@ -286,8 +282,7 @@ class _Run:
         recommended = self.strategy.recommend(top)
         if not recommended:
             raise EvaluationError(
-                "the strategy recommends nothing: no architecture it knows keeps what was asked; loosen the "
-                "limits"
+                "the strategy recommends nothing: no architecture it knows keeps what was asked; loosen the limits"
             )
         result = SearchResult(
             space=self.plan.problem.space.name,
@@ -312,9 +307,7 @@ class _Run:
 
             write_report(self.history, directory.report)
         except Exception as error:  # a picture is not worth a run
-            warnings.warn(
-                f"the report in {directory.report} could not be drawn: {error}", RuntimeWarning, stacklevel=2
-            )
+            warnings.warn(f"the report in {directory.report} could not be drawn: {error}", RuntimeWarning, stacklevel=2)
         result = replace(result, seconds=self.history.seconds)
         directory.save_best(result.to_dict())
         return result
@@ -350,8 +343,7 @@ def _all_failed(results: Sequence[Result], directory: RunDirectory | None) -> Ev
     error, count = Counter(r.error for r in results).most_common(1)[0]
     kept = "" if directory is None else f", then go on with archpredict search --resume {directory.path}"
     return EvaluationError(
-        f"all {len(results)} evaluations failed, {count} of them with: {str(error).rstrip('.')}. Repair "
-        f"that{kept}"
+        f"all {len(results)} evaluations failed, {count} of them with: {str(error).rstrip('.')}. Repair that{kept}"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -67,14 +67,17 @@ class Model(nn.Module):
         self.encoder = encoder
         self.head = head
 
-    @torch.no_grad()
-    def encode(self, packed: PackedGraphs, device: torch.device) -> Tensor:
-        """``(G, D)`` encodings in evaluation mode, each architecture once."""
-        self.eval()
-        parts = [
-            self.encoder(packed[i : i + _CHUNK].batch(device)) for i in range(0, len(packed), _CHUNK)
-        ]
-        return torch.cat(parts) if parts else torch.zeros(0, self.encoder.out_features, device=device)
+
+@torch.no_grad()
+def encode(models: Sequence[Model], packed: PackedGraphs, device: torch.device) -> list[Tensor]:
+    """``(G, D)`` encodings by each model in evaluation mode; each architecture is batched once for all models."""
+    parts: list[list[Tensor]] = [[torch.zeros(0, m.encoder.out_features, device=device)] for m in models]
+    for start in range(0, len(packed), _CHUNK):
+        batch = packed[start : start + _CHUNK].batch(device)
+        for model, encodings in zip(models, parts, strict=True):
+            model.eval()
+            encodings.append(model.encoder(batch))
+    return [torch.cat(encodings) for encodings in parts]
 
 
 @contextmanager
@@ -154,9 +157,7 @@ class Trainer:
 
     def _pseudo_loss(self, pseudo: PseudoPairs, size: int, rng: np.random.Generator) -> Tensor:
         chosen = rng.choice(len(pseudo.target), size=size, replace=size > len(pseudo.target))
-        used, place = np.unique(
-            np.concatenate([pseudo.first[chosen], pseudo.second[chosen]]), return_inverse=True
-        )
+        used, place = np.unique(np.concatenate([pseudo.first[chosen], pseudo.second[chosen]]), return_inverse=True)
         z = self.model.encoder(pseudo.packed[used].batch(self.device))[torch.from_numpy(place).to(self.device)]
         target = torch.from_numpy(pseudo.target[chosen]).to(self.device)
         return self.model.head.pair_loss(z[:size], z[size:], target)

@@ -64,9 +64,7 @@ def split(protocol: Protocol, n: int, seed: int) -> tuple[IntArray, IntArray]:
     order = np.random.default_rng(seed).permutation(len(protocol.choices))
     test = order[n:] if protocol.num_test is None else order[-protocol.num_test :]
     if n + len(test) > len(order):
-        raise ValueError(
-            f"{protocol.name} leaves {len(order) - len(test)} rows to train on, {n} were asked for"
-        )
+        raise ValueError(f"{protocol.name} leaves {len(order) - len(test)} rows to train on, {n} were asked for")
     return order[:n], test
 
 

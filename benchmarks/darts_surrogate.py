@@ -65,7 +65,11 @@ def cell_statistics(architectures: list[Architecture]) -> np.ndarray:
             inputs = {v for v in range(graph.num_nodes) if graph.ops[v].startswith("input")}
             row += [sum(op == o for _, _, op in edges) for o in operators]
             row += [sum(op == o and s in inputs for s, _, op in edges) for o in operators]
-            row += [max(depth.values(), default=0), sum(depth.values()), sum(s in inputs for s, _, _ in edges)]
+            row += [
+                max(depth.values(), default=0),
+                sum(depth.values()),
+                sum(s in inputs for s, _, _ in edges),
+            ]
         rows.append(row)
     return np.array(rows, dtype=float)
 
@@ -159,7 +163,7 @@ def main() -> None:
         surrogate().fit(table.space.architectures(table.choices), table.labels).save(TARGET, content)
         (TARGET / "README.md").write_text(card_text(content))
         size = sum(f.stat().st_size for f in TARGET.iterdir())
-        print(f"written to {TARGET.relative_to(Path.cwd()) if TARGET.is_relative_to(Path.cwd()) else TARGET}, {size:,} bytes")
+        print(f"written to {TARGET}, {size:,} bytes")
 
 
 if __name__ == "__main__":

@@ -136,9 +136,7 @@ def _ranking(published: _Published, nac: Any, test: list[Any]) -> dict[str, floa
     }
 
 
-def _controller_seconds(
-    published: _Published, nac: Any, step: Any, validation: list[Any], iterations: int
-) -> float:
+def _controller_seconds(published: _Published, nac: Any, step: Any, validation: list[Any], iterations: int) -> float:
     """Wall time of its controller phase: one sample per iteration, pseudo-labelled pairs every 100."""
     new_controller = import_module("core.controller").NASBenchController
     train_controller = import_module("core.engine.policy_learning").train_controller
@@ -218,19 +216,13 @@ def _importable(code: Path, output: Path) -> Iterator[_Published]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--code", type=Path, required=True, metavar="FOLDER", help="checkout of chenyaofo/CTNAS"
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--code", type=Path, required=True, metavar="FOLDER", help="checkout of chenyaofo/CTNAS")
     add_data_option(parser)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--search", action="store_true", help="time the controller phase too")
-    parser.add_argument(
-        "--iterations", type=int, default=ITERATIONS, help="of the controller; extrapolated to 10,000"
-    )
+    parser.add_argument("--iterations", type=int, default=ITERATIONS, help="of the controller; extrapolated to 10,000")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
     options = parser.parse_args()
     protocol = load_nb101_20k(options.data)
@@ -250,9 +242,7 @@ def main() -> None:
             flush=True,
         )
     taus = np.array([figures["kendall_tau"] for figures in runs])
-    print(
-        f"published CTNAS comparator, nb101-20k, n = {NUM_LABELS}: tau {taus.mean():.3f} ± {taus.std():.3f}"
-    )
+    print(f"published CTNAS comparator, nb101-20k, n = {NUM_LABELS}: tau {taus.mean():.3f} ± {taus.std():.3f}")
     if options.json:
         options.json.write_text(json.dumps(runs, indent=2) + "\n")
 

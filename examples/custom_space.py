@@ -1,13 +1,14 @@
 """A search space of your own in one file: NAS-Bench-Macro, 3⁸ = 6,561 chains of eight blocks.
 
-Su, Huang, Li, You, Wang, Qian, Zhang and Xu, "Prioritized architecture sampling with Monto-Carlo tree search", CVPR
-2021, arXiv 2103.11922. Each layer is one of three blocks; the benchmark writes an architecture as eight digits. Its
-table, a CSV with the columns ``arch`` and ``mean_acc``, is searched from the command line with::
+Su, Huang, Li, You, Wang, Qian, Zhang and Xu, "Prioritized architecture sampling with Monto-Carlo tree
+search", CVPR 2021, arXiv 2103.11922. Each layer is one of three blocks; the benchmark writes an architecture
+as eight digits. Its table, a CSV with the columns ``arch`` and ``mean_acc``, is searched from the command
+line with::
 
     archpredict search --strategy ctnas --space examples/custom_space.py:NASBenchMacro \
         --data nas_bench_macro_cifar10.csv.gz --target mean_acc --budget 100
 
-and from Python, as in ``main`` below, with ``python examples/custom_space.py nas_bench_macro_cifar10.csv.gz``.
+and from Python as in ``main`` below: ``python examples/custom_space.py nas_bench_macro_cifar10.csv.gz``.
 """
 
 import sys
@@ -27,8 +28,8 @@ class NASBenchMacro(archpredict.SearchSpace):
     notation = "eight digits 0 (identity), 1 (MB3x3, expansion 3) or 2 (MB5x5, expansion 6), e.g. 02112101"
 
     def decode(self, choices: Sequence[int]) -> archpredict.ArchGraph:
-        # A block costs and does something else in each layer, but a few rounds of message passing along a chain do not
-        # tell the third block from the fourth. Each layer is a cell of its own, so the predictor sees its place.
+        # A block does something else in each layer, but a few rounds of message passing along a chain do not
+        # tell the third block from the fourth. Each layer is a cell of its own: the predictor sees its place.
         return archpredict.ArchGraph(
             ops=tuple(BLOCKS[choice] for choice in choices),
             edges=tuple((layer, layer + 1) for layer in range(LAYERS - 1)),

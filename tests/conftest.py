@@ -22,7 +22,11 @@ def one_thread() -> None:
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder with the benchmark tables; tests that use it are skipped where it is missing."""
-    candidates = [os.environ.get("ARCHPREDICT_DATA"), _ROOT.parent / "shared" / "data", _ROOT / "shared" / "data"]
+    candidates = [
+        os.environ.get("ARCHPREDICT_DATA"),
+        _ROOT.parent / "shared" / "data",
+        _ROOT / "shared" / "data",
+    ]
     for candidate in candidates:
         if candidate and Path(candidate).is_dir():
             return Path(candidate)

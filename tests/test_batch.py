@@ -111,7 +111,10 @@ def test_slicing_by_index_and_concatenation_rebuild_the_whole() -> None:
 
 
 def test_padded_arrays_pack_like_graphs() -> None:
-    graphs = [ArchGraph(("input", "conv", "output"), ((0, 1), (1, 2))), ArchGraph(("input", "output"), ((0, 1),))]
+    graphs = [
+        ArchGraph(("input", "conv", "output"), ((0, 1), (1, 2))),
+        ArchGraph(("input", "output"), ((0, 1),)),
+    ]
     op = np.array([[1, 2, 4], [1, 4, 0]])
     adjacency = np.zeros((2, 3, 3), dtype=np.uint8)
     adjacency[0, 0, 1] = adjacency[0, 1, 2] = adjacency[1, 0, 1] = 1

@@ -19,9 +19,7 @@ import pytest
 
 _ROOT = Path(__file__).resolve().parent.parent
 _FILES = [
-    p
-    for p in (_ROOT / "README.md", _ROOT / "CONTRIBUTING.md", *sorted(_ROOT.glob("docs/**/*.md")))
-    if p.exists()
+    p for p in (_ROOT / "README.md", _ROOT / "CONTRIBUTING.md", *sorted(_ROOT.glob("docs/**/*.md"))) if p.exists()
 ]
 _FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```\s*$", re.MULTILINE | re.DOTALL)
 _SHELL = {"console", "bash", "sh", "shell"}

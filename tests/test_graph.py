@@ -17,25 +17,29 @@ from archpredict.graph import DATA, SUM, ArchGraph
 from archpredict.testing.graphs import EDGE_OPS, arch_graphs, relabelled
 
 any_graph = arch_graphs(max_nodes=6) | arch_graphs(max_nodes=6, edge_ops=EDGE_OPS, cells=2)
-two_labels = arch_graphs(max_nodes=5, ops=("a", "b")) | arch_graphs(
-    max_nodes=4, ops=("a",), edge_ops=("x", "y")
-)
+two_labels = arch_graphs(max_nodes=5, ops=("a", "b")) | arch_graphs(max_nodes=4, ops=("a",), edge_ops=("x", "y"))
 
 
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
         ({"ops": (), "edges": ()}, "at least one node, none was given"),
-        ({"ops": ("a", "b"), "edges": ((1, 0),)}, r"edge \(1, 0\) is not .* number the nodes in topological order"),
+        (
+            {"ops": ("a", "b"), "edges": ((1, 0),)},
+            r"\(1, 0\) is not .* number the nodes in topological order",
+        ),
         ({"ops": ("a", "b"), "edges": ((0, 0),)}, r"edge \(0, 0\) is not"),
         ({"ops": ("a", "b"), "edges": ((0, 2),)}, r"0 <= source < destination < 2"),
         ({"ops": ("a", "b"), "edges": ((-1, 1),)}, r"edge \(-1, 1\)"),
         ({"ops": ("a",), "edges": (), "cells": (0, 0)}, "cells has 2 entries for 1 nodes; give one per node"),
         ({"ops": ("a",), "edges": (), "cells": (-1,)}, "cells must count from 0, got -1"),
         ({"ops": ("a", "b"), "edges": ((0, 1),), "edge_ops": ()}, "edge_ops has 0 entries for 1 edges"),
-        ({"ops": ("a",), "edges": (), "attrs": {"macs": np.ones(2)}}, "attribute 'macs' has 2 rows for 1 nodes"),
+        (
+            {"ops": ("a",), "edges": (), "attrs": {"macs": np.ones(2)}},
+            "attribute 'macs' has 2 rows for 1 nodes",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_graph_is_refused_with_a_reason(parts: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidGraphError, match=message):
         ArchGraph(**parts)
@@ -103,7 +107,7 @@ def test_the_key_tells_a_double_edge_from_edges_to_two_like_nodes() -> None:
 
 
 def test_equal_keys_are_no_proof_but_is_isomorphic_decides() -> None:
-    # Six sources and six sinks in one ring of twelve edges, or in two rings of six: all look alike to refinement.
+    # Six sources and six sinks in one ring of twelve edges, or in two rings of six: all look alike.
     one = [(i, 6 + i) for i in range(6)] + [(i, 6 + (i + 1) % 6) for i in range(6)]
     two = [(i, 6 + i) for i in range(6)] + [(i, 6 + 3 * (i // 3) + (i + 1) % 3) for i in range(6)]
     a, b = (ArchGraph(("s",) * 6 + ("t",) * 6, tuple(edges)) for edges in (one, two))
@@ -126,9 +130,7 @@ def test_a_graph_without_edge_operations_is_its_own_operation_on_node_form() -> 
 
 
 def test_edge_operations_become_nodes_and_sums_disappear() -> None:
-    graph = ArchGraph(
-        ("input", SUM, "output"), ((0, 1), (0, 1), (1, 2), (0, 2)), ("conv", "pool", "skip", "conv")
-    )
+    graph = ArchGraph(("input", SUM, "output"), ((0, 1), (0, 1), (1, 2), (0, 2)), ("conv", "pool", "skip", "conv"))
     on_nodes = graph.on_nodes
     assert on_nodes.ops == ("input", "conv", "pool", "skip", "conv", "output")
     # Both operations that feed the sum feed the one that reads it.
@@ -155,7 +157,7 @@ def test_sums_at_the_ends_stay() -> None:
 
 
 def _paths(graph: ArchGraph) -> Counter[tuple[str, ...]]:
-    """How often each sequence of operations occurs on the way from a source to a sink; sums and data count for nothing."""
+    """How often each sequence of operations leads from a source to a sink; sums and data do not count."""
     labels = graph.edge_ops or (DATA,) * graph.num_edges
     arriving: list[Counter[tuple[str, ...]]] = [Counter() for _ in graph.ops]
     read = {source for source, _ in graph.edges}

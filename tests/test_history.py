@@ -109,9 +109,7 @@ def test_another_version_of_the_format_is_named(tmp_path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 7")
     db.close()
-    with pytest.raises(
-        RunDirectoryError, match="it has the format 7, this version of archpredict reads format 1"
-    ):
+    with pytest.raises(RunDirectoryError, match="it has the format 7, this version of archpredict reads format 1"):
         History(path)
 
 
@@ -137,9 +135,7 @@ def test_a_full_disk_is_said_in_one_sentence_and_loses_nothing(tmp_path: Path) -
     path = tmp_path / "history.db"
     recorded = 0
     with History(path) as history:
-        history._db.execute(
-            "PRAGMA max_page_count = 20"
-        )  # what SQLite reports then is what a full disk gives
+        history._db.execute("PRAGMA max_page_count = 20")  # what SQLite reports then is what a full disk gives
 
         def fill() -> None:
             nonlocal recorded

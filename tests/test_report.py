@@ -62,9 +62,7 @@ def test_a_controller_that_reports_its_reward_alone_is_drawn(tmp_path: Path) -> 
         assert (tmp_path / "training.png") in write_report(history, tmp_path)
 
 
-def test_a_failing_picture_costs_a_warning_and_no_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failing_picture_costs_a_warning_and_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*anything: object) -> Path:
         raise RuntimeError("no fonts")
 

@@ -97,9 +97,7 @@ def test_the_lock_is_free_after_an_error(tmp_path: Path) -> None:
 
 def test_a_used_directory_is_refused_and_the_message_names_resume(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(
-        UsageError, match=f"{tmp_path} is not empty; give another --out, or --resume {tmp_path}"
-    ):
+    with pytest.raises(UsageError, match=f"{tmp_path} is not empty; give another --out, or --resume {tmp_path}"):
         RunDirectory(tmp_path, SETTINGS)
     assert [entry.name for entry in tmp_path.iterdir()] == ["notes.txt"]
 
@@ -122,9 +120,7 @@ def test_there_must_be_a_run_to_resume(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 9, "settings": {}}', '{"settings": {}}'])
 def test_a_damaged_configuration_is_called_corrupt(tmp_path: Path, content: str) -> None:
     (tmp_path / "config.json").write_text(content)
-    with pytest.raises(
-        RunDirectoryError, match=r"is corrupt: .*config\.json is not the configuration of a run"
-    ):
+    with pytest.raises(RunDirectoryError, match=r"is corrupt: .*config\.json is not the configuration of a run"):
         RunDirectory(tmp_path, SETTINGS, resume=True)
 
 

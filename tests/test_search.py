@@ -170,9 +170,7 @@ def test_every_strategy_goes_on_from_its_checkpoint(tmp_path: Path, name: str) -
 
 
 @pytest.mark.parametrize("damage", ["missing", "unreadable", "of another run", "ahead of the record"])
-def test_without_a_usable_checkpoint_the_strategy_learns_again_from_the_record(
-    tmp_path: Path, damage: str
-) -> None:
+def test_without_a_usable_checkpoint_the_strategy_learns_again_from_the_record(tmp_path: Path, damage: str) -> None:
     whole = search(SPACE, ToyEvaluator(), strategy=Batches, budget=12)
     with pytest.raises(KeyboardInterrupt):
         search(SPACE, Stopping(9), strategy=Batches, budget=12, out=tmp_path)
@@ -214,9 +212,7 @@ def test_a_record_that_the_strategy_does_not_ask_for_is_an_error(tmp_path: Path)
         search(SPACE, Stopping(2), strategy=Batches, budget=12, out=tmp_path)
     with History(tmp_path / "history.db") as history:
         history.record(1, Result(history.results(SPACE)[0].architecture, 1.0))
-    with pytest.raises(
-        RunDirectoryError, match=r"evaluation 1 of the record is \[.*the strategy now asks for"
-    ):
+    with pytest.raises(RunDirectoryError, match=r"evaluation 1 of the record is \[.*the strategy now asks for"):
         search(SPACE, ToyEvaluator(), strategy=Batches, budget=12, out=tmp_path, resume=True)
 
 
@@ -255,9 +251,7 @@ def test_a_batch_that_fails_as_a_whole_ends_the_run_and_can_be_resumed(tmp_path:
     with History(tmp_path / "run" / "history.db") as history:
         assert len(history) == 8
     repaired = search(SPACE, Scripted(ToyEvaluator().evaluate), resume=True, **settings)
-    assert (
-        outcome(repaired)["top"] == outcome(search(SPACE, ToyEvaluator(), strategy="random", budget=8))["top"]
-    )
+    assert outcome(repaired)["top"] == outcome(search(SPACE, ToyEvaluator(), strategy="random", budget=8))["top"]
 
 
 def test_small_batches_that_all_fail_end_the_run_after_five_and_a_small_budget_at_its_end() -> None:
@@ -277,9 +271,7 @@ def test_small_batches_that_all_fail_end_the_run_after_five_and_a_small_budget_a
 def test_an_evaluator_that_forgets_or_repeats_is_named() -> None:
     with pytest.raises(EvaluationError, match="scripted gave no result for 1 of 4 architectures"):
         search(SPACE, Scripted(lambda b: list(ToyEvaluator().evaluate(b[1:]))), strategy=Batches, budget=4)
-    with pytest.raises(
-        EvaluationError, match=r"scripted gave a result for .*, which it was not asked for, or twice"
-    ):
+    with pytest.raises(EvaluationError, match=r"scripted gave a result for .*, which it was not asked for, or twice"):
         search(SPACE, Scripted(lambda b: [Result(b[0], 1.0)] * 4), strategy=Batches, budget=4)
 
 

@@ -47,7 +47,6 @@ def progress(quiet: bool) -> Iterator[Observer]:
         yield PlainProgress()
         return
     from rich.progress import (
-        BarColumn,
         MofNCompleteColumn,
         Progress,
         SpinnerColumn,
@@ -58,10 +57,9 @@ def progress(quiet: bool) -> Iterator[Observer]:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[figures]}"),
         TimeElapsedColumn(),
+        TextColumn("{task.fields[figures]}"),  # last, so that a narrow terminal cuts only this
     )
     with Progress(*columns, console=console, transient=True) as bars:
         yield LiveProgress(bars)
@@ -76,7 +74,7 @@ class _Figures:
     def update(self, event: Event) -> str:
         passing = {k: v for k, v in event.values.items() if k not in _LASTING}
         self._lasting.update({k: v for k, v in event.values.items() if k in _LASTING})
-        named = {**passing, **{_LASTING[k]: v for k, v in self._lasting.items()}}
+        named = {**{_LASTING[k]: v for k, v in self._lasting.items()}, **passing}
         return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in named.items())
 
 
@@ -153,20 +151,18 @@ def show_result(result: SearchResult, labels: str) -> None:
         score = "-" if recommendation.score is None else f"{recommendation.score:.6g}"
         mark = "evaluated" if recommendation.evaluated else "predicted"
         known = recommendation.architecture.cost
-        rows.append(
-            (str(rank), score, mark, *(_si(known[c]) for c in costs), *([text] if show_texts else []))
-        )
+        rows.append((str(rank), score, mark, *(_si(known[c]) for c in costs), *([text] if show_texts else [])))
     show_table(f"Best architectures of {result.space} found by {result.strategy}", columns, rows)
     click.echo(f"\nScores are {labels.rstrip('.')}.")
+    if not all(r.evaluated for r in result.top):
+        click.echo("Scores marked 'predicted' are what the strategy's model expects: these were not evaluated.")
     click.echo(f"\nBest architecture:\n{texts[0]}\n")
     click.echo(f"{result.queries} evaluations, {result.seconds:.1f} s.")
     if result.run_dir is not None:
         click.echo(f"Record of the run: {result.run_dir} (pictures in {result.run_dir / 'report'})")
 
 
-def show_table(
-    title: str, columns: Mapping[str, Literal["left", "right"]], rows: Sequence[Sequence[str]]
-) -> None:
+def show_table(title: str, columns: Mapping[str, Literal["left", "right"]], rows: Sequence[Sequence[str]]) -> None:
     """A table on stdout.
 
     Args:

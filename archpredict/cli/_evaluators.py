@@ -23,9 +23,7 @@ def build_evaluator(invocation: Invocation, space: SearchSpace) -> Evaluator:
     name = str(invocation["evaluator"])
     for option, owner in (("data", "table"), ("target", "table"), ("command", "command")):
         if invocation[option] is not None and name != owner:
-            raise UsageError(
-                f"--{option} belongs to --evaluator {owner}, --evaluator {name} was given; leave one out"
-            )
+            raise UsageError(f"--{option} belongs to --evaluator {owner}, --evaluator {name} was given; leave one out")
     if ":" in name:
         return _own(name)
     if name not in _BUILDERS:
@@ -56,9 +54,7 @@ def _command(invocation: Invocation, space: SearchSpace) -> Evaluator:
     from archpredict.evaluators.command import CommandEvaluator
 
     if invocation["command"] is None:
-        raise UsageError(
-            "--evaluator command needs --command, the program that prints the score of an architecture"
-        )
+        raise UsageError("--evaluator command needs --command, the program that prints the score of an architecture")
     return CommandEvaluator(
         invocation["command"],
         timeout=invocation["timeout"],

@@ -50,8 +50,11 @@ class Commands(click.Group):
         except ArchPredictError as error:
             _fail(ctx, str(error), error.exit_code)
         except Exception as error:
-            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+            code = error.errno if isinstance(error, OSError) else None
+            if code == errno.EPIPE:
                 raise  # whoever reads the output has gone; click leaves quietly
+            if code == errno.ENOSPC:
+                _fail(ctx, "the disk is full; free some space, then run this again", 1)
             hint = "" if is_debugging(ctx) else "; run again with --debug to see where"
             _fail(ctx, f"internal error: {type(error).__name__}: {error}{hint}", 1)
 
@@ -63,9 +66,7 @@ def _fail(ctx: click.Context, message: str, exit_code: int) -> None:
     ctx.exit(exit_code)
 
 
-@click.command(
-    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="archpredict", prog_name="archpredict")
 def main() -> None:
     """Rank neural networks before they are trained, and search for better ones."""

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 _INVOCATION = (
     "space", "strategy", "preset", "evaluator", "command", "timeout", "retries", "data", "target", "budget",
-    "seed", "device", "limit", "within_table", "jobs",
+    "seed", "device", "limit", "within_table", "jobs", "top",
 )  # fmt: skip
-"""Options that make the plan; config.json keeps them for ``--resume``."""
+"""Options that make the run; config.json keeps them for ``--resume``."""
 
 _PATH = click.Path(path_type=Path)
 _FROM_0 = click.IntRange(min=0)
@@ -53,9 +53,7 @@ class Terminated(KeyboardInterrupt):
 @click.option("--budget", type=_FROM_1, help="Evaluations in all.  [default: the strategy's]")
 @click.option("--seed", type=_FROM_0, default=0, show_default=True, help="Source of all randomness.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option(
-    "--limit", multiple=True, callback=named_numbers, help="Largest cost, e.g. params=4e6; repeatable."
-)
+@click.option("--limit", multiple=True, callback=named_numbers, help="Largest cost, e.g. params=4e6; repeatable.")
 @click.option("--within-table", is_flag=True, help="Recommend only what the table of --data holds.")
 @click.option("--jobs", type=_FROM_1, default=1, show_default=True, help="Runs of --command at a time.")
 @click.option("--top", type=_FROM_1, default=10, show_default=True, help="Architectures to recommend.")
@@ -135,9 +133,7 @@ def _plan(invocation: Mapping[str, Any]) -> Plan:
     )
 
 
-def _run(
-    ctx: click.Context, plan: Plan, invocation: Mapping[str, Any], given: Mapping[str, Any]
-) -> SearchResult:
+def _run(ctx: click.Context, plan: Plan, invocation: Mapping[str, Any], given: Mapping[str, Any]) -> SearchResult:
     from archpredict.cli._console import progress
     from archpredict.run_directory import is_run
     from archpredict.search import run
@@ -147,7 +143,12 @@ def _run(
         try:
             with _sigterm_ends(), progress(given["quiet"]) as observer:
                 return run(
-                    plan, out=out, resume=resume, top=given["top"], observer=observer, invocation=invocation
+                    plan,
+                    out=out,
+                    resume=resume,
+                    top=invocation["top"],
+                    observer=observer,
+                    invocation=invocation,
                 )
         except KeyboardInterrupt as stop:
             word, code = ("terminated", 143) if isinstance(stop, Terminated) else ("interrupted", 130)

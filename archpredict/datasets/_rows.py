@@ -92,9 +92,7 @@ def _header(path: Path, line: int, fields: list[str]) -> list[str]:
     columns = [field.strip() for field in fields]
     for name in columns:
         if name and columns.count(name) > 1:
-            raise DataError(
-                f"{path}, line {line}: the column {name!r} occurs twice in the header; rename one of them"
-            )
+            raise DataError(f"{path}, line {line}: the column {name!r} occurs twice in the header; rename one of them")
     if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
         raise DataError(
             f"{path}, line {line}: the header has one column {shown(columns[0])}; separate columns by commas"
@@ -110,9 +108,7 @@ def _jsonl_rows(path: Path) -> Iterator[Row]:
             values = json.loads(text)
         except (ValueError, RecursionError) as error:
             found = shown(text.strip())
-            raise DataError(
-                f"{path}, line {line}: found {found}, expected one JSON object per line"
-            ) from error
+            raise DataError(f"{path}, line {line}: found {found}, expected one JSON object per line") from error
         if not isinstance(values, dict):
             raise DataError(f"{path}, line {line}: found {shown(values)}, expected one JSON object per line")
         yield Row(line, values)
@@ -145,9 +141,7 @@ def _read_line(path: Path, number: int, stream: io.BufferedIOBase) -> bytes:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     if len(raw) > MAX_LINE_BYTES:
-        raise DataError(
-            f"{path}, line {number}: the line is longer than {MAX_LINE_BYTES:,} bytes; is this a table?"
-        )
+        raise DataError(f"{path}, line {number}: the line is longer than {MAX_LINE_BYTES:,} bytes; is this a table?")
     if raw and number > MAX_LINES:
         raise DataError(f"{path} has more than {MAX_LINES:,} lines, the most that is read")
     return raw

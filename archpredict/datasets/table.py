@@ -129,9 +129,7 @@ class Table:
 
     @cached_property
     def _row_of_key(self) -> dict[str, int]:
-        return {
-            key: i for i, key in reversed(list(enumerate(self.keys)))
-        }  # so that the first of equals stays
+        return {key: i for i, key in reversed(list(enumerate(self.keys)))}  # so that the first of equals stays
 
 
 def _architecture_column(path: Path, first: Row, column: str) -> str:
@@ -151,9 +149,7 @@ def _architecture_column(path: Path, first: Row, column: str) -> str:
             f"{path} has no header: it begins with {shown(columns)}, "
             f"expected the names of its columns, one of them {column!r}"
         )
-    raise DataError(
-        f"{path} has no column {column!r} for the architectures; its columns are: {_listed(columns)}"
-    )
+    raise DataError(f"{path} has no column {column!r} for the architectures; its columns are: {_listed(columns)}")
 
 
 def _check_target(path: Path, first: Row, target: str, column: str) -> None:
@@ -162,9 +158,7 @@ def _check_target(path: Path, first: Row, target: str, column: str) -> None:
     numeric = [name for name, value in first.values.items() if name != column and _is_number(value)]
     close = get_close_matches(target, numeric, n=1)
     guess = f" Did you mean {close[0]!r}?" if close else ""
-    raise DataError(
-        f"{path} has no column {target!r}; its columns of numbers are: {_listed(numeric)}.{guess}"
-    )
+    raise DataError(f"{path} has no column {target!r}; its columns of numbers are: {_listed(numeric)}.{guess}")
 
 
 def _listed(names: list[str], most: int = 40) -> str:
@@ -184,9 +178,7 @@ def _label(path: Path, row: Row, target: str) -> float:
     value = _value(path, row, target)
     label = _number(value)
     if label is None:
-        raise DataError(
-            f"{path}, line {row.line}, column {target!r}: found {shown(value)}, expected a number"
-        )
+        raise DataError(f"{path}, line {row.line}, column {target!r}: found {shown(value)}, expected a number")
     if not math.isfinite(label):
         raise DataError(
             f"{path}, line {row.line}, column {target!r}: found {shown(value)}, expected a finite number; "
@@ -197,19 +189,13 @@ def _label(path: Path, row: Row, target: str) -> float:
 
 def _value(path: Path, row: Row, column: str) -> Any:
     if column not in row.values:  # only JSONL: CSV rows have been counted
-        raise DataError(
-            f"{path}, line {row.line}: the object has no {column!r}; it has: {_listed(list(row.values))}"
-        )
+        raise DataError(f"{path}, line {row.line}: the object has no {column!r}; it has: {_listed(list(row.values))}")
     return row.values[column]
 
 
 def _number(value: object) -> float | None:
     """A CSV field or a JSON number as a float; None where it is neither."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, str | int | float)
-        or (isinstance(value, str) and "_" in value)
-    ):
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or (isinstance(value, str) and "_" in value):
         return None
     try:
         return float(value)
@@ -225,11 +211,7 @@ def _is_number(value: object) -> bool:
 
 def _one_row_each(choices: IntArray, labels: FloatArray) -> tuple[IntArray, FloatArray, int]:
     """Merge equal rows; also the number of merged rows whose labels differed."""
-    tokens = (
-        np.ascontiguousarray(choices)
-        .view(np.dtype((np.void, choices.dtype.itemsize * choices.shape[1])))
-        .ravel()
-    )
+    tokens = np.ascontiguousarray(choices).view(np.dtype((np.void, choices.dtype.itemsize * choices.shape[1]))).ravel()
     _, first, group = np.unique(tokens, return_index=True, return_inverse=True)
     if len(first) == len(choices):
         return choices, labels, 0
@@ -247,10 +229,6 @@ def _one_row_each(choices: IntArray, labels: FloatArray) -> tuple[IntArray, Floa
 
 def _check_usable(path: Path, labels: FloatArray, target: str) -> None:
     if len(labels) < 2:
-        raise DataError(
-            f"{path} has one architecture; expected at least 2 with different values in {target!r}"
-        )
+        raise DataError(f"{path} has one architecture; expected at least 2 with different values in {target!r}")
     if (labels == labels[0]).all():
-        raise DataError(
-            f"{path}, column {target!r}: all {len(labels)} labels are {labels[0]:g}: nothing to learn from"
-        )
+        raise DataError(f"{path}, column {target!r}: all {len(labels)} labels are {labels[0]:g}: nothing to learn from")

@@ -92,7 +92,8 @@ class GCN(Encoder):
         if direction not in ("forward", "both"):
             raise UsageError(f"unknown direction {direction!r}; choose from: forward, both")
         self.self_loops, self.normalize, self.residual = self_loops, normalize, residual
-        self.last_activation, self.global_node, self.readout, self.slots = last_activation, global_node, readout, slots
+        self.last_activation, self.global_node = last_activation, global_node
+        self.readout, self.slots = readout, slots
         self.embedding = nn.Embedding(num_ops + 1, dim)  # number 0 is the dummy operator
         self.convolutions = nn.ModuleList([nn.Linear(dim, dim) for _ in range(layers)])
         both = direction == "both"
@@ -103,46 +104,47 @@ class GCN(Encoder):
 
     def forward(self, batch: GraphBatch) -> Tensor:
         h = self.embedding(batch.op)
+        # A node outside the graphs: the dummy that fills empty slots, or the global node that hears all others.
         extra = self.embedding.weight[0].expand(batch.num_graphs, batch.num_cells, -1) if self._needs_extra else None
         for i in range(len(self.convolutions)):
-            weight = self.convolutions[i].weight
-            # The first layer's product is taken on the few distinct embeddings, not on every node.
-            own = F.linear(self.embedding.weight, weight)[batch.op] if i == 0 else F.linear(h, weight)
-            arriving = self._normalized(batch, own)
+            own = self._project(i, self.convolutions, batch, h)
+            update = self._receive(batch, own, self._residual(i, h), self.self_loops)
             if self.reverse:
-                back = self.reverse[i].weight
-                against = F.linear(self.embedding.weight, back)[batch.op] if i == 0 else F.linear(h, back)
-                arriving = arriving + self._normalized(batch, against, reverse=True)
+                against = self._project(i, self.reverse, batch, h)
+                update = self._receive(batch, against, update, loops=False, reverse=True)
             if extra is not None:
-                heard = batch.pool(own) if self.global_node else None
-                extra = self._finish(i, self._alone(i, extra, heard), extra)
-            h = self._finish(i, arriving, h)
+                extra = self._activate(i, self._residual(i, extra) + self._hear(i, batch, extra, own))
+            h = self._activate(i, update)
         return self._read(batch, h, extra).flatten(1)
 
     @property
     def _needs_extra(self) -> bool:
         return self.global_node or self.slots is not None
 
-    def _normalized(self, batch: GraphBatch, messages: Tensor, reverse: bool = False) -> Tensor:
-        out = batch.aggregate(messages, reverse=reverse)
-        loops = self.self_loops and not reverse
-        if loops:
-            out = out + messages
-        if self.normalize:
-            out = out / (batch.degree(reverse=reverse) + float(loops)).clamp(min=1)
-        return out
+    def _project(self, i: int, layers: nn.ModuleList, batch: GraphBatch, h: Tensor) -> Tensor:
+        """``H W``; in the first layer taken on the few distinct embeddings, not on every node."""
+        weight = _linear(layers, i).weight
+        return F.linear(self.embedding.weight, weight)[batch.op] if i == 0 else F.linear(h, weight)
 
-    def _alone(self, i: int, extra: Tensor, heard: Tensor | None) -> Tensor:
-        """A node outside the graph: the dummy hears only itself, the global node the mean of all others too."""
-        own = F.linear(extra, self.convolutions[i].weight)
-        own = own if self.self_loops else torch.zeros_like(own)
-        return own if heard is None else own + heard
+    def _residual(self, i: int, h: Tensor) -> Tensor:
+        """What a layer's messages are added to: its bias, and its input where there is a residual."""
+        bias = _linear(self.convolutions, i).bias
+        return h + bias if self.residual else bias.expand_as(h)
 
-    def _finish(self, i: int, update: Tensor, h: Tensor) -> Tensor:
-        """Residual, bias, normalisation, activation and dropout of layer ``i``."""
-        if self.residual:
-            update = update + h
-        update = update + self.convolutions[i].bias
+    def _receive(self, batch: GraphBatch, messages: Tensor, onto: Tensor, loops: bool, reverse: bool = False) -> Tensor:
+        if not self.normalize:
+            return batch.aggregate(messages, reverse=reverse, onto=onto + messages if loops else onto)
+        arriving = batch.aggregate(messages, reverse=reverse, onto=messages if loops else None)
+        return onto + arriving / (batch.degree(reverse=reverse) + float(loops)).clamp(min=1)
+
+    def _hear(self, i: int, batch: GraphBatch, extra: Tensor, own: Tensor) -> Tensor:
+        """What arrives at the extra node: the dummy hears only itself, the global node the mean of all others too."""
+        itself = F.linear(extra, _linear(self.convolutions, i).weight)
+        arriving = itself if self.self_loops else torch.zeros_like(itself)
+        return arriving + batch.pool(own) if self.global_node else arriving
+
+    def _activate(self, i: int, update: Tensor) -> Tensor:
+        """Normalisation, activation and dropout of layer ``i``."""
         if self.norms:
             update = self.norms[i](update)
         if self.last_activation or i < len(self.convolutions) - 1:
@@ -160,3 +162,9 @@ class GCN(Encoder):
         else:
             pooled = batch.pool(h)
         return torch.cat([pooled, batch.pool(h, "output")], dim=-1) if self.readout == "mean_output" else pooled
+
+
+def _linear(layers: nn.ModuleList, i: int) -> nn.Linear:
+    layer = layers[i]
+    assert isinstance(layer, nn.Linear)
+    return layer

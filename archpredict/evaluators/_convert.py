@@ -38,11 +38,7 @@ def as_evaluator(given: Any, space: SearchSpace, *, jobs: int = 1) -> Evaluator:
         return _made("table", given)
     if callable(given) and not isinstance(given, type):
         return _made("function", given, jobs=jobs)
-    what = (
-        f"the class {given.__name__}"
-        if isinstance(given, type)
-        else f"an object of type {type(given).__name__}"
-    )
+    what = f"the class {given.__name__}" if isinstance(given, type) else f"an object of type {type(given).__name__}"
     raise UsageError(
         f"{what} was given as the evaluator; expected an Evaluator instance, a Table, "
         "or a function that takes an Architecture and returns its score"

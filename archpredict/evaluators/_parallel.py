@@ -19,9 +19,7 @@ def check_jobs(jobs: int) -> int:
     return jobs
 
 
-def as_they_finish(
-    function: Callable[[T], R], items: Iterable[T], jobs: int, stop: Callable[[], None]
-) -> Iterator[R]:
+def as_they_finish(function: Callable[[T], R], items: Iterable[T], jobs: int, stop: Callable[[], None]) -> Iterator[R]:
     """Yield ``function(item)`` of every item, at most ``jobs`` at a time, in the order of their ends.
 
     The next item is started only after the caller has taken the results before it, so that what is finished

@@ -26,9 +26,7 @@ def read_score(value: object) -> tuple[float, dict[str, Any]]:
         keys = ", ".join(str(key) for key in list(value)[:20])
         raise BadScoreError(f"gave no {SCORE!r} but only: {keys or 'nothing'}")
     metadata = {str(key): item for key, item in value.items() if key != SCORE}
-    return _finite(value[SCORE], f"a {SCORE!r}"), parse_json(
-        json.dumps(metadata, default=_plain, skipkeys=True)
-    )
+    return _finite(value[SCORE], f"a {SCORE!r}"), parse_json(json.dumps(metadata, default=_plain, skipkeys=True))
 
 
 def parse_json(text: str) -> Any:
@@ -43,11 +41,7 @@ def short(text: str, limit: int = 200) -> str:
 
 
 def _finite(value: Any, what: str) -> float:
-    if (
-        value is None
-        or isinstance(value, bool | bytes)
-        or (isinstance(value, str) and not _spells_infinity(value))
-    ):
+    if value is None or isinstance(value, bool | bytes) or (isinstance(value, str) and not _spells_infinity(value)):
         raise BadScoreError(f"gave {what} that is no number: {short(repr(value))}")
     try:
         score = float(value)

@@ -63,9 +63,7 @@ class CommandEvaluator(Evaluator):
 
     name = "command"
 
-    def __init__(
-        self, command: str, *, timeout: float | None = None, retries: int = 0, jobs: int = 1
-    ) -> None:
+    def __init__(self, command: str, *, timeout: float | None = None, retries: int = 0, jobs: int = 1) -> None:
         self.command = command
         self.timeout = timeout
         self.retries = retries
@@ -100,9 +98,7 @@ class CommandEvaluator(Evaluator):
                 error = str(failure)
             else:
                 attempts = {"attempts": attempt} if attempt > 1 else {}
-                return Result(
-                    architecture, score, None, time.perf_counter() - start, {**metadata, **attempts}
-                )
+                return Result(architecture, score, None, time.perf_counter() - start, {**metadata, **attempts})
             if running.stopped:
                 break
         tries = f" (in the last of {self.retries + 1} attempts)" if self.retries else ""
@@ -145,9 +141,7 @@ class _Running:
         self._lock = threading.Lock()
         self.stopped = False
 
-    def run(
-        self, arguments: list[str], environment: dict[str, str], stdin: IO[bytes], timeout: float | None
-    ) -> _Ended:
+    def run(self, arguments: list[str], environment: dict[str, str], stdin: IO[bytes], timeout: float | None) -> _Ended:
         with self._lock:  # so that nothing starts after stop() has looked
             if self.stopped:
                 raise _FailedError("the evaluation was interrupted")

@@ -104,9 +104,7 @@ class SurrogateEvaluator(Evaluator):
             if math.isfinite(score):
                 yield Result(architecture, score, seconds=seconds)
             else:
-                yield Result(
-                    architecture, None, f"the surrogate predicted {score}, no finite number", seconds
-                )
+                yield Result(architecture, None, f"the surrogate predicted {score}, no finite number", seconds)
 
     def describe(self) -> dict[str, Any]:
         meaning = f" ({self.card['labels']})" if "labels" in self.card else ""

@@ -37,9 +37,7 @@ class TableEvaluator(Evaluator):
         for architecture in architectures:
             row = self.table.lookup(architecture)
             if row is None:
-                error = (
-                    f"{self.table.path.name} has no row for this architecture, nor for one isomorphic to it"
-                )
+                error = f"{self.table.path.name} has no row for this architecture, nor for one isomorphic to it"
                 yield Result(architecture, None, error=error)
             else:
                 yield Result(architecture, float(self.table.labels[row]))

@@ -29,7 +29,7 @@ class Comparator(Head):
         hidden: Width of the hidden layer of the ``hidden`` form.
         pairs: ``all`` ordered pairs of a batch (the paper, over the whole training set), or one ``permutation``: each
             architecture against one other (the published code).
-        target: ``hard`` labels ``1[y_a > y_b]`` (``1/2`` where equal), or ``soft`` ones ``sigmoid(sharpness (y_a - y_b))``
+        target: ``hard`` labels ``1[y_a > y_b]`` (``1/2`` if equal), or ``soft`` ones ``sigmoid(sharpness (y_a - y_b))``
             for labels on the scale of standard deviations.
         sharpness: Slope of the soft targets.
 

@@ -50,9 +50,7 @@ class _Cell:
 
     reduction: bool
     channels: int
-    inputs: tuple[
-        tuple[int, int], tuple[int, int]
-    ]  # (channels, pixels) of the last but one and of the last cell
+    inputs: tuple[tuple[int, int], tuple[int, int]]  # (channels, pixels) of the last but one and of the last cell
 
     @property
     def pixels_in(self) -> int:
@@ -114,9 +112,7 @@ def _operation(op: str, channels: int, pixels_in: int, stride: int) -> Cost:
     if kind.endswith("pool"):
         return Cost(other=kernel**2 * channels * pixels**2) + normalisation
     # Depthwise, then pointwise convolution.
-    separable = (
-        _convolution(kernel**2, channels, pixels) + _convolution(channels, channels, pixels) + normalisation
-    )
+    separable = _convolution(kernel**2, channels, pixels) + _convolution(channels, channels, pixels) + normalisation
     once = _relu(channels, pixels_in) + separable
     return once if kind == "dil_conv" else once + _relu(channels, pixels) + separable
 

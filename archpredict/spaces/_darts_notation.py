@@ -77,9 +77,7 @@ def _from_keywords(call: ast.Call) -> tuple[Cell, Cell]:
             raise ValueError(f"its {part} cell is missing")
         concat = parts.get(f"{part}_concat", list(NODES))
         if not isinstance(concat, list) or sorted(map(repr, concat)) != sorted(map(repr, NODES)):
-            raise ValueError(
-                f"{part}_concat is {concat}, and only the four nodes 2, 3, 4, 5 together are in the space"
-            )
+            raise ValueError(f"{part}_concat is {concat}, and only the four nodes 2, 3, 4, 5 together are in the space")
     return _genotype_cell(parts["normal"], "normal"), _genotype_cell(parts["reduce"], "reduction")
 
 

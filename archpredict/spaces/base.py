@@ -84,7 +84,9 @@ class SearchSpace(ABC):
 
     def network(self, choices: Sequence[int]) -> ArchGraph:
         """The architecture as a network in the operators of the computational graph."""
-        raise UsageError(f"the space {self.name} does not define network(), which turns choices into a trainable network")
+        raise UsageError(
+            f"the space {self.name} does not define network(), which turns choices into a trainable network"
+        )
 
     # ------------------------------------------------------------------ what follows from it
 
@@ -140,12 +142,15 @@ class SearchSpace(ABC):
             )
         for i, (choice, n) in enumerate(zip(row, self.num_choices, strict=True)):
             if not 0 <= choice < n:
-                raise InvalidArchitectureError(f"choice {i} of the space {self.name} is 0 to {n - 1}, {choice} was given")
+                raise InvalidArchitectureError(
+                    f"choice {i} of the space {self.name} is 0 to {n - 1}, {choice} was given"
+                )
         batch = np.array([row], dtype=np.int64)
         for i in range(self.num_decisions):
             if not self.mask(batch[:, :i])[0, row[i]]:
                 raise InvalidArchitectureError(
-                    f"{list(row)} is outside the space {self.name}: choice {i} may not be {row[i]} after {list(row[:i])}"
+                    f"{list(row)} is outside the space {self.name}: "
+                    f"choice {i} may not be {row[i]} after {list(row[:i])}"
                 )
         return row
 
@@ -233,10 +238,16 @@ class SearchSpace(ABC):
     def invalid(self, text: str, why: str) -> InvalidArchitectureError:
         """The error for a text that is not in the notation: shows the text (shortened), why, and what is expected."""
         shown = text if len(text) <= 120 else text[:117] + "..."
-        return InvalidArchitectureError(f"{shown!r} is no architecture of the space {self.name}: {why}; expected {self.notation}")
+        return InvalidArchitectureError(
+            f"{shown!r} is no architecture of the space {self.name}: {why}; expected {self.notation}"
+        )
 
     def _repair(
-        self, rows: IntArray, rng: np.random.Generator, keep: bool = True, wanted: dict[int, int] | None = None
+        self,
+        rows: IntArray,
+        rng: np.random.Generator,
+        keep: bool = True,
+        wanted: dict[int, int] | None = None,
     ) -> IntArray:
         """Walk through the choices, keeping those that are legal and redrawing the others."""
         rows = np.array(rows, dtype=np.int64)
@@ -291,7 +302,9 @@ def load_space(space: str | type[SearchSpace] | SearchSpace | Any) -> SearchSpac
     target = resolve("spaces", space, SearchSpace) if isinstance(space, str) else space
     made = target if isinstance(target, SearchSpace) else target()
     if not isinstance(made, SearchSpace):
-        raise UsageError(f"{space} is not a SearchSpace but {type(made).__name__}; derive it from archpredict.SearchSpace")
+        raise UsageError(
+            f"{space} is not a SearchSpace but {type(made).__name__}; derive it from archpredict.SearchSpace"
+        )
     return made
 
 

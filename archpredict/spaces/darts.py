@@ -114,9 +114,7 @@ class Darts(SearchSpace):
             choices: Legal choices.
             style: ``genotype`` as DARTS does, ``triples`` (operator, from, to) as CTNAS does, or ``compact``.
         """
-        normal, reduction = (
-            [(op, s, node) for c, node, s, op in self._edges(choices) if c == cell] for cell in (0, 1)
-        )
+        normal, reduction = ([(op, s, node) for c, node, s, op in self._edges(choices) if c == cell] for cell in (0, 1))
         if style == "triples":
             names = ("normal_arch", "normal_concat", "reduced_arch", "reduced_concat")
             parts = zip(names, (normal, _CONCAT, reduction, _CONCAT), strict=True)
@@ -160,9 +158,7 @@ class Darts(SearchSpace):
             raise InvalidArchitectureError(f"{where} reads node {a} twice; its two inputs must differ")
         for source in (a, b):
             if not 0 <= source < node:
-                raise InvalidArchitectureError(
-                    f"{where} reads node {source}; it can read nodes 0 to {node - 1}"
-                )
+                raise InvalidArchitectureError(f"{where} reads node {source}; it can read nodes 0 to {node - 1}")
         return [PAIRS[node].index((a, b)), self._operator(op_a, where), self._operator(op_b, where)]
 
     def _operator(self, op: str | int, where: str) -> int:
@@ -177,9 +173,7 @@ class Darts(SearchSpace):
                 raise InvalidArchitectureError(f"{where} has an {UnknownNameError('operator', op, names)}")
             return names.index(op)
         if not 0 <= op < len(names):
-            raise InvalidArchitectureError(
-                f"{where} has operator {op}; operators count from 0 to {len(names) - 1}"
-            )
+            raise InvalidArchitectureError(f"{where} has operator {op}; operators count from 0 to {len(names) - 1}")
         return op
 
     def __repr__(self) -> str:

@@ -60,12 +60,8 @@ class NASBench101(SearchSpace):
     """
 
     name = "nasbench101"
-    num_choices = (
-        tuple(n for vertex in range(1, _LAST) for n in (*(2,) * vertex, len(OPERATORS))) + (2,) * _LAST
-    )
-    notation = '{"matrix": [[0, 1, ...], ...], "ops": ["input", ..., "output"]} with operators ' + ", ".join(
-        OPERATORS
-    )
+    num_choices = tuple(n for vertex in range(1, _LAST) for n in (*(2,) * vertex, len(OPERATORS))) + (2,) * _LAST
+    notation = '{"matrix": [[0, 1, ...], ...], "ops": ["input", ..., "output"]} with operators ' + ", ".join(OPERATORS)
 
     def mask(self, prefix: IntArray) -> BoolArray:
         """At most nine edges, each on a path from input to output, and unused vertices first."""
@@ -299,8 +295,7 @@ def _md5(text: str) -> str:
 
 def _is_matrix(value: Any) -> bool:
     return isinstance(value, list) and all(
-        isinstance(row, list) and all(type(entry) is int and entry in (0, 1) for entry in row)
-        for row in value
+        isinstance(row, list) and all(type(entry) is int and entry in (0, 1) for entry in row) for row in value
     )
 
 

@@ -116,8 +116,7 @@ class NASBench201(SearchSpace):
         params, macs, flops = _skeleton_costs()
         for choice in choices:
             params, macs, flops = (
-                total + part
-                for total, part in zip((params, macs, flops), _edge_costs(OPERATORS[choice]), strict=True)
+                total + part for total, part in zip((params, macs, flops), _edge_costs(OPERATORS[choice]), strict=True)
             )
         return {"params": float(params), "macs": float(macs), "flops": float(flops)}
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -20,7 +18,7 @@ from archpredict.strategies._comparisons import FloatArray, confident_pairs, mea
 from archpredict.strategies._policy import Policy
 from archpredict.strategies._presets import Settings
 from archpredict.strategies.base import Event, Observer, Problem
-from archpredict.training import PseudoPairs, Trainer, seeded
+from archpredict.training import PseudoPairs, seeded
 
 _MIN_HELD_OUT = 8
 _POOL_CANDIDATES = 5000
@@ -77,6 +75,7 @@ class Round:
         self.predictor = self._make_predictor(device)
         self.sampled: dict[Choices, None] = {}  # every architecture the policy has drawn, in order
         self._graphs: dict[Choices, ArchGraph] = {}
+        self._pseudo: PseudoPairs | None = None
 
     def run(self) -> Derived:
         """The whole round."""
@@ -96,16 +95,19 @@ class Round:
     def _train_comparator(self) -> None:
         tau = self._held_out_tau() if self.settings.held_out else None
         self._packed = self.predictor.start(self.labelled)
-        members = range(self.predictor.ensemble)
-        self.predictor.models_ = [self.predictor.new_model(i) for i in members]
+        self.predictor.models_ = [self.predictor.new_model(i) for i in range(self.predictor.ensemble)]
         target = standardize(self.labels)
-        self._trainers = [self.predictor.trainer(m, self._packed, target, i) for i, m in enumerate(self.predictor.models_)]
-        total = self.predictor.epochs * len(self._trainers)
+        self._trainers = [
+            self.predictor.trainer(m, self._packed, target, i) for i, m in enumerate(self.predictor.models_)
+        ]
+        epochs, members = self.predictor.epochs, len(self._trainers)
+        figures = {} if tau is None else {"kendall_tau": tau}
         for i, trainer in enumerate(self._trainers):
-            trainer.fit(lambda epoch, loss, i=i: self._tell("comparator", i * trainer.recipe.epochs + epoch, total, loss=loss))  # noqa: B023
+            for epoch in range(1, epochs + 1):
+                loss = trainer.epoch()
+                last = figures if (i + 1, epoch) == (members, epochs) else {}
+                self._tell("comparator", i * epochs + epoch, members * epochs, loss=loss, **last)
         self.predictor.finish(self._packed, self.labels)
-        values = {} if tau is None else {"kendall_tau": tau}
-        self._tell("comparator", total, total, **values)
 
     def _held_out_tau(self) -> float | None:
         """Kendall's tau of one model trained without a share of the labels, on that share."""
@@ -125,7 +127,7 @@ class Round:
         s = self.settings
         rows, _, _ = self._sample(policy, s.explore_samples)
         packed = self._pack(rows)
-        first, second, target = confident_pairs(self._compare(packed, packed), s.explore_samples, s.confidence)
+        first, second, target = confident_pairs(self._compare(packed), s.explore_samples, s.confidence)
         self._pseudo = _join(self._pseudo, PseudoPairs(packed, first, second, target))
         for trainer in self._trainers:
             trainer.recipe = replace(trainer.recipe, schedule="constant")
@@ -140,13 +142,15 @@ class Round:
         s = self.settings
         with seeded(int(self.rng.integers(2**31))):
             policy = Policy(self.space, hidden=s.hidden).to(self.predictor.device_)
-        optimizer = torch.optim.Adam(policy.parameters(), lr=s.learning_rate, betas=s.betas, weight_decay=s.weight_decay)
-        self._policy, self._pseudo = policy, None
+        optimizer = torch.optim.Adam(
+            policy.parameters(), lr=s.learning_rate, betas=s.betas, weight_decay=s.weight_decay
+        )
+        self._policy = policy
         baseline = self._first_baseline(policy)
         for step in range(s.iterations):
             if s.share > 0 and step % s.explore_every == 0 and (step or s.explore_first):
                 self._explore(policy)
-                baseline = baseline[0], self._encode(self._pack(np.array([baseline[0]])))
+                baseline = baseline[0], self.predictor.encode(self._pack(np.array([baseline[0]])))
             reward, entropy = self._update_policy(policy, optimizer, baseline[1])
             if step % s.baseline_every == s.baseline_every - 1:
                 baseline = self._next_baseline(policy, baseline[0])
@@ -155,11 +159,13 @@ class Round:
         if s.share > 0:  # exploration has moved the comparator: put its scores on the labels' scale again
             self.predictor.finish(self._packed, self.labels)
 
-    def _update_policy(self, policy: Policy, optimizer: torch.optim.Optimizer, baseline: list[Tensor]) -> tuple[float, float]:
+    def _update_policy(
+        self, policy: Policy, optimizer: torch.optim.Optimizer, baseline: list[Tensor]
+    ) -> tuple[float, float]:
         """REINFORCE with the probability of beating the baseline as reward; returns mean reward and entropy."""
         s = self.settings
         rows, log_prob, entropy = self._sample(policy, s.samples)
-        reward = self._against(self._encode(self._pack(rows)), baseline)[:, 0]
+        reward = self.predictor.compare_encoded(self.predictor.encode(self._pack(rows)), baseline)[:, 0]
         if self.problem.limits:
             reward = np.where(self.problem.is_allowed(rows), reward, 0.0)
         advantage = (reward - reward.mean()) / (reward.std() + 1e-6) if s.center else reward
@@ -177,7 +183,7 @@ class Round:
         else:
             choices = self._draw(policy, 1)[0]
             self.baselines.append(choices)
-        return choices, self._encode(self._pack(np.array([choices])))
+        return choices, self.predictor.encode(self._pack(np.array([choices])))
 
     def _next_baseline(self, policy: Policy, current: Choices) -> tuple[Choices, list[Tensor]]:
         """Algorithm 2, or one of its ablations."""
@@ -189,11 +195,11 @@ class Round:
             past = self.baselines if s.remember else []
             candidates = list(dict.fromkeys([*past, *self._draw(policy, s.baseline_samples)]))
             packed = self._pack(np.array(candidates))
-            chosen = candidates[int(mean_win_rate(self._compare(packed, packed)).argmax())]
+            chosen = candidates[int(mean_win_rate(self._compare(packed)).argmax())]
         if chosen in self.baselines:
             self.baselines.remove(chosen)
         self.baselines.append(chosen)
-        return chosen, self._encode(self._pack(np.array([chosen])))
+        return chosen, self.predictor.encode(self._pack(np.array([chosen])))
 
     def _draw(self, policy: Policy, n: int) -> list[Choices]:
         """``n`` samples of which those that break a limit are left out, where any keeps them."""
@@ -247,18 +253,9 @@ class Round:
             graphs.append(graph)
         return self.predictor.pack(graphs)
 
-    def _encode(self, packed: PackedGraphs) -> list[Tensor]:
-        return [model.encode(packed, self.predictor.device_) for model in self.predictor.models_]
-
-    @torch.no_grad()
-    def _against(self, a: list[Tensor], b: list[Tensor]) -> FloatArray:
-        """Mean probability over the models that ``a`` beats ``b``, every pair."""
-        p = [m.head.compare(za, zb) for m, za, zb in zip(self.predictor.models_, a, b, strict=True)]
-        mean: FloatArray = torch.stack(p).mean(0).double().cpu().numpy()
-        return mean
-
-    def _compare(self, a: PackedGraphs, b: PackedGraphs) -> FloatArray:
-        return self._against(self._encode(a), self._encode(b))
+    def _compare(self, packed: PackedGraphs) -> FloatArray:
+        z = self.predictor.encode(packed)
+        return self.predictor.compare_encoded(z, z)
 
     def _tell(self, stage: str, step: int, total: int, **values: float) -> None:
         self.observer(Event(stage, step, total, values))

@@ -73,4 +73,5 @@ def _invert(p: np.ndarray, legal: np.ndarray, u: np.ndarray) -> IntArray:
     cumulative = p.cumsum(1)
     drawn: IntArray = (u[:, None] * cumulative[:, -1:] >= cumulative).sum(1)
     last_legal = p.shape[1] - 1 - legal[:, ::-1].argmax(1)
-    return np.minimum(drawn, last_legal)
+    clipped: IntArray = np.minimum(drawn, last_legal)
+    return clipped

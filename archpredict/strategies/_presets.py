@@ -64,7 +64,7 @@ class Settings:
 
     predictor: Mapping[str, Any] = field(default_factory=dict)
     first_share: float = 0.3
-    rounds: int = 8
+    rounds: int = 5
     final: int = 10
     iterations: int = 60
     samples: int = 64
@@ -96,7 +96,6 @@ PRESETS: dict[str, Settings] = {
         predictor={
             "encoder_options": {"layers": 4},
             "head_options": {"target": "soft"},
-            "ensemble": 3,
             "batch_size": 128,
             "epochs": 80,
         }

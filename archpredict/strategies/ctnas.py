@@ -43,8 +43,8 @@ class CTNAS(Strategy):
         observer: Told about progress: stages ``comparator``, ``controller``, ``derive``.
         device: For comparator and controller: ``auto``, ``cpu`` or ``cuda``.
         preset: One of the above.
-        options: Settings that replace the preset's, e.g. ``{"baseline": "fixed", "share": 0.0}`` for the paper's
-            ablations; see ``archpredict.strategies._presets.Settings``.
+        options: Settings that replace the preset's, e.g. ``baseline="fixed", share=0.0`` for the paper's ablations; see
+            ``archpredict.strategies._presets.Settings``.
     """
 
     name = "ctnas"
@@ -52,7 +52,11 @@ class CTNAS(Strategy):
     default_budget = 150
     presets: ClassVar[tuple[str, ...]] = tuple(PRESETS)
     test_options: ClassVar[dict[str, Any]] = {
-        "options": {"predictor": {"epochs": 3}, "rounds": 2, "iterations": 4, "samples": 8, "derive": 16}
+        "predictor": {"epochs": 3},
+        "rounds": 2,
+        "iterations": 4,
+        "samples": 8,
+        "derive": 16,
     }
 
     def __init__(
@@ -63,13 +67,13 @@ class CTNAS(Strategy):
         observer: Observer = silent,
         device: str = "auto",
         preset: str = "default",
-        options: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> None:
         super().__init__(problem, seed=seed, observer=observer)
         if preset not in PRESETS:
             raise UnknownNameError("preset", preset, PRESETS)
         self.device = device
-        self.settings = _with_options(PRESETS[preset], options or {})
+        self.settings = _with_options(PRESETS[preset], options)
         self._boundaries = self._plan()
         self._queue: list[Choices] = []
         self._derived: list[tuple[Choices, float]] = []
@@ -120,11 +124,12 @@ class CTNAS(Strategy):
         ).run()
         self._baselines = derived.baselines
         size = next((b for b in self._boundaries if b > self.num_told), self.problem.budget) - self.num_told
-        rows = np.array([a.choices for a in derived.candidates], dtype=np.int64).reshape(len(derived.candidates), -1)
-        can_label = self.problem.can_label(rows)
-        self._queue = [a.choices for a, can in zip(derived.candidates, can_label, strict=True) if can][:size]
+        rows = [a.choices for a in derived.candidates]
+        can_label = self.problem.can_label(np.array(rows, dtype=np.int64).reshape(len(rows), -1))
+        labelable = [i for i in range(len(rows)) if can_label[i]]
+        self._queue = [rows[i] for i in _distinct_first(labelable, derived.scores)[:size]]
         keep = [i for i in range(len(rows)) if can_label[i] or not self.problem.within_pool][:_KEEP]
-        self._derived = [(derived.candidates[i].choices, derived.scores[i]) for i in keep]
+        self._derived = [(rows[i], derived.scores[i]) for i in keep]
 
     def recommend(self, k: int) -> list[Recommendation]:
         """The best ``k``: labelled ones by their label, and what cannot be labelled by its predicted score.
@@ -162,6 +167,17 @@ class CTNAS(Strategy):
         self._baselines = [tuple(c) for c in state["baselines"]]
 
 
+def _distinct_first(candidates: Sequence[int], scores: Sequence[float]) -> list[int]:
+    """The candidates in their order, those that the comparator cannot tell from an earlier one put last."""
+    seen: set[float] = set()
+    distinct, twins = list[int](), list[int]()
+    for i in candidates:
+        score = round(scores[i], 5)
+        (twins if score in seen else distinct).append(i)
+        seen.add(score)
+    return distinct + twins
+
+
 def _with_options(settings: Settings, options: Mapping[str, Any]) -> Settings:
     known = {f.name for f in fields(Settings)}
     for name in options:
@@ -170,7 +186,9 @@ def _with_options(settings: Settings, options: Mapping[str, Any]) -> Settings:
     predictor = {**settings.predictor, **options.get("predictor", {})}
     changed = replace(settings, **{**options, "predictor": predictor})
     if not 0 <= changed.share < 1:
-        raise UsageError(f"share is the part of pairs with predicted labels, at least 0 and below 1; {changed.share} was given")
+        raise UsageError(
+            f"share is the part of pairs with predicted labels, at least 0 and below 1; {changed.share} was given"
+        )
     if changed.baseline not in ("curriculum", "fixed", "random"):
         raise UnknownNameError("baseline", changed.baseline, ("curriculum", "fixed", "random"))
     return changed

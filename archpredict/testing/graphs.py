@@ -51,9 +51,7 @@ def arch_graphs(
     chosen = draw(st.lists(st.sampled_from(pairs), max_size=2 * n)) if pairs else []
     labels = None
     if edge_ops is not None:
-        labels = tuple(
-            draw(st.lists(st.sampled_from(list(edge_ops)), min_size=len(chosen), max_size=len(chosen)))
-        )
+        labels = tuple(draw(st.lists(st.sampled_from(list(edge_ops)), min_size=len(chosen), max_size=len(chosen))))
     return ArchGraph(
         ops=tuple(draw(st.lists(st.sampled_from(list(ops)), min_size=n, max_size=n))),
         edges=tuple(chosen),

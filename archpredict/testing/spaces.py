@@ -74,9 +74,7 @@ class SpaceContract:
             assert space.parse(text) == tuple(row)
 
     @pytest.mark.parametrize("text", _NONSENSE)
-    def test_text_outside_the_notation_is_an_invalid_architecture(
-        self, space: SearchSpace, text: str
-    ) -> None:
+    def test_text_outside_the_notation_is_an_invalid_architecture(self, space: SearchSpace, text: str) -> None:
         with pytest.raises(InvalidArchitectureError, match=space.name):
             space.parse(text)
 

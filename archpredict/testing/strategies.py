@@ -82,9 +82,7 @@ class StrategyContract:
     def problem(self, budget: int) -> Problem:
         return Problem(ToySpace(), budget=budget)
 
-    def test_asking_and_recommending_change_nothing(
-        self, make_strategy: StrategyFactory, problem: Problem
-    ) -> None:
+    def test_asking_and_recommending_change_nothing(self, make_strategy: StrategyFactory, problem: Problem) -> None:
         strategy, reference = make_strategy(problem), make_strategy(problem)
         batch = math.ceil(problem.budget / 2)
         while architectures := strategy.ask(batch):
@@ -151,9 +149,7 @@ class StrategyContract:
         assert len(drive(strategy, ToyEvaluator())) <= smallest
         assert strategy.recommend(1)
         if smallest > 1:
-            with pytest.raises(
-                BudgetError, match=f"at least {smallest} evaluations, {smallest - 1} was given"
-            ):
+            with pytest.raises(BudgetError, match=f"at least {smallest} evaluations, {smallest - 1} was given"):
                 make_strategy(Problem(problem.space, budget=smallest - 1))
 
     def test_recommends_nothing_before_it_is_told_anything(
@@ -206,9 +202,7 @@ class StrategyContract:
         assert 1 <= len(drive(strategy, ToyEvaluator())) <= budget
         assert strategy.recommend(1)
 
-    def test_failed_evaluations_do_not_stop_a_run(
-        self, make_strategy: StrategyFactory, problem: Problem
-    ) -> None:
+    def test_failed_evaluations_do_not_stop_a_run(self, make_strategy: StrategyFactory, problem: Problem) -> None:
         failing = frozenset(a.key for a in make_strategy(problem).ask(problem.budget)[::3])
         strategy = make_strategy(problem)
         asked = drive(strategy, ToyEvaluator(failing=failing))

@@ -87,6 +87,4 @@ class ToyEvaluator(Evaluator):
         branches, chain = np.array(choices[:3]), np.array(choices[3:])
         convolutions = np.sum(branches == 1)
         pooled = np.any(branches == 2)
-        return float(
-            convolutions + 0.5 * pooled + np.dot(chain == 1, [0.8, 0.4, 0.2]) - 0.3 * np.sum(chain == 2)
-        )
+        return float(convolutions + 0.5 * pooled + np.dot(chain == 1, [0.8, 0.4, 0.2]) - 0.3 * np.sum(chain == 2))

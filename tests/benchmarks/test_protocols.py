@@ -22,9 +22,7 @@ def protocols() -> ModuleType:
     return module
 
 
-def test_nb101_20k_tests_on_the_last_10000_and_trains_on_the_first(
-    protocols: ModuleType, data_folder: Path
-) -> None:
+def test_nb101_20k_tests_on_the_last_10000_and_trains_on_the_first(protocols: ModuleType, data_folder: Path) -> None:
     protocol = protocols.load_nb101_20k(data_folder)
     train, test = protocols.split(protocol, 423, seed=3)
     order = np.random.default_rng(3).permutation(20_001)
@@ -44,9 +42,7 @@ def test_nb201_tests_on_everything_it_does_not_train_on(protocols: ModuleType, d
     assert not np.array_equal(protocol.train_labels, protocol.test_labels)
 
 
-def test_more_training_rows_than_the_test_set_leaves_is_an_error(
-    protocols: ModuleType, data_folder: Path
-) -> None:
+def test_more_training_rows_than_the_test_set_leaves_is_an_error(protocols: ModuleType, data_folder: Path) -> None:
     protocol = protocols.load_nb101_20k(data_folder)
     with pytest.raises(ValueError, match="nb101-20k leaves 10001 rows to train on, 10002 were asked for"):
         protocols.split(protocol, 10_002, seed=0)

@@ -74,8 +74,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         (KeyboardInterrupt(), "Error: interrupted\n", 130),
         (
             ZeroDivisionError("division by zero"),
-            "Error: internal error: ZeroDivisionError: division by zero; "
-            "run again with --debug to see where\n",
+            "Error: internal error: ZeroDivisionError: division by zero; run again with --debug to see where\n",
             1,
         ),
     ],

@@ -169,25 +169,18 @@ def test_a_missing_header_is_told_from_a_missing_column(write):
 
 def test_two_published_names_are_ambiguous(write):
     text = "arch,arch_str,accuracy\na,b,1\n"
-    assert "has no column 'architecture' but both 'arch' and 'arch_str'; rename" in refusal(
-        write("t.csv", text)
-    )
+    assert "has no column 'architecture' but both 'arch' and 'arch_str'; rename" in refusal(write("t.csv", text))
 
 
 def test_a_missing_target_lists_the_columns_of_numbers_and_the_closest(write):
     text = 'name,architecture,accuracy,flops\nx,"[1,0,0,0,0,0]",1,2\n'
     message = refusal(write("t.csv", text), "acuracy")
-    assert (
-        "has no column 'acuracy'; its columns of numbers are: accuracy, flops. Did you mean 'accuracy'?"
-        in message
-    )
+    assert "has no column 'acuracy'; its columns of numbers are: accuracy, flops. Did you mean 'accuracy'?" in message
     assert "its columns of numbers are: none." in refusal(write("t.csv", "architecture,a\nx,y\n"))
 
 
 def test_headers_with_twice_the_same_name_or_another_separator(write):
-    assert "line 1: the column 'accuracy' occurs twice" in refusal(
-        write("t.csv", "accuracy,architecture,accuracy\n")
-    )
+    assert "line 1: the column 'accuracy' occurs twice" in refusal(write("t.csv", "accuracy,architecture,accuracy\n"))
     assert "line 1: the header has one column 'architecture;accuracy'; separate columns by commas" in refusal(
         write("t.csv", "architecture;accuracy\n")
     )
@@ -235,9 +228,7 @@ def test_the_same_of_jsonl(write, label, expected):
     assert expected in message
 
 
-@pytest.mark.parametrize(
-    "architecture", ["[0,0,0,0,0,0]", "[1,0]", "[1,0,0,0,0,9]", "conv", "", "[" * 100_000]
-)
+@pytest.mark.parametrize("architecture", ["[0,0,0,0,0,0]", "[1,0]", "[1,0,0,0,0,9]", "conv", "", "[" * 100_000])
 def test_an_architecture_outside_the_space_names_the_line_and_what_the_space_says(write, architecture):
     message = refusal(write("t.csv", CSV + f'"{architecture}",1\n'))
     assert "t.csv, line 5, column 'architecture': " in message
@@ -266,9 +257,7 @@ def test_an_object_without_the_columns_of_the_first(write):
     assert "line 4: the object has no 'accuracy'; it has: architecture" in refusal(
         write("t.jsonl", JSONL + '{"architecture": [1,1,0,0,0,0]}\n')
     )
-    assert "line 4: the object has no 'architecture'; it has: none" in refusal(
-        write("t.jsonl", JSONL + "{}\n")
-    )
+    assert "line 4: the object has no 'architecture'; it has: none" in refusal(write("t.jsonl", JSONL + "{}\n"))
 
 
 def test_quotes_that_are_not_closed(write):
@@ -288,9 +277,7 @@ def test_broken_gzip_files(write):
     flipped = bytearray(gzip.compress(CSV.encode()))
     flipped[10] = 0xFF  # a block type that does not exist
     assert "the gzip file is broken here" in refusal(write("t.csv.gz", bytes(flipped)))
-    assert "the gzip file is broken here" in refusal(
-        write("t.csv.gz", gzip.compress(CSV.encode()) + b"trailing")
-    )
+    assert "the gzip file is broken here" in refusal(write("t.csv.gz", gzip.compress(CSV.encode()) + b"trailing"))
 
 
 def test_text_that_is_not_utf8(write):

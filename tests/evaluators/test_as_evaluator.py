@@ -11,9 +11,7 @@ from archpredict.evaluators.table import TableEvaluator
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
 SPACE = ToySpace()
-TABLE = Table(
-    SPACE, SPACE.enumerate(), np.arange(702.0), Path("some/t.csv"), "accuracy", "architecture", "abc"
-)
+TABLE = Table(SPACE, SPACE.enumerate(), np.arange(702.0), Path("some/t.csv"), "accuracy", "architecture", "abc")
 
 
 class OtherSpace(ToySpace):
@@ -38,9 +36,7 @@ def test_it_takes_evaluators_tables_and_functions():
     ],
 )
 def test_it_refuses_everything_else(given, what):
-    with pytest.raises(
-        UsageError, match=f"{what} was given as the evaluator; expected an Evaluator instance"
-    ):
+    with pytest.raises(UsageError, match=f"{what} was given as the evaluator; expected an Evaluator instance"):
         as_evaluator(given, SPACE)
 
 

@@ -55,17 +55,13 @@ def pids_in(folder):
     return [int(file.name) for file in folder.iterdir()]
 
 
-SLEEPER = (
-    "import os, sys, time; open(os.path.join(sys.argv[1], str(os.getpid())), 'w').close(); time.sleep(600)"
-)
+SLEEPER = "import os, sys, time; open(os.path.join(sys.argv[1], str(os.getpid())), 'w').close(); time.sleep(600)"
 
 
 class TestCommandEvaluatorContract(EvaluatorContract):
     @pytest.fixture
     def evaluator(self):
-        code = (
-            "import json; c = json.loads(input()); print(json.dumps({'score': sum(c)} if c[0] < 1 else 'no'))"
-        )
+        code = "import json; c = json.loads(input()); print(json.dumps({'score': sum(c)} if c[0] < 1 else 'no'))"
         return CommandEvaluator(python(code), jobs=2)
 
     @pytest.fixture
@@ -89,9 +85,7 @@ def test_the_architecture_comes_on_the_standard_input_and_in_the_environment():
 
 
 def test_the_architecture_takes_the_place_of_its_name_in_the_command_and_no_shell_sees_it():
-    code = (
-        "import sys, json; print(json.dumps({'score': 1, 'argv': sys.argv[1:], 'stdin': sys.stdin.read()}))"
-    )
+    code = "import sys, json; print(json.dumps({'score': 1, 'argv': sys.argv[1:], 'stdin': sys.stdin.read()}))"
     metadata = outcome(code, "--arch={architecture}", "$HOME; *", "{architecture}").metadata
     assert metadata["argv"] == [f"--arch={ONE[0]}", "$HOME; *", str(ONE[0])]
     assert metadata["stdin"] == ""
@@ -119,9 +113,7 @@ def test_the_rest_of_the_object_is_metadata_that_json_can_hold():
 
 
 def test_a_hundred_megabytes_of_output_are_read_and_only_the_end_is_kept():
-    result = outcome(
-        "import sys\nfor _ in range(100): print('x' * 10**6); sys.stderr.write('y' * 10**6)\nprint(5)"
-    )
+    result = outcome("import sys\nfor _ in range(100): print('x' * 10**6); sys.stderr.write('y' * 10**6)\nprint(5)")
     assert result.score == 5.0
 
 
@@ -218,9 +210,7 @@ def test_an_argument_too_long_for_the_system_is_a_failed_result():
         def format(self, choices):
             return "x" * 10_000_000
 
-    (result,) = CommandEvaluator(python("print(1)", "{architecture}")).evaluate(
-        [Wordy().architecture(ONE[0].choices)]
-    )
+    (result,) = CommandEvaluator(python("print(1)", "{architecture}")).evaluate([Wordy().architecture(ONE[0].choices)])
     assert result.error.startswith("the program could not be started: ")
 
 
@@ -228,8 +218,7 @@ def test_an_argument_too_long_for_the_system_is_a_failed_result():
 
 
 COUNTS = (
-    "import os, sys; open(os.path.join(sys.argv[1], str(os.getpid())), 'w').close()\n"
-    "n = len(os.listdir(sys.argv[1]))\n"
+    "import os, sys; open(os.path.join(sys.argv[1], str(os.getpid())), 'w').close()\nn = len(os.listdir(sys.argv[1]))\n"
 )
 
 
@@ -258,9 +247,7 @@ def test_jobs_run_together_and_no_more_than_that(tmp_path):
         "while len(os.listdir(sys.argv[1])) < 3: time.sleep(0.01)\n"
         "print(len(os.listdir(sys.argv[1])))"
     )
-    results = list(
-        CommandEvaluator(python(meet, str(tmp_path)), jobs=3, timeout=PATIENCE).evaluate(ARCHITECTURES[:3])
-    )
+    results = list(CommandEvaluator(python(meet, str(tmp_path)), jobs=3, timeout=PATIENCE).evaluate(ARCHITECTURES[:3]))
     assert [r.score for r in results] == [3.0, 3.0, 3.0]
 
 
@@ -349,9 +336,7 @@ def test_a_script_without_its_first_line_is_a_failed_result_that_says_why(tmp_pa
     program.write_text("echo 1\n")
     program.chmod(0o755)
     (result,) = CommandEvaluator(shlex.quote(str(program))).evaluate(ONE)
-    assert result.error == "the program could not be started: [Errno 8] Exec format error: " + repr(
-        str(program)
-    )
+    assert result.error == "the program could not be started: [Errno 8] Exec format error: " + repr(str(program))
 
 
 @pytest.mark.parametrize(

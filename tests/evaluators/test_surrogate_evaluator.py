@@ -50,9 +50,7 @@ def test_a_prediction_that_is_not_finite_is_a_failed_result():
 
 
 def test_the_description_says_that_labels_are_estimates():
-    described = SurrogateEvaluator(
-        Total(), "darts-x", card={"labels": "CIFAR-10 accuracy"}, sha256="ab"
-    ).describe()
+    described = SurrogateEvaluator(Total(), "darts-x", card={"labels": "CIFAR-10 accuracy"}, sha256="ab").describe()
     assert described == {
         "evaluator": "surrogate",
         "labels": "estimates of the surrogate darts-x (CIFAR-10 accuracy): no network was trained for them",
@@ -82,9 +80,7 @@ def test_the_predictor_of_a_space_is_found_by_its_card(monkeypatch, tmp_path, fi
     for name, card in cards.items():
         fitted.save(tmp_path / name, card)
     monkeypatch.setattr(surrogate, "_PRETRAINED", tmp_path)
-    monkeypatch.setattr(
-        SurrogateEvaluator, "load", classmethod(lambda cls, folder, device="auto": folder.name)
-    )
+    monkeypatch.setattr(SurrogateEvaluator, "load", classmethod(lambda cls, folder, device="auto": folder.name))
     assert SurrogateEvaluator.for_space("toy") == "c"
     assert SurrogateEvaluator.for_space("other") == "a"
 

@@ -13,9 +13,7 @@ SPACE = ToySpace()
 
 def table_of(choices, space=SPACE):
     rows = np.array(choices, dtype=np.int64)
-    return Table(
-        space, rows, np.arange(len(rows), dtype=float), Path("some/t.csv"), "accuracy", "arch", "abc"
-    )
+    return Table(space, rows, np.arange(len(rows), dtype=float), Path("some/t.csv"), "accuracy", "arch", "abc")
 
 
 class Unmasked(ToySpace):

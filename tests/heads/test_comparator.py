@@ -57,7 +57,9 @@ def test_loss_over_all_pairs_equals_the_loss_of_each_pair(form: str) -> None:
     head = Comparator(3, form=form)  # type: ignore[arg-type]
     z, y = torch.randn(4, 3), torch.tensor([0.1, 0.4, 0.4, -2.0])
     first, second = zip(*[(i, j) for i in range(4) for j in range(4) if i != j], strict=True)
-    target = torch.tensor([1.0 if y[i] > y[j] else 0.5 if y[i] == y[j] else 0.0 for i, j in zip(first, second, strict=True)])
+    target = torch.tensor(
+        [1.0 if y[i] > y[j] else 0.5 if y[i] == y[j] else 0.0 for i, j in zip(first, second, strict=True)]
+    )
     expected = head.pair_loss(z[list(first)], z[list(second)], target)
     torch.testing.assert_close(head.loss(z, y), expected)
 

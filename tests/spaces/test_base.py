@@ -113,9 +113,7 @@ def test_a_mutant_is_legal_and_differs(rows: list[tuple[int, ...]], seed: int) -
 
 
 @given(legal_rows, seeds)
-def test_a_mutant_changes_later_choices_only_where_they_became_illegal(
-    row: tuple[int, ...], seed: int
-) -> None:
+def test_a_mutant_changes_later_choices_only_where_they_became_illegal(row: tuple[int, ...], seed: int) -> None:
     child = SPACE.mutate(np.array([row]), np.random.default_rng(seed))[0]
     first, *others = np.flatnonzero(child != row)
     for i in others:

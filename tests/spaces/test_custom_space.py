@@ -45,3 +45,8 @@ def test_it_searches_its_table(space: SearchSpace, data_folder: Path) -> None:
     assert result.queries == 10
     assert result.best.score is not None
     assert result.best.score <= table.labels.max()
+
+
+def test_the_documentation_shows_the_file_as_it_is() -> None:
+    page = (_FILE.parents[1] / "docs" / "spaces.md").read_text(encoding="utf-8")
+    assert f"```python\n{_FILE.read_text(encoding='utf-8')}```" in page

@@ -87,10 +87,7 @@ def test_a_decoded_graph_is_the_genotype(choices: tuple[int, ...]) -> None:
     labelled = list(zip(graph.edges, graph.edge_ops, strict=True))
     cells = json.loads(SPACE.format(choices, "compact"))
     for cell, pairs in enumerate(cells):
-        expected = [
-            ((source + 7 * cell, 2 + i // 2 + 7 * cell), OPERATORS[op])
-            for i, (source, op) in enumerate(pairs)
-        ]
+        expected = [((source + 7 * cell, 2 + i // 2 + 7 * cell), OPERATORS[op]) for i, (source, op) in enumerate(pairs)]
         expected += [((node + 7 * cell, 6 + 7 * cell), "data") for node in range(2, 6)]
         assert sorted(expected) == sorted(e for e in labelled if graph.cells[e[0][0]] == cell)
     assert graph.on_nodes.num_nodes == 2 * (8 + 3)
@@ -190,7 +187,10 @@ EDGES = [("sep_conv_3x3", 0), ("sep_conv_3x3", 1)] * 4
     [
         (_cells(normal=[("sep_conv_3", 0), *EDGES[1:]]), "Did you mean 'sep_conv_3x3'"),
         (_cells(normal=[("sep_conv_3x3", 1), *EDGES[1:]]), "node 2 of the normal cell reads node 1 twice"),
-        (_cells(reduce=[("sep_conv_3x3", 2), *EDGES[1:]]), "reduction cell reads node 2; it can read nodes 0 to 1"),
+        (
+            _cells(reduce=[("sep_conv_3x3", 2), *EDGES[1:]]),
+            "reduction cell reads node 2; it can read nodes 0 to 1",
+        ),
         (_cells(normal=[("sep_conv_3x3", -1), *EDGES[1:]]), "neither a string, an integer"),
         (_cells(normal=EDGES[:7]), "the normal cell has 7 edges instead of 8"),
         (_cells(normal=[("none", 0), *EDGES[1:]]), r"use Darts\(with_none=True\)"),
@@ -212,7 +212,7 @@ EDGES = [("sep_conv_3x3", 0), ("sep_conv_3x3", 1)] * 4
         ("[" * 300, "it does not parse"),
         ("1" * 10_001, "more than the limit of 10000"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_text_says_what_is_wrong(text: str, message: str) -> None:
     with pytest.raises(InvalidArchitectureError, match=message):
         SPACE.parse(text)

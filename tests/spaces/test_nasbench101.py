@@ -129,6 +129,15 @@ def test_legal_vectors_are_pruned_already_and_name_themselves() -> None:
         assert SPACE.from_matrix(*SPACE.to_matrix(choices)) == tuple(choices)
 
 
+def test_half_of_the_samples_have_seven_vertices_a_quarter_six_and_so_on() -> None:
+    n = 20_000
+    used = SPACE.sample(n, np.random.default_rng(0))
+    sizes = np.array([SPACE.decode(choices).num_nodes for choices in used.tolist()])
+    shares = np.bincount(sizes, minlength=8)[2:] / n
+    # Five standard deviations of a share of one half.
+    np.testing.assert_allclose(shares, [1 / 32, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2], atol=2.5 / np.sqrt(n))
+
+
 def test_renumbered_cells_have_one_key_and_one_fingerprint() -> None:
     ops = ["input", CONV3, POOL, "output"]
     swapped = ["input", POOL, CONV3, "output"]

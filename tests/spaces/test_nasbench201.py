@@ -65,9 +65,7 @@ def _canonical(choices: list[int]) -> frozenset[tuple[int, int, str]]:
     """Written apart from the library: networkx prunes, and the two inner nodes are tried in both orders."""
     graph = nx.DiGraph()
     graph.add_nodes_from(range(4))
-    graph.add_edges_from(
-        (s, t, {"op": OPERATORS[c]}) for (s, t), c in zip(EDGES, choices, strict=True) if c != 0
-    )
+    graph.add_edges_from((s, t, {"op": OPERATORS[c]}) for (s, t), c in zip(EDGES, choices, strict=True) if c != 0)
     kept = (nx.descendants(graph, 0) | {0}) & (nx.ancestors(graph, 3) | {3})
     edges = [(s, t, op) for s, t, op in graph.subgraph(kept).edges(data="op")]
     swap = {0: 0, 1: 2, 2: 1, 3: 3}

@@ -21,9 +21,7 @@ class TestToySpace(SpaceContract):
     def test_has_702_vectors_and_243_structures(self, space: ToySpace) -> None:
         architectures = space.architectures(space.enumerate())
         assert len(architectures) == 27 * 27 - 27
-        assert (
-            len({a.key for a in architectures}) == 9 * 27
-        )  # multisets of three branches, less the empty one
+        assert len({a.key for a in architectures}) == 9 * 27  # multisets of three branches, less the empty one
 
 
 def _architectures() -> list[Architecture]:
