@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from sklearn.base import BaseEstimator
 
 from archpredict.batch import PackedGraphs
+from archpredict.calibration import Calibration
 from archpredict.encoders.base import Encoder
 from archpredict.errors import DataError, NotFittedError, UnknownNameError, UsageError
 from archpredict.graph import ArchGraph
@@ -37,8 +38,8 @@ _MAX_OPTION = 10_000
 class Predictor(BaseEstimator):  # type: ignore[misc]
     """Predicts the ranking of architectures from a few labelled ones.
 
-    The labels' scale does not matter to pairwise heads; ``predict`` maps scores back to it by a linear fit on the
-    training set, so that predictions read as labels.
+    The labels' scale does not matter to pairwise heads; ``predict`` maps scores back to it by matching quantiles of the
+    training set (:class:`archpredict.calibration.Calibration`), so that predictions read as labels.
 
     Args:
         encoder: Name of an encoder (see ``archpredict.encoders``) or a class derived from ``Encoder``.
@@ -162,18 +163,15 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         raw = self._member_scores(packed)  # (M, n)
         self.location_ = raw.mean(axis=1)
         self.scale_ = np.maximum(raw.std(axis=1), 1e-12)
-        mean = ((raw - self.location_[:, None]) / self.scale_[:, None]).mean(axis=0)
-        # The slope is kept positive: a linear fit must never turn the ranking round.
-        self.slope_ = max(float(mean @ (labels - labels.mean()) / (mean @ mean + 1e-12)), 1e-9)
-        self.intercept_ = float(labels.mean())
+        self.calibration_ = Calibration.fit(self._standardized(raw).mean(axis=0), labels)
         return self
 
     # ------------------------------------------------------------------ predicting
 
     def predict(self, architectures: Items) -> FloatArray:
         """Predicted scores on the labels' scale, ``(n,)``; higher is better."""
-        mean: FloatArray = self._scores(architectures).mean(axis=0)
-        return mean
+        latent = self._latent(architectures)
+        return self.calibration_(latent.mean(axis=0))
 
     def predict_std(self, architectures: Items) -> FloatArray:
         """Standard deviation of the ensemble's predictions, ``(n,)``, on the labels' scale.
@@ -183,13 +181,14 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         """
         if self.ensemble < 2:
             raise UsageError("predict_std needs an ensemble; fit the predictor with ensemble=2 or more")
-        std: FloatArray = self._scores(architectures).std(axis=0, ddof=1)
+        latent = self._latent(architectures)
+        std: FloatArray = self.calibration_(latent).std(axis=0, ddof=1)
         return std
 
     def rank(self, architectures: Items) -> npt.NDArray[np.int64]:
         """Indices of the architectures, best first. Each is encoded once; equal scores keep their order."""
         # Isomorphic architectures differ by rounding, which must not decide their order.
-        return np.argsort(-np.round(self.predict(architectures) / self.slope_, 5), kind="stable")
+        return np.argsort(-np.round(self._latent(architectures).mean(axis=0), 5), kind="stable")
 
     def compare(self, a: Item | Items, b: Item | Items) -> Any:
         """Probability that ``a`` is better than ``b``.
@@ -221,10 +220,12 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         mean: FloatArray = torch.stack(p).mean(0).double().cpu().numpy()
         return mean
 
-    def _scores(self, architectures: Items) -> FloatArray:
-        """Each member's scores on the labels' scale, ``(M, n)``."""
-        raw = self._member_scores(self._checked(architectures))
-        scores: FloatArray = (raw - self.location_[:, None]) / self.scale_[:, None] * self.slope_ + self.intercept_
+    def _latent(self, architectures: Items) -> FloatArray:
+        """Each member's scores, with mean 0 and standard deviation 1 on the training set, ``(M, n)``."""
+        return self._standardized(self._member_scores(self._checked(architectures)))
+
+    def _standardized(self, raw: FloatArray) -> FloatArray:
+        scores: FloatArray = (raw - self.location_[:, None]) / self.scale_[:, None]
         return scores
 
     @torch.no_grad()
@@ -282,8 +283,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             "num_cells": self.num_cells_,
             "location": self.location_.tolist(),
             "scale": self.scale_.tolist(),
-            "slope": self.slope_,
-            "intercept": self.intercept_,
+            "calibration": [self.calibration_.scores.tolist(), self.calibration_.labels.tolist()],
         }
         content = {
             "archpredict_predictor": _FORMAT,
@@ -336,7 +336,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         predictor.vocabulary_ = tuple(str(v) for v in fitted["vocabulary"])
         predictor.num_cells_ = int(fitted["num_cells"])
         predictor.location_, predictor.scale_ = np.array(fitted["location"]), np.array(fitted["scale"])
-        predictor.slope_, predictor.intercept_ = float(fitted["slope"]), float(fitted["intercept"])
+        predictor.calibration_ = Calibration(*(np.array(knots, dtype=float) for knots in fitted["calibration"]))
         predictor.card_ = content["card"]
         predictor.models_ = []
         for i in range(predictor.ensemble):

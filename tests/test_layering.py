@@ -23,7 +23,7 @@ ORDER = (
     ("io", "datasets", "features"),
     ("batch",),
     ("encoders", "heads"),
-    ("training",),
+    ("training", "calibration"),
     ("predictor",),
     ("networks",),
     ("evaluators",),

@@ -22,7 +22,7 @@ from archpredict.history import History
 from archpredict.registry import names, resolve
 from archpredict.search import SearchResult, search
 from archpredict.spaces.base import Architecture
-from archpredict.strategies.base import Event, Strategy
+from archpredict.strategies.base import Event, Observer, Problem, Strategy, silent
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
 SPACE = ToySpace()
@@ -351,8 +351,10 @@ def test_what_does_not_fit_is_said_before_anything_starts(
 
 def test_an_option_that_a_strategy_does_not_have_is_answered_with_those_it_has() -> None:
     class Optional(Batches):
-        def __init__(self, *arguments: Any, depth: int = 1, width: int = 1, **more: Any) -> None:
-            super().__init__(*arguments, **more)
+        def __init__(
+            self, problem: Problem, *, seed: int = 0, observer: Observer = silent, depth: int = 1, width: int = 1
+        ) -> None:
+            super().__init__(problem, seed=seed, observer=observer)
 
     with pytest.raises(UsageError, match="has no option 'height'; its options are: depth, width"):
         search(SPACE, ToyEvaluator(), strategy=Optional, budget=5, options={"height": 1})

@@ -1,0 +1,57 @@
+"""From the scores of a ranking model back to the scale of its labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+_MAX_KNOTS = 17
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A strictly increasing, piecewise linear map, so that predictions read as labels and keep their order.
+
+    It matches quantiles: the training architecture with the k-th score is given the k-th label. Beyond the training
+    scores it goes on with the slope of the outermost sixteenth, which is gentle where labels crowd (the good end, as a
+    rule).
+
+    Args:
+        scores: ``(K,)`` increasing scores.
+        labels: ``(K,)`` increasing labels.
+
+    Example:
+        >>> calibration = Calibration.fit([0.0, 1.0, 3.0], [90.0, 91.0, 91.5])
+        >>> calibration([-1.0, 0.5, 3.0, 5.0]).round(6).tolist()
+        [89.0, 90.5, 91.5, 92.0]
+    """
+
+    scores: FloatArray
+    labels: FloatArray
+
+    @classmethod
+    def fit(cls, scores: Any, labels: Any) -> Calibration:
+        """Match the quantiles of ``(n,)`` training scores and ``(n,)`` labels, ``n`` at least 2."""
+        at = np.linspace(0, 1, min(_MAX_KNOTS, len(scores)))
+        return cls(_increasing(np.quantile(scores, at)), _increasing(np.quantile(labels, at)))
+
+    def __call__(self, scores: Any) -> FloatArray:
+        """Labels that scores of any shape stand for."""
+        s = np.asarray(scores, dtype=np.float64)
+        x, y = self.scores, self.labels
+        inside: FloatArray = np.interp(s, x, y)
+        below = np.minimum(s - x[0], 0) * (y[1] - y[0]) / (x[1] - x[0])
+        above = np.maximum(s - x[-1], 0) * (y[-1] - y[-2]) / (x[-1] - x[-2])
+        mapped: FloatArray = inside + below + above
+        return mapped
+
+
+def _increasing(knots: FloatArray) -> FloatArray:
+    """Equal knots moved apart by less than anything that matters and more than rounding can swallow."""
+    step = max(1e-9 * float(np.ptp(knots)), 1e-12 * float(np.abs(knots).max()), 1e-30)
+    return np.maximum.accumulate(knots) + step * np.arange(len(knots))
