@@ -73,8 +73,11 @@ class PackedGraphs:
             num_cells: Cells per graph; the largest number found if left out.
 
         Raises:
-            UsageError: A label that is not in the vocabulary.
+            UsageError: A label that is not in the vocabulary, or a graph with more cells than ``num_cells``.
         """
+        most_cells = max((g.num_cells for g in graphs), default=1)
+        if num_cells is not None and most_cells > num_cells:
+            raise UsageError(f"a graph with {most_cells} cells was given, the predictor knows {num_cells} per graph")
         number = {label: i + 1 for i, label in enumerate(vocabulary)}
         try:
             op = [number[label] for graph in graphs for label in graph.ops]
@@ -89,13 +92,13 @@ class PackedGraphs:
         return cls(
             vocabulary=tuple(vocabulary),
             op=np.array(op, dtype=labels),
-            cell=np.array([c for graph in graphs for c in graph.cells], dtype=np.uint8),
+            cell=np.array([c for graph in graphs for c in graph.cells], dtype=_index_type(most_cells)),
             node_start=_starts([graph.num_nodes for graph in graphs]),
             source=edges[:, 0].astype(small),
             target=edges[:, 1].astype(small),
             edge_op=np.zeros(len(edges), dtype=labels) if edge_op is None else np.array(edge_op, dtype=labels),
             edge_start=_starts([graph.num_edges for graph in graphs]),
-            num_cells=num_cells or max((g.num_cells for g in graphs), default=1),
+            num_cells=num_cells or most_cells,
         )
 
     @classmethod
@@ -106,8 +109,14 @@ class PackedGraphs:
             op: ``(G, N)`` operator numbers (1 for the first label), 0 for padding at the end.
             adjacency: ``(G, N, N)``, non-zero at ``[g, source, target]`` where there is an edge.
             vocabulary: Operator labels.
+
+        Raises:
+            UsageError: Padding stands before an operator, or an edge ends at it.
         """
         real = op > 0
+        has_edge: npt.NDArray[np.bool_] = np.any(adjacency, axis=1) | np.any(adjacency, axis=2)
+        if (real[:, 1:] > real[:, :-1]).any() or (has_edge & ~real).any():
+            raise UsageError("padding (operator 0) must come after all nodes of a graph and have no edges")
         graph, source, target = np.nonzero(adjacency)
         small = _index_type(op.shape[1])
         return cls(
@@ -347,7 +356,7 @@ class ScatterBatch(GraphBatch):
     def pool(self, h: Tensor, how: Readout = "mean") -> Tensor:
         pooled = h.new_zeros(self.num_graphs * self.num_cells, h.shape[-1])
         pooled = pooled.index_add(0, self._group, h * self._weights[how][:, None])
-        return pooled.view(self.num_graphs, self.num_cells, -1)
+        return pooled.view(self.num_graphs, self.num_cells, h.shape[-1])
 
     def spread(self, z: Tensor) -> Tensor:
         return z.flatten(0, 1)[self._group]

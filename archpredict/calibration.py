@@ -45,13 +45,20 @@ class Calibration:
         s = np.asarray(scores, dtype=np.float64)
         x, y = self.scores, self.labels
         inside: FloatArray = np.interp(s, x, y)
-        below = np.minimum(s - x[0], 0) * (y[1] - y[0]) / (x[1] - x[0])
-        above = np.maximum(s - x[-1], 0) * (y[-1] - y[-2]) / (x[-1] - x[-2])
+        below = np.minimum(s - x[0], 0) * _end_slope(x, y)
+        above = np.maximum(s - x[-1], 0) * _end_slope(-x[::-1], -y[::-1])
         mapped: FloatArray = inside + below + above
         return mapped
+
+
+def _end_slope(x: FloatArray, y: FloatArray) -> float:
+    """Slope at the beginning, over a 32nd of the scores at least: equal scores would make it endless."""
+    i = int(np.argmax(x - x[0] >= (x[-1] - x[0]) / 32))
+    return float((y[i] - y[0]) / (x[i] - x[0]))
 
 
 def _increasing(knots: FloatArray) -> FloatArray:
     """Equal knots moved apart by less than anything that matters and more than rounding can swallow."""
     step = max(1e-9 * float(np.ptp(knots)), 1e-12 * float(np.abs(knots).max()), 1e-30)
-    return np.maximum.accumulate(knots) + step * np.arange(len(knots))
+    apart: FloatArray = np.maximum.accumulate(knots) + step * np.arange(len(knots))
+    return apart

@@ -150,7 +150,8 @@ class ArchGraph:
     def _node_labels(self) -> list[tuple[Any, ...]]:
         columns = [np.asarray(self.attrs[name]).reshape(len(self.ops), -1).tolist() for name in sorted(self.attrs)]
         return [
-            (op, cell, *(tuple(column[i]) for column in columns))
+            # Plain text and integers: the key is taken from their representation, which numpy's scalars change.
+            (str(op), int(cell), *(tuple(column[i]) for column in columns))
             for i, (op, cell) in enumerate(zip(self.ops, self.cells, strict=True))
         ]
 
@@ -227,9 +228,9 @@ class ArchGraph:
             {
                 "archgraph": _FORMAT,
                 "ops": self.ops,
-                "edges": self.edges,
+                "edges": [(int(source), int(target)) for source, target in self.edges],
                 "edge_ops": self.edge_ops,
-                "cells": self.cells,
+                "cells": [int(cell) for cell in self.cells],
                 "attrs": {name: np.asarray(values).tolist() for name, values in self.attrs.items()},
             },
             separators=(",", ":"),

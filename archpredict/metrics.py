@@ -136,7 +136,7 @@ def ndcg(true: npt.ArrayLike, predicted: npt.ArrayLike, k: int | None = None) ->
         k: Only the first ``k`` places count; all if left out.
 
     Returns:
-        Between 0 and 1; NaN where the true scores are constant.
+        Between 0 and 1; NaN where the true scores are constant or a score is infinite.
 
     Raises:
         UsageError: The arrays are not of one length, or ``k`` is out of range.
@@ -147,7 +147,7 @@ def ndcg(true: npt.ArrayLike, predicted: npt.ArrayLike, k: int | None = None) ->
     """
     y, p = _pair(true, predicted)
     k = len(y) if k is None and len(y) else k
-    if k is None or _top(y, p, k) is None or y.min() == y.max():
+    if k is None or _top(y, p, k) is None or not np.isfinite([y, p]).all() or y.min() == y.max():
         return math.nan
     from sklearn.metrics import ndcg_score
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -17,11 +18,12 @@ from sklearn.base import BaseEstimator
 from archpredict.batch import PackedGraphs
 from archpredict.calibration import Calibration
 from archpredict.encoders.base import Encoder
-from archpredict.errors import DataError, NotFittedError, UnknownNameError, UsageError
+from archpredict.errors import DataError, NotFittedError, RunError, UnknownNameError, UsageError
 from archpredict.graph import ArchGraph
 from archpredict.heads.base import Head
 from archpredict.metrics import kendall_tau
 from archpredict.registry import resolve
+from archpredict.saved import check_model, check_options, check_scale, check_weights, plain
 from archpredict.spaces.base import Architecture
 from archpredict.training import Model, Recipe, Trainer, encode, seeded
 
@@ -31,8 +33,6 @@ Items = Sequence[Item] | PackedGraphs
 
 _FORMAT = 1
 _PRETRAINED = Path(__file__).parent / "pretrained"
-_MAX_OPTION = 10_000
-"""Largest integer that a saved predictor's options may hold; a hostile file must not make us build without end."""
 
 
 class Predictor(BaseEstimator):  # type: ignore[misc]
@@ -49,7 +49,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             :class:`archpredict.training.Recipe`.
         ensemble: Number of models whose scores are averaged; more than one gives ``predict_std``.
         vocabulary: Operator labels; taken from the training architectures (and their spaces) if left out.
-        seed: Of initial weights, batches and dropout.
+        seed: Of initial weights, batches and dropout; at least 0.
         device: ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
 
     Attributes:
@@ -119,6 +119,8 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
 
         Raises:
             DataError: Too few labels, or labels that are not finite or all equal.
+            UsageError: An argument of the constructor that is out of its range.
+            RunError: The training diverged.
         """
         labels = _check_labels(architectures, y)
         packed = self.start(architectures)
@@ -137,6 +139,10 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
 
     def start(self, architectures: Items) -> PackedGraphs:
         """Fix vocabulary and device for training on these architectures, and pack them."""
+        if self.ensemble < 1:
+            raise UsageError(f"ensemble is a number of models of at least 1, {self.ensemble} was given")
+        if self.seed < 0:
+            raise UsageError(f"the seed is an integer of at least 0, {self.seed} was given")
         self.device_ = _device(self.device)
         if isinstance(architectures, PackedGraphs):
             self.vocabulary_ = architectures.vocabulary
@@ -148,19 +154,23 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
 
     def new_model(self, member: int) -> Model:
         """An untrained model of this configuration, with the weights of ensemble member ``member``."""
-        with seeded(self.seed, member):
+        with seeded(int(self.seed), member):
             return self._build().to(self.device_)
 
     def trainer(self, model: Model, packed: PackedGraphs, y: npt.NDArray[Any], member: int) -> Trainer:
         """The trainer of one ensemble member; ``y`` as it comes from :func:`standardize`."""
         recipe = Recipe(**{f.name: getattr(self, f.name) for f in fields(Recipe)})
-        return Trainer(model, packed, y, recipe, seed=self.seed * 1009 + member, device=self.device_)
+        return Trainer(model, packed, y, recipe, seed=int(self.seed) * 1009 + member, device=self.device_)
 
     def finish(self, packed: PackedGraphs, labels: FloatArray) -> Predictor:
         """Fit the scale of the scores to the labels once the models are trained."""
         for model, z in zip(self.models_, self.encode(packed), strict=True):
             model.head.remember(z)
         raw = self._member_scores(packed)  # (M, n)
+        if not np.isfinite(raw).all():
+            raise RunError(
+                f"the training diverged, scores are not finite; lower the learning rate, {self.learning_rate:g}"
+            )
         self.location_ = raw.mean(axis=1)
         self.scale_ = np.maximum(raw.std(axis=1), 1e-12)
         self.calibration_ = Calibration.fit(self._standardized(raw).mean(axis=0), labels)
@@ -239,7 +249,14 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             raise NotFittedError(
                 "this predictor has not been fitted; call fit(architectures, y) or Predictor.load first"
             )
-        return architectures if isinstance(architectures, PackedGraphs) else self.pack(architectures)
+        if not isinstance(architectures, PackedGraphs):
+            return self.pack(architectures)
+        if (architectures.vocabulary, architectures.num_cells) != (self.vocabulary_, self.num_cells_):
+            raise UsageError(
+                "the graphs were packed with another vocabulary or number of cells than the predictor's; "
+                "pack them with its method pack()"
+            )
+        return architectures
 
     def pack(self, architectures: Sequence[Item]) -> PackedGraphs:
         """Architectures in this predictor's vocabulary and in the form its encoder wants."""
@@ -270,6 +287,10 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         Args:
             path: Folder, made if it is not there.
             card: What users should know, kept as ``card`` (data hash, protocol, held-out figures).
+
+        Raises:
+            NotFittedError: There is nothing to save.
+            UsageError: Encoder or head are classes of your own, which only a name could bring back.
         """
         if "models_" not in self.__dict__:
             raise NotFittedError("this predictor has not been fitted; there is nothing to save")
@@ -277,7 +298,6 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             raise UsageError("only predictors whose encoder and head are given by name can be saved")
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        params = {k: list(v) if isinstance(v, tuple) else v for k, v in self.get_params(deep=False).items()}
         fitted = {
             "vocabulary": list(self.vocabulary_),
             "num_cells": self.num_cells_,
@@ -287,11 +307,11 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         }
         content = {
             "archpredict_predictor": _FORMAT,
-            "params": params,
+            "params": self.get_params(deep=False),
             "fitted": fitted,
             "card": dict(card or {}),
         }
-        (folder / "predictor.json").write_text(json.dumps(content, indent=1) + "\n")
+        (folder / "predictor.json").write_text(json.dumps(content, indent=1, default=plain) + "\n")
         weights = {
             f"{i}.{k}": v.cpu().contiguous() for i, m in enumerate(self.models_) for k, v in m.state_dict().items()
         }
@@ -328,7 +348,8 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         if content["archpredict_predictor"] != _FORMAT:
             raise ValueError(f"its format is {content['archpredict_predictor']!r}, this version reads {_FORMAT}")
         params, fitted = content["params"], content["fitted"]
-        _check_options([params["encoder_options"], params["head_options"], params["ensemble"]])
+        check_options([params["encoder_options"], params["head_options"], params["ensemble"], fitted["num_cells"]])
+        check_weights(weights, params["ensemble"])
         if ":" in params["encoder"] + params["head"]:
             raise ValueError("its encoder or head is not one of archpredict's own")
         predictor = cls(**{**params, "betas": tuple(params["betas"]), "device": device})
@@ -337,12 +358,14 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         predictor.num_cells_ = int(fitted["num_cells"])
         predictor.location_, predictor.scale_ = np.array(fitted["location"]), np.array(fitted["scale"])
         predictor.calibration_ = Calibration(*(np.array(knots, dtype=float) for knots in fitted["calibration"]))
+        check_scale(predictor.location_, predictor.scale_, predictor.calibration_, predictor.ensemble)
         predictor.card_ = content["card"]
         predictor.models_ = []
         for i in range(predictor.ensemble):
             with torch.device("meta"):  # shapes are compared before anything is allocated
                 model = predictor._build()
             own = {k.split(".", 1)[1]: v for k, v in weights.items() if k.split(".", 1)[0] == str(i)}
+            check_model(model.state_dict(), own)
             model.load_state_dict(own, assign=True)
             predictor.models_.append(model.to(predictor.device_).eval())
         return predictor
@@ -400,16 +423,8 @@ def _graph(item: Item) -> ArchGraph:
 def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UsageError("device cuda was asked for, but torch finds no CUDA device; use --device cpu or auto")
-    if name.split(":")[0] not in ("cpu", "cuda"):
+    if re.fullmatch(r"(cpu|cuda)(:\d+)?", name) is None:
         raise UsageError(f"unknown device {name!r}; choose from: auto, cpu, cuda")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError(f"device {name} was asked for, but torch finds no CUDA device; use --device cpu or auto")
     return torch.device(name)
-
-
-def _check_options(value: Any) -> None:
-    if isinstance(value, (Mapping, list)):
-        for item in value.values() if isinstance(value, Mapping) else value:
-            _check_options(item)
-    elif isinstance(value, int) and abs(value) > _MAX_OPTION:
-        raise ValueError(f"an option of {value} is out of bounds")

@@ -14,10 +14,15 @@ from torch import Tensor, nn
 
 from archpredict.batch import PackedGraphs
 from archpredict.encoders.base import Encoder
+from archpredict.errors import UnknownNameError, UsageError
 from archpredict.heads.base import Head
 
 _CHUNK = 2048
 """Architectures encoded at once; measured 3 times faster than 65,536, which leaves the processor's caches."""
+
+
+_WORTH_SHARING = 20_000
+"""Nodes in a step from which a second thread is worth its waiting."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +31,16 @@ class Recipe:
 
     Args:
         epochs: Passes over the labelled architectures.
-        batch_size: Architectures per step; pairs are formed within a batch.
+        batch_size: Architectures per step, about: an epoch is cut into batches of equal size. Pairs are formed within
+            a batch, so that no batch has fewer than two architectures.
         learning_rate: Peak learning rate.
         weight_decay: Decoupled for ``adamw``, added to the gradient for ``adam``.
         optimizer: ``adamw`` or ``adam``.
         betas: Moment decay rates.
         schedule: ``cosine`` to zero after 5 % of warm-up, or ``constant``.
+
+    Raises:
+        UsageError: A number of epochs or a batch size below 1, an unknown optimiser or schedule.
     """
 
     epochs: int = 120
@@ -41,6 +50,15 @@ class Recipe:
     optimizer: Literal["adamw", "adam"] = "adamw"
     betas: tuple[float, float] = (0.9, 0.999)
     schedule: Literal["cosine", "constant"] = "cosine"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is a number of at least 1, {getattr(self, name)} was given")
+        if self.optimizer not in ("adamw", "adam"):
+            raise UnknownNameError("optimizer", self.optimizer, ("adamw", "adam"))
+        if self.schedule not in ("cosine", "constant"):
+            raise UnknownNameError("schedule", self.schedule, ("cosine", "constant"))
 
 
 @dataclass(frozen=True)
@@ -72,19 +90,39 @@ class Model(nn.Module):
 def encode(models: Sequence[Model], packed: PackedGraphs, device: torch.device) -> list[Tensor]:
     """``(G, D)`` encodings by each model in evaluation mode; each architecture is batched once for all models."""
     parts: list[list[Tensor]] = [[torch.zeros(0, m.encoder.out_features, device=device)] for m in models]
-    for start in range(0, len(packed), _CHUNK):
-        batch = packed[start : start + _CHUNK].batch(device)
-        for model, encodings in zip(models, parts, strict=True):
-            model.eval()
-            encodings.append(model.encoder(batch))
+    with few_threads(len(packed.op)):
+        for start in range(0, len(packed), _CHUNK):
+            batch = packed[start : start + _CHUNK].batch(device)
+            for model, encodings in zip(models, parts, strict=True):
+                model.eval()
+                encodings.append(model.encoder(batch))
     return [torch.cat(encodings) for encodings in parts]
 
 
 @contextmanager
+def few_threads(nodes: int) -> Iterator[None]:
+    """Work on one thread where tensors of ``nodes`` rows are too small to share out.
+
+    For cells a second thread gains nothing, and where other processes keep the cores busy its waiting costs a multiple
+    of the work itself.
+    """
+    before = torch.get_num_threads()
+    if nodes > _WORTH_SHARING or before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def seeded(*seed: int) -> Iterator[None]:
-    """Run with torch's random numbers set by ``seed``, and leave the global generator as it was."""
+    """Run with torch's random numbers on the CPU set by ``seed``, and leave the global generators as they were."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+        # Not torch.manual_seed, which would set the generators of CUDA devices too; nothing here draws from those.
+        torch.default_generator.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
         yield
 
 
@@ -118,7 +156,7 @@ class Trainer:
         )
         self.epochs_done = 0
         self._step = 0
-        self.num_batches = max(1, round(len(packed) / recipe.batch_size)) if len(packed) > recipe.batch_size else 1
+        self.num_batches = max(1, min(round(len(packed) / recipe.batch_size), len(packed) // 2))
 
     def fit(self, observe: Callable[[int, float], None] | None = None) -> None:
         """All epochs of the recipe."""
@@ -132,11 +170,12 @@ class Trainer:
 
         Args:
             pseudo: Pairs with predicted labels to mix in.
-            share: Their share ``r`` among all pairs of a step, below 1 (CTNAS, section 6.3).
+            share: Their share ``r`` of a step's loss, below 1 (CTNAS, section 6.3: of its pairs, which is the same
+                where the head compares each architecture with one other).
         """
         rng = np.random.default_rng([self.seed, self.epochs_done])
         losses = []
-        with seeded(self.seed, self.epochs_done):
+        with seeded(self.seed, self.epochs_done), few_threads(len(self.packed.op) // self.num_batches):
             self.model.train()
             for index in np.array_split(rng.permutation(len(self.packed)), self.num_batches):
                 loss = self._loss(index)

@@ -131,3 +131,79 @@ def test_a_label_outside_the_vocabulary_is_named() -> None:
 def test_an_unknown_back_end_lists_the_choices() -> None:
     with pytest.raises(UsageError, match="unknown back end 'tpu'; choose from: auto, dense, dgl, scatter"):
         collate([ArchGraph(("input",), ())], OPS, backend="tpu")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_no_graphs_at_all_and_graphs_without_edges_are_batches_too(backend: Backend) -> None:
+    nothing = PackedGraphs.from_graphs([], OPS).batch(backend=backend)
+    assert nothing.pool(torch.zeros(*nothing.op.shape, 2)).shape == (0, 1, 2)
+    lone = collate([ArchGraph(("input",), ()), ArchGraph(("conv",), ())], OPS, backend=backend)
+    h = torch.tensor([3.0, 5.0]).view(*lone.op.shape, 1)
+    assert lone.aggregate(h).flatten().tolist() == [0, 0]
+    assert lone.aggregate(h, onto=h, reverse=True).flatten().tolist() == [3, 5]
+    assert lone.pool(h, "output").flatten().tolist() == [3, 5]
+
+
+@pytest.mark.parametrize(
+    "index", [slice(None, None, -1), slice(2, 0), np.array([True, False, True]), np.array([-1, 0])]
+)
+def test_packs_are_sliced_as_arrays_are(index: slice | np.ndarray) -> None:
+    graphs = [ArchGraph(("conv",) * n, tuple((i, i + 1) for i in range(n - 1))) for n in (1, 2, 4)]
+    packed = PackedGraphs.from_graphs(graphs, OPS)[index]
+    expected = [graphs[i] for i in np.arange(3)[index]]
+    assert np.diff(packed.node_start).tolist() == [g.num_nodes for g in expected]
+    assert packed.target.tolist() == [t for g in expected for _, t in g.edges]
+
+
+def test_more_labels_cells_and_nodes_than_fit_a_byte_are_kept_apart() -> None:
+    labels = tuple(f"op{i}" for i in range(300))
+    graph = ArchGraph(labels, tuple((i, 299) for i in range(299)), None, tuple(range(300)))
+    packed = PackedGraphs.from_graphs([graph, graph], labels)
+    for backend in BACKENDS:
+        batch = packed.batch(backend=backend)
+        h = torch.arange(600.0).view(*batch.op.shape, 1)
+        assert batch.op.flatten().tolist() == [*range(1, 301)] * 2
+        assert batch.pool(h).flatten().tolist() == h.flatten().tolist()
+        assert batch.aggregate(h).flatten()[[299, 599]].tolist() == [sum(range(299)), sum(range(300, 599))]
+
+
+def test_a_graph_of_thirteen_thousand_nodes_passes_messages_on_every_sparse_back_end() -> None:
+    n = 13_000
+    chain = ArchGraph(("conv",) * n, tuple((i, i + 1) for i in range(n - 1)))
+    for backend in BACKENDS[1:]:
+        batch = collate([chain, ArchGraph(("input",), ())], OPS, backend=backend)
+        h = torch.arange(n + 1.0)[:, None]
+        assert batch.aggregate(h).flatten().tolist() == [0, *range(n - 1), 0]
+        assert batch.pool(h, "output").flatten().tolist() == [n - 1, n]
+
+
+def test_a_graph_with_more_cells_than_the_predictor_knows_is_refused() -> None:
+    two = ArchGraph(("input", "conv"), (), None, (0, 1))
+    with pytest.raises(UsageError, match="a graph with 2 cells was given, the predictor knows 1 per graph"):
+        PackedGraphs.from_graphs([two], OPS, num_cells=1)
+
+
+def test_padding_among_the_nodes_or_with_edges_is_refused() -> None:
+    edges = np.zeros((1, 3, 3), dtype=np.uint8)
+    with pytest.raises(UsageError, match="must come after all nodes"):
+        PackedGraphs.from_arrays(np.array([[1, 0, 2]]), edges, OPS)
+    edges[0, 0, 2] = 1
+    with pytest.raises(UsageError, match="and have no edges"):
+        PackedGraphs.from_arrays(np.array([[1, 2, 0]]), edges, OPS)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("backend", ["dense", "scatter"])
+def test_every_operation_gives_the_same_on_cuda(backend: Backend) -> None:
+    packed = PackedGraphs.from_graphs(random_graphs(20), OPS, num_cells=2)
+    gate, table = torch.randn(len(packed.source), 5), torch.randn(5, 5)
+    results = []
+    for device in ("cpu", "cuda"):
+        batch = packed.batch(device, backend)
+        h = features(batch, table.to(device))
+        sums = [batch.aggregate(h, reverse=r, gate=g, onto=h) for r in (False, True) for g in (None, gate.to(device))]
+        pooled = [batch.pool(sum(sums), how) for how in ("mean", "sum", "output")]
+        everything = [*sums, *pooled, batch.spread(pooled[0]), batch.degree(), batch.degree(reverse=True)]
+        results.append([x.cpu() for x in everything])
+    torch.testing.assert_close(results[1], results[0], atol=1e-4, rtol=1e-5)

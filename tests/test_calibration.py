@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,3 +40,9 @@ def test_a_long_tail_of_bad_labels_does_not_inflate_what_lies_beyond_the_best() 
     labels = 94 - np.exp(-3 * scores)  # like benchmark accuracies: crowded at the top, a long tail below
     beyond = Calibration.fit(scores, labels)(3.0)
     assert labels.max() < beyond < labels.max() + 0.1
+
+
+def test_equal_scores_at_an_end_do_not_send_predictions_beyond_it_to_infinity() -> None:
+    calibration = Calibration.fit([0, 0, 1, 2, 2], [1, 2, 3, 4, 5])
+    assert calibration([2.1])[0] == pytest.approx(5.2, abs=1e-6)
+    assert calibration([-0.1])[0] == pytest.approx(0.8, abs=1e-6)

@@ -246,3 +246,10 @@ def test_networkx_gets_labels_cells_and_attributes() -> None:
     assert network.nodes[1]["cell"] == 1
     assert network.nodes[1]["macs"] == 2
     assert sorted(op for _, _, op in network.edges(data="op")) == ["x", "y"]
+
+
+def test_numbers_and_texts_of_numpy_make_the_same_key_and_json_as_plain_ones() -> None:
+    plain = ArchGraph(("a", "b"), ((0, 1),), None, (0, 1))
+    made = ArchGraph(tuple(np.array(["a", "b"])), tuple(map(tuple, np.array([[0, 1]]))), None, tuple(np.array([0, 1])))
+    assert made.key == plain.key
+    assert made.to_json() == plain.to_json()

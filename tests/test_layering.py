@@ -24,6 +24,7 @@ ORDER = (
     ("batch",),
     ("encoders", "heads"),
     ("training", "calibration"),
+    ("saved",),
     ("predictor",),
     ("networks",),
     ("evaluators",),

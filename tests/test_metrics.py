@@ -131,3 +131,8 @@ def test_a_perfect_prediction_is_perfect_in_every_figure(x, seed):
     assert metrics.precision_at_k(x, x, k) == 1
     assert metrics.regret(x, x, k) == 0
     assert x.min() == x.max() or metrics.ndcg(x, x, k) == pytest.approx(1)
+
+
+def test_infinite_scores_leave_the_discounted_gain_undefined() -> None:
+    assert math.isnan(metrics.ndcg([1, 2, math.inf], [1, 2, 3]))
+    assert math.isnan(metrics.ndcg([1, 2, 3], [1, 2, math.inf]))

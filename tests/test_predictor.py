@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
+from archpredict.batch import PackedGraphs
 from archpredict.encoders.gcn import GCN
-from archpredict.errors import DataError, NotFittedError, UnknownNameError, UsageError
+from archpredict.errors import DataError, NotFittedError, RunError, UnknownNameError, UsageError
 from archpredict.graph import ArchGraph
 from archpredict.predictor import Predictor, shipped, standardize
 from archpredict.spaces.base import Architecture
@@ -134,6 +138,17 @@ def test_a_hidden_comparator_keeps_its_opponents_when_saved(cells, labels, tmp_p
         (lambda c: c["params"]["encoder_options"].update(dim=32), "size mismatch"),
         (lambda c: c.update(archpredict_predictor=99), "its format is 99, this version reads 1"),
         (lambda c: c.pop("fitted"), "fitted"),
+        (lambda c: c["fitted"].update(location=[float("nan")]), "the scale of its scores is not finite"),
+        (lambda c: c["fitted"].update(scale=[-1.0]), "the scale of its scores does not increase"),
+        (lambda c: c["fitted"].update(scale=[1.0, 1.0]), "its scores are not scaled once for each model"),
+        (lambda c: c["fitted"]["calibration"][0].reverse(), "the scale of its scores does not increase"),
+        (lambda c: c["fitted"].update(num_cells=10**9), "an option of 1000000000 is out of bounds"),
+        (lambda c: c["params"].update(ensemble=3), "it holds the weights of 1 models, its ensemble has 3"),
+        (lambda c: c["params"].update(colour="red"), "colour"),
+        (
+            lambda c: c["params"]["encoder_options"].update(layers=10_000),
+            "49985 of its weights are missing and 0 unknown",
+        ),
     ],
 )
 def test_hostile_or_damaged_predictors_are_refused(cells, labels, tmp_path: Path, change, message: str) -> None:
@@ -151,6 +166,85 @@ def test_weights_that_are_no_safetensors_are_refused(cells, labels, tmp_path: Pa
     (tmp_path / "weights.safetensors").write_bytes(b"\x80\x04pickle")
     with pytest.raises(DataError, match="does not hold a valid predictor"):
         Predictor.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda w: w * float("nan"), "its weights are not all finite"),
+        (lambda w: w.double(), "(1, 128) of torch.float64, its encoder and head want (1, 128) of torch.float32"),
+        (lambda w: w[..., :1].contiguous(), "size mismatch"),
+    ],
+)
+def test_hostile_or_damaged_weights_are_refused(cells, labels, tmp_path: Path, change, message: str) -> None:
+    Predictor(epochs=1).fit(cells, labels).save(tmp_path)
+    weights = load_file(tmp_path / "weights.safetensors")
+    weights["0.head.fc.weight"] = change(weights["0.head.fc.weight"])
+    save_file(weights, tmp_path / "weights.safetensors")
+    with pytest.raises(DataError, match="does not hold a valid predictor") as error:
+        Predictor.load(tmp_path)
+    assert message in str(error.value)
+
+
+def test_a_fitted_predictor_can_be_copied_and_pickled(fitted, cells) -> None:
+    expected = fitted.predict(cells).tolist()
+    assert copy.deepcopy(fitted).predict(cells).tolist() == expected
+    assert pickle.loads(pickle.dumps(fitted)).predict(cells).tolist() == expected
+
+
+@pytest.mark.slow
+def test_cross_validation_in_processes_equals_that_in_one(cells, labels) -> None:
+    predictor = Predictor(epochs=2)
+    one, two = (cross_val_score(predictor, cells, labels, cv=2, n_jobs=n).tolist() for n in (None, 2))
+    assert one == two
+
+
+def test_options_that_hold_numbers_of_numpy_are_saved_as_plain_ones(cells, labels, tmp_path: Path) -> None:
+    options = {"layers": np.int64(2), "dropout": np.float64(0.1)}
+    predictor = Predictor(epochs=np.int64(1), seed=np.int64(2**62), encoder_options=options).fit(cells, labels)
+    predictor.save(tmp_path)
+    loaded = Predictor.load(tmp_path)
+    assert loaded.encoder_options == {"layers": 2, "dropout": 0.1}
+    assert loaded.predict(cells).tolist() == predictor.predict(cells).tolist()
+
+
+def test_packed_graphs_of_two_cells_are_learnt_from_like_graphs(tmp_path: Path) -> None:
+    graphs = [
+        ArchGraph(("a",) * n + ("b",) * m, tuple((i, i + 1) for i in range(n - 1)), None, (0,) * n + (1,) * m)
+        for n in (1, 2, 3)
+        for m in (0, 1, 2)
+    ]
+    y = np.arange(9.0)
+    one = Predictor(epochs=3, vocabulary=("a", "b")).fit(graphs, y)
+    packed = PackedGraphs.from_graphs(graphs, ("a", "b"))
+    assert Predictor(epochs=3).fit(packed, y).predict(packed).tolist() == one.predict(graphs).tolist()
+
+
+def test_graphs_packed_for_another_predictor_are_refused(fitted, cells) -> None:
+    graphs = [cells[0].graph.on_nodes]
+    other = PackedGraphs.from_graphs(graphs, (*fitted.vocabulary_[::-1],))
+    with pytest.raises(UsageError, match=r"packed with another vocabulary .* pack them with its method pack\(\)"):
+        fitted.predict(other)
+
+
+def test_no_architectures_get_no_predictions(fitted) -> None:
+    assert fitted.predict([]).shape == fitted.rank([]).shape == (0,)
+    assert fitted.compare([], []).shape == (0, 0)
+
+
+def test_a_training_that_diverges_says_so(cells, labels) -> None:
+    with pytest.raises(RunError, match="the training diverged, scores are not finite; lower the learning rate"):
+        Predictor(epochs=30, learning_rate=1e6).fit(cells, labels)
+
+
+def test_arguments_out_of_range_are_refused(cells, labels) -> None:
+    with pytest.raises(UsageError, match="ensemble is a number of models of at least 1, 0 was given"):
+        Predictor(ensemble=0).fit(cells, labels)
+    with pytest.raises(UsageError, match="the seed is an integer of at least 0, -1 was given"):
+        Predictor(seed=-1).fit(cells, labels)
+    for name in ("tpu", "cuda:first"):
+        with pytest.raises(UsageError, match=f"unknown device '{name}'; choose from: auto, cpu, cuda"):
+            Predictor(device=name).fit(cells, labels)
 
 
 def test_unknown_names_list_the_choices(cells, labels) -> None:
@@ -205,3 +299,13 @@ def test_shipped_predictors_load_are_small_and_have_a_card(name: str) -> None:
 def test_cpu_and_cuda_rank_alike(cells, labels) -> None:
     cpu, gpu = (Predictor(epochs=20, device=d).fit(cells, labels).predict(cells) for d in ("cpu", "cuda"))
     np.testing.assert_allclose(gpu, cpu, atol=1e-2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("form", ["linear", "tied", "hidden"])
+def test_a_predictor_loaded_onto_cuda_predicts_as_on_the_cpu(cells, labels, tmp_path: Path, form: str) -> None:
+    Predictor(epochs=5, device="cpu", head_options={"form": form}).fit(cells, labels).save(tmp_path)
+    cpu, gpu = (Predictor.load(tmp_path, device=d) for d in ("cpu", "cuda"))
+    np.testing.assert_allclose(gpu.predict(cells), cpu.predict(cells), atol=1e-3)
+    np.testing.assert_allclose(gpu.compare(cells, cells), cpu.compare(cells, cells), atol=1e-4)

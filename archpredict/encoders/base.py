@@ -41,5 +41,5 @@ class Dropout(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return h
-        keep = torch.rand(h.shape) >= self.p
+        keep = torch.rand(h.shape, device="cpu") >= self.p
         return h * keep.to(h.device) / (1 - self.p)

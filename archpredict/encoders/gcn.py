@@ -22,7 +22,8 @@ class GCN(Encoder):
 
         ``H' = act(norm((A + I) H W) [+ A^T H W_reverse] [+ H] + b)``
 
-    where ``A[v, u]`` counts the edges ``u -> v``. Vectors of several cells are concatenated.
+    where ``A[v, u]`` counts the edges ``u -> v``. Vectors of several cells are concatenated. The paper's ``A`` is read
+    as having self-loops, as in Kipf and Welling and in the published code.
 
     ======================  ====================  ========================  ==============
     option                  the paper             the published code        default
@@ -30,6 +31,7 @@ class GCN(Encoder):
     ``layers``              2                     4                         3
     ``residual``            no                    yes                       yes
     ``last_activation``     no                    yes                       yes
+    ``self_loops``          yes                   yes                       yes
     ``direction``           forward               forward                   both
     ``slots``               none                  7 on NAS-Bench-101        none
     ``readout``             mean                  mean                      mean_output
@@ -50,7 +52,11 @@ class GCN(Encoder):
         global_node: Read out from a node that hears every other node at each layer, instead of the mean.
         readout: ``mean`` over nodes, or ``mean_output``: that and the output node, concatenated.
         slots: Average over this many node slots per cell, those without a node filled with a dummy operator (the
-            published code averages over all 7 slots of NAS-Bench-101); ``None`` averages over the nodes there are.
+            published code averages over all 7 slots of NAS-Bench-101); ``None``, and a cell with more nodes than
+            slots, averages over the nodes there are.
+
+    Raises:
+        UsageError: An option that is not one of those above, or out of its range.
 
     Shapes:
         - input: GraphBatch of ``B`` graphs in operation-on-node form
@@ -87,6 +93,10 @@ class GCN(Encoder):
         super().__init__()
         if layers < 1:
             raise UsageError(f"a GCN needs at least 1 layer, {layers} were asked for")
+        if not 0 <= dropout < 1:
+            raise UsageError(f"dropout is a share of units, at least 0 and below 1; {dropout} was given")
+        if slots is not None and slots < 1:
+            raise UsageError(f"slots is a number of nodes of at least 1, {slots} was given")
         if readout not in ("mean", "mean_output"):
             raise UsageError(f"unknown readout {readout!r}; choose from: mean, mean_output")
         if direction not in ("forward", "both"):
@@ -158,7 +168,8 @@ class GCN(Encoder):
             pooled = extra
         elif self.slots is not None and extra is not None:
             count = batch.pool(torch.ones_like(h[..., :1]), "sum")  # (B, C, 1)
-            pooled = (batch.pool(h, "sum") + (self.slots - count) * extra) / self.slots
+            slots = count.clamp(min=self.slots)
+            pooled = (batch.pool(h, "sum") + (slots - count) * extra) / slots
         else:
             pooled = batch.pool(h)
         return torch.cat([pooled, batch.pool(h, "output")], dim=-1) if self.readout == "mean_output" else pooled

@@ -12,6 +12,8 @@ from archpredict.errors import UsageError
 from archpredict.heads.base import Head
 
 _MAX_ANCHORS = 256
+_CHUNK = 1024
+"""Architectures that the hidden form scores at once: 64 MiB of hidden units at the default width."""
 
 
 class Comparator(Head):
@@ -29,8 +31,8 @@ class Comparator(Head):
         hidden: Width of the hidden layer of the ``hidden`` form.
         pairs: ``all`` ordered pairs of a batch (the paper, over the whole training set), or one ``permutation``: each
             architecture against one other (the published code).
-        target: ``hard`` labels ``1[y_a > y_b]`` (``1/2`` if equal), or ``soft`` ones ``sigmoid(sharpness (y_a - y_b))``
-            for labels on the scale of standard deviations.
+        target: ``hard`` labels ``1[y_a > y_b]``, or ``soft`` ones ``sigmoid(sharpness (y_a - y_b))`` for labels on the
+            scale of standard deviations. Equal labels give 1/2 (the paper's definition 1, the published code 0).
         sharpness: Slope of the soft targets.
 
     ``score`` is the mean win rate's order: for the first two forms ``(u - v).z / 2``, to which the win rate over any
@@ -87,15 +89,14 @@ class Comparator(Head):
 
     def score(self, z: Tensor) -> Tensor:
         if self.form == "hidden":
-            wins = self.logits(z, self.anchors) - self.logits(self.anchors, z).T
-            return wins.mean(1) / 2
+            return torch.cat([self._mean_log_odds(part) for part in torch.split(z, _CHUNK)])
         forward, backward = self._strengths(z)
         return (forward - backward) / 2
 
     def loss(self, z: Tensor, y: Tensor) -> Tensor:
         n = len(z)
         if self.pairs == "permutation":
-            other = torch.randperm(n).to(z.device)
+            other = torch.randperm(n, device="cpu").to(z.device)
             return self.pair_loss(z, z[other], self._targets(y, y[other]))
         target = self._targets(y[:, None], y[None, :])
         distinct = ~torch.eye(n, dtype=torch.bool, device=z.device)
@@ -111,6 +112,10 @@ class Comparator(Head):
     def remember(self, z: Tensor) -> None:
         if self.form == "hidden":
             self.anchors.copy_(z[torch.arange(_MAX_ANCHORS, device=z.device) % len(z)])
+
+    def _mean_log_odds(self, z: Tensor) -> Tensor:
+        """Against the remembered architectures, as the first and as the second of a pair; ``(n,)``."""
+        return (self.logits(z, self.anchors) - self.logits(self.anchors, z).T).mean(1) / 2
 
     def _strengths(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """``u.z + c`` and ``v.z``: what an architecture adds to the log odds as the first and as the second."""

@@ -32,15 +32,20 @@ def mean_win_rate(p: FloatArray) -> FloatArray:
 
 
 def confident_pairs(
-    p: FloatArray, k: int, by: Confidence = "distance"
+    p: FloatArray,
+    k: int,
+    by: Confidence = "distance",
+    partner: npt.NDArray[np.int64] | None = None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """Data exploration (CTNAS, Algorithm 3): the ``k`` pairs whose predicted label is the most certain.
 
     Args:
         p: ``(n, n)`` probabilities that row beats column.
-        k: How many of the ``n (n - 1) / 2`` pairs to keep at most.
+        k: How many pairs to keep at most.
         by: ``distance``, the paper's confidence ``|p - 1/2|``; ``probability``, the published code's top ``p``, which
             labels nearly everything positive.
+        partner: ``(n,)`` the one opponent of each architecture, as in the published code; all ``n (n - 1) / 2`` pairs
+            if left out.
 
     Returns:
         First and second architecture of each pair and its label ``1[p >= 1/2]``, ``(k,)`` each, most certain first.
@@ -49,7 +54,7 @@ def confident_pairs(
         >>> confident_pairs(np.array([[0.5, 0.9, 0.6], [0.1, 0.5, 0.2], [0.4, 0.8, 0.5]]), k=2)
         (array([0, 1]), array([1, 2]), array([1., 0.], dtype=float32))
     """
-    first, second = np.triu_indices(len(p), k=1)
+    first, second = np.triu_indices(len(p), k=1) if partner is None else (np.arange(len(p)), partner)
     probability = p[first, second]
     confidence = np.abs(probability - 0.5) if by == "distance" else probability
     best = np.argsort(-confidence, kind="stable")[:k]

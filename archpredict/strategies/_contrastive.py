@@ -18,7 +18,7 @@ from archpredict.strategies._comparisons import FloatArray, confident_pairs, mea
 from archpredict.strategies._policy import Policy
 from archpredict.strategies._presets import Settings
 from archpredict.strategies.base import Event, Observer, Problem
-from archpredict.training import PseudoPairs, seeded
+from archpredict.training import PseudoPairs, few_threads, seeded
 
 _MIN_HELD_OUT = 8
 _POOL_CANDIDATES = 5000
@@ -30,13 +30,15 @@ class Derived:
     """What a round hands on.
 
     Args:
-        candidates: Unseen architectures that keep the limits, best first.
+        candidates: The best unseen architectures that keep the limits, no two isomorphic, best first.
         scores: What the comparator expects of each, on the labels' scale.
+        labelable: Whether each can be labelled.
         baselines: All baselines so far.
     """
 
     candidates: list[Architecture]
     scores: list[float]
+    labelable: list[bool]
     baselines: list[Choices]
 
 
@@ -53,6 +55,7 @@ class Round:
         rng: Source of all randomness.
         observer: Told about progress.
         device: For comparator and policy.
+        wanted: Candidates to hand on, and as many of them that can be labelled, where there are so many.
     """
 
     def __init__(
@@ -67,7 +70,9 @@ class Round:
         rng: np.random.Generator,
         observer: Observer,
         device: str,
+        wanted: int = 200,
     ) -> None:
+        self.wanted = wanted
         self.problem, self.settings, self.observer, self.rng = problem, settings, observer, rng
         self.space = problem.space
         self.labelled, self.labels, self.seen = list(labelled), labels, frozenset(seen)
@@ -80,7 +85,8 @@ class Round:
     def run(self) -> Derived:
         """The whole round."""
         self._train_comparator()
-        self._train_controller()
+        with few_threads(self.settings.samples):
+            self._train_controller()
         return self._derive()
 
     # ------------------------------------------------------------------ comparator
@@ -89,7 +95,7 @@ class Round:
         arguments = dict(self.settings.predictor)
         if self.settings.dummies:
             slots = max(a.graph.on_nodes.cells.count(c) for a in self.labelled for c in set(a.graph.on_nodes.cells))
-            arguments["encoder_options"] = {**arguments["encoder_options"], "slots": slots}
+            arguments["encoder_options"] = {**(arguments.get("encoder_options") or {}), "slots": slots}
         return Predictor(**{"seed": int(self.rng.integers(2**31)), "device": device, **arguments})
 
     def _train_comparator(self) -> None:
@@ -122,12 +128,17 @@ class Round:
         tau = kendall_tau(self.labels[test], single.predict([self.labelled[i] for i in test]))
         return tau if np.isfinite(tau) else None
 
-    def _explore(self, policy: Policy) -> None:
+    def _explore(self, policy: Policy, samples: int) -> None:
         """Algorithm 3: train the comparator on labelled pairs and on confident pairs of sampled architectures."""
         s = self.settings
-        rows, _, _ = self._sample(policy, s.explore_samples)
+        with torch.no_grad():
+            rows, _, _ = self._sample(policy, samples)
         packed = self._pack(rows)
-        first, second, target = confident_pairs(self._compare(packed), s.explore_samples, s.confidence)
+        if s.confidence == "distance":  # the paper: the surest among all pairs
+            partner, keep = None, samples
+        else:  # the published code: the better half of one random pairing
+            partner, keep = self.rng.permutation(samples), samples // 2
+        first, second, target = confident_pairs(self._compare(packed), keep, s.confidence, partner)
         self._pseudo = _join(self._pseudo, PseudoPairs(packed, first, second, target))
         for trainer in self._trainers:
             trainer.recipe = replace(trainer.recipe, schedule="constant")
@@ -148,11 +159,12 @@ class Round:
         self._policy = policy
         baseline = self._first_baseline(policy)
         for step in range(s.iterations):
-            if s.share > 0 and step % s.explore_every == 0 and (step or s.explore_first):
-                self._explore(policy)
+            explored = s.explore_samples if step else s.explore_first
+            if s.share > 0 and explored and step % s.explore_every == 0:
+                self._explore(policy, explored)
                 baseline = baseline[0], self.predictor.encode(self._pack(np.array([baseline[0]])))
             reward, entropy = self._update_policy(policy, optimizer, baseline[1])
-            if step % s.baseline_every == s.baseline_every - 1:
+            if step % s.baseline_every == (0 if s.baseline_first else s.baseline_every - 1):
                 baseline = self._next_baseline(policy, baseline[0])
             if step % max(1, s.iterations // 200) == 0 or step == s.iterations - 1:
                 self._tell("controller", step + 1, s.iterations, reward=reward, entropy=entropy)
@@ -178,7 +190,7 @@ class Round:
 
     def _first_baseline(self, policy: Policy) -> tuple[Choices, list[Tensor]]:
         """The last round's baseline, or one drawn from the fresh policy (Algorithm 1, line 4)."""
-        if self.baselines and self.settings.baseline == "curriculum":
+        if self.baselines and self.settings.baseline != "random":
             choices = self.baselines[-1]
         else:
             choices = self._draw(policy, 1)[0]
@@ -201,6 +213,7 @@ class Round:
         self.baselines.append(chosen)
         return chosen, self.predictor.encode(self._pack(np.array([chosen])))
 
+    @torch.no_grad()
     def _draw(self, policy: Policy, n: int) -> list[Choices]:
         """``n`` samples of which those that break a limit are left out, where any keeps them."""
         rows, _, _ = self._sample(policy, n)
@@ -217,7 +230,7 @@ class Round:
     def _derive(self) -> Derived:
         """Rank all that was sampled, and what is near the best labelled, by the comparator."""
         s = self.settings
-        with torch.no_grad():
+        with torch.no_grad(), few_threads(s.derive):
             drawn, _, _ = self._policy.sample(s.derive, self.rng)
         found = dict.fromkeys(map(tuple, drawn.tolist()))
         if s.local:
@@ -232,15 +245,19 @@ class Round:
         rows = np.array(list(found), dtype=np.int64)
         rows = rows[self.problem.is_allowed(rows)]
         scores = self.predictor.predict(self._pack(rows)) if len(rows) else np.zeros(0)
-        known, candidates, expected = set(self.seen), list[Architecture](), list[float]()
+        derived, known = Derived([], [], [], self.baselines), set(self.seen)
         for i in np.argsort(-scores, kind="stable"):
             architecture = Architecture(self.space, tuple(rows[i].tolist()))
-            if architecture.key not in known:
-                known.add(architecture.key)
-                candidates.append(architecture)
-                expected.append(float(scores[i]))
-        self._tell("derive", len(candidates), len(candidates))
-        return Derived(candidates, expected, self.baselines)
+            if architecture.key in known:
+                continue
+            known.add(architecture.key)
+            derived.candidates.append(architecture)
+            derived.scores.append(float(scores[i]))
+            derived.labelable.append(self.problem.is_labelable(architecture))
+            if len(known) >= len(self.seen) + self.wanted and sum(derived.labelable) >= self.wanted:
+                break
+        self._tell("derive", len(rows), len(rows))
+        return derived
 
     # ------------------------------------------------------------------ plumbing
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from archpredict.strategies._comparisons import Confidence
@@ -45,11 +45,15 @@ class Settings:
         remember: Whether the curriculum compares all past baselines and samples (the paper's Algorithm 2) or only the
             current samples (the published code).
         baseline_every: Policy updates between two updates of the baseline.
+        baseline_first: Update the baseline right after the first policy update (Algorithm 1, and the published code),
+            not only after ``baseline_every`` of them.
         baseline_samples: Architectures sampled for each of them.
-        share: Share ``r`` of pairs with predicted labels in comparator training.
+        share: Share ``r`` of pairs with predicted labels in comparator training, as their part of the loss.
         confidence: How such pairs are chosen.
         explore_every: Policy updates between two explorations.
-        explore_samples: Architectures sampled for each exploration; as many pairs are kept.
+        explore_samples: Architectures sampled for each exploration. By ``distance`` as many of all their pairs are kept
+            (the paper gives no ``K``), by ``probability`` half of one random pairing.
+        explore_first: Architectures sampled for an exploration before the first policy update; 0 for none.
         explore_epochs: Epochs of comparator training after each exploration.
         explore_rate: Learning rate of these epochs, as a factor on the comparator's.
         derive: Architectures sampled from the trained policy.
@@ -57,7 +61,6 @@ class Settings:
             candidates.
         held_out: Share of the labels on which a comparator trained without them is measured; 0 skips that.
         dummies: Average over as many node slots as the largest labelled architecture has, as the published code does.
-        explore_first: Explore before the first policy update too.
         hidden: Width of the policy's LSTM cell.
         betas, weight_decay: Of the policy's Adam.
     """
@@ -74,22 +77,50 @@ class Settings:
     baseline: Literal["curriculum", "fixed", "random"] = "curriculum"
     remember: bool = True
     baseline_every: int = 10
+    baseline_first: bool = False
     baseline_samples: int = 64
     share: float = 0.5
     confidence: Confidence = "distance"
     explore_every: int = 20
     explore_samples: int = 64
+    explore_first: int = 0
     explore_epochs: int = 2
     explore_rate: float = 0.1
     derive: int = 500
     local: bool = True
     held_out: float = 0.2
     dummies: bool = False
-    explore_first: bool = False
     hidden: int = 64
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
 
+
+_PAPER = Settings(
+    predictor={
+        **_PUBLISHED_TRAINING,
+        "encoder_options": {**_PUBLISHED_GCN, "layers": 2, "residual": False, "last_activation": False},
+        "head_options": {"form": "linear", "pairs": "all"},
+    },
+    first_share=1.0,
+    rounds=1,
+    iterations=10_000,
+    samples=1,
+    learning_rate=2e-4,
+    entropy_weight=5e-4,
+    center=False,
+    baseline_every=100,
+    baseline_first=True,
+    baseline_samples=100,
+    explore_every=100,
+    explore_samples=100,
+    explore_first=100,
+    explore_epochs=1,
+    explore_rate=1.0,
+    derive=100,
+    local=False,
+    betas=(0.5, 0.999),
+    weight_decay=5e-4,
+)
 
 PRESETS: dict[str, Settings] = {
     "default": Settings(
@@ -100,57 +131,21 @@ PRESETS: dict[str, Settings] = {
             "epochs": 80,
         }
     ),
-    "paper": Settings(
-        predictor={
-            **_PUBLISHED_TRAINING,
-            "encoder_options": {**_PUBLISHED_GCN, "layers": 2, "residual": False, "last_activation": False},
-            "head_options": {"form": "linear", "pairs": "all"},
-        },
-        first_share=1.0,
-        rounds=1,
-        iterations=10_000,
-        samples=1,
-        learning_rate=2e-4,
-        entropy_weight=5e-4,
-        center=False,
-        baseline_every=100,
-        baseline_samples=100,
-        explore_every=100,
-        explore_samples=100,
-        explore_epochs=1,
-        explore_rate=1.0,
-        derive=100,
-        local=False,
-        explore_first=True,
-        betas=(0.5, 0.999),
-        weight_decay=5e-4,
-    ),
-    "repo": Settings(
+    "paper": _PAPER,
+    "repo": replace(
+        _PAPER,
         predictor={
             **_PUBLISHED_TRAINING,
             "encoder_options": {**_PUBLISHED_GCN, "layers": 4},
             "head_options": {"form": "linear", "pairs": "permutation"},
         },
-        first_share=1.0,
-        rounds=1,
-        iterations=10_000,
-        samples=1,
-        learning_rate=2e-4,
-        entropy_weight=5e-4,
-        center=False,
         remember=False,
         baseline_every=500,
         baseline_samples=10,
         confidence="probability",
-        explore_every=100,
         explore_samples=200,
-        explore_epochs=1,
-        explore_rate=1.0,
+        explore_first=512,  # twice the batch size
         derive=10,
-        local=False,
         dummies=True,
-        explore_first=True,
-        betas=(0.5, 0.999),
-        weight_decay=5e-4,
     ),
 }

@@ -112,10 +112,11 @@ class Problem:
 
     def can_label(self, choices: IntArray) -> BoolArray:
         """Which rows of ``(B, L)`` the evaluator can label, as ``(B,)`` (isomorphic ones count)."""
-        if self.pool is None:
-            return np.ones(len(choices), dtype=bool)
-        keys = self._pool_keys
-        return np.array([a.key in keys for a in self.space.architectures(choices)], dtype=bool)
+        return np.array([self.is_labelable(a) for a in self.space.architectures(choices)], dtype=bool)
+
+    def is_labelable(self, architecture: Architecture) -> bool:
+        """Whether the evaluator can label it (or one that is isomorphic to it)."""
+        return self.pool is None or architecture.key in self._pool_keys
 
     def sample(self, n: int, rng: np.random.Generator, seen: Sequence[str] = ()) -> list[Architecture]:
         """Up to ``n`` random architectures that can be labelled and keep the limits, no two isomorphic.
@@ -127,8 +128,8 @@ class Problem:
         """
         known, found = set(seen), list[Architecture]()
         order = None if self.pool is None else rng.permutation(len(self.pool))
-        for i in range(_SAMPLING_ROUNDS):
-            block = max(2 * n, 16)
+        block = max(2 * n, 16)
+        for i in range(_SAMPLING_ROUNDS if order is None else len(order)):  # a pool is looked through to its end
             rows = self.space.sample(block, rng) if order is None else self._pool_rows(order, i * block, block)
             if not len(rows):
                 break

@@ -10,6 +10,7 @@ import numpy as np
 
 from archpredict.errors import UnknownNameError, UsageError
 from archpredict.evaluators.base import Result
+from archpredict.predictor import Predictor
 from archpredict.spaces.base import Architecture, Choices
 from archpredict.strategies._contrastive import Round
 from archpredict.strategies._presets import PRESETS, Settings
@@ -18,6 +19,10 @@ from archpredict.strategies.base import Observer, Problem, Recommendation, State
 _MIN_LABELS = 4
 _KEEP = 200
 """Predicted candidates remembered for recommendations."""
+_COUNTS = (
+    *("rounds", "iterations", "samples", "baseline_every", "baseline_samples"),
+    *("explore_every", "explore_samples", "explore_epochs", "derive", "hidden"),
+)
 
 
 class CTNAS(Strategy):
@@ -30,12 +35,18 @@ class CTNAS(Strategy):
 
     Presets:
         * ``default``: ours. Labels, comparator and controller take turns in rounds, so that later labels are spent on
-          what the comparator believes in; a better comparator (an ensemble, messages in both directions, soft
-          targets); centred rewards and batches of samples.
+          what the comparator believes in; a better comparator (messages in both directions, soft targets); centred
+          rewards and batches of samples.
         * ``paper``: as published: two-layer GCN, all pairs, pseudo-labels by confidence, curriculum over all past
           baselines and samples, 10,000 single samples.
         * ``repo``: as in the published code (chenyaofo/CTNAS): four layers with residual, one permutation of pairs,
           pseudo-labels by top probability, baseline from the current ten samples.
+
+    Where both depart from their model on purpose: the policy is ours, one for every space; pairs of equal labels count
+    1/2; pairs are formed within batches of about 256 architectures; and the best derived architectures are labelled for
+    real at the end (``final`` of the budget), of which the best label wins, while the published code stops at what the
+    comparator prefers. The paper states neither the comparator's training, which is taken from the code, nor how often
+    it explores and updates the baseline: here every 100 policy updates, with 100 samples.
 
     Args:
         problem: What is searched.
@@ -111,6 +122,7 @@ class CTNAS(Strategy):
         labels = np.array([score for _, score in labelled])
         if len(labels) < _MIN_LABELS or np.ptp(labels) == 0:
             return  # nothing to learn a ranking from yet: go on at random
+        size = next((b for b in self._boundaries if b > self.num_told), self.problem.budget) - self.num_told
         derived = Round(
             self.problem,
             self.settings,
@@ -121,15 +133,13 @@ class CTNAS(Strategy):
             rng=self.rng(1),
             observer=self.observer,
             device=self.device,
+            wanted=_KEEP + 4 * size,  # some are twins to the comparator
         ).run()
         self._baselines = derived.baselines
-        size = next((b for b in self._boundaries if b > self.num_told), self.problem.budget) - self.num_told
-        rows = [a.choices for a in derived.candidates]
-        can_label = self.problem.can_label(np.array(rows, dtype=np.int64).reshape(len(rows), -1))
-        labelable = [i for i in range(len(rows)) if can_label[i]]
-        self._queue = [rows[i] for i in _distinct_first(labelable, derived.scores)[:size]]
-        keep = [i for i in range(len(rows)) if can_label[i] or not self.problem.within_pool][:_KEEP]
-        self._derived = [(rows[i], derived.scores[i]) for i in keep]
+        candidates = [(a.choices, score) for a, score in zip(derived.candidates, derived.scores, strict=True)]
+        labelable = [c for c, can in zip(candidates, derived.labelable, strict=True) if can]
+        self._queue = [choices for choices, _ in _distinct_first(labelable)[:size]]
+        self._derived = (labelable if self.problem.within_pool else candidates)[:_KEEP]
 
     def recommend(self, k: int) -> list[Recommendation]:
         """The best ``k``: labelled ones by their label, and what cannot be labelled by its predicted score.
@@ -167,13 +177,13 @@ class CTNAS(Strategy):
         self._baselines = [tuple(c) for c in state["baselines"]]
 
 
-def _distinct_first(candidates: Sequence[int], scores: Sequence[float]) -> list[int]:
+def _distinct_first(candidates: Sequence[tuple[Choices, float]]) -> list[tuple[Choices, float]]:
     """The candidates in their order, those that the comparator cannot tell from an earlier one put last."""
-    seen: set[float] = set()
-    distinct, twins = list[int](), list[int]()
-    for i in candidates:
-        score = round(scores[i], 5)
-        (twins if score in seen else distinct).append(i)
+    seen: set[str] = set()
+    distinct, twins = list[tuple[Choices, float]](), list[tuple[Choices, float]]()
+    for candidate in candidates:
+        score = f"{candidate[1]:.6g}"
+        (twins if score in seen else distinct).append(candidate)
         seen.add(score)
     return distinct + twins
 
@@ -184,11 +194,22 @@ def _with_options(settings: Settings, options: Mapping[str, Any]) -> Settings:
         if name not in known:
             raise UnknownNameError("option of ctnas", name, known)
     predictor = {**settings.predictor, **options.get("predictor", {})}
+    arguments = Predictor().get_params(deep=False)
+    for name in predictor:
+        if name not in arguments:
+            raise UnknownNameError("argument of ctnas's predictor", name, arguments)
     changed = replace(settings, **{**options, "predictor": predictor})
+    for name in _COUNTS:
+        if getattr(changed, name) < 1:
+            raise UsageError(f"{name} is a number of at least 1, {getattr(changed, name)} was given")
+    if not 0 < changed.first_share <= 1:
+        raise UsageError(f"first_share is above 0 and at most 1, {changed.first_share} was given")
     if not 0 <= changed.share < 1:
         raise UsageError(
             f"share is the part of pairs with predicted labels, at least 0 and below 1; {changed.share} was given"
         )
     if changed.baseline not in ("curriculum", "fixed", "random"):
         raise UnknownNameError("baseline", changed.baseline, ("curriculum", "fixed", "random"))
+    if changed.confidence not in ("distance", "probability"):
+        raise UnknownNameError("confidence", changed.confidence, ("distance", "probability"))
     return changed

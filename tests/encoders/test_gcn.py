@@ -106,3 +106,15 @@ def test_unknown_options_list_the_choices() -> None:
         GCN(4, direction="backward")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="at least 1 layer, 0 were asked for"):
         GCN(4, layers=0)
+    with pytest.raises(UsageError, match=r"at least 0 and below 1; 1.0 was given"):
+        GCN(4, dropout=1.0)
+    with pytest.raises(UsageError, match="slots is a number of nodes of at least 1, 0 was given"):
+        GCN(4, slots=0)
+
+
+def test_a_cell_with_more_nodes_than_slots_is_averaged_over_its_nodes() -> None:
+    torch.manual_seed(0)
+    slots, plain = GCN(4, dim=5, slots=2, **PUBLISHED), GCN(4, dim=5, **PUBLISHED)
+    plain.load_state_dict(slots.state_dict())
+    batch = collate([CELL], OPS)
+    torch.testing.assert_close(slots(batch), plain(batch))

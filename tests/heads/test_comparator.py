@@ -105,3 +105,11 @@ def test_unknown_options_list_the_choices() -> None:
         Comparator(3, pairs="some")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="unknown target 'warm'; choose from: hard, soft"):
         Comparator(3, target="warm")  # type: ignore[arg-type]
+
+
+def test_the_hidden_form_scores_many_in_pieces_without_changing_them() -> None:
+    head = Comparator(2, form="hidden", hidden=3)
+    head.remember(torch.randn(256, 2))
+    z = torch.randn(2500, 2)
+    torch.testing.assert_close(head.score(z)[[0, 1024, 2499]], head.score(z[[0, 1024, 2499]]))
+    assert head.score(z[:0]).shape == (0,)

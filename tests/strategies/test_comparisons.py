@@ -42,3 +42,13 @@ def test_the_published_code_keeps_the_top_probabilities_and_so_mostly_positive_l
 
 def test_asking_for_more_pairs_than_there_are_gives_all() -> None:
     assert len(confident_pairs(probabilities(4), k=100)[2]) == 6
+
+
+def test_with_one_partner_each_only_these_pairs_are_looked_at() -> None:
+    p = probabilities(6)
+    partner = np.array([3, 0, 5, 1, 4, 2])
+    first, second, label = confident_pairs(p, 3, "probability", partner)
+    best = np.argsort(-p[np.arange(6), partner], kind="stable")[:3]
+    assert first.tolist() == best.tolist()
+    assert second.tolist() == partner[best].tolist()
+    assert label.tolist() == [float(p[i, j] >= 0.5) for i, j in zip(first, second, strict=True)]

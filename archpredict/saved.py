@@ -1,0 +1,74 @@
+"""What a saved predictor may hold: checks that a damaged or hostile folder does not pass.
+
+Each raises ``ValueError`` with a phrase that goes on from "does not hold a valid predictor:".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from archpredict.calibration import Calibration, FloatArray
+from archpredict.errors import UsageError
+
+_MAX_OPTION = 10_000
+"""Largest integer among the options of encoder and head; a hostile file must not make us build without end."""
+
+
+def check_options(value: Any) -> None:
+    """No integer in nested options is out of bounds."""
+    if isinstance(value, (Mapping, list)):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            check_options(item)
+    elif isinstance(value, int) and abs(value) > _MAX_OPTION:
+        raise ValueError(f"an option of {value} is out of bounds")
+
+
+def check_weights(weights: Mapping[str, torch.Tensor], ensemble: int) -> None:
+    """There are finite weights, named ``member.parameter``, of every member of the ensemble and of no other."""
+    members = {name.split(".", 1)[0] for name in weights}
+    if ensemble < 1 or members != {str(i) for i in range(ensemble)}:
+        raise ValueError(f"it holds the weights of {len(members)} models, its ensemble has {ensemble}")
+    if not all(bool(torch.isfinite(w).all()) for w in weights.values()):
+        raise ValueError("its weights are not all finite")
+
+
+def check_model(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> None:
+    """The weights of one model have the names, shapes and types that its encoder and head want."""
+    missing, unknown = sorted(wanted.keys() - given.keys()), sorted(given.keys() - wanted.keys())
+    if missing or unknown:
+        first = [*missing, *unknown][0]
+        raise ValueError(f"{len(missing)} of its weights are missing and {len(unknown)} unknown, the first is {first}")
+    for name, tensor in wanted.items():
+        if (given[name].shape, given[name].dtype) != (tensor.shape, tensor.dtype):
+            raise ValueError(
+                f"size mismatch, {name} is {tuple(given[name].shape)} of {given[name].dtype}, "
+                f"its encoder and head want {tuple(tensor.shape)} of {tensor.dtype}"
+            )
+
+
+def check_scale(location: FloatArray, scale: FloatArray, calibration: Calibration, ensemble: int) -> None:
+    """Scores are scaled by one finite location and one positive scale per model, and by an increasing calibration."""
+    x, y = calibration.scores, calibration.labels
+    if not (location.shape == scale.shape == (ensemble,) and x.shape == y.shape == (len(x),)):
+        raise ValueError("its scores are not scaled once for each model")
+    if not np.isfinite([*location, *scale, *x, *y]).all():
+        raise ValueError("the scale of its scores is not finite")
+    if len(x) < 2 or min(*scale, *np.diff(x)) <= 0 or min(np.diff(y)) < 0:
+        raise ValueError("the scale of its scores does not increase")
+
+
+def plain(value: Any) -> Any:
+    """What JSON has no word for: numbers of numpy, as parameter grids hold them, and mappings that are no dict.
+
+    Raises:
+        UsageError: A value that is neither.
+    """
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    raise UsageError(f"a predictor with an option of type {type(value).__name__} cannot be saved")

@@ -1,0 +1,19 @@
+"""Problem: what can be drawn, labelled and allowed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from archpredict.strategies.base import Problem
+from archpredict.testing.strategies import structures
+from archpredict.testing.toys import ToySpace
+
+
+def test_a_pool_is_looked_through_to_its_end_however_few_are_wanted() -> None:
+    few = structures(5)
+    pool = np.concatenate([np.repeat(few[:4], 2000, axis=0), few[4:]])
+    problem = Problem(ToySpace(), 10, pool=pool)
+    seen = [a.key for a in problem.space.architectures(few[:4])]
+    for seed in range(5):
+        found = problem.sample(1, np.random.default_rng(seed), seen)
+        assert [a.choices for a in found] == [tuple(few[4].tolist())]
