@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -116,36 +115,25 @@ class ArchGraph:
 
         Equal keys are strong evidence of isomorphism, not proof: :meth:`is_isomorphic` decides.
         """
-        incoming: list[list[tuple[int, str]]] = [[] for _ in self.ops]
-        outgoing: list[list[tuple[int, str]]] = [[] for _ in self.ops]
+        incoming: list[list[tuple[int, bytes]]] = [[] for _ in self.ops]
+        outgoing: list[list[tuple[int, bytes]]] = [[] for _ in self.ops]
         parallel: dict[tuple[int, int], list[str]] = {}
         for edge, op in zip(self.edges, self.edge_ops or ("",) * len(self.edges), strict=True):
             parallel.setdefault(edge, []).append(op)
         # Parallel edges count as one: two edges to one node are not an edge to each of two alike nodes.
         for (source, target), ops in parallel.items():
-            label = "\0".join(sorted(ops))
+            label = b"" if ops == [""] else _digest("\0".join(sorted(ops)).encode())
             incoming[target].append((source, label))
             outgoing[source].append((target, label))
-        digest = hashlib.blake2b(digest_size=16)
-        signatures: list[Any] = list(self._node_labels())
+        colours = [_digest(repr(label).encode()) for label in self._node_labels()]
         num_colours = 0
-        while True:
-            # A colour is the rank of a signature among all of the round: the same for any numbering of the nodes.
-            census = sorted(Counter(signatures).items())
-            digest.update(repr(census).encode())
-            if len(census) == num_colours:
-                return digest.hexdigest()
-            num_colours = len(census)
-            rank = {signature: i for i, (signature, _) in enumerate(census)}
-            colour = [rank[s] for s in signatures]
-            signatures = [
-                (
-                    colour[v],
-                    tuple(sorted((colour[u], label) for u, label in incoming[v])),
-                    tuple(sorted((colour[u], label) for u, label in outgoing[v])),
-                )
-                for v in range(len(self.ops))
-            ]
+        while num_colours < (now := len(set(colours))):
+            num_colours = now
+            # A sweep in topological order tells a node of all its ancestors at once, so long chains need no more
+            # rounds than short ones; the sweep back tells it of all its descendants.
+            colours = _sweep(colours, incoming, range(self.num_nodes))
+            colours = _sweep(colours, outgoing, range(self.num_nodes - 1, -1, -1))
+        return _digest(b"".join(sorted(colours))).hex()
 
     def _node_labels(self) -> list[tuple[Any, ...]]:
         columns = [np.asarray(self.attrs[name]).reshape(len(self.ops), -1).tolist() for name in sorted(self.attrs)]
@@ -289,3 +277,16 @@ class ArchGraph:
             graph.ndata[name] = torch.as_tensor(np.asarray(values))
         graph.ndata["cell"] = torch.tensor(self.cells)
         return graph
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()
+
+
+def _sweep(colours: list[bytes], neighbours: list[list[tuple[int, bytes]]], order: Iterable[int]) -> list[bytes]:
+    """New colours from the old one and from the new ones of the neighbours, which come first in ``order``."""
+    swept = list(colours)
+    for v in order:
+        arriving = sorted(swept[u] + label for u, label in neighbours[v])
+        swept[v] = _digest(colours[v] + b"".join(arriving))
+    return swept
