@@ -99,10 +99,15 @@ class History:
     def results(self, space: SearchSpace) -> dict[int, Result]:
         """Recorded results by number."""
         query = "SELECT number, choices, score, error, seconds, metadata FROM evaluations ORDER BY number"
-        return {
-            number: Result(space.architecture(json.loads(choices)), score, error, seconds, json.loads(metadata))
-            for number, choices, score, error, seconds, metadata in self._rows(query)
-        }
+        results = {}
+        for number, choices, score, error, seconds, metadata in self._rows(query):
+            try:
+                architecture = space.architecture(json.loads(choices))
+                score = None if score is None else float(score)
+                results[number] = Result(architecture, score, error, float(seconds), dict(json.loads(metadata)))
+            except (ValueError, TypeError) as wrong:
+                raise self._corrupt(f"evaluation {number} cannot be read: {wrong}") from wrong
+        return results
 
     def rows(self) -> list[dict[str, Any]]:
         """All evaluations as plain values, in the order they were asked for."""

@@ -13,12 +13,14 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
+import sysconfig
+import traceback
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from archpredict.errors import UnknownNameError, UsageError
+from archpredict.errors import ArchPredictError, UnknownNameError, UsageError
 
 
 def names(kind: str) -> list[str]:
@@ -88,8 +90,41 @@ def _plugin_class(module: ModuleType, base: type) -> type:
     return found[0]
 
 
+def described(error: BaseException) -> str:
+    """An exception in one line, with the place in the user's own code that it came out of, if it did.
+
+    Example:
+        >>> described(KeyError("sep_conv"))
+        "KeyError: 'sep_conv'"
+    """
+    if isinstance(error, ArchPredictError):
+        text = str(error)
+    else:
+        text = " ".join(traceback.format_exception_only(type(error), error)[-1].split())
+    place = users_place(error)
+    return text if place is None else f"{text} ({place})"
+
+
+def users_place(error: BaseException) -> str | None:
+    """Where in code that is neither ours nor of an installed package an exception came from; None if nowhere there."""
+    if isinstance(error, SyntaxError) and error.filename and not _is_installed(error.filename):
+        return f"{error.filename}, line {error.lineno}"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not _is_installed(f.filename)]
+    return f"{frames[-1].filename}, line {frames[-1].lineno}, in {frames[-1].name}" if frames else None
+
+
+def _is_installed(filename: str) -> bool:
+    folders = [
+        Path(__file__).parent,
+        *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")),
+    ]
+    return filename.startswith("<") or any(Path(filename).is_relative_to(folder) for folder in folders)
+
+
 def _reference(reference: str, kind: str) -> Any:
     location, _, attribute = reference.rpartition(":")
+    if not location or not attribute:
+        raise UsageError(f"{reference!r} names no class; expected module:Class or path/to/file.py:Class")
     module = _load_file(Path(location)) if location.endswith(".py") else _load_module(location)
     if not hasattr(module, attribute):
         public = sorted(n for n, v in vars(module).items() if inspect.isclass(v) and v.__module__ == module.__name__)
@@ -106,6 +141,12 @@ def _load_module(location: str) -> ModuleType:
         raise UsageError(
             f"there is no module {location!r}; give an importable module or a path to a .py file"
         ) from error
+    except (Exception, SystemExit) as error:
+        raise _broken(location, error) from error
+
+
+def _broken(location: str | Path, error: BaseException) -> UsageError:
+    return UsageError(f"{location} cannot be loaded: {described(error)}; correct it")
 
 
 def _load_file(path: Path) -> ModuleType:
@@ -121,5 +162,10 @@ def _load_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     if known is None:  # so that classes of the file can be found again by name
         sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        if known is None:
+            del sys.modules[name]
+        raise _broken(path, error) from error
     return module

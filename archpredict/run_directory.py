@@ -30,6 +30,10 @@ _LOCK, _CONFIG, _HISTORY, _CHECKPOINT, _BEST = (
 )
 
 
+_LABELS = "evaluator.labels"
+"""Says in words what the other settings of the evaluator say already."""
+
+
 class RunDirectory:
     """A run's folder: configuration, history, checkpoint, ``best.json`` and ``report/``.
 
@@ -137,19 +141,16 @@ class RunDirectory:
         with disk_errors(self.path):
             used = self.path.is_dir() and any(entry.name != _LOCK for entry in self.path.iterdir())
         if used:
-            raise UsageError(
-                f"the directory {self.path} is not empty; give another --out, or --resume {self.path} to go "
-                "on with the run in it"
-            )
+            resume = f", or --resume {self.path} to go on with the run in it" if is_run(self.path) else ""
+            raise UsageError(f"the directory {self.path} is not empty; give another --out{resume}")
 
     def _compare(self, settings: Mapping[str, Any]) -> None:
         known = flatten(read_config(self.path)["settings"])
         given = flatten(json.loads(json.dumps(settings)))
-        differences = [
-            f"{name} is {_shown(known, name)} there and {_shown(given, name)} now"
-            for name in sorted({*known, *given})
-            if known.get(name) != given.get(name)
-        ]
+        different = [name for name in sorted({*known, *given}) if known.get(name) != given.get(name)]
+        if any(name.startswith("evaluator.") and name != _LABELS for name in different):
+            different = [name for name in different if name != _LABELS]
+        differences = [f"{name} is {_shown(known, name)} there and {_shown(given, name)} now" for name in different]
         if differences:
             raise UsageError(
                 f"the run in {self.path} belongs to another configuration: {'; '.join(differences)}. Resume "
@@ -182,13 +183,21 @@ def read_config(path: Path) -> dict[str, Any]:
         raise UsageError(f"there is no run to resume in {path}: {file} does not exist; give the directory of a run")
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
-        if config["format"] == _FORMAT and isinstance(config["settings"], dict):
+        if config["format"] != _FORMAT:
+            why = f"its format is {config['format']}, this version of archpredict reads format {_FORMAT}"
+        elif isinstance(config["settings"], dict) and isinstance(config["invocation"], dict | None):
             return dict(config)
-        why = f"its format is {config['format']}, this version of archpredict reads format {_FORMAT}"
+        else:
+            why = "its settings or its invocation are no JSON objects"
     except (ValueError, KeyError, TypeError) as error:
         why = f"{type(error).__name__}: {error}"
-    raise RunDirectoryError(
-        f"the run directory {path} is corrupt: {file} is not the configuration of a run ({why}); restore it "
+    raise corrupt_config(path, why)
+
+
+def corrupt_config(path: Path, why: str) -> RunDirectoryError:
+    """The error for a configuration that is damaged."""
+    return RunDirectoryError(
+        f"the run directory {path} is corrupt: {path / _CONFIG} is not the configuration of a run ({why}); restore it "
         "from a copy, or start a new run in another directory"
     )
 
@@ -202,19 +211,23 @@ def disk_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise disk_full(path) from error
         raise RunDirectoryError(
-            f"cannot write the run directory {path} ({error.strerror or error}); choose a directory that can "
-            "be written with --out; what was evaluated so far is kept"
+            f"cannot write the run directory {path} ({error.strerror or error}); make it writable, or give "
+            "another with --out; what was recorded before is kept"
         ) from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace a file whole or not at all, even if the machine stops in between."""
     unfinished = path.with_name(path.name + ".new")
-    with open(unfinished, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
+    try:
+        with open(unfinished, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except OSError:  # e.g. a full disk, which half a file would keep full
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def flatten(value: Any, prefix: str = "") -> dict[str, Any]:

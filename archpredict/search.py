@@ -17,10 +17,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from archpredict.errors import EvaluationError, RunDirectoryError, UsageError
+from archpredict.errors import ArchPredictError, EvaluationError, RunDirectoryError, UsageError
 from archpredict.evaluators.base import Result
 from archpredict.history import History
-from archpredict.plan import Labeller, Plan, plan
+from archpredict.plan import Labeller, Plan, plan, whole_number
+from archpredict.registry import described
 from archpredict.run_directory import RunDirectory
 from archpredict.spaces.base import Architecture, SearchSpace
 from archpredict.strategies.base import Event, Observer, Recommendation, Strategy, silent
@@ -29,6 +30,9 @@ LABEL = "label"
 """Stage of the loop's own events: one per evaluation."""
 
 _HOPELESS = 5
+_HOPELESS_IN_A_BATCH = 10
+_SUSPICIOUS = 8
+"""From so many labels on, a user is told that all are equal."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class SearchResult:
         top: The recommendations, best first.
         run_dir: Where the record is; None where none was kept.
         seconds: Time worked on the run, over all its sessions.
+        failed: Number of evaluations that gave no score.
+        best_evaluated: The best of what was evaluated, which may not be in ``top``.
     """
 
     space: str
@@ -54,6 +60,8 @@ class SearchResult:
     top: Sequence[Recommendation]
     run_dir: Path | None
     seconds: float
+    failed: int = 0
+    best_evaluated: Recommendation | None = None
 
     @property
     def best(self) -> Recommendation:
@@ -158,8 +166,7 @@ def run(
         observer: Called with progress.
         invocation: Kept in ``config.json``: how a command line makes the plan again.
     """
-    if top < 1:
-        raise UsageError(f"top is a number of architectures of at least 1, {top} was given")
+    top = whole_number("top, the number of architectures,", top, 1)
     if out is None:
         if resume:
             raise UsageError("resume needs out, the directory of the run to go on with")
@@ -179,6 +186,7 @@ class _Run:
         self.observer = observer
         self.recorded = history.results(plan.problem.space)
         self.evaluated_now = 0
+        self.failed = sum(r.score is None for r in self.recorded.values())
         self.best = max((r.score for r in self.recorded.values() if r.score is not None), default=-math.inf)
         self.strategy = self._restored()
 
@@ -198,7 +206,7 @@ class _Run:
         known = self._known(batch, start)
         position = {a.choices: i for i, a in enumerate(batch) if i not in known}
         missing = [a for i, a in enumerate(batch) if i not in known]
-        for result in _closing(self.plan.evaluator.evaluate(missing)) if missing else ():
+        for result in self._evaluated(missing) if missing else ():
             i = position.pop(result.architecture.choices, None)
             if i is None:
                 raise EvaluationError(
@@ -216,6 +224,23 @@ class _Run:
         self._stop_if_hopeless(results)
         return results
 
+    def _evaluated(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
+        """The evaluator's results; whatever ends the loop also ends what the evaluator has started."""
+        results: Any = ()
+        try:
+            results = self.plan.evaluator.evaluate(architectures)
+            yield from results
+        except ArchPredictError:
+            raise
+        except Exception as error:
+            raise EvaluationError(
+                f"the evaluator {self.plan.evaluator.name} failed: {described(error)}. "
+                f"Correct it{_then_resume(self.directory)}"
+            ) from error
+        finally:
+            if isinstance(results, Generator):
+                results.close()
+
     def _known(self, batch: Sequence[Architecture], start: int) -> dict[int, Result]:
         known = {i: self.recorded[start + i] for i in range(len(batch)) if start + i in self.recorded}
         for i, result in known.items():
@@ -232,15 +257,21 @@ class _Run:
 
     def _record(self, number: int, result: Result) -> None:
         self.history.record(number, result)
+        before = self.recorded.get(number)
         self.recorded[number] = result
         self.evaluated_now += 1
+        self.failed += (result.score is None) - (before is not None and before.score is None)
         values = {}
         if result.score is not None:
             self.best = max(self.best, result.score)
             values["score"] = result.score
+        if self.failed:
+            values["failed"] = self.failed
         if self.best > -math.inf:
             values["best"] = self.best
         self.observer(Event(LABEL, len(self.recorded), self.plan.problem.budget, values))
+        if self.failed == len(self.recorded) and self.evaluated_now >= _HOPELESS_IN_A_BATCH:
+            raise _all_failed(list(self.recorded.values()), self.directory)
 
     def _stop_if_hopeless(self, batch: Sequence[Result]) -> None:
         everything = [*self.strategy.results, *batch]
@@ -279,6 +310,7 @@ class _Run:
         results = self.strategy.results
         if not any(r.score is not None for r in results):
             raise _all_failed(results, self.directory)
+        _warn_if_equal([r.score for r in results if r.score is not None])
         recommended = self.strategy.recommend(top)
         if not recommended:
             raise EvaluationError(
@@ -293,6 +325,8 @@ class _Run:
             top=tuple(recommended),
             run_dir=None if self.directory is None else self.directory.path,
             seconds=self.history.seconds,
+            failed=sum(r.score is None for r in results),
+            best_evaluated=next(iter(Strategy.recommend(self.strategy, 1))),
         )
         return result if self.directory is None else self._keep(result, self.directory)
 
@@ -330,21 +364,27 @@ def _checked(result: Result) -> Result:
     )
 
 
-def _closing(results: Iterator[Result]) -> Iterator[Result]:
-    """The same results; whatever ends the loop also ends what the evaluator has started."""
-    try:
-        yield from results
-    finally:
-        if isinstance(results, Generator):
-            results.close()
+def _warn_if_equal(scores: Sequence[float]) -> None:
+    if len(scores) >= _SUSPICIOUS and len(set(scores)) == 1:
+        warnings.warn(
+            f"all {len(scores)} scores are {scores[0]:g}: they do not tell architectures apart, so the recommendation "
+            "is arbitrary; check the evaluator",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 def _all_failed(results: Sequence[Result], directory: RunDirectory | None) -> EvaluationError:
     error, count = Counter(r.error for r in results).most_common(1)[0]
-    kept = "" if directory is None else f", then go on with archpredict search --resume {directory.path}"
+    mostly = "" if count == len(results) else f" ({count} of them)"
     return EvaluationError(
-        f"all {len(results)} evaluations failed, {count} of them with: {str(error).rstrip('.')}. Repair that{kept}"
+        f"all {len(results)} evaluations failed{mostly} because {str(error).rstrip('.')}. "
+        f"Correct that{_then_resume(directory)}"
     )
+
+
+def _then_resume(directory: RunDirectory | None) -> str:
+    return "" if directory is None else f", then go on with: archpredict search --resume {directory.path}"
 
 
 def _as_json(recommendation: Recommendation) -> dict[str, Any]:

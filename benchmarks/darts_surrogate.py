@@ -30,8 +30,8 @@ from archpredict.spaces.darts import Darts
 TARGET = Path(__file__).resolve().parent.parent / "archpredict" / "pretrained" / "darts-cifar10"
 FOLDS, FOLD_SEED = 5, 0
 LABELS = (
-    "CIFAR-10 accuracy in percent as archpredict's own predictor estimates it; it learnt from 1,218 labels that were "
-    "themselves estimates of the NAS-Bench-301 surrogate, so nothing was trained"
+    "CIFAR-10 accuracy in percent, learnt from 1,218 architectures whose labels were themselves estimates of the "
+    "NAS-Bench-301 surrogate"
 )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import math
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -14,16 +15,28 @@ import click
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from archpredict.plan import Plan
     from archpredict.search import SearchResult
+    from archpredict.spaces.base import SearchSpace
     from archpredict.strategies.base import Event, Observer
 
+_LABELLING = "label"
 _PHASES = {
-    "label": "labelling",
+    _LABELLING: "labelling",
     "comparator": "comparator epoch",
     "controller": "controller iteration",
 }
-_LASTING = {"best": "best", "kendall_tau": "tau"}
+_LASTING = {"best": "best", "failed": "failed", "kendall_tau": "tau"}
 """Values that stay on display until the next one comes, and what they are called there."""
+
+_COSTS = {
+    "params": "parameters",
+    "macs": "multiply-adds",
+    "flops": "multiply-adds and operations on single elements",
+}
+
+_PROSE = "description"
+"""The heading of the one column that may take several lines."""
 
 _PLAIN_SECONDS = 2.0
 _SHORT = 40
@@ -53,29 +66,35 @@ def progress(quiet: bool) -> Iterator[Observer]:
         TextColumn,
         TimeElapsedColumn,
     )
+    from rich.table import Column
 
+    rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")  # a narrow terminal cuts only the figures
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[figures]}"),  # last, so that a narrow terminal cuts only this
+        TextColumn("{task.fields[figures]}", table_column=rest),
     )
-    with Progress(*columns, console=console, transient=True) as bars:
+    with Progress(*columns, console=console, transient=True, expand=True) as bars:
         yield LiveProgress(bars)
 
 
 class _Figures:
-    """The values worth showing: those of the event, and those that last."""
+    """What is worth showing: how many labels there are, and the values of the event and those that last."""
 
     def __init__(self) -> None:
+        self._labels: list[str] = []
         self._lasting: dict[str, float] = {}
 
     def update(self, event: Event) -> str:
+        if event.stage == _LABELLING:
+            self._labels = [f"{event.step}/{event.total} labels"]
         passing = {k: v for k, v in event.values.items() if k not in _LASTING}
         self._lasting.update({k: v for k, v in event.values.items() if k in _LASTING})
         named = {**{_LASTING[k]: v for k, v in self._lasting.items()}, **passing}
-        return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in named.items())
+        values = [f"{name.replace('_', ' ')} {value:.4g}" for name, value in named.items()]
+        return ", ".join([*(self._labels if event.stage != _LABELLING else ()), *values])
 
 
 class LiveProgress:
@@ -110,7 +129,13 @@ class PlainProgress:
             return
         self._printed = now
         text = f"{phase(event)} {event.step}/{event.total}"
-        click.echo(f"[{now - self._started:6.1f} s] {text}{', ' if figures else ''}{figures}", err=True)
+        say(f"[{now - self._started:6.1f} s] {text}{', ' if figures else ''}{figures}")
+
+
+def say(text: str) -> None:
+    """A line on stderr; where nobody can read it any more, the work goes on."""
+    with suppress(OSError):
+        click.echo(text, err=True)
 
 
 def phase(event: Event) -> str:
@@ -123,7 +148,7 @@ def warnings_as_lines() -> Iterator[None]:
     """Show warnings as one line each, without the place in the code they come from."""
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-        click.echo(f"Warning: {message}", err=True)
+        say(f"Warning: {message}")
 
     with warnings.catch_warnings():
         warnings.showwarning = show
@@ -133,33 +158,59 @@ def warnings_as_lines() -> Iterator[None]:
 # ---------------------------------------------------------------------- results
 
 
-def show_result(result: SearchResult, labels: str) -> None:
-    """The best architectures, what their scores are, and where the record is.
-
-    Args:
-        result: What was found.
-        labels: What a score of the evaluator is, in one sentence.
-    """
-    costs = sorted(result.best.architecture.cost)
+def show_result(result: SearchResult, plan: Plan) -> None:
+    """The best architectures, what their scores and costs are, and where the record is."""
+    costs = [name for name in _COSTS if name in result.best.architecture.cost]
+    costs += sorted(set(result.best.architecture.cost) - set(costs))
     texts = [str(r.architecture) for r in result.top]
     show_texts = max(map(len, texts)) <= _SHORT
     columns: dict[str, Literal["left", "right"]] = {"rank": "right", "score": "right", "": "left"}
     columns |= dict.fromkeys(costs, "right")
     columns |= {"architecture": "left"} if show_texts else {}
+    scores = _aligned([r.score for r in result.top])
     rows = []
-    for rank, (recommendation, text) in enumerate(zip(result.top, texts, strict=True), start=1):
-        score = "-" if recommendation.score is None else f"{recommendation.score:.6g}"
+    for rank, (recommendation, score, text) in enumerate(zip(result.top, scores, texts, strict=True), start=1):
         mark = "evaluated" if recommendation.evaluated else "predicted"
         known = recommendation.architecture.cost
         rows.append((str(rank), score, mark, *(_si(known[c]) for c in costs), *([text] if show_texts else [])))
     show_table(f"Best architectures of {result.space} found by {result.strategy}", columns, rows)
-    click.echo(f"\nScores are {labels.rstrip('.')}.")
+    click.echo(f"\nScores are {str(plan.evaluator.describe()['labels']).rstrip('.')}.")
     if not all(r.evaluated for r in result.top):
-        click.echo("Scores marked 'predicted' are what the strategy's model expects: these were not evaluated.")
-    click.echo(f"\nBest architecture:\n{texts[0]}\n")
-    click.echo(f"{result.queries} evaluations, {result.seconds:.1f} s.")
+        outside = (
+            ": the table does not hold them (--within-table leaves them out)" if plan.problem.pool is not None else ""
+        )
+        click.echo(f"Scores marked 'predicted' are what the strategy's model expects{outside}.")
+    if costs:
+        click.echo(_meaning_of_costs(costs, plan.problem.space))
+    _show_best(result)
+    click.echo(f"\n{_evaluations(result, plan)}, {result.seconds:.1f} s.")
     if result.run_dir is not None:
         click.echo(f"Record of the run: {result.run_dir} (pictures in {result.run_dir / 'report'})")
+
+
+def _show_best(result: SearchResult) -> None:
+    mark = "" if result.best.evaluated else " (predicted, not evaluated)"
+    click.echo(f"\nBest architecture{mark}:\n{result.best.architecture}")
+    known = result.best_evaluated
+    if not result.best.evaluated and known is not None and known.score is not None:
+        click.echo(f"Best of those evaluated (score {known.score:.6g}):\n{known.architecture}")
+
+
+def _evaluations(result: SearchResult, plan: Plan) -> str:
+    plural = "" if result.queries == 1 else "s"
+    failed = f" ({result.failed} failed)" if result.failed else ""
+    rest = f", the budget of {plan.budget} not used up: there is nothing else to evaluate"
+    return f"{result.queries} evaluation{plural}{failed}{rest if result.queries < plan.budget else ''}"
+
+
+def _meaning_of_costs(costs: Sequence[str], space: SearchSpace) -> str:
+    """What the columns of costs are; of which network, where the space's ``cost`` says so in its docstring."""
+    from archpredict.spaces.base import SearchSpace as Base
+
+    own = type(space).cost
+    told = "" if own is Base.cost else (own.__doc__ or "").partition("\n\n")[0]
+    words = "; ".join(f"{name}: {_COSTS[name]}" for name in costs if name in _COSTS)
+    return " ".join(" ".join(part.split()).rstrip(".") + "." for part in (told, words) if part)
 
 
 def show_table(title: str, columns: Mapping[str, Literal["left", "right"]], rows: Sequence[Sequence[str]]) -> None:
@@ -175,12 +226,17 @@ def show_table(title: str, columns: Mapping[str, Literal["left", "right"]], rows
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    table = Table(box=SIMPLE_HEAD)
     for heading, align in columns.items():
-        table.add_column(heading, justify=align)
+        table.add_column(heading, justify=align, no_wrap=heading != _PROSE)
     for row in rows:
         table.add_row(*map(escape, row))
-    Console().print(table)
+    console = Console()
+    needed = sum(max(map(len, column)) + 2 for column in zip(columns, *rows, strict=True)) + 2
+    if _PROSE not in columns and console.width < needed:  # rather broken by the terminal than cut
+        console = Console(width=needed)
+    console.print(title, style="bold", highlight=False, markup=False)
+    console.print(table)
 
 
 def first_line(documented: type) -> str:
@@ -188,14 +244,29 @@ def first_line(documented: type) -> str:
     return (inspect.getdoc(documented) or "").partition("\n")[0]
 
 
-def _si(value: float) -> str:
-    """A number with a decimal prefix.
+def _aligned(scores: Sequence[float | None]) -> list[str]:
+    """Scores with six significant digits and equally many decimals.
 
     Example:
-        >>> _si(3_340_000), _si(12), _si(5.4e8)
-        ('3.34M', '12', '540M')
+        >>> _aligned([94.63, 94.12345, None])
+        ['94.6300', '94.1235', '-']
+    """
+    short = [f"{score:.6g}" for score in scores if score is not None]
+    if any("e" in text for text in short):
+        return ["-" if score is None else f"{score:.6g}" for score in scores]
+    decimals = max((len(text.partition(".")[2]) for text in short), default=0)
+    return ["-" if score is None else f"{score:.{decimals}f}" for score in scores]
+
+
+def _si(value: float) -> str:
+    """A number with three digits and a decimal prefix.
+
+    Example:
+        >>> _si(3_340_000), _si(1_400_000), _si(12), _si(5.4e8)
+        ('3.34M', '1.40M', '12', '540M')
     """
     for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= factor:
-            return f"{value / factor:.3g}{prefix}"
+            number = value / factor
+            return f"{number:.{max(0, 2 - int(math.log10(abs(number))))}f}{prefix}"
     return f"{value:.4g}"

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from archpredict.errors import UnknownNameError, UsageError
+from archpredict.errors import ArchPredictError, UnknownNameError, UsageError
 from archpredict.evaluators.base import Evaluator
-from archpredict.registry import resolve
+from archpredict.registry import described, resolve
 from archpredict.spaces.base import SearchSpace
 
 Invocation = Mapping[str, Any]
+
+_OWNERS: dict[str, tuple[str, Any]] = {
+    "data": ("table", None),
+    "target": ("table", None),
+    "command": ("command", None),
+    "timeout": ("command", None),
+    "retries": ("command", 0),
+    "jobs": ("command", 1),
+}
+"""Options that one evaluator has, and the value that says that they were not given."""
 
 
 def build_evaluator(invocation: Invocation, space: SearchSpace) -> Evaluator:
@@ -21,9 +31,13 @@ def build_evaluator(invocation: Invocation, space: SearchSpace) -> Evaluator:
         space: What is searched.
     """
     name = str(invocation["evaluator"])
-    for option, owner in (("data", "table"), ("target", "table"), ("command", "command")):
-        if invocation[option] is not None and name != owner:
+    for option, (owner, unset) in _OWNERS.items():
+        if invocation[option] != unset and name != owner:
             raise UsageError(f"--{option} belongs to --evaluator {owner}, --evaluator {name} was given; leave one out")
+    if invocation["within_table"] and name in ("surrogate", "command"):
+        raise UsageError(
+            f"--within-table needs a table, --evaluator {name} has none; leave it out, or give --data FILE"
+        )
     if ":" in name:
         return _own(name)
     if name not in _BUILDERS:
@@ -64,7 +78,12 @@ def _command(invocation: Invocation, space: SearchSpace) -> Evaluator:
 
 
 def _own(reference: str) -> Evaluator:
-    made = resolve("evaluators", reference, Evaluator)()
+    try:
+        made = resolve("evaluators", reference, Evaluator)()
+    except ArchPredictError:
+        raise
+    except Exception as error:
+        raise UsageError(f"{reference} cannot be made without arguments: {described(error)}") from error
     if not isinstance(made, Evaluator):
         raise UsageError(
             f"{reference} makes a {type(made).__name__}; expected a class derived from archpredict.Evaluator"

@@ -55,6 +55,11 @@ class Commands(click.Group):
                 raise  # whoever reads the output has gone; click leaves quietly
             if code == errno.ENOSPC:
                 _fail(ctx, "the disk is full; free some space, then run this again", 1)
+            from archpredict.registry import described, users_place
+
+            if users_place(error) is not None:
+                hint = "" if is_debugging(ctx) else " (--debug shows the traceback)"
+                _fail(ctx, f"your own code failed: {described(error)}; correct it{hint}", 1)
             hint = "" if is_debugging(ctx) else "; run again with --debug to see where"
             _fail(ctx, f"internal error: {type(error).__name__}: {error}{hint}", 1)
 

@@ -20,11 +20,26 @@ if TYPE_CHECKING:
     from archpredict.plan import Plan
     from archpredict.search import SearchResult
 
-_INVOCATION = (
-    "space", "strategy", "preset", "evaluator", "command", "timeout", "retries", "data", "target", "budget",
-    "seed", "device", "limit", "within_table", "jobs", "top",
-)  # fmt: skip
-"""Options that make the run; config.json keeps them for ``--resume``."""
+_NOTHING = type(None)
+_INVOCATION: dict[str, tuple[type, ...]] = {
+    "space": (str,),
+    "strategy": (str,),
+    "preset": (str, _NOTHING),
+    "evaluator": (str,),
+    "command": (str, _NOTHING),
+    "timeout": (int, float, _NOTHING),
+    "retries": (int,),
+    "data": (str, _NOTHING),
+    "target": (str, _NOTHING),
+    "budget": (int, _NOTHING),
+    "seed": (int,),
+    "device": (str,),
+    "limit": (dict,),
+    "within_table": (bool,),
+    "jobs": (int,),
+    "top": (int,),
+}
+"""Options that make the run, and their types in config.json, which keeps them for ``--resume``."""
 
 _PATH = click.Path(path_type=Path)
 _FROM_0 = click.IntRange(min=0)
@@ -37,27 +52,55 @@ class Terminated(KeyboardInterrupt):
 
 
 @click.command(name="search")
-@click.option("--space", default="darts", show_default=True, help="Name, module:Class or file.py:Class.")
-@click.option("--strategy", default="ctnas", show_default=True, help="Name, module:Class or file.py:Class.")
-@click.option("--preset", help="Configuration of the strategy, see 'archpredict strategies'.")
+@click.option(
+    "--space",
+    default="darts",
+    show_default=True,
+    help="Name (see 'archpredict spaces'), module:Class or file.py:Class.",
+)
+@click.option(
+    "--strategy",
+    default="ctnas",
+    show_default=True,
+    help="Name (see 'archpredict strategies'), module:Class or file.py:Class.",
+)
+@click.option("--preset", help="Configuration of the strategy (see 'archpredict strategies').")
 @click.option(
     "--evaluator",
-    help="Who labels: surrogate, table, command, or module:Class.  [default: table with --data, command with "
-    "--command, else surrogate]",
+    help="Who labels: surrogate, table, command, module:Class or file.py:Class.  [default: table with --data, "
+    "command with --command, else surrogate]",
 )
-@click.option("--command", help="Program that gets an architecture and prints its score.")
+@click.option(
+    "--command",
+    help="Program that prints the score of {architecture}, e.g. 'python train.py {architecture}'.",
+)
 @click.option("--timeout", type=_SECONDS, help="Seconds that one try of --command may take.")
 @click.option("--retries", type=_FROM_0, default=0, show_default=True, help="Further tries of --command.")
 @click.option("--data", type=_PATH, help="CSV or JSONL file with labelled architectures.")
 @click.option("--target", help="Column of --data with the labels, higher is better.")
-@click.option("--budget", type=_FROM_1, help="Evaluations in all.  [default: the strategy's]")
+@click.option("--budget", type=_FROM_1, help="Evaluations in all.  [default: the strategy's, e.g. 150 for ctnas]")
 @click.option("--seed", type=_FROM_0, default=0, show_default=True, help="Source of all randomness.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--limit", multiple=True, callback=named_numbers, help="Largest cost, e.g. params=4e6; repeatable.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where models are trained.",
+)
+@click.option(
+    "--limit",
+    multiple=True,
+    callback=named_numbers,
+    help="Recommend nothing above this cost, e.g. params=4e6; repeatable.",
+)
 @click.option("--within-table", is_flag=True, help="Recommend only what the table of --data holds.")
 @click.option("--jobs", type=_FROM_1, default=1, show_default=True, help="Runs of --command at a time.")
 @click.option("--top", type=_FROM_1, default=10, show_default=True, help="Architectures to recommend.")
-@click.option("--out", type=_PATH, help="Run directory.  [default: runs/<space>-<strategy>-seed<seed>-<n>]")
+@click.option(
+    "--out",
+    type=_PATH,
+    help="Run directory, new or empty.  [default: runs/<space>-<strategy>-seed<seed>-<n>]",
+)
 @click.option("--resume", type=_PATH, metavar="RUN_DIR", help="Go on with the run in this directory.")
 @json_option
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -77,12 +120,12 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     if given["as_json"]:
         click.echo(json.dumps(result.to_dict()))
     else:
-        show_result(result, str(plan.evaluator.describe()["labels"]))
+        show_result(result, plan)
 
 
 def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
     """What makes the plan, as JSON values: what the resumed run was started with, and what is given now."""
-    from archpredict.run_directory import read_config
+    from archpredict.run_directory import corrupt_config, read_config
 
     values = {name: given[name] for name in _INVOCATION}
     values["data"] = None if given["data"] is None else str(given["data"].absolute())
@@ -98,6 +141,9 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
             f"the run in {given['resume']} was started by a program; go on with it there: "
             f"archpredict.search(..., out={str(given['resume'])!r}, resume=True)"
         )
+    for name, types in _INVOCATION.items():
+        if not isinstance(kept.get(name, ...), types):
+            raise corrupt_config(given["resume"], f"{name!r} in its invocation is {kept.get(name, 'not there')!r}")
     explicit = {n: v for n, v in values.items() if ctx.get_parameter_source(n) is not ParameterSource.DEFAULT}
     return {**kept, **explicit}
 
@@ -134,12 +180,17 @@ def _plan(invocation: Mapping[str, Any]) -> Plan:
 
 
 def _run(ctx: click.Context, plan: Plan, invocation: Mapping[str, Any], given: Mapping[str, Any]) -> SearchResult:
-    from archpredict.cli._console import progress
+    from archpredict.cli._console import progress, say
     from archpredict.run_directory import is_run
     from archpredict.search import run
 
     resume = given["resume"] is not None
     with _run_directory(plan, given) as out:
+        if not given["quiet"]:
+            say(
+                f"{'Going on with' if resume else 'Searching'} {plan.problem.space.name} by {plan.strategy.name}: "
+                f"{plan.problem.budget} evaluations by {plan.evaluator.name}, seed {plan.seed}; record in {out}"
+            )
         try:
             with _sigterm_ends(), progress(given["quiet"]) as observer:
                 return run(

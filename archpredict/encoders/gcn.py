@@ -115,7 +115,8 @@ class GCN(Encoder):
     def forward(self, batch: GraphBatch) -> Tensor:
         h = self.embedding(batch.op)
         # A node outside the graphs: the dummy that fills empty slots, or the global node that hears all others.
-        extra = self.embedding.weight[0].expand(batch.num_graphs, batch.num_cells, -1) if self._needs_extra else None
+        # The dummy is the same in all of them, so it is computed once.
+        extra = self.embedding.weight[0].view(1, 1, -1) if self._needs_extra else None
         for i in range(len(self.convolutions)):
             own = self._project(i, self.convolutions, batch, h)
             update = self._receive(batch, own, self._residual(i, h), self.self_loops)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -29,6 +30,11 @@ MAX_OUTPUT_BYTES = 1_000_000
 """How much of the end of a program's output is kept; what comes before is read and dropped."""
 
 _DRAIN_SECONDS = 2.0
+_LIKE_PLACEHOLDER = re.compile(r"\{\s*\w*\s*\}")
+_NOT_FOUND = (
+    "there is no program {!r} that can be executed; give its path, make it executable, or put the interpreter before "
+    "it, e.g. 'python train.py'"
+)
 
 
 class CommandEvaluator(Evaluator):
@@ -50,8 +56,9 @@ class CommandEvaluator(Evaluator):
         jobs: Programs at a time.
 
     Raises:
-        UsageError: The command is empty or its quotes are not closed, or a number is out of range.
-        EvaluationError: There is no such program, or it cannot be executed.
+        UsageError: The command is empty, its quotes are not closed, there is no such program, or a number is out of
+            range.
+        EvaluationError: While evaluating, the program is no longer there.
 
     Example:
         >>> from archpredict.spaces import load_space
@@ -75,7 +82,9 @@ class CommandEvaluator(Evaluator):
         self._arguments = _split(command)
         self._on_stdin = not any(PLACEHOLDER in argument for argument in self._arguments)
         if PLACEHOLDER not in self._arguments[0] and shutil.which(self._arguments[0]) is None:
-            raise _not_found(self._arguments[0])
+            raise UsageError(_NOT_FOUND.format(self._arguments[0]))
+        if wrong := [a for a in self._arguments if _LIKE_PLACEHOLDER.fullmatch(a) and a != PLACEHOLDER]:
+            raise UsageError(f"the command has {wrong[0]}; write {PLACEHOLDER} where the architecture goes")
 
     def evaluate(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
         running = _Running()
@@ -219,16 +228,9 @@ def _start(arguments: list[str], environment: dict[str, str], stdin: IO[bytes]) 
             start_new_session=True,  # a group of its own, to be killed as a whole
         )
     except (FileNotFoundError, PermissionError) as error:
-        raise _not_found(arguments[0]) from error
+        raise EvaluationError(_NOT_FOUND.format(arguments[0])) from error
     except (OSError, ValueError) as error:  # e.g. an argument that is too long
         raise _FailedError(f"the program could not be started: {error}") from error
-
-
-def _not_found(program: str) -> EvaluationError:
-    return EvaluationError(
-        f"there is no program {program!r} that can be executed; give its path, make it executable, "
-        "or put the interpreter before it, e.g. 'python train.py'"
-    )
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
@@ -241,7 +243,7 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 def _score(ended: _Ended, timeout: float | None) -> tuple[float, dict[str, Any]]:
     if ended.timed_out:
-        raise _FailedError(f"the program was killed because it took longer than {timeout:g} seconds")
+        raise _FailedError(f"the program was killed because it took longer than {timeout:g} s")
     if ended.code:
         last = _last_line(ended.stderr)
         said = f"and said: {short(last)}" if last else "and said nothing on its standard error"

@@ -107,11 +107,10 @@ class SurrogateEvaluator(Evaluator):
                 yield Result(architecture, None, f"the surrogate predicted {score}, no finite number", seconds)
 
     def describe(self) -> dict[str, Any]:
-        meaning = f" ({self.card['labels']})" if "labels" in self.card else ""
-        surrogate = f"the surrogate {self.predictor_name}{meaning}"
+        meaning = f": {self.card['labels']}" if "labels" in self.card else ""
         return {
             "evaluator": self.name,
-            "labels": f"estimates of {surrogate}: no network was trained for them",
+            "labels": f"estimates of the surrogate {self.predictor_name}, no network was trained for them{meaning}",
             "predictor": self.predictor_name,
             "sha256": self.sha256,
         }

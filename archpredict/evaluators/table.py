@@ -46,7 +46,7 @@ class TableEvaluator(Evaluator):
         table = self.table
         return {
             "evaluator": self.name,
-            "labels": f"the column {table.target!r} of {table.path.name}, {len(table):,} architectures",
+            "labels": f"the column {table.target!r} of {table.path.name}, which has {len(table):,} architectures",
             "file": table.path.name,
             "column": table.column,
             "target": table.target,

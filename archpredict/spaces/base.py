@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from archpredict.errors import InvalidArchitectureError, UsageError
 from archpredict.graph import ArchGraph
-from archpredict.registry import resolve
+from archpredict.registry import described, resolve
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -104,7 +104,8 @@ class SearchSpace(ABC):
     def operators(self) -> tuple[str, ...]:
         """Every operator label of nodes and edges, sorted; the vocabulary of encoders.
 
-        Found by decoding a spread of architectures in which each option of each choice occurs.
+        Found by decoding a spread of architectures in which each option of each choice occurs. A space whose labels
+        depend on combinations of choices sets this attribute itself.
         """
         rng = np.random.default_rng(0)
         rows = [self.sample(16, rng)]
@@ -300,7 +301,10 @@ class Architecture:
 def load_space(space: str | type[SearchSpace] | SearchSpace | Any) -> SearchSpace:
     """A search space from its name, a ``module:Class`` reference, a class, a factory or an instance."""
     target = resolve("spaces", space, SearchSpace) if isinstance(space, str) else space
-    made = target if isinstance(target, SearchSpace) else target()
+    try:
+        made = target() if callable(target) and not isinstance(target, SearchSpace) else target
+    except Exception as error:
+        raise UsageError(f"the space {space} cannot be made without arguments: {described(error)}") from error
     if not isinstance(made, SearchSpace):
         raise UsageError(
             f"{space} is not a SearchSpace but {type(made).__name__}; derive it from archpredict.SearchSpace"

@@ -256,7 +256,8 @@ class Round:
             derived.labelable.append(self.problem.is_labelable(architecture))
             if len(known) >= len(self.seen) + self.wanted and sum(derived.labelable) >= self.wanted:
                 break
-        self._tell("derive", len(rows), len(rows))
+        if derived.candidates:
+            self._tell("derive", len(derived.candidates), len(derived.candidates))
         return derived
 
     # ------------------------------------------------------------------ plumbing

@@ -18,12 +18,11 @@ A worked example of one run with a budget of 100::
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from archpredict.errors import BudgetError, UsageError
 from archpredict.evaluators.base import Result
@@ -33,6 +32,9 @@ State = dict[str, Any]
 """JSON-serialisable values and numpy arrays, nested in dicts only."""
 
 _SAMPLING_ROUNDS = 200
+_SMALL_SPACE = 100_000
+"""Vectors of choices up to which a space is looked through where random draws no longer find anything new."""
+_FEW_ROUNDS = 8
 
 
 @dataclass(frozen=True)
@@ -127,12 +129,7 @@ class Problem:
             seen: Keys of architectures to leave out.
         """
         known, found = set(seen), list[Architecture]()
-        order = None if self.pool is None else rng.permutation(len(self.pool))
-        block = max(2 * n, 16)
-        for i in range(_SAMPLING_ROUNDS if order is None else len(order)):  # a pool is looked through to its end
-            rows = self.space.sample(block, rng) if order is None else self._pool_rows(order, i * block, block)
-            if not len(rows):
-                break
+        for rows in self._candidates(max(2 * n, 16), rng):
             for architecture in self.space.architectures(rows[self.is_allowed(rows)]):
                 if architecture.key not in known:
                     known.add(architecture.key)
@@ -141,9 +138,16 @@ class Problem:
                         return found
         return found
 
-    def _pool_rows(self, order: npt.NDArray[np.int64], start: int, size: int) -> IntArray:
-        assert self.pool is not None
-        return self.pool[order[start : start + size]]
+    def _candidates(self, size: int, rng: np.random.Generator) -> Iterator[IntArray]:
+        """Blocks of random rows to choose from: of the pool, or of the space, a small one to its last row."""
+        if self.pool is not None:
+            yield from _blocks(self.pool, size, rng)
+            return
+        small = self.space.num_vectors <= _SMALL_SPACE
+        for _ in range(_FEW_ROUNDS if small else _SAMPLING_ROUNDS):
+            yield self.space.sample(size, rng)
+        if small:
+            yield from _blocks(self.space.enumerate(), size, rng)
 
     @property
     def _pool_keys(self) -> frozenset[str]:
@@ -153,6 +157,13 @@ class Problem:
             cached = frozenset(a.key for a in self.space.architectures(self.pool))
             object.__setattr__(self, "_keys", cached)
         return cached
+
+
+def _blocks(rows: IntArray, size: int, rng: np.random.Generator) -> Iterator[IntArray]:
+    """All rows in random order, ``size`` at a time."""
+    order = rng.permutation(len(rows))
+    for start in range(0, len(rows), size):
+        yield rows[order[start : start + size]]
 
 
 class Strategy(ABC):
