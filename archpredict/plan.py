@@ -161,7 +161,7 @@ def _nothing_allowed(problem: Problem) -> UsageError:
     limits = ", ".join(f"{name} {value:g}" for name, value in problem.limits.items())
     return UsageError(
         f"no architecture of the space {problem.space.name} was found within the limits ({limits}); the least among "
-        f"{len(rows)} of them: {least}; raise the limits"
+        f"{len(rows):,} of them: {least}; raise the limits"
     )
 
 

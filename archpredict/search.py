@@ -376,9 +376,9 @@ def _warn_if_equal(scores: Sequence[float]) -> None:
 
 def _all_failed(results: Sequence[Result], directory: RunDirectory | None) -> EvaluationError:
     error, count = Counter(r.error for r in results).most_common(1)[0]
-    mostly = "" if count == len(results) else f" ({count} of them)"
+    mostly = "" if count == len(results) else f", {count} of them with"
     return EvaluationError(
-        f"all {len(results)} evaluations failed{mostly} because {str(error).rstrip('.')}. "
+        f"all {len(results)} evaluations failed{mostly}: {str(error).rstrip('.')}. "
         f"Correct that{_then_resume(directory)}"
     )
 

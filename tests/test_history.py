@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 
@@ -154,3 +155,22 @@ def test_the_running_best_skips_failures() -> None:
     curve = running_best([None, 2.0, None, 1.0, 3.0])
     assert curve[1:] == [2.0, 2.0, 2.0, 3.0]
     assert curve[0] != curve[0]
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        ("choices = 'abc'", "Expecting value"),
+        ("choices = '[9, 9, 9, 9, 9, 9]'", "choice 0 of the space toy is 0 to"),
+        ("metadata = '{'", "Expecting property name"),
+        ("score = 'high'", "could not convert string to float: 'high'"),
+    ],
+)
+def test_an_evaluation_that_cannot_be_read_makes_the_history_corrupt(tmp_path: Path, damage: str, why: str) -> None:
+    with History(tmp_path / "history.db") as history:
+        for number in range(3):
+            history.record(number, Result(A, 1.0))
+        with history._transaction() as db:
+            db.execute(f"UPDATE evaluations SET {damage} WHERE number = 2")
+        with pytest.raises(RunDirectoryError, match=rf"is corrupt .*\(evaluation 2 cannot be read: {re.escape(why)}"):
+            history.results(SPACE)

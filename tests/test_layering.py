@@ -34,6 +34,7 @@ ORDER = (
     ("report", "plan"),
     ("search",),
     ("cli",),
+    ("__main__",),
     ("testing",),  # reads everything that has a contract; nothing reads it
 )
 PLUGINS = ("spaces", "encoders", "heads", "evaluators", "strategies")

@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 
 from archpredict.checkpoint import Checkpoint
 from archpredict.errors import RunDirectoryError, UsageError
-from archpredict.run_directory import RunDirectory, read_config
+from archpredict.run_directory import RunDirectory, read_config, write_atomically
 
 SETTINGS: dict[str, Any] = {"space": "toy", "seed": 0, "evaluator": {"labels": "made up", "sha256": "abc"}}
 
@@ -95,11 +95,15 @@ def test_the_lock_is_free_after_an_error(tmp_path: Path) -> None:
             RunDirectory(tmp_path, {**SETTINGS, "seed": 1}, resume=True)
 
 
-def test_a_used_directory_is_refused_and_the_message_names_resume(tmp_path: Path) -> None:
+def test_a_used_directory_is_refused_and_the_message_names_resume_where_there_is_a_run(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(UsageError, match=f"{tmp_path} is not empty; give another --out, or --resume {tmp_path}"):
+    with pytest.raises(UsageError, match=f"{tmp_path} is not empty; give another --out$"):
         RunDirectory(tmp_path, SETTINGS)
     assert [entry.name for entry in tmp_path.iterdir()] == ["notes.txt"]
+    run = tmp_path / "run"
+    RunDirectory(run, SETTINGS).close()
+    with pytest.raises(UsageError, match=f"{run} is not empty; give another --out, or --resume {run}"):
+        RunDirectory(run, SETTINGS)
 
 
 def test_other_settings_are_listed_with_both_values(tmp_path: Path) -> None:
@@ -109,6 +113,32 @@ def test_other_settings_are_listed_with_both_values(tmp_path: Path) -> None:
         RunDirectory(tmp_path, other, resume=True)
     assert 'evaluator.sha256 is "abc" there and "def" now; seed is 0 there and 5 now' in str(caught.value)
     assert "labels" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        ({"invocation": 3}, "are no JSON objects"),
+        ({"settings": []}, "are no JSON objects"),
+        ({"format": 9}, "format is 9"),
+    ],
+)
+def test_a_configuration_with_other_types_is_corrupt(tmp_path: Path, damage: dict[str, Any], why: str) -> None:
+    RunDirectory(tmp_path, SETTINGS).close()
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **damage}))
+    with pytest.raises(RunDirectoryError, match=f"config.json is not the configuration of a run .*{why}"):
+        read_config(tmp_path)
+
+
+def test_a_file_that_could_not_be_written_whole_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(tmp_path / "file", b"content")
+    assert not list(tmp_path.iterdir())
 
 
 def test_there_must_be_a_run_to_resume(tmp_path: Path) -> None:
@@ -135,7 +165,9 @@ def test_a_missing_history_is_called_corrupt_where_there_was_one(tmp_path: Path)
 def test_a_place_that_cannot_be_written_is_said_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     for place in (tmp_path / "file", tmp_path / "file" / "run"):
-        with pytest.raises(RunDirectoryError, match=r"cannot write the run directory .* with --out"):
+        with pytest.raises(
+            RunDirectoryError, match=r"cannot write the run directory .*; make it writable, or give another with --out"
+        ):
             RunDirectory(place, SETTINGS)
 
 

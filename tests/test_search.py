@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 import archpredict
+from archpredict.datasets.table import Table
 from archpredict.errors import (
     ArchPredictError,
+    BudgetError,
     EvaluationError,
     RunDirectoryError,
     UnknownNameError,
@@ -245,7 +247,7 @@ def test_a_batch_that_fails_as_a_whole_ends_the_run_and_can_be_resumed(tmp_path:
     with pytest.raises(EvaluationError) as caught:
         search(SPACE, Scripted(broken), **settings)
     assert str(caught.value) == (
-        "all 8 evaluations failed, 7 of them with: no module named mine. Repair that, then go on with "
+        "all 8 evaluations failed, 7 of them with: no module named mine. Correct that, then go on with: "
         f"archpredict search --resume {tmp_path / 'run'}"
     )
     with History(tmp_path / "run" / "history.db") as history:
@@ -261,11 +263,97 @@ def test_small_batches_that_all_fail_end_the_run_after_five_and_a_small_budget_a
         asked.extend(batch)
         return [Result(a, None, "no") for a in batch]
 
-    with pytest.raises(EvaluationError, match="all 8 evaluations failed, 8 of them with: no"):
+    with pytest.raises(EvaluationError, match="all 8 evaluations failed: no"):
         search(SPACE, Scripted(broken), strategy=Batches, budget=100)
     assert len(asked) == 8
     with pytest.raises(EvaluationError, match="all 2 evaluations failed"):
         search(SPACE, Scripted(broken), strategy=Batches, budget=2)
+
+
+def test_a_large_batch_in_which_nothing_works_is_not_tried_to_its_end(tmp_path: Path) -> None:
+    asked: list[Architecture] = []
+
+    def broken(batch: Sequence[Architecture]) -> Iterator[Result]:
+        for architecture in batch:
+            asked.append(architecture)
+            yield Result(architecture, None, "no")
+
+    settings: dict[str, Any] = {"strategy": "random", "budget": 50, "out": tmp_path / "run"}
+    with pytest.raises(EvaluationError, match=r"all 10 evaluations failed: no\. Correct that, then go on with"):
+        search(SPACE, Scripted(broken), **settings)
+    assert len(asked) == 10
+    repaired = search(SPACE, Scripted(ToyEvaluator().evaluate), resume=True, **settings)
+    assert outcome(repaired)["top"] == outcome(search(SPACE, ToyEvaluator(), strategy="random", budget=50))["top"]
+    assert repaired.failed == 0
+
+
+def test_failures_after_a_success_do_not_end_the_run() -> None:
+    def one_works(batch: Sequence[Architecture]) -> list[Result]:
+        return [Result(a, 1.0) if i == 0 else Result(a, None, "no") for i, a in enumerate(batch)]
+
+    events: list[Event] = []
+    result = search(SPACE, Scripted(one_works), strategy="random", budget=30, observer=events.append)
+    assert (result.queries, result.failed) == (30, 29)
+    assert events[-1].values["failed"] == 29
+
+
+def test_an_evaluator_that_raises_is_named_with_the_place_and_what_was_recorded_is_kept(tmp_path: Path) -> None:
+    def breaks(batch: Sequence[Architecture]) -> Iterator[Result]:
+        yield Result(batch[0], 1.0)
+        raise ZeroDivisionError("division by zero")
+
+    with pytest.raises(
+        EvaluationError, match=r"the evaluator scripted failed: .* \(.*test_search.py, line \d+, in breaks"
+    ):
+        search(SPACE, Scripted(breaks), strategy="random", budget=30, out=tmp_path)
+    with History(tmp_path / "history.db") as history:
+        assert len(history) == 1
+
+
+def test_scores_that_are_all_equal_are_pointed_out() -> None:
+    with pytest.warns(RuntimeWarning, match="all 20 scores are 1: they do not tell architectures apart"):
+        search(SPACE, ToyEvaluator(constant=1.0), strategy="random", budget=20)
+
+
+def test_the_best_that_was_evaluated_is_known_beside_what_is_predicted() -> None:
+    result = search(SPACE, ToyEvaluator(), strategy="random", budget=20)
+    assert result.best_evaluated == result.best
+
+
+@pytest.mark.parametrize("name", names("strategies"))
+def test_a_budget_above_what_a_table_holds_is_spent_on_all_of_it(tmp_path: Path, name: str) -> None:
+    strategy: type[Strategy] = resolve("strategies", name, Strategy)
+    table = _table(tmp_path / "table.jsonl", SPACE.enumerate()[::40])
+    distinct = len({a.key for a in SPACE.architectures(table.choices)})
+    result = search(SPACE, table, strategy=strategy, budget=10_000, options=strategy.test_options, within_table=True)
+    assert result.queries == distinct
+    assert result.best.score == table.labels.max()
+
+
+def test_a_table_with_too_little_within_the_limits_is_refused(tmp_path: Path) -> None:
+    table = _table(tmp_path / "table.jsonl", SPACE.enumerate()[::40])
+    costs = sorted(a.cost["params"] for a in SPACE.architectures(table.choices))
+    with pytest.raises(BudgetError, match=r"ctnas needs at least 8 evaluations, but the table has only \d distinct"):
+        search(SPACE, table, strategy="ctnas", limits={"params": costs[1]})
+    with pytest.raises(UsageError, match="no architecture of the space toy was found within the limits"):
+        search(SPACE, table, limits={"params": costs[0] - 1})
+
+
+def test_a_table_of_the_whole_space_is_within_the_table(tmp_path: Path) -> None:
+    table = _table(tmp_path / "table.jsonl", SPACE.enumerate())
+    assert search(SPACE, table, strategy="random", budget=5, within_table=True).queries == 5
+
+
+def test_a_budget_above_the_size_of_the_space_ends_when_everything_is_evaluated() -> None:
+    everything = {a.key for a in SPACE.architectures(SPACE.enumerate())}
+    result = search(SPACE, ToyEvaluator(), strategy="random", budget=100_000)
+    assert result.queries == len(everything)
+
+
+def _table(path: Path, rows: Any) -> Table:
+    lines = [{"architecture": SPACE.format(row), "y": float(i)} for i, row in enumerate(rows.tolist())]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    return Table.read(path, SPACE, "y")
 
 
 def test_an_evaluator_that_forgets_or_repeats_is_named() -> None:
@@ -317,10 +405,23 @@ def test_limits_hold_for_all_that_is_recommended() -> None:
             UnknownNameError,
             "unknown space 'dart'; choose from: .*darts.*Did you mean 'darts'",
         ),
+        ({"space": 5}, UsageError, "5 is not a SearchSpace but int; derive it from archpredict.SearchSpace"),
+        ({"strategy": dict}, UsageError, "<class 'dict'> was given as the strategy; expected a name or a class"),
+        ({"budget": 10.5}, UsageError, "is an integer of at least 1, 10.5 was given"),
+        ({"seed": "a"}, UsageError, "the seed is an integer of at least 0, 'a' was given"),
+        ({"limits": {"params": "many"}}, UsageError, "the limit of 'params' is a number, 'many' was given"),
+        ({"limits": {"params": float("nan")}}, UsageError, "the limit of 'params' is a number, nan was given"),
+        ({"limits": ["params"]}, UsageError, r"limits maps costs to numbers, e.g. {'params': 4e6}; \['params'\] was"),
+        (
+            {"limits": {"params": -1}},
+            UsageError,
+            r"no architecture of the space toy was found within the limits \(params -1\); the least among 1,000 of "
+            r"them: params \d+; raise the limits",
+        ),
         ({"strategy": "rand"}, UnknownNameError, r"unknown strateg\w+ 'rand'; choose from: .*random"),
-        ({"budget": 0}, UsageError, "a number of evaluations of at least 1, 0 was given"),
+        ({"budget": 0}, UsageError, "the budget, a number of evaluations, is an integer of at least 1, 0 was given"),
         ({"seed": -1}, UsageError, "the seed is an integer of at least 0, -1 was given"),
-        ({"top": 0}, UsageError, "top is a number of architectures of at least 1, 0 was given"),
+        ({"top": 0}, UsageError, "top, the number of architectures, is an integer of at least 1, 0 was given"),
         ({"limits": {"watts": 1}}, UsageError, "has no cost 'watts' to limit; it computes: params"),
         (
             {"within_table": True},

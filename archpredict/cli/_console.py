@@ -197,10 +197,11 @@ def _show_best(result: SearchResult) -> None:
 
 
 def _evaluations(result: SearchResult, plan: Plan) -> str:
+    notes = [f"{result.failed} failed"] if result.failed else []
+    if result.queries < plan.budget:
+        notes.append(f"of a budget of {plan.budget}: there is nothing else to evaluate")
     plural = "" if result.queries == 1 else "s"
-    failed = f" ({result.failed} failed)" if result.failed else ""
-    rest = f", the budget of {plan.budget} not used up: there is nothing else to evaluate"
-    return f"{result.queries} evaluation{plural}{failed}{rest if result.queries < plan.budget else ''}"
+    return f"{result.queries} evaluation{plural}" + (f" ({'; '.join(notes)})" if notes else "")
 
 
 def _meaning_of_costs(costs: Sequence[str], space: SearchSpace) -> str:
@@ -232,7 +233,7 @@ def show_table(title: str, columns: Mapping[str, Literal["left", "right"]], rows
     for row in rows:
         table.add_row(*map(escape, row))
     console = Console()
-    needed = sum(max(map(len, column)) + 2 for column in zip(columns, *rows, strict=True)) + 2
+    needed = sum(max(map(len, column)) + 3 for column in zip(columns, *rows, strict=True)) + 1
     if _PROSE not in columns and console.width < needed:  # rather broken by the terminal than cut
         console = Console(width=needed)
     console.print(title, style="bold", highlight=False, markup=False)

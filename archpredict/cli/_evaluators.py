@@ -83,7 +83,7 @@ def _own(reference: str) -> Evaluator:
     except ArchPredictError:
         raise
     except Exception as error:
-        raise UsageError(f"{reference} cannot be made without arguments: {described(error)}") from error
+        raise UsageError(f"{reference} cannot be made: {described(error)}") from error
     if not isinstance(made, Evaluator):
         raise UsageError(
             f"{reference} makes a {type(made).__name__}; expected a class derived from archpredict.Evaluator"

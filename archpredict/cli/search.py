@@ -74,7 +74,7 @@ class Terminated(KeyboardInterrupt):
     "--command",
     help="Program that prints the score of {architecture}, e.g. 'python train.py {architecture}'.",
 )
-@click.option("--timeout", type=_SECONDS, help="Seconds that one try of --command may take.")
+@click.option("--timeout", type=_SECONDS, help="Seconds that one try of --command may take.  [default: no limit]")
 @click.option("--retries", type=_FROM_0, default=0, show_default=True, help="Further tries of --command.")
 @click.option("--data", type=_PATH, help="CSV or JSONL file with labelled architectures.")
 @click.option("--target", help="Column of --data with the labels, higher is better.")
@@ -187,9 +187,10 @@ def _run(ctx: click.Context, plan: Plan, invocation: Mapping[str, Any], given: M
     resume = given["resume"] is not None
     with _run_directory(plan, given) as out:
         if not given["quiet"]:
+            doing = "Resuming the search of" if resume else "Searching"
             say(
-                f"{'Going on with' if resume else 'Searching'} {plan.problem.space.name} by {plan.strategy.name}: "
-                f"{plan.problem.budget} evaluations by {plan.evaluator.name}, seed {plan.seed}; record in {out}"
+                f"{doing} {plan.problem.space.name} with {plan.strategy.name}: {plan.problem.budget} evaluations by "
+                f"{plan.evaluator.name}, seed {plan.seed}; record in {out}"
             )
         try:
             with _sigterm_ends(), progress(given["quiet"]) as observer:

@@ -304,7 +304,7 @@ def load_space(space: str | type[SearchSpace] | SearchSpace | Any) -> SearchSpac
     try:
         made = target() if callable(target) and not isinstance(target, SearchSpace) else target
     except Exception as error:
-        raise UsageError(f"the space {space} cannot be made without arguments: {described(error)}") from error
+        raise UsageError(f"the space {space} cannot be made: {described(error)}") from error
     if not isinstance(made, SearchSpace):
         raise UsageError(
             f"{space} is not a SearchSpace but {type(made).__name__}; derive it from archpredict.SearchSpace"

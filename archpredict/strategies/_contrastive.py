@@ -22,6 +22,8 @@ from archpredict.training import PseudoPairs, few_threads, seeded
 
 _MIN_HELD_OUT = 8
 _POOL_CANDIDATES = 5000
+_KEEP = 200
+"""Predicted candidates remembered for recommendations."""
 _PARENTS = 10
 
 
@@ -55,7 +57,7 @@ class Round:
         rng: Source of all randomness.
         observer: Told about progress.
         device: For comparator and policy.
-        wanted: Candidates to hand on, and as many of them that can be labelled, where there are so many.
+        size: How many that can be labelled are to be labelled next.
     """
 
     def __init__(
@@ -70,9 +72,9 @@ class Round:
         rng: np.random.Generator,
         observer: Observer,
         device: str,
-        wanted: int = 200,
+        size: int = 10,
     ) -> None:
-        self.wanted = wanted
+        self.size = size
         self.problem, self.settings, self.observer, self.rng = problem, settings, observer, rng
         self.space = problem.space
         self.labelled, self.labels, self.seen = list(labelled), labels, frozenset(seen)
@@ -228,7 +230,7 @@ class Round:
     # ------------------------------------------------------------------ derivation
 
     def _derive(self) -> Derived:
-        """Rank all that was sampled, and what is near the best labelled, by the comparator."""
+        """Rank what the trained policy draws, and by the settings more, by the comparator."""
         s = self.settings
         with torch.no_grad(), few_threads(s.derive):
             drawn, _, _ = self._policy.sample(s.derive, self.rng)
@@ -242,10 +244,20 @@ class Round:
             pool = self.rng.permutation(self.problem.pool)[:_POOL_CANDIDATES]
             found.update(dict.fromkeys(map(tuple, pool.tolist())))
         found.update(dict.fromkeys(self.baselines))
-        rows = np.array(list(found), dtype=np.int64)
+        derived = self._best_unseen(list(found))
+        if sum(derived.labelable) < self.size:  # a policy that has converged draws few that are new
+            derived = self._best_unseen(list(found | self.sampled))
+        if derived.candidates:
+            self._tell("derive", len(derived.candidates), len(derived.candidates))
+        return derived
+
+    def _best_unseen(self, found: list[Choices]) -> Derived:
+        """The best of them by the comparator, without what breaks a limit, needs no evaluation, or comes twice."""
+        rows = np.array(found, dtype=np.int64)
         rows = rows[self.problem.is_allowed(rows)]
         scores = self.predictor.predict(self._pack(rows)) if len(rows) else np.zeros(0)
         derived, known = Derived([], [], [], self.baselines), set(self.seen)
+        wanted = _KEEP + 4 * self.size  # some are twins to the comparator
         for i in np.argsort(-scores, kind="stable"):
             architecture = Architecture(self.space, tuple(rows[i].tolist()))
             if architecture.key in known:
@@ -254,10 +266,8 @@ class Round:
             derived.candidates.append(architecture)
             derived.scores.append(float(scores[i]))
             derived.labelable.append(self.problem.is_labelable(architecture))
-            if len(known) >= len(self.seen) + self.wanted and sum(derived.labelable) >= self.wanted:
+            if len(derived.candidates) >= wanted and sum(derived.labelable) >= wanted:
                 break
-        if derived.candidates:
-            self._tell("derive", len(derived.candidates), len(derived.candidates))
         return derived
 
     # ------------------------------------------------------------------ plumbing

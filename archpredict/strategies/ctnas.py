@@ -17,8 +17,6 @@ from archpredict.strategies._presets import PRESETS, Settings
 from archpredict.strategies.base import Observer, Problem, Recommendation, State, Strategy, silent
 
 _MIN_LABELS = 4
-_KEEP = 200
-"""Predicted candidates remembered for recommendations."""
 _COUNTS = (
     *("rounds", "iterations", "samples", "baseline_every", "baseline_samples"),
     *("explore_every", "explore_samples", "explore_epochs", "derive", "hidden"),
@@ -133,13 +131,13 @@ class CTNAS(Strategy):
             rng=self.rng(1),
             observer=self.observer,
             device=self.device,
-            wanted=_KEEP + 4 * size,  # some are twins to the comparator
+            size=size,
         ).run()
         self._baselines = derived.baselines
         candidates = [(a.choices, score) for a, score in zip(derived.candidates, derived.scores, strict=True)]
         labelable = [c for c, can in zip(candidates, derived.labelable, strict=True) if can]
         self._queue = [choices for choices, _ in _distinct_first(labelable)[:size]]
-        self._derived = (labelable if self.problem.within_pool else candidates)[:_KEEP]
+        self._derived = labelable if self.problem.within_pool else candidates
 
     def recommend(self, k: int) -> list[Recommendation]:
         """The best ``k``: labelled ones by their label, and what cannot be labelled by its predicted score.

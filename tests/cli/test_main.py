@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import Future
 from importlib.metadata import version
 from types import ModuleType
 
@@ -53,14 +54,12 @@ def test_an_unknown_command_is_answered_with_those_there_are() -> None:
 
 
 def broken(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    """Make the command ``spaces`` raise."""
+    """Make the command ``spaces`` raise, from no place in code of the user's."""
     from archpredict.cli._options import debug_option
 
-    @click.command()
-    @debug_option
-    def command() -> None:
-        raise error
-
+    failing = Future[None]()
+    failing.set_exception(error)
+    command = debug_option(click.command()(failing.result))
     fake = ModuleType("fake")
     fake.command = command  # type: ignore[attr-defined]
     monkeypatch.setattr(module.importlib, "import_module", lambda name: fake)
@@ -93,6 +92,13 @@ def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch, error: Excep
     result = CliRunner().invoke(main, ["spaces", "--debug"])
     assert "Traceback (most recent call last)" in result.stderr
     assert result.stderr.endswith(f"{error}\n")
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "archpredict", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"archpredict, version {archpredict.__version__}\n"
 
 
 def test_a_reader_that_leaves_early_is_no_internal_error() -> None:

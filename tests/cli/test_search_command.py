@@ -18,12 +18,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from archpredict.cli._console import PlainProgress, show_result
 from archpredict.cli.main import main
 from archpredict.history import History
+from archpredict.plan import plan as make_plan
 from archpredict.registry import names, resolve
 from archpredict.run_directory import RunDirectory, read_config
+from archpredict.search import SearchResult
 from archpredict.spaces.base import load_space
-from archpredict.strategies.base import Strategy
+from archpredict.strategies.base import Event, Recommendation, Strategy
 from archpredict.testing.toys import ToySpace
 
 TOY = (
@@ -126,6 +129,90 @@ def test_people_get_a_table_what_the_scores_are_and_the_best_ready_to_paste() ->
     assert "best 4.4" in result.stderr
 
 
+def test_the_output_explains_scores_costs_and_what_failed() -> None:
+    program = f"""{sys.executable} -c 's = input(); print(s[4] + s[7]) if s[1] == "0" else exit(3)'"""
+    words = ("--space", "examples_space.py:Costly", "--strategy", "random", "--command", program, "--budget", "30")
+    Path("examples_space.py").write_text(
+        "from archpredict.testing.toys import ToySpace\n"
+        "class Costly(ToySpace):\n"
+        "    def cost(self, choices):\n"
+        "        '''Costs of a network on paper.\n\n        More.'''\n"
+        '        return {"flops": 1.3e6, "params": 2.0, "watts": 5.0}\n'
+    )
+    result = cli(*words)
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[2].split() == ["rank", "score", "params", "flops", "watts", "architecture"]
+    assert "1.30M" in lines[4]
+    assert f"Scores are what the command prints: {program}." in lines
+    assert (
+        "Costs of a network on paper. params: parameters; flops: multiply-adds and operations on single elements."
+        in lines
+    )
+    failed = History("runs/toy-random-seed0-1/history.db").rows()
+    count_failed = sum(row["score"] is None for row in failed)
+    assert count_failed > 0
+    assert f"30 evaluations ({count_failed} failed), " in result.stdout
+    assert f"failed {count_failed}" in result.stderr.splitlines()[-1]
+    assert result.stderr.splitlines()[0] == (
+        "Searching toy with random: 30 evaluations by command, seed 0; record in runs/toy-random-seed0-1"
+    )
+
+
+def test_a_budget_that_cannot_be_used_up_is_explained() -> None:
+    program = f"""{sys.executable} -c 'print(len(input()))'"""
+    Path("one.py").write_text(
+        "import archpredict\n"
+        "class One(archpredict.SearchSpace):\n"
+        "    name = 'one'\n"
+        "    num_choices = (1, 3)\n"
+        "    def decode(self, choices):\n"
+        "        return archpredict.ArchGraph(ops=('a',), edges=())\n"
+    )
+    result = cli("--space", "one.py:One", "--strategy", "random", "--command", program, "--budget", "9", "--quiet")
+    assert "1 evaluation (of a budget of 9: there is nothing else to evaluate), " in result.stdout
+
+
+def test_a_predicted_best_is_marked_and_the_best_evaluated_is_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
+    space = ToySpace()
+    plan = make_plan(space, lambda a: 1.0, strategy="random", budget=2)
+    first, second = space.architectures(space.enumerate()[[0, 40]])
+    found = (Recommendation(first, 3.5, evaluated=False), Recommendation(second, 3.25, evaluated=True))
+    show_result(SearchResult("toy", "random", "function", 0, 2, found, None, 1.0, 0, found[1]), plan)
+    shown = capsys.readouterr().out
+    assert "Scores marked 'predicted' are what the strategy's model expects." in shown
+    assert f"Best architecture (predicted, not evaluated):\n{first}\n" in shown
+    assert f"Best of those evaluated (score 3.25):\n{second}\n" in shown
+
+
+@pytest.mark.parametrize("columns", ["20", "60", "200"])
+def test_no_figure_is_cut_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    shown = cli(*TOY, "--budget", "12").stdout
+    assert "…" not in shown
+    for recommendation in json.loads(Path("runs/toy-random-seed0-1/best.json").read_text())["top"]:
+        assert recommendation["architecture"] in shown
+
+
+def test_progress_that_nobody_reads_any_more_does_not_stop_a_run() -> None:
+    script = "from archpredict.cli.main import main; main()"
+    words = " ".join((*TOY, "--budget", "12", "--json"))
+    command = f'"{sys.executable}" -c "{script}" search {words} 2>/dev/full'
+    done = subprocess.run(["bash", "-c", command], stdout=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["queries"] == 12
+
+
+def test_progress_says_how_many_labels_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    show = PlainProgress()
+    show(Event("label", 12, 12, {"score": 1.0, "best": 2.0}))
+    show(Event("controller", 5, 5, {"reward": 0.5}))
+    assert [line.partition("] ")[2] for line in capsys.readouterr().err.splitlines()] == [
+        "labelling 12/12, best 2, score 1",
+        "controller iteration 5/5, 12/12 labels, best 2, reward 0.5",
+    ]
+
+
 def test_long_notations_stay_whole_on_a_line_of_their_own() -> None:
     words = ("--space", "nasbench201", "--strategy", "random", "--evaluator", f"{helpers()}:Constant")
     with open(helpers(), "a") as file:
@@ -186,6 +273,15 @@ def test_limits_are_kept() -> None:
         (["--limit", "=3"], "'=3' is not a name and a number"),
         (["--limit", "watts=3"], "the space toy has no cost 'watts' to limit; it computes: params"),
         (["--within-table"], "needs an evaluator with a table"),
+        (
+            ["--within-table", "--evaluator", "surrogate"],
+            "--within-table needs a table, --evaluator surrogate has none",
+        ),
+        (["--jobs", "4"], "--jobs belongs to --evaluator command"),
+        (["--timeout", "4"], "--timeout belongs to --evaluator command"),
+        (["--limit", "params=-1"], "no architecture of the space toy was found within the limits (params -1)"),
+        (["--evaluator", "command", "--command", "no-such-program"], "there is no program 'no-such-program'"),
+        (["--strategy", "archpredict.testing.toys:ToySpace"], "was given as the strategy; expected a name or a class"),
         (["--budget", "0"], "0 is not in the range x>=1"),
         (["--seed", "-1"], "-1 is not in the range x>=0"),
         (["--device", "tpu"], "'tpu' is not one of 'auto', 'cpu', 'cuda'"),
@@ -204,19 +300,24 @@ def test_bad_input_is_one_sentence_and_exit_code_2(words: Sequence[str], message
     assert not list(Path().glob("runs/*")), "nothing is left behind"
 
 
-def test_an_evaluator_that_breaks_is_an_internal_error_with_a_hint() -> None:
-    result = cli("--space", TOY[1], "--strategy", "random", "--evaluator", f"{helpers()}:Broken", "--budget", "3")
+def test_an_evaluator_that_breaks_is_one_sentence_with_the_place_and_how_to_go_on() -> None:
+    file = helpers()
+    words = ("--space", TOY[1], "--strategy", "random", "--evaluator", f"{file}:Broken", "--budget", "3", "--quiet")
+    result = cli(*words)
     assert result.exit_code == 1
-    assert result.stderr.splitlines()[-1] == (
-        "Error: internal error: ZeroDivisionError: division by zero; run again with --debug to see where"
+    line = 1 + HELPERS[: HELPERS.index("raise ZeroDivisionError")].count("\n")
+    assert result.stderr == (
+        f"Error: the evaluator toy failed: ZeroDivisionError: division by zero ({file}, line {line}, in evaluate). "
+        "Correct it, then go on with: archpredict search --resume runs/toy-random-seed0-1\n"
     )
+    assert "Traceback" in cli(*words, "--debug").stderr
 
 
 def test_a_command_that_always_fails_says_so_once_and_keeps_the_record() -> None:
     program = f'"{sys.executable}" -c "raise SystemExit(3)"'
     result = cli("--space", TOY[1], "--strategy", "random", "--command", program, "--budget", "5", "--quiet")
     assert result.exit_code == 1
-    assert "Error: all 5 evaluations failed, 5 of them with: the program exited with code 3" in result.stderr
+    assert "Error: all 5 evaluations failed: the program exited with code 3" in result.stderr
     with History("runs/toy-random-seed0-1/history.db") as history:
         assert len(history) == 5
 
@@ -260,6 +361,49 @@ def test_a_corrupt_run_is_exit_code_1() -> None:
     result = cli("--resume", "run")
     assert result.exit_code == 1
     assert "history.db is corrupt" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        ({"space": 7}, "'space' in its invocation is 7"),
+        ({"limit": [1]}, "'limit' in its invocation is [1]"),
+        ({"budget": "many"}, "'budget' in its invocation is 'many'"),
+    ],
+)
+def test_an_invocation_that_was_damaged_is_exit_code_1(damage: dict[str, Any], why: str) -> None:
+    cli(*TOY, "--budget", "5", "--out", "run")
+    config = json.loads(Path("run/config.json").read_text())
+    config["invocation"].update(damage)
+    Path("run/config.json").write_text(json.dumps(config))
+    result = cli("--resume", "run")
+    assert result.exit_code == 1
+    assert f"run/config.json is not the configuration of a run ({why}" in result.stderr
+
+
+def test_mistakes_in_the_users_own_space_are_one_sentence_with_the_place() -> None:
+    Path("late.py").write_text(
+        "from archpredict.testing.toys import ToySpace\n"
+        "class Late(ToySpace):\n"
+        "    left = 40\n"
+        "    def format(self, choices):\n"
+        "        self.left -= 1\n"
+        "        if not self.left:\n"
+        "            raise KeyError('late')\n"
+        "        return super().format(choices)\n"
+    )
+    words = ("--strategy", "random", "--evaluator", TOY[3], "--budget", "60", "--quiet")
+    result = cli("--space", "late.py:Late", *words)
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: your own code failed: KeyError: 'late' ({Path('late.py').absolute()}, line 7, in format); "
+        "correct it (--debug shows the traceback)\n"
+    )
+    Path("syntax.py").write_text("class X(\n")
+    result = cli("--space", "syntax.py:X", *words)
+    assert result.exit_code == 2
+    assert "syntax.py cannot be loaded: SyntaxError: " in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_an_unwritable_place_is_exit_code_1() -> None:

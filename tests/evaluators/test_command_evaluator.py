@@ -175,7 +175,7 @@ def test_each_failure_is_a_result_that_says_in_one_sentence_what_happened(code, 
 
 def test_a_program_that_hangs_is_killed_after_its_time():
     result = outcome("import time; print(1, flush=True); time.sleep(600)", timeout=0.5)
-    assert result.error == "the program was killed because it took longer than 0.5 seconds"
+    assert result.error == "the program was killed because it took longer than 0.5 s"
     assert result.seconds >= 0.5
 
 
@@ -200,7 +200,7 @@ def test_what_a_program_leaves_running_is_killed_and_its_score_counts(tmp_path):
 
 def test_the_children_of_a_program_that_hangs_are_killed(tmp_path):
     result = outcome(SPAWN + "time.sleep(600)", str(tmp_path), SLEEPER, timeout=5)
-    assert "took longer than 5 seconds" in result.error
+    assert "took longer than 5 s" in result.error
     (pid,) = pids_in(tmp_path)
     until(lambda: not is_alive(pid))
 
@@ -310,14 +310,20 @@ def test_no_process_and_no_pipe_is_left_behind():
 
 @pytest.mark.parametrize("command", ["no-such-program-anywhere", "./none.py {architecture}", "/"])
 def test_a_program_that_is_not_there_is_said_at_once(command):
-    with pytest.raises(EvaluationError, match=r"there is no program .* that can be executed; give its path"):
+    with pytest.raises(UsageError, match=r"there is no program .* that can be executed; give its path"):
         CommandEvaluator(command)
 
 
 def test_a_file_that_cannot_be_executed_is_said_at_once(tmp_path):
     (tmp_path / "train.py").write_text("print(1)")
-    with pytest.raises(EvaluationError, match="make it executable, or put the interpreter before it"):
+    with pytest.raises(UsageError, match="make it executable, or put the interpreter before it"):
         CommandEvaluator(shlex.quote(str(tmp_path / "train.py")))
+
+
+@pytest.mark.parametrize("word", ["{arch}", "{}", "{ architecture }"])
+def test_a_placeholder_of_another_name_is_refused(word):
+    with pytest.raises(UsageError, match=f"the command has {word}; write {{architecture}} where the architecture goes"):
+        CommandEvaluator(f'python train.py "{word}"')
 
 
 def test_a_program_that_vanishes_ends_the_evaluation(tmp_path):

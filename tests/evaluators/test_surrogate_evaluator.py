@@ -53,7 +53,7 @@ def test_the_description_says_that_labels_are_estimates():
     described = SurrogateEvaluator(Total(), "darts-x", card={"labels": "CIFAR-10 accuracy"}, sha256="ab").describe()
     assert described == {
         "evaluator": "surrogate",
-        "labels": "estimates of the surrogate darts-x (CIFAR-10 accuracy): no network was trained for them",
+        "labels": "estimates of the surrogate darts-x, no network was trained for them: CIFAR-10 accuracy",
         "predictor": "darts-x",
         "sha256": "ab",
     }
@@ -65,7 +65,7 @@ def test_a_saved_predictor_is_loaded_with_its_card_and_its_hash(fitted, tmp_path
     evaluator = SurrogateEvaluator.load(tmp_path / "mine", "cpu")
     files = [(tmp_path / "mine" / name).read_bytes() for name in ("predictor.json", "weights.safetensors")]
     assert evaluator.describe()["sha256"] == hashlib.sha256(b"".join(files)).hexdigest()
-    assert "(toy scores)" in evaluator.describe()["labels"]
+    assert "them: toy scores" in evaluator.describe()["labels"]
     scores = [r.score for r in evaluator.evaluate(ARCHITECTURES)]
     assert scores == pytest.approx(fitted.predict(ARCHITECTURES).tolist(), abs=1e-4)
 

@@ -52,7 +52,7 @@ def test_a_part_of_the_space_is_the_pool_and_a_whole_table_has_none():
 def test_the_description_identifies_the_data():
     assert TableEvaluator(table_of(SPACE.enumerate())).describe() == {
         "evaluator": "table",
-        "labels": "the column 'accuracy' of t.csv, 702 architectures",
+        "labels": "the column 'accuracy' of t.csv, which has 702 architectures",
         "file": "t.csv",
         "column": "arch",
         "target": "accuracy",

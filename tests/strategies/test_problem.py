@@ -17,3 +17,13 @@ def test_a_pool_is_looked_through_to_its_end_however_few_are_wanted() -> None:
     for seed in range(5):
         found = problem.sample(1, np.random.default_rng(seed), seen)
         assert [a.choices for a in found] == [tuple(few[4].tolist())]
+
+
+def test_a_small_space_is_looked_through_to_its_last_structure() -> None:
+    space = ToySpace()
+    everything = {a.key for a in space.architectures(space.enumerate())}
+    problem = Problem(space, 10)
+    assert {a.key for a in problem.sample(10_000, np.random.default_rng(0))} == everything
+    for missing in sorted(everything)[::60]:
+        (found,) = problem.sample(1, np.random.default_rng(0), sorted(everything - {missing}))
+        assert found.key == missing
