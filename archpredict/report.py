@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +34,30 @@ def write_report(history: History, folder: Path) -> list[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows, events = history.rows(), history.events()
-    files = [_write_csv(rows, folder / "history.csv"), _draw_best(rows, folder / "best_so_far.png")]
-    training = [e for e in events if e.event.stage == CONTROLLER and {"reward", "entropy"} & set(e.event.values)]
-    if training:
-        files.append(_draw_training(training, folder / "training.png"))
-    taus = [e for e in events if TAU in e.event.values]
-    if taus:
-        files.append(_draw_tau(taus, folder / "tau.png"))
+    files = [_write_csv(rows, folder / "history.csv")]
+    with _nothing_left_at_home():
+        files.append(_draw_best(rows, folder / "best_so_far.png"))
+        training = [e for e in events if e.event.stage == CONTROLLER and {"reward", "entropy"} & set(e.event.values)]
+        if training:
+            files.append(_draw_training(training, folder / "training.png"))
+        taus = [e for e in events if TAU in e.event.values]
+        if taus:
+            files.append(_draw_tau(taus, folder / "tau.png"))
     return files
+
+
+@contextmanager
+def _nothing_left_at_home() -> Iterator[None]:
+    """Have matplotlib keep its font list in a folder that goes away, unless the user has said where."""
+    if "matplotlib" in sys.modules or "MPLCONFIGDIR" in os.environ:
+        yield
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["MPLCONFIGDIR"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["MPLCONFIGDIR"]
 
 
 def _write_csv(rows: Sequence[dict[str, Any]], path: Path) -> Path:

@@ -121,6 +121,7 @@ def card(table: Table, figures: dict[str, Any]) -> dict[str, Any]:
         "script": "benchmarks/darts_surrogate.py --write",
         "protocol": f"{FOLDS}-fold cross-validation, KFold(shuffle=True, random_state={FOLD_SEED}), mean over folds",
         "cross_validation": figures,
+        "range": f"labels from {table.labels.min():.1f} to {table.labels.max():.1f}; scores beyond are extrapolated",
         "not_for": "claims about trained accuracy: it ranks DARTS cells for search and for trying things out",
     }
 
@@ -140,6 +141,7 @@ Ranks architectures of the DARTS space. A score is {content["labels"]}.
 | data SHA-256 | `{content["data_sha256"]}` |
 | made by | `python {content["script"]}` |
 | protocol | {content["protocol"]} |
+| range | {content["range"]} |
 | not for | {content["not_for"]} |
 
 | held-out figures | Kendall's tau-b (± over folds) | Spearman |
