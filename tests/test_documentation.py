@@ -57,7 +57,9 @@ def test_python_blocks_run(path: Path, tmp_path: Path, monkeypatch: pytest.Monke
 def _commands(path: Path) -> Iterator[list[str]]:
     for block in _blocks(path):
         if block.language in _SHELL:
-            for line in block.text.replace("\\\n", " ").splitlines():
+            lines = block.text.replace("\\\n", " ").splitlines()
+            prompted = [line for line in lines if line.startswith("$ ")]  # the others are output
+            for line in prompted or lines:
                 words = shlex.split(re.split(r"[|>&;]", line.removeprefix("$ "))[0], comments=True)
                 while words and re.fullmatch(r"\w+=.*", words[0]):
                     words = words[1:]
