@@ -26,12 +26,13 @@ import numpy as np
 
 from archpredict.errors import BudgetError, UsageError
 from archpredict.evaluators.base import Result
-from archpredict.spaces.base import Architecture, BoolArray, IntArray, SearchSpace
+from archpredict.spaces.base import Architecture, BoolArray, Choices, IntArray, SearchSpace
 
 State = dict[str, Any]
 """JSON-serialisable values and numpy arrays, nested in dicts only."""
 
 _SAMPLING_ROUNDS = 200
+_BLOCK = 4096
 _SMALL_SPACE = 100_000
 """Vectors of choices up to which a space is looked through where random draws no longer find anything new."""
 _FEW_ROUNDS = 8
@@ -128,9 +129,12 @@ class Problem:
             rng: Source of randomness.
             seen: Keys of architectures to leave out.
         """
-        known, found = set(seen), list[Architecture]()
-        for rows in self._candidates(max(2 * n, 16), rng):
+        known, found, tried = set(seen), list[Architecture](), set[Choices]()
+        for rows in self._candidates(min(max(2 * n, 16), _BLOCK), rng):
             for architecture in self.space.architectures(rows[self.is_allowed(rows)]):
+                if architecture.choices in tried:  # a look at the choices is cheap, a key is not
+                    continue
+                tried.add(architecture.choices)
                 if architecture.key not in known:
                     known.add(architecture.key)
                     found.append(architecture)
