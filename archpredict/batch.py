@@ -4,8 +4,8 @@
 a Python loop. :class:`GraphBatch` is one mini-batch with one primitive, the aggregation of messages along edges, on
 three interchangeable back ends:
 
-* ``dense``: padded adjacency matrices; fastest for cells (up to about 64 nodes);
-* ``dgl``: DGL's sparse kernels; fastest for large graphs on the CPU;
+* ``dense``: padded adjacency matrices; for cells (up to 64 nodes);
+* ``dgl``: DGL's sparse kernels; for large graphs on the CPU;
 * ``scatter``: torch ``index_add``; runs wherever torch runs.
 
 Encoders written against GraphBatch never see which one is used: node features are a tensor whose *last* dimension is
@@ -33,7 +33,7 @@ Backend = Literal["auto", "dense", "dgl", "scatter"]
 Readout = Literal["mean", "sum", "output"]
 
 _DENSE_LIMIT = 64
-"""Largest graph for which padded matrices are used by default; measured 1.2 to 13 times faster than sparse below it."""
+"""Largest graph for which padded matrices are used by default (``benchmarks/backends.py`` compares them)."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/ranking_speed.py
 
-Prints the published figure (CTNAS, table 3: 4.1 ms for 100 architectures on a GPU) beside ours. The comparator is that
+Prints the published figure (CTNAS, table 3: 4.1 ms for 100 architectures) beside ours. The comparator is that
 of the default preset of CTNAS, fitted on 423 cells for a few epochs: its speed does not depend on its weights.
 """
 
@@ -71,7 +71,7 @@ def main() -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         print(
             f"{preset:8s} {arguments.threads} thread(s): rank 100 {milliseconds:.2f} ms "
-            f"(published 4.1 ms on a GPU); score {count:,} cells {seconds:.2f} s; peak memory {peak:.2f} GB"
+            f"(published 4.1 ms); score {count:,} cells {seconds:.2f} s; peak memory {peak:.2f} GB"
         )
 
 

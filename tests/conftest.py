@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch load: oversubscribed threads cost ten times
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch load: oversubscribed threads cost a multiple
 
 import pytest
 
