@@ -1,8 +1,7 @@
-"""From graphs to tensors: the only door from ArchGraph to torch and DGL.
+"""From packed graphs to tensors: the only door to torch and DGL.
 
-:class:`PackedGraphs` holds any number of graphs in a few contiguous arrays and slices mini-batches out of them without
-a Python loop. :class:`GraphBatch` is one mini-batch with one primitive, the aggregation of messages along edges, on
-three interchangeable back ends:
+:class:`GraphBatch` is one mini-batch of :class:`~archpredict.packed.PackedGraphs`, with one primitive, the aggregation
+of messages along edges, on three interchangeable back ends:
 
 * ``dense``: padded adjacency matrices; for cells (up to 64 nodes);
 * ``dgl``: DGL's sparse kernels; for large graphs on the CPU;
@@ -16,7 +15,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -28,6 +26,7 @@ from torch import Tensor
 from archpredict.backends import has_dgl, import_dgl
 from archpredict.errors import UsageError
 from archpredict.graph import ArchGraph
+from archpredict.packed import PackedGraphs
 
 Backend = Literal["auto", "dense", "dgl", "scatter"]
 Readout = Literal["mean", "sum", "output"]
@@ -36,152 +35,18 @@ _DENSE_LIMIT = 64
 """Largest graph for which padded matrices are used by default (``benchmarks/backends.py`` compares them)."""
 
 
-@dataclass(frozen=True)
-class PackedGraphs:
-    """``G`` graphs with ``T`` nodes and ``E`` edges in all, as contiguous arrays.
-
-    Args:
-        vocabulary: Operator labels; label ``i`` has number ``i + 1``, 0 stands for "no operator".
-        op: ``(T,)`` operator number of each node.
-        cell: ``(T,)`` cell of each node.
-        node_start: ``(G + 1,)`` where each graph's nodes begin.
-        source, target: ``(E,)`` edge ends, counted within the graph.
-        edge_op: ``(E,)`` operator number of each edge, 0 where operations are on nodes.
-        edge_start: ``(G + 1,)`` where each graph's edges begin.
-        num_cells: Cells per graph.
-    """
-
-    vocabulary: tuple[str, ...]
-    op: npt.NDArray[Any]
-    cell: npt.NDArray[Any]
-    node_start: npt.NDArray[np.int64]
-    source: npt.NDArray[Any]
-    target: npt.NDArray[Any]
-    edge_op: npt.NDArray[Any]
-    edge_start: npt.NDArray[np.int64]
-    num_cells: int = 1
-
-    @classmethod
-    def from_graphs(
-        cls, graphs: Sequence[ArchGraph], vocabulary: Sequence[str], num_cells: int | None = None
-    ) -> PackedGraphs:
-        """Pack graphs.
-
-        Args:
-            graphs: Any number of graphs.
-            vocabulary: Every operator label that may occur on nodes or edges.
-            num_cells: Cells per graph; the largest number found if left out.
-
-        Raises:
-            UsageError: A label that is not in the vocabulary, or a graph with more cells than ``num_cells``.
-        """
-        most_cells = max((g.num_cells for g in graphs), default=1)
-        if num_cells is not None and most_cells > num_cells:
-            raise UsageError(f"a graph with {most_cells} cells was given, the predictor knows {num_cells} per graph")
-        number = {label: i + 1 for i, label in enumerate(vocabulary)}
-        try:
-            op = [number[label] for graph in graphs for label in graph.ops]
-            edge_op = [number[x] for g in graphs for x in (g.edge_ops or ())] if _any_edge_ops(graphs) else None
-        except KeyError as error:
-            raise UsageError(
-                f"the operator {error.args[0]!r} is not one of those the predictor knows: {', '.join(vocabulary)}"
-            ) from error
-        edges = np.array([edge for graph in graphs for edge in graph.edges], dtype=np.int64).reshape(-1, 2)
-        small = _index_type(max((g.num_nodes for g in graphs), default=0))
-        labels = _index_type(len(vocabulary) + 1)
-        return cls(
-            vocabulary=tuple(vocabulary),
-            op=np.array(op, dtype=labels),
-            cell=np.array([c for graph in graphs for c in graph.cells], dtype=_index_type(most_cells)),
-            node_start=_starts([graph.num_nodes for graph in graphs]),
-            source=edges[:, 0].astype(small),
-            target=edges[:, 1].astype(small),
-            edge_op=np.zeros(len(edges), dtype=labels) if edge_op is None else np.array(edge_op, dtype=labels),
-            edge_start=_starts([graph.num_edges for graph in graphs]),
-            num_cells=num_cells or most_cells,
-        )
-
-    @classmethod
-    def from_arrays(cls, op: npt.NDArray[Any], adjacency: npt.NDArray[Any], vocabulary: Sequence[str]) -> PackedGraphs:
-        """Pack operation-on-node graphs that are already padded arrays, without a Python loop.
-
-        Args:
-            op: ``(G, N)`` operator numbers (1 for the first label), 0 for padding at the end.
-            adjacency: ``(G, N, N)``, non-zero at ``[g, source, target]`` where there is an edge.
-            vocabulary: Operator labels.
-
-        Raises:
-            UsageError: Padding stands before an operator, or an edge ends at it.
-        """
-        real = op > 0
-        has_edge: npt.NDArray[np.bool_] = np.any(adjacency, axis=1) | np.any(adjacency, axis=2)
-        if (real[:, 1:] > real[:, :-1]).any() or (has_edge & ~real).any():
-            raise UsageError("padding (operator 0) must come after all nodes of a graph and have no edges")
-        graph, source, target = np.nonzero(adjacency)
-        small = _index_type(op.shape[1])
-        return cls(
-            vocabulary=tuple(vocabulary),
-            op=op[real].astype(_index_type(len(vocabulary) + 1)),
-            cell=np.zeros(int(real.sum()), dtype=np.uint8),
-            node_start=_starts(real.sum(axis=1)),
-            source=source.astype(small),
-            target=target.astype(small),
-            edge_op=np.zeros(len(graph), dtype=np.uint8),
-            edge_start=_starts(np.bincount(graph, minlength=len(op))),
-        )
-
-    @classmethod
-    def concat(cls, parts: Sequence[PackedGraphs]) -> PackedGraphs:
-        """Several packs of one vocabulary, one after another."""
-        first = parts[0]
-
-        def joined(name: str) -> npt.NDArray[Any]:
-            return np.concatenate([getattr(part, name) for part in parts])
-
-        return cls(
-            vocabulary=first.vocabulary,
-            op=joined("op"),
-            cell=joined("cell"),
-            node_start=_starts(np.concatenate([np.diff(part.node_start) for part in parts])),
-            source=joined("source"),
-            target=joined("target"),
-            edge_op=joined("edge_op"),
-            edge_start=_starts(np.concatenate([np.diff(part.edge_start) for part in parts])),
-            num_cells=first.num_cells,
-        )
-
-    def __len__(self) -> int:
-        return len(self.node_start) - 1
-
-    def __getitem__(self, index: slice | npt.NDArray[Any]) -> PackedGraphs:
-        """The graphs of a slice or of an index array, in that order."""
-        chosen = np.arange(len(self))[index]
-        nodes, node_start = _ragged(self.node_start, chosen)
-        edges, edge_start = _ragged(self.edge_start, chosen)
-        return PackedGraphs(
-            vocabulary=self.vocabulary,
-            op=self.op[nodes],
-            cell=self.cell[nodes],
-            node_start=node_start,
-            source=self.source[edges],
-            target=self.target[edges],
-            edge_op=self.edge_op[edges],
-            edge_start=edge_start,
-            num_cells=self.num_cells,
-        )
-
-    def batch(self, device: str | torch.device = "cpu", backend: Backend = "auto") -> GraphBatch:
-        """All graphs as one mini-batch of tensors."""
-        if backend == "auto":
-            backend = _best_backend(int(np.diff(self.node_start).max(initial=0)), torch.device(device))
-        makers: dict[str, type[DenseBatch] | type[ScatterBatch]] = {
-            "dense": DenseBatch,
-            "dgl": DGLBatch,
-            "scatter": ScatterBatch,
-        }
-        if backend not in makers:
-            raise UsageError(f"unknown back end {backend!r}; choose from: auto, {', '.join(makers)}")
-        return makers[backend](self, torch.device(device))
+def batched(packed: PackedGraphs, device: str | torch.device = "cpu", backend: Backend = "auto") -> GraphBatch:
+    """All packed graphs as one mini-batch of tensors."""
+    if backend == "auto":
+        backend = _best_backend(int(np.diff(packed.node_start).max(initial=0)), torch.device(device))
+    makers: dict[str, type[DenseBatch] | type[ScatterBatch]] = {
+        "dense": DenseBatch,
+        "dgl": DGLBatch,
+        "scatter": ScatterBatch,
+    }
+    if backend not in makers:
+        raise UsageError(f"unknown back end {backend!r}; choose from: auto, {', '.join(makers)}")
+    return makers[backend](packed, torch.device(device))
 
 
 def collate(
@@ -199,7 +64,7 @@ def collate(
         >>> batch.num_graphs, tuple(batch.op.shape)
         (2, (2, 3))
     """
-    return PackedGraphs.from_graphs(graphs, vocabulary).batch(device, backend)
+    return batched(PackedGraphs.from_graphs(graphs, vocabulary), device, backend)
 
 
 class GraphBatch(ABC):
@@ -208,6 +73,7 @@ class GraphBatch(ABC):
     Attributes:
         op: Operator numbers in node layout: ``(B, N)`` when dense (0 for padding), else ``(T,)``.
         edge_op: ``(E,)`` operator number of each edge; gates are given in this order.
+        side: ``(B, F)`` numbers known of each architecture as a whole, or None.
     """
 
     op: Tensor
@@ -217,6 +83,7 @@ class GraphBatch(ABC):
         self.num_graphs = len(packed)
         self.num_cells = packed.num_cells
         self.edge_op = _long(packed.edge_op, device)
+        self.side = None if packed.side is None else torch.from_numpy(packed.side).to(device)
         sizes, self._num_edges = np.diff(packed.node_start), np.diff(packed.edge_start)
         self._node_graph = np.repeat(np.arange(self.num_graphs), sizes)
         self._edge_graph = np.repeat(np.arange(self.num_graphs), self._num_edges)
@@ -406,31 +273,6 @@ def _best_backend(largest: int, device: torch.device) -> Backend:
     if largest <= _DENSE_LIMIT:
         return "dense"
     return "dgl" if device.type == "cpu" and has_dgl() else "scatter"
-
-
-def _any_edge_ops(graphs: Sequence[ArchGraph]) -> bool:
-    with_edge_ops = sum(graph.edge_ops is not None for graph in graphs)
-    if with_edge_ops not in (0, len(graphs)):
-        raise UsageError("graphs with operations on nodes and on edges cannot be in one batch; convert with .on_nodes")
-    return with_edge_ops > 0
-
-
-def _starts(sizes: Any) -> npt.NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-
-
-def _ragged(
-    start: npt.NDArray[np.int64], chosen: npt.NDArray[Any]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Positions of the chosen pieces of a ragged array, and where each begins in the new one."""
-    sizes = start[chosen + 1] - start[chosen]
-    new_start = _starts(sizes)
-    shift = np.repeat(start[chosen] - new_start[:-1], sizes)
-    return np.arange(new_start[-1]) + shift, new_start
-
-
-def _index_type(size: int) -> type[np.unsignedinteger[Any]]:
-    return np.uint8 if size <= 256 else np.uint16 if size <= 65_536 else np.uint32
 
 
 def _long(values: npt.NDArray[Any], device: torch.device) -> Tensor:

@@ -15,13 +15,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from sklearn.base import BaseEstimator
 
-from archpredict.batch import PackedGraphs
 from archpredict.calibration import Calibration
 from archpredict.encoders.base import Encoder
 from archpredict.errors import DataError, NotFittedError, RunError, UnknownNameError, UsageError
 from archpredict.graph import ArchGraph
 from archpredict.heads.base import Head
 from archpredict.metrics import kendall_tau
+from archpredict.packed import PackedGraphs
 from archpredict.registry import resolve
 from archpredict.saved import check_model, check_options, check_scale, check_weights, plain
 from archpredict.spaces.base import Architecture

@@ -12,10 +12,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from archpredict.batch import PackedGraphs
+from archpredict.batch import batched
 from archpredict.encoders.base import Encoder
 from archpredict.errors import UnknownNameError, UsageError
 from archpredict.heads.base import Head
+from archpredict.packed import PackedGraphs
 
 _CHUNK = 2048
 """Architectures encoded at once: few enough to stay in the processor's caches."""
@@ -92,7 +93,7 @@ def encode(models: Sequence[Model], packed: PackedGraphs, device: torch.device) 
     parts: list[list[Tensor]] = [[torch.zeros(0, m.encoder.out_features, device=device)] for m in models]
     with few_threads(len(packed.op)):
         for start in range(0, len(packed), _CHUNK):
-            batch = packed[start : start + _CHUNK].batch(device)
+            batch = batched(packed[start : start + _CHUNK], device)
             for model, encodings in zip(models, parts, strict=True):
                 model.eval()
                 encodings.append(model.encoder(batch))
@@ -191,13 +192,13 @@ class Trainer:
         return float(torch.stack(losses).mean())
 
     def _loss(self, index: npt.NDArray[np.int64]) -> Tensor:
-        z = self.model.encoder(self.packed[index].batch(self.device))
+        z = self.model.encoder(batched(self.packed[index], self.device))
         return self.model.head.loss(z, self.y[torch.from_numpy(index).to(self.device)])
 
     def _pseudo_loss(self, pseudo: PseudoPairs, size: int, rng: np.random.Generator) -> Tensor:
         chosen = rng.choice(len(pseudo.target), size=size, replace=size > len(pseudo.target))
         used, place = np.unique(np.concatenate([pseudo.first[chosen], pseudo.second[chosen]]), return_inverse=True)
-        z = self.model.encoder(pseudo.packed[used].batch(self.device))[torch.from_numpy(place).to(self.device)]
+        z = self.model.encoder(batched(pseudo.packed[used], self.device))[torch.from_numpy(place).to(self.device)]
         target = torch.from_numpy(pseudo.target[chosen]).to(self.device)
         return self.model.head.pair_loss(z[:size], z[size:], target)
 

@@ -17,9 +17,10 @@ import numpy as np
 import torch
 
 from archpredict.backends import has_dgl
-from archpredict.batch import Backend, PackedGraphs
+from archpredict.batch import Backend, batched
 from archpredict.encoders.gcn import GCN
 from archpredict.graph import ArchGraph
+from archpredict.packed import PackedGraphs
 
 OPS = tuple("abcdef")
 SIZES = {7: 2048, 20: 512, 64: 128, 200: 32, 1000: 4}
@@ -37,7 +38,7 @@ def milliseconds(packed: PackedGraphs, backend: Backend, repeats: int = 7) -> fl
     times = []
     for _ in range(repeats + 1):
         start = time.perf_counter()
-        encoder(packed.batch(backend=backend)).sum().backward()
+        encoder(batched(packed, backend=backend)).sum().backward()
         times.append(time.perf_counter() - start)
     return 1000 * statistics.median(times[1:])
 

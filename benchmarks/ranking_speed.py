@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from _protocols import add_data_option, load_nb101_20k
 
-from archpredict.batch import PackedGraphs
+from archpredict.packed import PackedGraphs
 from archpredict.predictor import Predictor
 from archpredict.spaces.nasbench101 import NASBench101, unpack
 from archpredict.strategies._presets import PRESETS

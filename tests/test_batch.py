@@ -8,9 +8,10 @@ import torch
 from hypothesis import given, settings
 
 from archpredict.backends import has_dgl
-from archpredict.batch import Backend, GraphBatch, PackedGraphs, collate
+from archpredict.batch import Backend, GraphBatch, batched, collate
 from archpredict.errors import UsageError
 from archpredict.graph import ArchGraph
+from archpredict.packed import PackedGraphs
 from archpredict.testing.graphs import arch_graphs
 
 OPS = ("input", "conv", "pool", "output")
@@ -43,7 +44,7 @@ def test_all_back_ends_agree_in_values_and_gradients(reverse: bool, gated: bool)
     for backend in BACKENDS:
         table = torch.linspace(-1, 1, 25).view(5, 5).requires_grad_()
         gate = gates.clone().requires_grad_() if gated else None
-        batch = packed.batch(backend=backend)
+        batch = batched(packed, backend=backend)
         h = batch.aggregate(features(batch, table), reverse=reverse, gate=gate)
         pooled = torch.cat([batch.pool(h.tanh(), how) for how in ("mean", "sum", "output")], dim=-1)
         (pooled**2).sum().backward()
@@ -78,7 +79,7 @@ def test_gates_multiply_messages_in_the_order_of_edges(backend: Backend) -> None
 def test_pooling_is_per_cell_and_zero_where_a_cell_is_missing(backend: Backend) -> None:
     two = ArchGraph(("input", "output", "input", "conv"), ((0, 1),), None, (0, 0, 1, 1))
     one = ArchGraph(("input",), ())
-    batch = PackedGraphs.from_graphs([two, one], OPS).batch(backend=backend)
+    batch = batched(PackedGraphs.from_graphs([two, one], OPS), backend=backend)
     h = torch.tensor([1.0, 3.0, 5.0, 9.0, 7.0])
     h = torch.cat([h, torch.zeros(3)]).view(2, 4, 1) if backend == "dense" else h[:, None]
     assert batch.pool(h).flatten().tolist() == [2, 7, 7, 0]
@@ -135,7 +136,7 @@ def test_an_unknown_back_end_lists_the_choices() -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_no_graphs_at_all_and_graphs_without_edges_are_batches_too(backend: Backend) -> None:
-    nothing = PackedGraphs.from_graphs([], OPS).batch(backend=backend)
+    nothing = batched(PackedGraphs.from_graphs([], OPS), backend=backend)
     assert nothing.pool(torch.zeros(*nothing.op.shape, 2)).shape == (0, 1, 2)
     lone = collate([ArchGraph(("input",), ()), ArchGraph(("conv",), ())], OPS, backend=backend)
     h = torch.tensor([3.0, 5.0]).view(*lone.op.shape, 1)
@@ -160,7 +161,7 @@ def test_more_labels_cells_and_nodes_than_fit_a_byte_are_kept_apart() -> None:
     graph = ArchGraph(labels, tuple((i, 299) for i in range(299)), None, tuple(range(300)))
     packed = PackedGraphs.from_graphs([graph, graph], labels)
     for backend in BACKENDS:
-        batch = packed.batch(backend=backend)
+        batch = batched(packed, backend=backend)
         h = torch.arange(600.0).view(*batch.op.shape, 1)
         assert batch.op.flatten().tolist() == [*range(1, 301)] * 2
         assert batch.pool(h).flatten().tolist() == h.flatten().tolist()
@@ -200,7 +201,7 @@ def test_every_operation_gives_the_same_on_cuda(backend: Backend) -> None:
     gate, table = torch.randn(len(packed.source), 5), torch.randn(5, 5)
     results = []
     for device in ("cpu", "cuda"):
-        batch = packed.batch(device, backend)
+        batch = batched(packed, device, backend)
         h = features(batch, table.to(device))
         sums = [batch.aggregate(h, reverse=r, gate=g, onto=h) for r in (False, True) for g in (None, gate.to(device))]
         pooled = [batch.pool(sum(sums), how) for how in ("mean", "sum", "output")]

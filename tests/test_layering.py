@@ -19,6 +19,7 @@ ORDER = (
     ("backends", "metrics"),
     ("graph",),
     ("ops",),
+    ("packed",),
     ("spaces",),
     ("io", "datasets", "features"),
     ("batch",),

@@ -14,10 +14,10 @@ from safetensors.torch import load_file, save_file
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
-from archpredict.batch import PackedGraphs
 from archpredict.encoders.gcn import GCN
 from archpredict.errors import DataError, NotFittedError, RunError, UnknownNameError, UsageError
 from archpredict.graph import ArchGraph
+from archpredict.packed import PackedGraphs
 from archpredict.predictor import Predictor, shipped, standardize
 from archpredict.spaces.base import Architecture
 from archpredict.spaces.nasbench201 import NASBench201

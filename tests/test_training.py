@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from archpredict.batch import PackedGraphs
+from archpredict.batch import batched
 from archpredict.encoders.gcn import GCN
 from archpredict.errors import UnknownNameError, UsageError
 from archpredict.graph import ArchGraph
 from archpredict.heads.comparator import Comparator
+from archpredict.packed import PackedGraphs
 from archpredict.training import Model, PseudoPairs, Recipe, Trainer, seeded
 
 CPU = torch.device("cpu")
@@ -39,7 +40,7 @@ def test_the_share_of_pseudo_labels_weighs_their_loss() -> None:
         trainer.model.encoder.dropout.p = 0.0
         pair = PseudoPairs(trainer.packed, np.array([3]), np.array([8]), np.array([0.0], dtype=np.float32))
         losses.append(trainer.epoch(pair, share))
-    z = trainer.model.encoder(trainer.packed[np.array([3, 8])].batch())
+    z = trainer.model.encoder(batched(trainer.packed[np.array([3, 8])]))
     alone = trainer.model.head.pair_loss(z[:1], z[1:], torch.zeros(1)).item()
     assert losses[1] == pytest.approx((losses[0] + alone) / 2, rel=1e-4)
 

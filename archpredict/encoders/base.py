@@ -15,13 +15,18 @@ class Encoder(nn.Module, ABC):
     """``forward(GraphBatch) -> (B, D)``.
 
     Every encoder's constructor takes ``num_ops`` (size of the vocabulary) and ``num_cells`` first, then options with
-    defaults. Isomorphic graphs must get equal vectors.
+    defaults. Isomorphic graphs get equal vectors, but for encoders that say that they are not :attr:`invariant`.
     """
 
     name: ClassVar[str]
 
-    form: ClassVar[Literal["nodes", "native"]] = "nodes"
-    """Which graph is wanted: ``nodes`` for :attr:`ArchGraph.on_nodes`, ``native`` for the graph as it is."""
+    form: ClassVar[Literal["nodes", "native", "choices"]] = "nodes"
+    """What is wanted: ``nodes`` for :attr:`ArchGraph.on_nodes`, ``native`` for the graph as it is, ``choices`` for the
+    vector of choices: ``L`` nodes without edges, one per choice, whose operator number stands for one option of one
+    choice (so that a sum of embeddings is a linear layer on the one-hot encoding). All graphs then have ``L`` nodes."""
+
+    invariant: ClassVar[bool] = True
+    """Whether isomorphic graphs get equal vectors whatever their numbering."""
 
     out_features: int
     """``D``."""

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from archpredict.batch import PackedGraphs
 from archpredict.graph import ArchGraph
 from archpredict.metrics import kendall_tau
+from archpredict.packed import PackedGraphs
 from archpredict.predictor import Predictor, standardize
 from archpredict.spaces.base import Architecture, Choices, IntArray
 from archpredict.strategies._comparisons import FloatArray, confident_pairs, mean_win_rate

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archpredict.backends import has_dgl
-from archpredict.batch import PackedGraphs, collate
+from archpredict.batch import batched, collate
 from archpredict.encoders.gcn import GCN
 from archpredict.errors import UsageError
 from archpredict.graph import ArchGraph
+from archpredict.packed import PackedGraphs
 from archpredict.testing.graphs import arch_graphs, relabelled
 
 OPS = ("input", "conv", "pool", "output")
@@ -61,7 +62,7 @@ def test_isomorphic_graphs_get_the_same_vector(options: dict, data: st.DataObjec
     torch.manual_seed(0)
     encoder = GCN(4, 2, dim=8, **options).eval()
     with torch.no_grad():
-        one, two = (encoder(PackedGraphs.from_graphs([g], OPS, 2).batch()) for g in (graph, twin))
+        one, two = (encoder(batched(PackedGraphs.from_graphs([g], OPS, 2))) for g in (graph, twin))
     torch.testing.assert_close(one, two, atol=1e-4, rtol=1e-4)
 
 
@@ -71,7 +72,7 @@ def test_every_back_end_gives_the_same_vectors(options: dict, backend: str) -> N
     encoder = GCN(4, 1, dim=8, **options).eval()
     small = ArchGraph(("input", "output"), ((0, 1),))
     packed = PackedGraphs.from_graphs([CELL, small, CELL], OPS)
-    dense, other = encoder(packed.batch(backend="dense")), encoder(packed.batch(backend=backend))
+    dense, other = encoder(batched(packed, backend="dense")), encoder(batched(packed, backend=backend))
     torch.testing.assert_close(other, dense, atol=1e-5, rtol=1e-5)
 
 
