@@ -14,7 +14,7 @@ the feature, ``(B, N, D)`` when dense and ``(T, D)`` otherwise.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -73,7 +73,7 @@ class GraphBatch(ABC):
     Attributes:
         op: Operator numbers in node layout: ``(B, N)`` when dense (0 for padding), else ``(T,)``.
         edge_op: ``(E,)`` operator number of each edge; gates are given in this order.
-        side: ``(B, F)`` numbers known of each architecture as a whole, or None.
+        packed: The graphs that this batch was made from, as numpy arrays.
     """
 
     op: Tensor
@@ -83,11 +83,10 @@ class GraphBatch(ABC):
         self.num_graphs = len(packed)
         self.num_cells = packed.num_cells
         self.edge_op = _long(packed.edge_op, device)
-        self.side = None if packed.side is None else torch.from_numpy(packed.side).to(device)
         sizes, self._num_edges = np.diff(packed.node_start), np.diff(packed.edge_start)
         self._node_graph = np.repeat(np.arange(self.num_graphs), sizes)
         self._edge_graph = np.repeat(np.arange(self.num_graphs), self._num_edges)
-        self._packed = packed
+        self.packed = packed
 
     @abstractmethod
     def aggregate(
@@ -117,6 +116,103 @@ class GraphBatch(ABC):
             ``(B, C, D)`` for ``C`` cells; zeros where a graph lacks the cell.
         """
 
+    def sweep(
+        self, update: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]], *, reverse: bool = False
+    ) -> Tensor:
+        """Visit the nodes in topological order, each after all its predecessors (reversed: successors).
+
+        All nodes at the same longest distance from a source are visited at once.
+
+        Args:
+            update: Called once per distance with the ``(n,)`` rows of the nodes in :meth:`flat` layout and the sums
+                ``(n, M)`` of what their predecessors sent, None for the first; returns the nodes' states ``(n, D)``
+                and what they send, ``(n, M)``.
+            reverse: Visit in the opposite order.
+
+        Returns:
+            The states in node layout, ``(..., D)``; zeros for padding.
+        """
+        levels, place = self._levels[reverse]
+        states: list[Tensor] = []
+        sent: list[Tensor] = []
+        for rows, sources, slots in levels:
+            received = None
+            if sent:
+                messages = torch.cat(sent)
+                received = messages.new_zeros(len(rows), messages.shape[1]).index_add(0, slots, messages[sources])
+            state, message = update(rows, received)
+            states.append(state)
+            sent.append(message)
+        if not states:
+            raise UsageError("a sweep needs at least one graph")
+        states.append(states[0].new_zeros(1, states[0].shape[1]))  # what padding is given
+        return self._shaped(torch.cat(states)[place])
+
+    @abstractmethod
+    def flat(self, h: Tensor) -> Tensor:
+        """Node features as ``(rows, D)``: padding included when dense."""
+
+    @abstractmethod
+    def _shaped(self, h: Tensor) -> Tensor:
+        """From :meth:`flat` back to node layout."""
+
+    @property
+    @abstractmethod
+    def _rows(self) -> npt.NDArray[np.int64]:
+        """``(T,)`` row of each node in :meth:`flat` layout."""
+
+    @property
+    @abstractmethod
+    def _num_rows(self) -> int:
+        """Rows in :meth:`flat` layout."""
+
+    @cached_property
+    def _levels(self) -> dict[bool, tuple[list[tuple[Tensor, Tensor, Tensor]], Tensor]]:
+        """For each direction, per level: rows of its nodes, places of the senders and their receivers; where each
+        row's state is in the list of all states.
+        """
+        packed = self.packed
+        offset = packed.node_start[self._edge_graph]
+        source, target = packed.source + offset, packed.target + offset
+        place_of = np.arange(len(packed.op)) - packed.node_start[self._node_graph]
+        return {
+            False: self._levels_of(_longest_distance(source, target, packed.target, len(packed.op)), source, target),
+            True: self._levels_of(
+                _longest_distance(
+                    target, source, place_of.max(initial=0) - packed.source.astype(np.int64), len(place_of)
+                ),
+                target,
+                source,
+            ),
+        }
+
+    def _levels_of(
+        self, level: npt.NDArray[np.int64], source: npt.NDArray[np.int64], target: npt.NDArray[np.int64]
+    ) -> tuple[list[tuple[Tensor, Tensor, Tensor]], Tensor]:
+        order = np.argsort(level, kind="stable")  # nodes level by level: the order in which states are listed
+        listed = np.empty_like(order)
+        listed[order] = np.arange(len(order))
+        start = np.searchsorted(level[order], np.arange(level.max(initial=-1) + 2))
+        edges = np.argsort(level[target], kind="stable")
+        edge_start = np.searchsorted(level[target][edges], np.arange(len(start)))
+        rows = self._rows[order]
+        levels = []
+        for i in range(len(start) - 1):
+            arriving = edges[edge_start[i] : edge_start[i + 1]]
+            levels.append(
+                tuple(
+                    _long(values, self.device)
+                    for values in (
+                        rows[start[i] : start[i + 1]],
+                        listed[source[arriving]],
+                        listed[target[arriving]] - start[i],
+                    )
+                )
+            )
+        place = np.full(self._num_rows, len(order), dtype=np.int64)
+        place[self._rows] = listed
+        return levels, _long(place, self.device)  # type: ignore[return-value]
+
     @abstractmethod
     def spread(self, z: Tensor) -> Tensor:
         """Give each node its cell's vector: ``(B, C, D)`` to node layout ``(..., D)``."""
@@ -128,7 +224,7 @@ class GraphBatch(ABC):
     @cached_property
     def _weights(self) -> dict[str, Tensor]:
         """Per node, in packed order, its weight in each readout."""
-        packed = self._packed
+        packed = self.packed
         offset = packed.node_start[self._edge_graph]
         leaving = np.bincount(packed.source + offset, minlength=len(packed.op))
         group = self._node_graph * self.num_cells + packed.cell
@@ -181,6 +277,20 @@ class DenseBatch(GraphBatch):
     def degree(self, *, reverse: bool = False) -> Tensor:
         return self.adjacency.sum(1 if reverse else 2)[..., None]
 
+    def flat(self, h: Tensor) -> Tensor:
+        return h.flatten(0, 1)
+
+    def _shaped(self, h: Tensor) -> Tensor:
+        return h.view(self.num_graphs, self._n, -1)
+
+    @property
+    def _rows(self) -> npt.NDArray[np.int64]:
+        return self._flat
+
+    @property
+    def _num_rows(self) -> int:
+        return self.num_graphs * self._n
+
     @cached_property
     def _edge_list(self) -> tuple[Tensor, Tensor]:
         return _long(self._source, self.device), _long(self._target, self.device)
@@ -189,7 +299,7 @@ class DenseBatch(GraphBatch):
     def _membership(self) -> Tensor:
         """``(B, N, C)`` indicator of each node's cell."""
         member = torch.zeros(self.num_graphs * self._n, self.num_cells, device=self.device)
-        member[_long(self._flat, self.device), _long(self._packed.cell, self.device)] = 1
+        member[_long(self._flat, self.device), _long(self.packed.cell, self.device)] = 1
         return member.view(self.num_graphs, self._n, self.num_cells)
 
     @cached_property
@@ -224,6 +334,20 @@ class ScatterBatch(GraphBatch):
         pooled = h.new_zeros(self.num_graphs * self.num_cells, h.shape[-1])
         pooled = pooled.index_add(0, self._group, h * self._weights[how][:, None])
         return pooled.view(self.num_graphs, self.num_cells, h.shape[-1])
+
+    def flat(self, h: Tensor) -> Tensor:
+        return h
+
+    def _shaped(self, h: Tensor) -> Tensor:
+        return h
+
+    @property
+    def _rows(self) -> npt.NDArray[np.int64]:
+        return np.arange(len(self._node_graph))
+
+    @property
+    def _num_rows(self) -> int:
+        return len(self._node_graph)
 
     def spread(self, z: Tensor) -> Tensor:
         return z.flatten(0, 1)[self._group]
@@ -273,6 +397,23 @@ def _best_backend(largest: int, device: torch.device) -> Backend:
     if largest <= _DENSE_LIMIT:
         return "dense"
     return "dgl" if device.type == "cpu" and has_dgl() else "scatter"
+
+
+def _longest_distance(
+    source: npt.NDArray[np.int64], target: npt.NDArray[np.int64], when: npt.NDArray[Any], nodes: int
+) -> npt.NDArray[np.int64]:
+    """Longest distance of each node from one without predecessor.
+
+    Args:
+        source, target: ``(E,)`` edges.
+        when: ``(E,)`` position of the target in a topological numbering of its graph.
+        nodes: Number of nodes.
+    """
+    distance = np.zeros(nodes, dtype=np.int64)
+    order = np.argsort(when, kind="stable")
+    for at in np.split(order, np.flatnonzero(np.diff(when[order])) + 1):
+        np.maximum.at(distance, target[at], distance[source[at]] + 1)
+    return distance
 
 
 def _long(values: npt.NDArray[Any], device: torch.device) -> Tensor:

@@ -155,6 +155,108 @@ def ndcg(true: npt.ArrayLike, predicted: npt.ArrayLike, k: int | None = None) ->
     return float(ndcg_score(gains[None], p[None], k=k))
 
 
+def coverage(true: npt.ArrayLike, predicted: npt.ArrayLike, std: npt.ArrayLike, level: float = 0.9) -> float:
+    r"""Share of the true scores inside the central interval that should hold ``level`` of them.
+
+    The interval is that of a Gaussian, :math:`\hat y \pm \Phi^{-1}((1 + level) / 2)\, \sigma`. Below ``level`` the
+    predictor is overconfident.
+
+    Args:
+        true: ``(n,)`` true scores.
+        predicted: ``(n,)`` predicted scores, in the same unit.
+        std: ``(n,)`` predicted standard deviations, at least 0, in the same unit.
+        level: What share of the scores the interval is meant to hold, between 0 and 1.
+
+    Raises:
+        UsageError: The arrays are not of one length, a ``std`` is negative, or ``level`` is out of range.
+
+    Example:
+        >>> coverage([1, 2, 3, 4], [1, 1, 3, 3], [0.5, 0.5, 0.5, 0.5])
+        0.5
+    """
+    from scipy.special import ndtri
+
+    y, p, s = _with_std(true, predicted, std)
+    if not 0 < level < 1:
+        raise UsageError(f"the level of an interval is between 0 and 1, {level:g} was given")
+    if not _known(y, p, s):
+        return math.nan
+    return float((np.abs(y - p) <= ndtri((1 + level) / 2) * s).mean())
+
+
+def calibration_error(true: npt.ArrayLike, predicted: npt.ArrayLike, std: npt.ArrayLike, num_levels: int = 9) -> float:
+    r"""Expected calibration error: :math:`\frac 1 m \sum_{j=1}^{m} |p_j - \hat p_j|`, :math:`p_j = j / (m + 1)`.
+
+    Kuleshov, Fenner and Ermon, "Accurate uncertainties for deep learning using calibrated regression", 2018, arXiv
+    1807.00263, section 3.5: :math:`\hat p_j` is the share of true scores whose predicted (here Gaussian) cumulative
+    probability :math:`\Phi((y - \hat y) / \sigma)` is at most :math:`p_j`. There the differences are squared; here they
+    are taken as they are, so that the figure reads as a share of the scores.
+
+    Args:
+        true: ``(n,)`` true scores.
+        predicted: ``(n,)`` predicted scores, in the same unit.
+        std: ``(n,)`` predicted standard deviations, at least 0, in the same unit.
+        num_levels: ``m``, at least 1.
+
+    Returns:
+        Between 0, calibrated, and about 0.5.
+
+    Example:
+        >>> round(calibration_error([-1.0, 0.0, 1.0], [0.0, 0.0, 0.0], [1.0, 1.0, 1.0], num_levels=1), 4)  # 2/3 - 1/2
+        0.1667
+    """
+    from scipy.special import ndtr
+
+    y, p, s = _with_std(true, predicted, std)
+    if num_levels < 1:
+        raise UsageError(f"at least 1 level is compared, num_levels={num_levels} was given")
+    if not _known(y, p, s):
+        return math.nan
+    probability = ndtr(_standard_errors(y, p, s))
+    levels = np.arange(1, num_levels + 1) / (num_levels + 1)
+    found = (probability[None] <= levels[:, None]).mean(axis=1)
+    return float(np.abs(found - levels).mean())
+
+
+def gaussian_nll(true: npt.ArrayLike, predicted: npt.ArrayLike, std: npt.ArrayLike) -> float:
+    r"""Mean negative log-likelihood :math:`\frac 1 2 \ln(2 \pi \sigma^2) + (y - \hat y)^2 / (2 \sigma^2)` of Gaussians.
+
+    Gneiting and Raftery, "Strictly proper scoring rules, prediction, and estimation", 2007: the logarithmic score,
+    lower is better; it depends on the unit. Arguments and errors as in :func:`coverage`.
+
+    Returns:
+        In nats; infinite where a ``std`` is 0 and its prediction is off.
+
+    Example:
+        >>> round(gaussian_nll([0.0, 1.0], [0.0, 0.0], [1.0, 1.0]), 4)  # 0.9189 + (0 + 1/2) / 2
+        1.1689
+    """
+    y, p, s = _with_std(true, predicted, std)
+    if not _known(y, p, s):
+        return math.nan
+    with np.errstate(divide="ignore"):
+        density = np.log(s) + 0.5 * math.log(2 * math.pi)
+    return (
+        math.inf
+        if (s == 0).any() and (y[s == 0] != p[s == 0]).any()
+        else float((density + _standard_errors(y, p, s) ** 2 / 2).mean())
+    )
+
+
+def error_correlation(true: npt.ArrayLike, predicted: npt.ArrayLike, std: npt.ArrayLike) -> float:
+    """Spearman's correlation between the predicted ``std`` and the size of the error that was made.
+
+    Says whether the uncertainty points at the predictions that are off, whatever its scale; NaN where all errors or
+    all ``std`` are equal. Arguments and errors as in :func:`coverage`.
+
+    Example:
+        >>> round(error_correlation([1, 2, 3], [1.1, 2.5, 5], [0.1, 0.2, 0.3]), 4)
+        1.0
+    """
+    y, p, s = _with_std(true, predicted, std)
+    return spearman(np.abs(y - p), s)
+
+
 def _correlation(statistic: Callable[..., Any], true: npt.ArrayLike, predicted: npt.ArrayLike) -> float:
     y, p = _pair(true, predicted)
     if len(y) < 2 or not np.isfinite([y, p]).all() or y.min() == y.max() or p.min() == p.max():
@@ -181,3 +283,26 @@ def _top(y: FloatArray, p: FloatArray, k: int) -> npt.NDArray[np.int64] | None:
         return None
     top: npt.NDArray[np.int64] = np.lexsort((y, -p))[:k]
     return top
+
+
+def _with_std(
+    true: npt.ArrayLike, predicted: npt.ArrayLike, std: npt.ArrayLike
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    y, p = _pair(true, predicted)
+    s = np.asarray(std, dtype=np.float64)
+    if s.shape != p.shape:
+        raise UsageError(f"each of the {len(p)} predictions needs a std, an array of shape {s.shape} was given")
+    if (s < 0).any():
+        raise UsageError(f"a std is at least 0, {s[s < 0][0]:g} was given")
+    return y, p, s
+
+
+def _known(*arrays: FloatArray) -> bool:
+    return bool(arrays[0].size) and all(bool(np.isfinite(a).all()) for a in arrays)
+
+
+def _standard_errors(y: FloatArray, p: FloatArray, s: FloatArray) -> FloatArray:
+    """Errors in units of ``std``; where that is 0, infinite or, without error, 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z: FloatArray = np.where(y == p, 0.0, (y - p) / s)
+    return z

@@ -30,7 +30,6 @@ class PackedGraphs:
         edge_op: ``(E,)`` operator number of each edge, 0 where operations are on nodes.
         edge_start: ``(G + 1,)`` where each graph's edges begin.
         num_cells: Cells per graph.
-        side: ``(G, F)`` numbers known of each architecture as a whole (statistics, costs, proxies); None for none.
     """
 
     vocabulary: tuple[str, ...]
@@ -42,7 +41,6 @@ class PackedGraphs:
     edge_op: npt.NDArray[Any]
     edge_start: npt.NDArray[np.int64]
     num_cells: int = 1
-    side: npt.NDArray[np.float32] | None = None
 
     @classmethod
     def from_graphs(
@@ -131,7 +129,6 @@ class PackedGraphs:
             edge_op=joined("edge_op"),
             edge_start=_starts(np.concatenate([np.diff(part.edge_start) for part in parts])),
             num_cells=first.num_cells,
-            side=None if first.side is None else joined("side"),
         )
 
     def __len__(self) -> int:
@@ -152,7 +149,6 @@ class PackedGraphs:
             edge_op=self.edge_op[edges],
             edge_start=edge_start,
             num_cells=self.num_cells,
-            side=None if self.side is None else self.side[chosen],
         )
 
 

@@ -35,7 +35,7 @@ def write_report(history: History, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     rows, events = history.rows(), history.events()
     files = [_write_csv(rows, folder / "history.csv")]
-    with _nothing_left_at_home():
+    with nothing_left_at_home():
         files.append(_draw_best(rows, folder / "best_so_far.png"))
         training = [e for e in events if e.event.stage == CONTROLLER and {"reward", "entropy"} & set(e.event.values)]
         if training:
@@ -47,7 +47,7 @@ def write_report(history: History, folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _nothing_left_at_home() -> Iterator[None]:
+def nothing_left_at_home() -> Iterator[None]:
     """Have matplotlib keep its font list in a folder that goes away, unless the user has said where."""
     if "matplotlib" in sys.modules or "MPLCONFIGDIR" in os.environ:
         yield
@@ -71,7 +71,7 @@ def _write_csv(rows: Sequence[dict[str, Any]], path: Path) -> Path:
 
 
 def _draw_best(rows: Sequence[dict[str, Any]], path: Path) -> Path:
-    figure = _figure()
+    figure = new_figure()
     axes = figure.subplots()
     numbers = [row["number"] + 1 for row in rows]
     scored = [(n, row["score"]) for n, row in zip(numbers, rows, strict=True) if row["score"] is not None]
@@ -90,11 +90,11 @@ def _draw_best(rows: Sequence[dict[str, Any]], path: Path) -> Path:
         )
     axes.set(xlabel="evaluations", ylabel="score", title="Best score so far")
     axes.legend(loc="lower right")
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _draw_training(events: Sequence[RecordedEvent], path: Path) -> Path:
-    figure = _figure()
+    figure = new_figure()
     lower, upper = figure.subplots(2, 1, sharex=True)[::-1]
     for axes, name in ((upper, "reward"), (lower, "entropy")):
         points = [(i, e.event.values[name]) for i, e in enumerate(events, start=1) if name in e.event.values]
@@ -104,18 +104,18 @@ def _draw_training(events: Sequence[RecordedEvent], path: Path) -> Path:
             axes.axvline(i, color="0.8", linewidth=0.8, zorder=0)
     upper.set_title("Training of the controller")
     lower.set_xlabel("iterations" + (" (lines: a new round)" if _round_starts(events) else ""))
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _draw_tau(events: Sequence[RecordedEvent], path: Path) -> Path:
     """The last value of each round counts: earlier ones are of models half trained."""
     last = {e.round: e.event.values[TAU] for e in events}
-    figure = _figure()
+    figure = new_figure()
     axes = figure.subplots()
     axes.plot(list(last), list(last.values()), marker="o")
     axes.set(xlabel="labels", ylabel="Kendall's tau", title="Rank correlation on held-out labels")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _round_starts(events: Sequence[RecordedEvent]) -> list[float]:
@@ -123,14 +123,15 @@ def _round_starts(events: Sequence[RecordedEvent]) -> list[float]:
     return [i + 0.5 for i in range(1, len(rounds)) if rounds[i] != rounds[i - 1]]
 
 
-def _figure() -> Any:
+def new_figure() -> Any:
     """A figure that belongs to no window and to no global state."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(7, 4), dpi=120, layout="constrained")
 
 
-def _save(figure: Any, path: Path) -> Path:
+def save_figure(figure: Any, path: Path) -> Path:
+    """Write a picture, all axes in one style."""
     for axes in figure.axes:
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)

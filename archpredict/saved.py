@@ -1,21 +1,81 @@
-"""What a saved predictor may hold: checks that a damaged or hostile folder does not pass.
+"""Predictors on disk: JSON and safetensors, no pickle; and checks that a damaged or hostile folder does not pass.
 
-Each raises ``ValueError`` with a phrase that goes on from "does not hold a valid predictor:".
+Each check raises ``ValueError`` with a phrase that goes on from "does not hold a valid predictor:".
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 
 from archpredict.calibration import Calibration, FloatArray
 from archpredict.errors import UsageError
 
+_FORMAT = 2
+_MAX_JSON_BYTES = 20_000_000
+_PACKAGES = ("archpredict", "torch", "scikit-learn", "numpy")
 _MAX_OPTION = 10_000
 """Largest integer among the options of encoder and head; a hostile file must not make us build without end."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The content of a folder.
+
+    Args:
+        params: Arguments of the constructor.
+        fitted: What fitting has set, as JSON values.
+        card: What users should know.
+        weights: Tensors by name.
+    """
+
+    params: dict[str, Any]
+    fitted: dict[str, Any]
+    card: dict[str, Any]
+    weights: dict[str, torch.Tensor]
+
+
+def write(folder: Path, saved: Saved) -> None:
+    """Write ``predictor.json`` and ``weights.safetensors``; the folder is made if it is not there."""
+    content = {
+        "archpredict_predictor": _FORMAT,
+        "versions": {name: version(name) for name in _PACKAGES},
+        "params": saved.params,
+        "fitted": saved.fitted,
+        "card": saved.card,
+    }
+    text = json.dumps(content, indent=1, default=plain) + "\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "predictor.json").write_text(text)
+    weights = {name: value.cpu().contiguous() for name, value in saved.weights.items()}
+    save_file(weights, folder / "weights.safetensors")
+
+
+def read(folder: Path) -> Saved:
+    """Read what :func:`write` has written.
+
+    Raises:
+        Exception: Whatever a damaged file provokes; ``ValueError`` for another format.
+    """
+    path = folder / "predictor.json"
+    if path.stat().st_size > _MAX_JSON_BYTES:
+        raise ValueError(f"predictor.json is larger than {_MAX_JSON_BYTES:,} bytes")
+    content = json.loads(path.read_text())
+    if content["archpredict_predictor"] != _FORMAT:
+        raise ValueError(
+            f"its format is {content['archpredict_predictor']!r}, this version reads {_FORMAT}; "
+            "fit it again with this version"
+        )
+    weights = load_file(folder / "weights.safetensors")
+    return Saved(content["params"], content["fitted"], content["card"], weights)
 
 
 def check_options(value: Any) -> None:
@@ -27,11 +87,12 @@ def check_options(value: Any) -> None:
         raise ValueError(f"an option of {value} is out of bounds")
 
 
-def check_weights(weights: Mapping[str, torch.Tensor], ensemble: int) -> None:
+def check_weights(weights: Mapping[str, torch.Tensor], ensemble: int, regressors: bool) -> None:
     """There are finite weights, named ``member.parameter``, of every member of the ensemble and of no other."""
-    members = {name.split(".", 1)[0] for name in weights}
-    if ensemble < 1 or members != {str(i) for i in range(ensemble)}:
-        raise ValueError(f"it holds the weights of {len(members)} models, its ensemble has {ensemble}")
+    found = {name.split(".", 1)[0] for name in weights}
+    wanted = {str(i) for i in range(ensemble)} | ({"regressors"} if regressors else set())
+    if found != wanted:
+        raise ValueError(f"it holds the weights of {len(found)} models, its ensemble has {len(wanted)}")
     if not all(bool(torch.isfinite(w).all()) for w in weights.values()):
         raise ValueError("its weights are not all finite")
 

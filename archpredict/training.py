@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from archpredict.batch import batched
+from archpredict.batch import GraphBatch, batched
+from archpredict.dropout import Dropout
 from archpredict.encoders.base import Encoder
 from archpredict.errors import UnknownNameError, UsageError
 from archpredict.heads.base import Head
-from archpredict.packed import PackedGraphs
+from archpredict.inputs import Inputs, InputSpec
+from archpredict.metrics import kendall_tau
 
 _CHUNK = 2048
 """Architectures encoded at once: few enough to stay in the processor's caches."""
@@ -39,9 +42,12 @@ class Recipe:
         optimizer: ``adamw`` or ``adam``.
         betas: Moment decay rates.
         schedule: ``cosine`` to zero after 5 % of warm-up, or ``constant``.
+        held_out: Share of the labelled architectures kept aside for early stopping: the weights of the epoch with the
+            best Kendall's tau on them are kept. 0 trains on all of them to the end.
+        patience: With ``held_out``, stop after so many epochs without a better tau.
 
     Raises:
-        UsageError: A number of epochs or a batch size below 1, an unknown optimiser or schedule.
+        UsageError: A number of epochs or a batch size below 1, an unknown optimiser or schedule, a share out of range.
     """
 
     epochs: int = 120
@@ -51,9 +57,13 @@ class Recipe:
     optimizer: Literal["adamw", "adam"] = "adamw"
     betas: tuple[float, float] = (0.9, 0.999)
     schedule: Literal["cosine", "constant"] = "cosine"
+    held_out: float = 0.0
+    patience: int = 20
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
+        if not 0 <= self.held_out < 1:
+            raise UsageError(f"held_out is a share of the labels, at least 0 and below 1; {self.held_out} was given")
+        for name in ("epochs", "batch_size", "patience"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is a number of at least 1, {getattr(self, name)} was given")
         if self.optimizer not in ("adamw", "adam"):
@@ -67,37 +77,69 @@ class PseudoPairs:
     """Pairs of unlabelled architectures with predicted labels (data exploration).
 
     Args:
-        packed: The architectures.
-        first, second: ``(P,)`` indices into ``packed``.
+        inputs: The architectures.
+        first, second: ``(P,)`` indices into ``inputs``.
         target: ``(P,)`` probability that the first is better.
     """
 
-    packed: PackedGraphs
+    inputs: Inputs
     first: npt.NDArray[np.int64]
     second: npt.NDArray[np.int64]
     target: npt.NDArray[np.float32]
 
 
 class Model(nn.Module):
-    """An encoder with its head."""
+    """An encoder, numbers beside the graph, and a head that reads both.
 
-    def __init__(self, encoder: Encoder, head: Head) -> None:
+    ``z = [encoder(graph) ; relu(W dropout(side))]``; either part may be missing.
+
+    Args:
+        encoder: None reads the numbers alone.
+        head: On ``z``.
+        side: ``(F, width)`` of the layer that takes the numbers in, None without.
+        dropout: Share of the numbers dropped while training.
+    """
+
+    def __init__(
+        self, encoder: Encoder | None, head: Head, side: nn.Linear | None = None, dropout: float = 0.0
+    ) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.head = head
+        self.encoder, self.head, self.side = encoder, head, side
+        self.dropout = Dropout(dropout)
+        self.out_features = (encoder.out_features if encoder else 0) + (side.out_features if side else 0)
+
+    def forward(self, batch: GraphBatch | None, side: Tensor | None) -> Tensor:
+        """``(B, D)`` encodings."""
+        parts = []
+        if self.encoder is not None and batch is not None:
+            parts.append(self.encoder(batch))
+        if self.side is not None and side is not None:
+            parts.append(F.relu(self.side(self.dropout(side))))
+        return torch.cat(parts, dim=1)
 
 
 @torch.no_grad()
-def encode(models: Sequence[Model], packed: PackedGraphs, device: torch.device) -> list[Tensor]:
-    """``(G, D)`` encodings by each model in evaluation mode; each architecture is batched once for all models."""
-    parts: list[list[Tensor]] = [[torch.zeros(0, m.encoder.out_features, device=device)] for m in models]
-    with few_threads(len(packed.op)):
-        for start in range(0, len(packed), _CHUNK):
-            batch = batched(packed[start : start + _CHUNK], device)
-            for model, encodings in zip(models, parts, strict=True):
+def encode(models: Sequence[Model], spec: InputSpec, inputs: Inputs, device: torch.device) -> list[Tensor]:
+    """``(G, D)`` encodings by each model in evaluation mode, then the numbers beside the graph, ``(G, F)``.
+
+    Each architecture is batched, and its numbers computed, once for all models.
+    """
+    parts: list[list[Tensor]] = [[] for _ in range(len(models) + 1)]
+    with few_threads(len(inputs.graphs.op)):
+        for start in range(0, len(inputs), _CHUNK) or (0,):
+            chunk = inputs[start : start + _CHUNK]
+            side = _tensor(spec.side(chunk), device)
+            batch = batched(chunk.graphs, device) if any(m.encoder is not None for m in models) and len(chunk) else None
+            for model, encodings in zip(models, parts[:-1], strict=True):
                 model.eval()
-                encodings.append(model.encoder(batch))
+                empty = torch.zeros(0, model.out_features, device=device)
+                encodings.append(model(batch, side) if len(chunk) else empty)
+            parts[-1].append(torch.zeros(len(chunk), 0, device=device) if side is None else side)
     return [torch.cat(encodings) for encodings in parts]
+
+
+def _tensor(values: npt.NDArray[np.float32] | None, device: torch.device) -> Tensor | None:
+    return None if values is None else torch.from_numpy(values).to(device)
 
 
 @contextmanager
@@ -132,39 +174,70 @@ class Trainer:
 
     Args:
         model: Trained in place.
-        packed: ``n`` labelled architectures.
+        spec: What it reads.
+        inputs: ``n`` labelled architectures.
         y: ``(n,)`` labels.
         recipe: How.
-        seed: Order of mini-batches, pairs and dropout.
+        seed: Order of mini-batches, pairs and dropout, and what is held out.
         device: Where the model is.
     """
 
     def __init__(
         self,
         model: Model,
-        packed: PackedGraphs,
+        spec: InputSpec,
+        inputs: Inputs,
         y: npt.NDArray[np.floating[Any]],
         recipe: Recipe,
         *,
         seed: int,
         device: torch.device,
     ) -> None:
-        self.model, self.packed, self.recipe, self.seed, self.device = model, packed, recipe, seed, device
-        self.y = torch.as_tensor(np.asarray(y, dtype=np.float32)).to(device)
+        self.model, self.spec, self.recipe, self.seed, self.device = model, spec, recipe, seed, device
+        held = round(recipe.held_out * len(inputs))
+        order = np.random.default_rng([seed, 0]).permutation(len(inputs)) if held else np.arange(len(inputs))
+        if held and (held < 2 or len(inputs) - held < 2):
+            raise UsageError(
+                f"held_out={recipe.held_out} of {len(inputs)} labels leaves {held} to stop by and "
+                f"{len(inputs) - held} to train on; both must be at least 2"
+            )
+        self._held, kept = order[:held], order[held:]
+        self._inputs, self._y = inputs, np.asarray(y, dtype=np.float32)
+        self.inputs = inputs if not held else inputs[kept]
+        self.side = _tensor(spec.side(self.inputs), device)
+        self.y = torch.as_tensor(self._y[kept]).to(device)
         kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[recipe.optimizer]
         self.optimizer = kind(
             model.parameters(), lr=recipe.learning_rate, betas=recipe.betas, weight_decay=recipe.weight_decay
         )
         self.epochs_done = 0
         self._step = 0
-        self.num_batches = max(1, min(round(len(packed) / recipe.batch_size), len(packed) // 2))
+        self.num_batches = max(1, min(round(len(kept) / recipe.batch_size), len(kept) // 2))
 
     def fit(self, observe: Callable[[int, float], None] | None = None) -> None:
-        """All epochs of the recipe."""
-        for epoch in range(self.recipe.epochs):
+        """All epochs of the recipe, or until the held-out tau stops rising."""
+        best, best_epoch, best_weights = -np.inf, 0, None
+        for epoch in range(1, self.recipe.epochs + 1):
             loss = self.epoch()
             if observe is not None:
-                observe(epoch + 1, loss)
+                observe(epoch, loss)
+            if not len(self._held):
+                continue
+            tau = self._held_out_tau()
+            if tau > best or best_weights is None:
+                best, best_epoch = tau, epoch
+                best_weights = {name: value.clone() for name, value in self.model.state_dict().items()}
+            elif epoch - best_epoch >= self.recipe.patience:
+                break
+        if best_weights is not None:
+            self.model.load_state_dict(best_weights)
+
+    @torch.no_grad()
+    def _held_out_tau(self) -> float:
+        held = self._inputs[self._held]
+        z = encode([self.model], self.spec, held, self.device)[0]
+        tau = kendall_tau(self._y[self._held], self.model.head.score(z).cpu().numpy())
+        return tau if np.isfinite(tau) else -1.0
 
     def epoch(self, pseudo: PseudoPairs | None = None, share: float = 0.0) -> float:
         """One pass over the labelled architectures; returns the mean loss.
@@ -176,9 +249,9 @@ class Trainer:
         """
         rng = np.random.default_rng([self.seed, self.epochs_done])
         losses = []
-        with seeded(self.seed, self.epochs_done), few_threads(len(self.packed.op) // self.num_batches):
+        with seeded(self.seed, self.epochs_done), few_threads(len(self.inputs.graphs.op) // self.num_batches):
             self.model.train()
-            for index in np.array_split(rng.permutation(len(self.packed)), self.num_batches):
+            for index in np.array_split(rng.permutation(len(self.inputs)), self.num_batches):
                 loss = self._loss(index)
                 if pseudo is not None and share > 0 and len(pseudo.target):
                     size = max(1, round(len(index) * share / (1 - share)))
@@ -191,14 +264,24 @@ class Trainer:
         self.epochs_done += 1
         return float(torch.stack(losses).mean())
 
+    def slow_down(self, factor: float) -> None:
+        """Go on at a constant rate, ``factor`` times the recipe's."""
+        self.recipe = replace(self.recipe, schedule="constant")
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate * factor
+
     def _loss(self, index: npt.NDArray[np.int64]) -> Tensor:
-        z = self.model.encoder(batched(self.packed[index], self.device))
-        return self.model.head.loss(z, self.y[torch.from_numpy(index).to(self.device)])
+        rows = torch.from_numpy(index).to(self.device)
+        batch = batched(self.inputs.graphs[index], self.device) if self.model.encoder is not None else None
+        z = self.model(batch, None if self.side is None else self.side[rows])
+        return self.model.head.loss(z, self.y[rows])
 
     def _pseudo_loss(self, pseudo: PseudoPairs, size: int, rng: np.random.Generator) -> Tensor:
         chosen = rng.choice(len(pseudo.target), size=size, replace=size > len(pseudo.target))
         used, place = np.unique(np.concatenate([pseudo.first[chosen], pseudo.second[chosen]]), return_inverse=True)
-        z = self.model.encoder(batched(pseudo.packed[used], self.device))[torch.from_numpy(place).to(self.device)]
+        inputs = pseudo.inputs[used]
+        batch = batched(inputs.graphs, self.device) if self.model.encoder is not None else None
+        z = self.model(batch, _tensor(self.spec.side(inputs), self.device))[torch.from_numpy(place).to(self.device)]
         target = torch.from_numpy(pseudo.target[chosen]).to(self.device)
         return self.model.head.pair_loss(z[:size], z[size:], target)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
 
 from archpredict.backends import has_dgl
 from archpredict.batch import Backend, GraphBatch, batched, collate
@@ -47,7 +51,7 @@ def test_all_back_ends_agree_in_values_and_gradients(reverse: bool, gated: bool)
         batch = batched(packed, backend=backend)
         h = batch.aggregate(features(batch, table), reverse=reverse, gate=gate)
         pooled = torch.cat([batch.pool(h.tanh(), how) for how in ("mean", "sum", "output")], dim=-1)
-        (pooled**2).sum().backward()
+        (pooled**2).sum().backward()  # type: ignore[no-untyped-call]
         results.append((pooled.detach(), table.grad, gate.grad if gate is not None else None))
     for other in results[1:]:
         for mine, theirs in zip(results[0], other, strict=True):
@@ -193,6 +197,117 @@ def test_padding_among_the_nodes_or_with_edges_is_refused() -> None:
         PackedGraphs.from_arrays(np.array([[1, 2, 0]]), edges, OPS)
 
 
+# ---------------------------------------------------------------------- sweep
+
+WEIGHT = torch.linspace(-1, 1, 12).view(3, 4)
+"""From a node's state, 4 numbers, to what it sends, 3 numbers."""
+
+
+def swept(batch: GraphBatch, table: Tensor, reverse: bool) -> Tensor:
+    """``h_v = tanh([table_v ; 0] + [sum of W h_u ; 1])``, the 1 where the sum is None."""
+    h = batch.flat(table[batch.op])
+
+    def update(rows: Tensor, received: Tensor | None) -> tuple[Tensor, Tensor]:
+        first = torch.ones(len(rows), 1) if received is None else torch.zeros(len(rows), 1)
+        state = torch.tanh(torch.cat([h[rows] + (0 if received is None else received), first], dim=1))
+        return state, state @ WEIGHT.T
+
+    return batch.sweep(update, reverse=reverse)
+
+
+def recursed(graph: ArchGraph, table: Tensor, reverse: bool) -> Tensor:
+    """The same, node by node."""
+    edges = [(t, s) for s, t in graph.edges] if reverse else list(graph.edges)
+    known: dict[int, Tensor] = {}
+
+    def state(v: int) -> Tensor:
+        if v not in known:
+            sources = [source for source, target in edges if target == v]
+            total = table[OPS.index(graph.ops[v]) + 1]
+            for source in sources:
+                total = total + WEIGHT @ state(source)
+            known[v] = torch.tanh(torch.cat([total, torch.zeros(1) if sources else torch.ones(1)]))
+        return known[v]
+
+    return torch.stack([state(v) for v in range(graph.num_nodes)])
+
+
+def nodes_of(batch: GraphBatch, h: Tensor) -> Tensor:
+    """``(T, D)`` without padding."""
+    sizes = np.diff(batch.packed.node_start)
+    return torch.cat([part[:n] for part, n in zip(h, sizes, strict=True)]) if h.dim() == 3 else h
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("reverse", [False, True])
+@settings(max_examples=25, deadline=None)
+@given(st.lists(arch_graphs(ops=OPS, cells=2), min_size=1, max_size=4))
+def test_a_sweep_is_a_recursion_over_predecessors(backend: Backend, reverse: bool, graphs: list[ArchGraph]) -> None:
+    batch = batched(PackedGraphs.from_graphs(graphs, OPS, num_cells=2), backend=backend)
+    tables = [torch.linspace(-1, 1, 15).view(5, 3).requires_grad_() for _ in range(2)]
+    given_states = nodes_of(batch, swept(batch, tables[0], reverse))
+    expected = torch.cat([recursed(graph, tables[1], reverse) for graph in graphs])
+    torch.testing.assert_close(given_states, expected, atol=1e-6, rtol=1e-5)
+    for states in (given_states, expected):
+        (states**2 * torch.arange(1.0, 5)).sum().backward()  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(tables[0].grad, tables[1].grad, atol=1e-5, rtol=1e-4)
+
+
+def halved(h: Tensor) -> Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]:
+    """Of a sweep in which a node's state is its feature and half of what it received."""
+
+    def update(rows: Tensor, received: Tensor | None) -> tuple[Tensor, Tensor]:
+        state = h[rows] if received is None else h[rows] + received / 2
+        return state, state
+
+    return update
+
+
+def counted(backend: Backend, graphs: list[ArchGraph], reverse: bool = False) -> tuple[GraphBatch, Tensor, list[int]]:
+    """Sweep in which each node's state is 1 and what it received: the number of paths that end there."""
+    batch = collate(graphs, OPS, backend=backend)
+    sizes: list[int] = []
+
+    def update(rows: Tensor, received: Tensor | None) -> tuple[Tensor, Tensor]:
+        sizes.append(len(rows))
+        paths = torch.ones(len(rows), 1) if received is None else received
+        return paths, paths
+
+    return batch, batch.sweep(update, reverse=reverse), sizes
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_sweep_counts_parallel_edges_and_visits_equal_distances_at_once(backend: Backend) -> None:
+    twice = ArchGraph(("input", "conv", "conv", "output"), ((0, 1), (0, 1), (0, 2), (1, 3), (1, 3), (2, 3), (1, 2)))
+    lone = ArchGraph(("conv",), ())
+    batch, paths, sizes = counted(backend, [twice, lone])
+    assert nodes_of(batch, paths).flatten().tolist() == [1, 2, 3, 7, 1]
+    assert sizes == [2, 1, 1, 1]
+    batch, paths, sizes = counted(backend, [twice, lone], reverse=True)
+    assert nodes_of(batch, paths).flatten().tolist() == [7, 3, 1, 1, 1]
+    assert sizes == [2, 1, 1, 1]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_sweep_over_graphs_without_edges_is_one_step(backend: Backend, reverse: bool) -> None:
+    batch, paths, sizes = counted(backend, [ArchGraph(("conv",) * n, ()) for n in (1, 3)], reverse)
+    assert sizes == [4]
+    assert nodes_of(batch, paths).flatten().tolist() == [1] * 4
+
+
+def test_a_sweep_leaves_zeros_in_the_padding() -> None:
+    _, paths, _ = counted("dense", [ArchGraph(("conv",) * n, ((0, 1),) if n > 1 else ()) for n in (1, 3, 2)])
+    assert paths.shape == (3, 3, 1)
+    assert paths[..., 0].tolist() == [[1, 0, 0], [1, 1, 1], [1, 1, 0]]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_sweep_over_nothing_is_refused(backend: Backend) -> None:
+    with pytest.raises(UsageError, match="a sweep needs at least one graph"):
+        counted(backend, [])
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("backend", ["dense", "scatter"])
@@ -204,7 +319,8 @@ def test_every_operation_gives_the_same_on_cuda(backend: Backend) -> None:
         batch = batched(packed, device, backend)
         h = features(batch, table.to(device))
         sums = [batch.aggregate(h, reverse=r, gate=g, onto=h) for r in (False, True) for g in (None, gate.to(device))]
-        pooled = [batch.pool(sum(sums), how) for how in ("mean", "sum", "output")]
+        sums += [batch.sweep(halved(batch.flat(h)), reverse=r) for r in (False, True)]
+        pooled = [batch.pool(torch.stack(sums).sum(0), how) for how in ("mean", "sum", "output")]
         everything = [*sums, *pooled, batch.spread(pooled[0]), batch.degree(), batch.degree(reverse=True)]
         results.append([x.cpu() for x in everything])
     torch.testing.assert_close(results[1], results[0], atol=1e-4, rtol=1e-5)

@@ -16,17 +16,20 @@ _PACKAGE = Path(__file__).resolve().parent.parent / "archpredict"
 ORDER = (
     ("errors",),
     ("registry",),
-    ("backends", "metrics"),
+    ("backends", "metrics", "dropout"),
     ("graph",),
     ("ops",),
     ("packed",),
     ("spaces",),
     ("io", "datasets", "features"),
+    ("protocols",),
     ("batch",),
-    ("encoders", "heads"),
+    ("encoders", "heads", "regressors"),
+    ("inputs",),
     ("training", "calibration"),
     ("saved",),
     ("predictor",),
+    ("predictors", "evaluation"),
     ("networks",),
     ("evaluators",),
     ("strategies",),
@@ -38,7 +41,7 @@ ORDER = (
     ("__main__",),
     ("testing",),  # reads everything that has a contract; nothing reads it
 )
-PLUGINS = ("spaces", "encoders", "heads", "evaluators", "strategies")
+PLUGINS = ("spaces", "encoders", "heads", "regressors", "predictors", "evaluators", "strategies")
 
 _RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 

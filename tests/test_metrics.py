@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy import stats
 
 from archpredict import metrics
 from archpredict.errors import UsageError
@@ -136,3 +137,91 @@ def test_a_perfect_prediction_is_perfect_in_every_figure(x, seed):
 def test_infinite_scores_leave_the_discounted_gain_undefined() -> None:
     assert math.isnan(metrics.ndcg([1, 2, math.inf], [1, 2, 3]))
     assert math.isnan(metrics.ndcg([1, 2, 3], [1, 2, math.inf]))
+
+
+CALIBRATIONS = [metrics.coverage, metrics.calibration_error, metrics.gaussian_nll, metrics.error_correlation]
+
+
+@pytest.mark.parametrize("metric", [metrics.kendall_tau, metrics.spearman])
+@settings(deadline=None)
+@given(data=st.data())
+def test_ties_are_handled_as_scipy_does(metric, data):
+    x = data.draw(scores)
+    y = data.draw(hnp.arrays(np.float64, len(x), elements=st.integers(-2, 2).map(float)))
+    if x.min() < x.max() and y.min() < y.max():
+        theirs = {metrics.kendall_tau: stats.kendalltau, metrics.spearman: stats.spearmanr}[metric]
+        assert metric(x, y) == pytest.approx(theirs(x, y)[0])
+
+
+def test_coverage_of_a_hand_computed_case():
+    # The central 68.27 % of a Gaussian lie within one standard deviation: errors of 0.5, 1, 1.5, 0 in that unit.
+    true, predicted, std = [0.5, 12.0, -3.0, 7.0], [0.0, 10.0, 0.0, 7.0], [1.0, 2.0, 2.0, 0.0]
+    assert metrics.coverage(true, predicted, std, 0.6828) == 0.75
+    assert metrics.coverage(true, predicted, std, 0.6825) == 0.5
+    assert metrics.coverage(true, predicted, std, 0.9) == 1
+
+
+def test_calibration_error_of_a_hand_computed_case():
+    # Cumulative probabilities 0.0228, 0.5, 0.5, 0.9772; at most 1/4: 1 of 4, 1/2: 3 of 4, 3/4: 3 of 4.
+    error = metrics.calibration_error([-2.0, 0.0, 0.0, 2.0], [0.0] * 4, [1.0] * 4, num_levels=3)
+    assert error == pytest.approx((0 + 1 / 4 + 0) / 3)
+
+
+def test_calibration_error_is_small_for_the_right_std_and_large_for_a_wrong_one():
+    rng = np.random.default_rng(0)
+    predicted, std = rng.normal(size=4000), rng.uniform(0.5, 2, size=4000)
+    true = predicted + std * rng.normal(size=4000)
+    assert metrics.calibration_error(true, predicted, std) < 0.02
+    assert metrics.coverage(true, predicted, std, 0.5) == pytest.approx(0.5, abs=0.03)
+    assert metrics.calibration_error(true, predicted, std / 10) > 0.15
+    assert metrics.calibration_error(true, predicted, std * 10) > 0.15
+    assert metrics.calibration_error(true, predicted + 20, std) == pytest.approx(0.5)
+
+
+def test_gaussian_nll_is_that_of_scipy():
+    true, predicted, std = [1.0, 2.0, 5.0], [1.5, 2.0, 3.0], [0.5, 0.1, 4.0]
+    assert metrics.gaussian_nll(true, predicted, std) == pytest.approx(-stats.norm(predicted, std).logpdf(true).mean())
+
+
+def test_gaussian_nll_of_certainty_is_infinite_where_it_is_wrong():
+    assert metrics.gaussian_nll([1.0, 2.0], [1.0, 3.0], [0.0, 0.0]) == math.inf
+    assert metrics.gaussian_nll([1.0, 2.0], [1.0, 2.0], [0.0, 1.0]) == -math.inf
+
+
+def test_gaussian_nll_is_least_for_the_size_of_the_error():
+    errors = [metrics.gaussian_nll([3.0], [1.0], [std]) for std in (1.0, 1.9, 2.0, 2.1, 4.0)]
+    assert min(errors) == errors[2]
+
+
+def test_error_correlation_of_hand_computed_cases():
+    assert metrics.error_correlation([1, 2, 3], [1, 1, 5], [0.1, 0.2, 0.3]) == pytest.approx(1)
+    assert metrics.error_correlation([1, 2, 3], [1, 1, 5], [0.3, 0.2, 0.1]) == pytest.approx(-1)
+    assert math.isnan(metrics.error_correlation([1, 2, 3], [1, 1, 5], [1, 1, 1]))
+
+
+@pytest.mark.parametrize("metric", CALIBRATIONS)
+def test_a_std_that_cannot_be_is_refused(metric):
+    with pytest.raises(UsageError, match=r"a std is at least 0, -1 was given"):
+        metric([1, 2], [1, 2], [1, -1])
+    with pytest.raises(UsageError, match=r"each of the 2 predictions needs a std, an array of shape \(1,\) was given"):
+        metric([1, 2], [1, 2], [1])
+    with pytest.raises(UsageError, match=r"two lists of one length, shapes \(2,\) and \(1,\) were given"):
+        metric([1, 2], [1], [1])
+
+
+@pytest.mark.parametrize("metric", CALIBRATIONS)
+def test_uncertainty_of_nothing_or_of_nan_is_nan(metric):
+    assert math.isnan(metric([], [], []))
+    assert math.isnan(metric([1, math.nan], [1, 2], [1, 1]))
+    assert math.isnan(metric([1, 2], [1, 2], [1, math.nan]))
+
+
+@pytest.mark.parametrize("level", [0, 1, -0.5, math.nan])
+def test_a_level_that_is_no_share_is_refused(level):
+    with pytest.raises(UsageError, match="the level of an interval is between 0 and 1"):
+        metrics.coverage([1], [1], [1], level)
+
+
+def test_at_least_one_level_is_compared():
+    with pytest.raises(UsageError, match="at least 1 level is compared, num_levels=0 was given"):
+        metrics.calibration_error([1], [1], [1], 0)

@@ -6,7 +6,7 @@ import inspect
 import math
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +15,7 @@ import click
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from archpredict.evaluation import Observe
     from archpredict.plan import Plan
     from archpredict.search import SearchResult
     from archpredict.spaces.base import SearchSpace
@@ -130,6 +131,28 @@ class PlainProgress:
         self._printed = now
         text = f"{phase(event)} {event.step}/{event.total}"
         say(f"[{now - self._started:6.1f} s] {text}{', ' if figures else ''}{figures}")
+
+
+def epochs(observer: Observer) -> Callable[[int, int, float], None]:
+    """What a predictor's ``fit`` reports, for an observer."""
+    from archpredict.strategies.base import Event
+
+    return lambda done, total, loss: observer(Event("epoch", done, total, {} if math.isnan(loss) else {"loss": loss}))
+
+
+def trials(observer: Observer) -> Observe:
+    """What the functions of :mod:`archpredict.evaluation` report, for an observer."""
+    from archpredict.evaluation import Progress as Trial
+    from archpredict.strategies.base import Event
+
+    def report(trial: Trial) -> None:
+        if trial.steps:
+            observer(Event(f"predictor {trial.trial} of {trial.trials}: epoch", trial.step, trial.steps, trial.figures))
+        else:
+            tau = {name: value for name, value in trial.figures.items() if name == "kendall_tau"}
+            observer(Event("predictor", trial.trial, trial.trials, tau))
+
+    return report
 
 
 def say(text: str) -> None:

@@ -25,6 +25,7 @@ _INVOCATION: dict[str, tuple[type, ...]] = {
     "space": (str,),
     "strategy": (str,),
     "preset": (str, _NOTHING),
+    "predictor": (str, _NOTHING),
     "evaluator": (str,),
     "command": (str, _NOTHING),
     "timeout": (int, float, _NOTHING),
@@ -65,6 +66,7 @@ class Terminated(KeyboardInterrupt):
     help="Name (see 'archpredict strategies'), module:Class or file.py:Class.",
 )
 @click.option("--preset", help="Configuration of the strategy (see 'archpredict strategies').")
+@click.option("--predictor", help="Named predictor for the strategy (see 'archpredict predictors').")
 @click.option(
     "--evaluator",
     help="Who labels: surrogate, table, command, module:Class or file.py:Class.  [default: table with --data, "
@@ -176,6 +178,7 @@ def _plan(invocation: Mapping[str, Any]) -> Plan:
         within_table=invocation["within_table"],
         device=invocation["device"],
         preset=invocation["preset"],
+        options={} if invocation["predictor"] is None else {"predictor": invocation["predictor"]},
     )
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import math
+import hashlib
 import warnings
 from array import array
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -16,15 +15,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from archpredict.datasets._rows import Row, file_sha256, read_rows, shown
+from archpredict.datasets._files import file_sha256
+from archpredict.datasets._nasbench101 import api_rows
+from archpredict.datasets.columns import architecture_column, check_target, label_of, parsed
+from archpredict.datasets.duplicates import Duplicates, duplicates
+from archpredict.datasets.rows import ARCHITECTURE, Row, read_rows
 from archpredict.errors import DataError
-from archpredict.spaces.base import Architecture, IntArray, SearchSpace
+from archpredict.spaces.base import Architecture, IntArray, SearchSpace, load_space
 
 FloatArray = npt.NDArray[np.float64]
 
-ARCHITECTURE = "architecture"
-_PUBLISHED_NAMES = ("arch", "arch_str")
-"""What published tables call the column; looked for where there is no ``architecture``."""
+_API = Path("nasbench.api.NASBench")
+"""Stands for the file of a table that comes from an object."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,15 +67,16 @@ class Table:
 
     @classmethod
     def read(cls, path: str | Path, space: SearchSpace, target: str, *, column: str = ARCHITECTURE) -> Table:
-        """Read a CSV or JSONL file (one JSON object per line), plain or gzip-compressed.
+        """Read a file of any format: CSV, JSONL, JSON, Parquet, or an official file of a benchmark.
 
-        Rows that name the same choices become one row, at the place of the first. Where their labels differ,
-        the lower median is its label (a value that was measured, whatever the order of the file) and one
-        warning says for how many architectures that was so. Isomorphic architectures with different choices
-        keep their own rows.
+        The format is found from the name, and for ``.json`` from the content; text may be gzip-compressed.
+        ``docs/data.md`` lists the formats and their columns. Rows that name the same choices become one row, at
+        the place of the first. Where their labels differ, the lower median is its label (a value that was
+        measured, whatever the order of the file) and one warning says for how many architectures that was so.
+        Isomorphic architectures with different choices keep their own rows; see :meth:`duplicates`.
 
         Args:
-            path: The file, named ``*.csv``, ``*.csv.gz``, ``*.jsonl`` or ``*.jsonl.gz``.
+            path: The file; for results of NAS-Bench-301 a folder of files too.
             space: The space whose notation the architectures are in; a JSON value that is no text is handed
                 to the space as JSON text.
             target: The column of the labels, higher is better.
@@ -81,24 +84,55 @@ class Table:
                 ``arch_str`` is taken.
 
         Raises:
-            DataError: The file is missing or malformed (the message names file, line and column), has fewer
+            DataError: The file is missing or malformed (the message names file, place and column), has fewer
                 than two architectures, or all labels are equal.
+            MissingDependencyError: The format needs a package that is not installed.
         """
         path = Path(path)
-        digest = file_sha256(path)
         rows = read_rows(path)
+        digest = file_sha256(path)
+        return cls._from_rows(rows, path, space, target, column, digest)
+
+    @classmethod
+    def from_nasbench(cls, api: Any, target: str = "valid_accuracy", *, epochs: int = 108) -> Table:
+        """The cells of a ``nasbench.api.NASBench`` object, labelled with the mean over the trainings.
+
+        The object is used through ``hash_iterator()`` and ``get_metrics_from_hash(hash)``; no package is needed.
+
+        Args:
+            api: The object.
+            target: ``valid_accuracy``, ``test_accuracy``, ``train_accuracy``, ``training_time``, or the accuracy
+                of a single training, e.g. ``valid_accuracy_run1``.
+            epochs: Length of the trainings: 108, or 4, 12 or 36 where the object has the full data.
+
+        Raises:
+            DataError: The object is no such object, or has no trainings of this length.
+        """
+        digest = hashlib.sha256()
+
+        def digested() -> Iterator[Row]:
+            for row in api_rows(api, epochs, _API):
+                digest.update(f"{row.values['hash']} {row.values.get(target)}\n".encode())
+                yield row
+
+        table = cls._from_rows(digested(), _API, load_space("nasbench101"), target, ARCHITECTURE, "")
+        return replace(table, sha256=digest.hexdigest())
+
+    @classmethod
+    def _from_rows(
+        cls, rows: Iterator[Row], path: Path, space: SearchSpace, target: str, column: str, digest: str
+    ) -> Table:
         first = next(rows, None)
         if first is None:
             raise DataError(
                 f"{path} has no rows; expected a header with {column!r} and {target!r}, then at least 2 rows"
             )
-        column = _architecture_column(path, first, column)
-        _check_target(path, first, target, column)
-
+        column = architecture_column(path, first, column)
+        check_target(path, first, target, column)
         flat, values = array("q"), array("d")
         for row in chain([first], rows):
-            flat.extend(_choices(path, row, column, space))
-            values.append(_label(path, row, target))
+            flat.extend(parsed(path, row, column, space))
+            values.append(label_of(path, row, target))
         choices = np.array(flat, dtype=np.int64).reshape(len(values), space.num_decisions)
         choices, labels, num_conflicts = _one_row_each(choices, np.array(values, dtype=np.float64))
         _check_usable(path, labels, target)
@@ -106,7 +140,7 @@ class Table:
             warnings.warn(
                 f"{path}: {num_conflicts} architectures have several rows with different values in "
                 f"{target!r}; the lower median of each is used",
-                stacklevel=2,
+                stacklevel=3,
             )
         return cls(space, choices, labels, path, target, column, digest)
 
@@ -117,6 +151,10 @@ class Table:
         """The row of an architecture: that with its choices, else the first that is isomorphic, else None."""
         row = self._row_of_choices.get(architecture.choices)
         return self._row_of_key.get(architecture.key) if row is None else row
+
+    def duplicates(self) -> Duplicates:
+        """The rows that are isomorphic to others, and how far their labels lie apart."""
+        return duplicates(self.keys, self.labels)
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -130,83 +168,6 @@ class Table:
     @cached_property
     def _row_of_key(self) -> dict[str, int]:
         return {key: i for i, key in reversed(list(enumerate(self.keys)))}  # so that the first of equals stays
-
-
-def _architecture_column(path: Path, first: Row, column: str) -> str:
-    columns = list(first.values)
-    if column in columns:
-        return column
-    published = [name for name in _PUBLISHED_NAMES if name in columns and column == ARCHITECTURE]
-    if len(published) == 1:
-        return published[0]
-    if published:
-        raise DataError(
-            f"{path} has no column {column!r} but both {' and '.join(map(repr, published))}; "
-            f"rename the one that holds the architectures to {column!r}"
-        )
-    if any(_is_number(name) for name in columns):
-        raise DataError(
-            f"{path} has no header: it begins with {shown(columns)}, "
-            f"expected the names of its columns, one of them {column!r}"
-        )
-    raise DataError(f"{path} has no column {column!r} for the architectures; its columns are: {_listed(columns)}")
-
-
-def _check_target(path: Path, first: Row, target: str, column: str) -> None:
-    if target in first.values:
-        return
-    numeric = [name for name, value in first.values.items() if name != column and _is_number(value)]
-    close = get_close_matches(target, numeric, n=1)
-    guess = f" Did you mean {close[0]!r}?" if close else ""
-    raise DataError(f"{path} has no column {target!r}; its columns of numbers are: {_listed(numeric)}.{guess}")
-
-
-def _listed(names: list[str], most: int = 40) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(shown(name)[1:-1] for name in names[:most]) + more if names else "none"
-
-
-def _choices(path: Path, row: Row, column: str, space: SearchSpace) -> tuple[int, ...]:
-    value = _value(path, row, column)
-    try:
-        return space.parse(value if isinstance(value, str) else json.dumps(value))
-    except ValueError as error:  # InvalidArchitectureError, and the plain ValueError of a user's own parser
-        raise DataError(f"{path}, line {row.line}, column {column!r}: {error}") from error
-
-
-def _label(path: Path, row: Row, target: str) -> float:
-    value = _value(path, row, target)
-    label = _number(value)
-    if label is None:
-        raise DataError(f"{path}, line {row.line}, column {target!r}: found {shown(value)}, expected a number")
-    if not math.isfinite(label):
-        raise DataError(
-            f"{path}, line {row.line}, column {target!r}: found {shown(value)}, expected a finite number; "
-            "remove rows without a label"
-        )
-    return label
-
-
-def _value(path: Path, row: Row, column: str) -> Any:
-    if column not in row.values:  # only JSONL: CSV rows have been counted
-        raise DataError(f"{path}, line {row.line}: the object has no {column!r}; it has: {_listed(list(row.values))}")
-    return row.values[column]
-
-
-def _number(value: object) -> float | None:
-    """A CSV field or a JSON number as a float; None where it is neither."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float) or (isinstance(value, str) and "_" in value):
-        return None
-    try:
-        return float(value)
-    except ValueError:
-        return None
-    except OverflowError:  # a JSON integer of more than 308 digits
-        return math.inf
-
-
-def _is_number(value: object) -> bool:
-    return _number(value) is not None
 
 
 def _one_row_each(choices: IntArray, labels: FloatArray) -> tuple[IntArray, FloatArray, int]:

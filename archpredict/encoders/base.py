@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor, nn
 
 from archpredict.batch import GraphBatch
+from archpredict.dropout import Dropout as Dropout
 
 
 class Encoder(nn.Module, ABC):
@@ -34,17 +34,3 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, batch: GraphBatch) -> Tensor:
         """Encode a batch; returns ``(B, D)``."""
-
-
-class Dropout(nn.Module):
-    """Dropout with masks drawn on the CPU, so that the same seed drops the same units on every device."""
-
-    def __init__(self, p: float) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, h: Tensor) -> Tensor:
-        if not self.training or self.p == 0:
-            return h
-        keep = torch.rand(h.shape, device="cpu") >= self.p
-        return h * keep.to(h.device) / (1 - self.p)

@@ -10,6 +10,10 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+from archpredict.dropout import Dropout
+from archpredict.errors import UsageError
 
 
 class Head(nn.Module, ABC):
@@ -47,3 +51,38 @@ class Head(nn.Module, ABC):
 
     def remember(self, z: Tensor) -> None:
         """Take the encodings ``(n, D)`` of the labelled architectures once training is over, if the head needs them."""
+
+
+class ScoreHead(Head):
+    """Heads that learn one score per architecture, from which ``compare`` is derived.
+
+    ``s(z) = w . dropout(relu(W z + c)) + b`` and ``p(a, b) = sigmoid(slope (s(z_a) - s(z_b)))``, so that
+    ``p(a, b) + p(b, a) = 1`` and comparisons never contradict the ranking. (The other class of head, the
+    comparator, learns ``compare``; there the score is the mean win rate.)
+
+    Args:
+        in_features: ``D``, width of an encoding.
+        hidden: Width of the hidden layer; 0 for none, a linear score.
+        dropout: Share of the hidden units dropped while training.
+        slope: Log odds per unit of score difference.
+    """
+
+    def __init__(self, in_features: int, *, hidden: int, dropout: float, slope: float = 1.0) -> None:
+        super().__init__()
+        if hidden < 0:
+            raise UsageError(f"hidden is a number of units, 0 for no hidden layer; {hidden} was given")
+        if not 0 <= dropout < 1:
+            raise UsageError(f"dropout is a share of units, at least 0 and below 1; {dropout} was given")
+        self.slope = slope
+        layers = [nn.Linear(in_features, hidden), nn.ReLU(), Dropout(dropout)] if hidden else []
+        self.mlp = nn.Sequential(*layers, nn.Linear(hidden or in_features, 1))
+
+    def score(self, z: Tensor) -> Tensor:
+        scores: Tensor = self.mlp(z)[:, 0]
+        return scores
+
+    def logits(self, za: Tensor, zb: Tensor) -> Tensor:
+        return self.slope * (self.score(za)[:, None] - self.score(zb)[None, :])
+
+    def pair_loss(self, za: Tensor, zb: Tensor, target: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(self.slope * (self.score(za) - self.score(zb)), target)

@@ -27,7 +27,8 @@ class Comparator(Head):
         form: ``linear``, as published: ``sigmoid(u.z_a + v.z_b + c)`` with free ``u``, ``v``, ``c``;
             ``tied``, with ``v = -u`` and ``c = 0``: antisymmetric, ``p(a, b) = 1 - p(b, a)``, a Bradley-Terry model;
             ``hidden``, with a hidden layer on the concatenation: the only form that is more than one score per
-            architecture.
+            architecture. Its comparison is the mean of both orders, ``(p(a, b) + 1 - p(b, a)) / 2``, as in GATES (Ning
+            et al., ECCV 2020, arXiv 2004.01899).
         hidden: Width of the hidden layer of the ``hidden`` form.
         pairs: ``all`` ordered pairs of a batch (the paper, over the whole training set), or one ``permutation``: each
             architecture against one other (the published code).
@@ -36,8 +37,8 @@ class Comparator(Head):
         sharpness: Slope of the soft targets.
 
     ``score`` is the mean win rate's order: for the first two forms ``(u - v).z / 2``, to which the win rate over any
-    set of opponents is monotone when the comparator is antisymmetric; for ``hidden`` the mean log odds against the
-    training architectures (at most 256 of them).
+    set of opponents is monotone when the comparator is antisymmetric; for ``hidden`` the mean win rate itself, against
+    the training architectures (at most 256 of them).
 
     Shapes:
         - ``z``: ``(B, D)``; ``score``: ``(B,)``; ``compare``: ``(n, D), (m, D)`` to ``(n, m)``
@@ -87,9 +88,13 @@ class Comparator(Head):
         out: Tensor = self.fc(F.relu(a[:, None] + b[None, :]))[..., 0]
         return out
 
+    def compare(self, za: Tensor, zb: Tensor) -> Tensor:
+        p = super().compare(za, zb)
+        return (p + 1 - super().compare(zb, za).T) / 2 if self.form == "hidden" else p
+
     def score(self, z: Tensor) -> Tensor:
         if self.form == "hidden":
-            return torch.cat([self._mean_log_odds(part) for part in torch.split(z, _CHUNK)])
+            return torch.cat([self.compare(part, self.anchors).mean(1) for part in torch.split(z, _CHUNK)])
         forward, backward = self._strengths(z)
         return (forward - backward) / 2
 
@@ -112,10 +117,6 @@ class Comparator(Head):
     def remember(self, z: Tensor) -> None:
         if self.form == "hidden":
             self.anchors.copy_(z[torch.arange(_MAX_ANCHORS, device=z.device) % len(z)])
-
-    def _mean_log_odds(self, z: Tensor) -> Tensor:
-        """Against the remembered architectures, as the first and as the second of a pair; ``(n,)``."""
-        return (self.logits(z, self.anchors) - self.logits(self.anchors, z).T).mean(1) / 2
 
     def _strengths(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """``u.z + c`` and ``v.z``: what an architecture adds to the log odds as the first and as the second."""

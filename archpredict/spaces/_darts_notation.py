@@ -1,4 +1,4 @@
-"""The notations of DARTS cells: ``Genotype(...)`` in two shapes, and the compact list.
+"""The notations of DARTS's cells and their like: ``Genotype(...)`` in two shapes, and the compact list.
 
 Text comes from files and users, so nothing is ever evaluated: the syntax tree is walked by hand.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 MAX_TEXT = 10_000
 
@@ -18,21 +18,37 @@ NODES = range(2, 6)
 Pair = tuple[int, str | int]
 """``(input, operator)``; the operator by name or, in the compact form, by index."""
 Cell = list[Pair]
-"""Eight pairs: two for each intermediate node, in the order of nodes."""
+"""Two pairs for each intermediate node, in the order of nodes."""
+
+
+class Genotype(NamedTuple):
+    """What a text says: the normal and the reduction cell, and the nodes that their outputs join, if given."""
+
+    cells: tuple[Cell, Cell]
+    concats: tuple[list[int] | None, list[int] | None] = (None, None)
+
 
 _KEYWORDS = {
     "normal": "normal",
     "normal_arch": "normal",
+    "normal_0": "normal",
     "reduce": "reduce",
     "reduced_arch": "reduce",
+    "reduce_1": "reduce",
     "normal_concat": "normal_concat",
+    "normal_0_concat": "normal_concat",
     "reduce_concat": "reduce_concat",
     "reduced_concat": "reduce_concat",
+    "reduce_1_concat": "reduce_concat",
 }
 
 
-def read(text: str) -> tuple[Cell, Cell]:
-    """The normal and the reduction cell that a text in any of the notations describes.
+def read(text: str, nodes: range = NODES) -> Genotype:
+    """The cells that a text in any of the notations describes.
+
+    Args:
+        text: What the user gave.
+        nodes: The intermediate nodes of a cell.
 
     Raises:
         ValueError: It is in none of them; the message says why.
@@ -41,11 +57,11 @@ def read(text: str) -> tuple[Cell, Cell]:
         raise ValueError(f"it has {len(text)} characters, more than the limit of {MAX_TEXT}")
     tree = _syntax_tree(text.strip())
     if isinstance(tree, ast.Call):
-        return _from_keywords(tree)
+        return _from_keywords(tree, nodes)
     cells = _literal(tree)
     if not isinstance(cells, list) or len(cells) != 2:
         raise ValueError("the compact form is a list of two cells")
-    return _compact_cell(cells[0], "normal"), _compact_cell(cells[1], "reduction")
+    return Genotype((_compact_cell(cells[0], "normal", nodes), _compact_cell(cells[1], "reduction", nodes)))
 
 
 def _syntax_tree(text: str) -> ast.expr:
@@ -63,7 +79,7 @@ def _syntax_tree(text: str) -> ast.expr:
     raise ValueError("it does not parse")
 
 
-def _from_keywords(call: ast.Call) -> tuple[Cell, Cell]:
+def _from_keywords(call: ast.Call, nodes: range) -> Genotype:
     if call.args:
         raise ValueError("a genotype names its parts, as in normal=[...], reduce=[...]")
     parts: dict[str, Any] = {}
@@ -75,10 +91,11 @@ def _from_keywords(call: ast.Call) -> tuple[Cell, Cell]:
     for part in ("normal", "reduce"):
         if part not in parts:
             raise ValueError(f"its {part} cell is missing")
-        concat = parts.get(f"{part}_concat", list(NODES))
-        if not isinstance(concat, list) or sorted(map(repr, concat)) != sorted(map(repr, NODES)):
-            raise ValueError(f"{part}_concat is {concat}, and only the four nodes 2, 3, 4, 5 together are in the space")
-    return _genotype_cell(parts["normal"], "normal"), _genotype_cell(parts["reduce"], "reduction")
+        concat = parts.get(f"{part}_concat", [])
+        if not isinstance(concat, list) or not all(type(node) is int for node in concat):
+            raise ValueError(f"{part}_concat is {concat}, which is no list of nodes")
+    cells = _genotype_cell(parts["normal"], "normal", nodes), _genotype_cell(parts["reduce"], "reduction", nodes)
+    return Genotype(cells, (parts.get("normal_concat"), parts.get("reduce_concat")))
 
 
 def _literal(node: ast.expr) -> Any:
@@ -94,27 +111,27 @@ def _literal(node: ast.expr) -> Any:
     raise ValueError(f"{ast.unparse(node)[:40]!r} is neither a string, an integer, a list nor range(a, b)")
 
 
-def _genotype_cell(value: Any, cell: str) -> Cell:
+def _genotype_cell(value: Any, cell: str, nodes: range) -> Cell:
     items = value if isinstance(value, list) else []
     if items and all(isinstance(item, list) and item and isinstance(item[0], list) for item in items):
-        for node, item in zip(NODES, items, strict=False):
+        for node, item in zip(nodes, items, strict=False):
             if len(item) != 2:
                 raise ValueError(f"node {node} of the {cell} cell has {len(item)} inputs instead of two")
         items = [pair for item in items for pair in item]
-    _check_number(items, cell)
+    _check_number(items, cell, nodes)
     if all(_has_types(item, (str, int, int)) for item in items):
-        return _from_triples(items, cell)
+        return _from_triples(items, cell, nodes)
     for item in items:
         if not _has_types(item, (str, int)):
             raise ValueError(f"{item} in the {cell} cell is no pair of an operator and an input")
     return [(source, op) for op, source in items]
 
 
-def _from_triples(items: Sequence[Any], cell: str) -> Cell:
-    arriving: dict[int, Cell] = {node: [] for node in NODES}
+def _from_triples(items: Sequence[Any], cell: str, nodes: range) -> Cell:
+    arriving: dict[int, Cell] = {node: [] for node in nodes}
     for op, source, target in items:
         if target not in arriving:
-            raise ValueError(f"an edge of the {cell} cell ends at node {target}; the nodes are 2 to 5")
+            raise ValueError(f"an edge of the {cell} cell ends at node {target}; the nodes are 2 to {nodes[-1]}")
         arriving[target].append((source, op))
     for node, pairs in arriving.items():
         if len(pairs) != 2:
@@ -122,19 +139,19 @@ def _from_triples(items: Sequence[Any], cell: str) -> Cell:
     return [pair for pairs in arriving.values() for pair in pairs]
 
 
-def _compact_cell(value: Any, cell: str) -> Cell:
+def _compact_cell(value: Any, cell: str, nodes: range) -> Cell:
     items = value if isinstance(value, list) else []
-    _check_number(items, cell)
+    _check_number(items, cell, nodes)
     for item in items:
         if not _has_types(item, (int, int)):
             raise ValueError(f"{item} in the {cell} cell is no pair of an input and an operator's index")
     return [(source, op) for source, op in items]
 
 
-def _check_number(items: Sequence[Any], cell: str) -> None:
-    if len(items) != 2 * len(NODES):
+def _check_number(items: Sequence[Any], cell: str, nodes: range) -> None:
+    if len(items) != 2 * len(nodes):
         raise ValueError(
-            f"the {cell} cell has {len(items)} edges instead of {2 * len(NODES)}, two for each node 2 to 5"
+            f"the {cell} cell has {len(items)} edges instead of {2 * len(nodes)}, two for each node 2 to {nodes[-1]}"
         )
 
 

@@ -6,7 +6,10 @@ global pooling and a classifier. Convolutions have no bias; each is followed by 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
 
 _STEM = 128
 _STACKS = ((128, 32), (256, 16), (512, 8))  # channels, pixels per side
@@ -15,6 +18,10 @@ _CLASSES = 10
 _KERNELS = {"conv3x3-bn-relu": 3, "conv1x1-bn-relu": 1}
 
 Edge = tuple[int, int]
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+_INNER, _OUTPUT = range(1, 6), 6
 
 
 def network_cost(ops: Sequence[str], edges: Sequence[Edge]) -> tuple[int, int]:
@@ -70,3 +77,54 @@ def _cell(ops: Sequence[str], edges: Sequence[Edge], before: int, after: int) ->
             weights += before * channels[target]
             normalised += channels[target]
     return weights, normalised
+
+
+def network_costs(
+    edges: Mapping[Edge, BoolArray], labels: Sequence[npt.NDArray[np.uint8]], operators: Sequence[str]
+) -> tuple[FloatArray, FloatArray]:
+    """:func:`network_cost` of ``B`` networks at once.
+
+    Args:
+        edges: For each pair of the vertices 0 to 6, source < destination, whether there is that edge, ``(B,)``;
+            vertices without edges are unused.
+        labels: The operators of vertices 1 to 5, each ``(B,)`` indices into ``operators``.
+        operators: Their names.
+
+    Returns:
+        ``params`` and ``macs``, each ``(B,)``.
+    """
+    areas = np.array([_KERNELS.get(op, 0) ** 2 for op in operators])
+    stem = 27 * _STEM
+    params = np.full(len(labels[0]), stem + 2 * _STEM, dtype=np.float64)
+    macs = np.full_like(params, stem * 32**2)
+    before = _STEM
+    for channels, pixels in _STACKS:
+        widths = _widths(edges, channels)
+        squares, normalised = (np.zeros(len(params), dtype=np.int64) for _ in range(2))
+        for width, label in zip(widths, labels, strict=True):
+            squares += areas[label] * width * width
+            normalised += (areas > 0)[label] * width
+        projected = edges[0, _OUTPUT] * channels
+        for vertex, width in zip(_INNER, widths, strict=True):
+            projected = projected + edges[0, vertex] * width
+        inputs = before + (_CELLS_PER_STACK - 1) * channels  # channels that the cells of the stack read, in all
+        weights = _CELLS_PER_STACK * squares + inputs * projected
+        params += weights + 2 * _CELLS_PER_STACK * (normalised + projected)
+        macs += weights * pixels**2
+        before = channels
+    return params + (before + 1) * _CLASSES, macs + before * _CLASSES
+
+
+def _widths(edges: Mapping[Edge, BoolArray], after: int) -> list[IntArray]:
+    """:func:`vertex_channels` of vertices 1 to 5, each ``(B,)``; 0 where unused."""
+    joined = [edges[vertex, _OUTPUT] for vertex in _INNER]
+    places = np.cumsum(joined, axis=0, dtype=np.uint8)  # (5, B), from 1
+    number = places[-1]
+    shares = np.array([[after // max(n, 1) + (place <= after % max(n, 1)) for place in range(6)] for n in range(6)])
+    widths: dict[int, IntArray] = {}
+    for vertex in reversed(_INNER):
+        widest = np.zeros(len(number), dtype=np.int64)
+        for reader, width in widths.items():
+            np.maximum(widest, edges[vertex, reader] * width, out=widest)
+        widths[vertex] = np.where(joined[vertex - 1], shares[number, places[vertex - 1]], widest)
+    return [widths[vertex] for vertex in _INNER]

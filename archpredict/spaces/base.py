@@ -23,6 +23,7 @@ from archpredict.registry import described, resolve
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
 Choices = tuple[int, ...]
 
 _ENUMERATION_LIMIT = 10_000_000
@@ -81,6 +82,18 @@ class SearchSpace(ABC):
     def cost(self, choices: Sequence[int]) -> dict[str, float]:
         """Costs known without training, e.g. ``{"params": 1.2e6, "macs": 6e8}``; empty where none is known."""
         return {}
+
+    def costs(self, choices: IntArray) -> dict[str, FloatArray]:
+        """Costs of many architectures at once: ``(B,)`` for each name that :meth:`cost` gives.
+
+        A space that overrides this makes limits cheap to keep; :meth:`cost` must agree.
+
+        Args:
+            choices: ``(B, L)`` legal rows.
+        """
+        found = [self.cost(row) for row in np.asarray(choices).tolist()]
+        names = found[0] if found else self.cost(self.sample(1, np.random.default_rng(0))[0].tolist())
+        return {name: np.array([cost[name] for cost in found], dtype=np.float64) for name in names}
 
     def network(self, choices: Sequence[int]) -> ArchGraph:
         """The architecture as a network in the operators of the computational graph."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import combinations
 from typing import Literal
 
+import numpy as np
+
 from archpredict.errors import InvalidArchitectureError, UnknownNameError
 from archpredict.graph import DATA, SUM, ArchGraph
-from archpredict.spaces._darts_cost import operation_cost, skeleton_cost
+from archpredict.spaces._darts_cost import Cost, operation_cost, skeleton_cost
 from archpredict.spaces._darts_notation import NODES, Cell, read
 from archpredict.spaces._paths import LabelledEdge, pruned_cells
-from archpredict.spaces.base import Choices, SearchSpace
+from archpredict.spaces.base import Choices, FloatArray, IntArray, SearchSpace
 
 OPERATORS = (
     "max_pool_3x3",
@@ -30,8 +33,13 @@ PAIRS = {node: tuple(combinations(range(node), 2)) for node in NODES}
 
 _CELL_NAMES = ("normal", "reduction")
 _NODES = ("input0", "input1", SUM, SUM, SUM, SUM, "output")
+_SIZE = len(_NODES)
+_CELLS = (0,) * _SIZE + (1,) * _SIZE
+_INPUTS = (0, 1, _SIZE, _SIZE + 1)
+_OUTPUTS = (6, 6 + _SIZE)
 _PER_CELL = 3 * len(NODES)
 _CONCAT = list(NODES)
+_COSTS = ("params", "macs", "flops")
 
 Style = Literal["genotype", "triples", "compact"]
 
@@ -76,16 +84,17 @@ class Darts(SearchSpace):
 
     def decode(self, choices: Sequence[int]) -> ArchGraph:
         """Operations on edges, normal cell first, without ``none`` and what is on no path to an output."""
-        edges: list[LabelledEdge] = []
-        for cell, node, source, op in self._edges(choices):
-            if op != "none":
-                edges.append((source + cell * len(_NODES), node + cell * len(_NODES), op))
-        outputs = [6, 6 + len(_NODES)]
-        edges += [(output - 4 + i, output, DATA) for output in outputs for i in range(4)]
+        edges: list[LabelledEdge] = [
+            (source + cell * _SIZE, node + cell * _SIZE, op)
+            for cell, node, source, op in self._edges(choices)
+            if op != "none"
+        ]
+        complete = len(edges) == 4 * len(NODES)  # every node computes something, and the output reads it
+        edges += [(output - 4 + i, output, DATA) for output in _OUTPUTS for i in range(4)]
         edges.sort(key=lambda edge: edge[1])
-        cells = (0,) * len(_NODES) + (1,) * len(_NODES)
-        inputs = [0, 1, len(_NODES), len(_NODES) + 1]
-        return pruned_cells(_NODES * 2, edges, cells, inputs, outputs)
+        if not complete:
+            return pruned_cells(_NODES * 2, edges, _CELLS, _INPUTS, _OUTPUTS)
+        return ArchGraph(_NODES * 2, tuple([(s, t) for s, t, _ in edges]), tuple([op for _, _, op in edges]), _CELLS)
 
     def parse(self, text: str) -> Choices:
         """Choices from a genotype in any of the three notations.
@@ -95,9 +104,13 @@ class Darts(SearchSpace):
                 space.
         """
         try:
-            cells = read(text)
+            cells, concats = read(text)
         except ValueError as error:
             raise self.invalid(text, str(error)) from error
+        for name, concat in zip(("normal", "reduce"), concats, strict=True):
+            if concat is not None and sorted(concat) != _CONCAT:
+                why = f"{name}_concat is {concat}, and only the four nodes 2, 3, 4, 5 together are in the space"
+                raise self.invalid(text, why)
         choices: list[int] = []
         for name, cell in zip(_CELL_NAMES, cells, strict=True):
             for i, node in enumerate(NODES):
@@ -138,10 +151,15 @@ class Darts(SearchSpace):
             element of a ReLU or batch normalisation (2 where affine) and the window's size per element of a
             pooling.
         """
-        total = skeleton_cost()
-        for cell, _, source, op in self._edges(choices):
-            total += operation_cost(op, reduction=cell == 1, stride=2 if cell == 1 and source < 2 else 1)
-        return {"params": float(total.params), "macs": float(total.macs), "flops": float(total.flops)}
+        return {name: float(values[0]) for name, values in self.costs(np.array([choices])).items()}
+
+    def costs(self, choices: IntArray) -> dict[str, FloatArray]:
+        """The same for ``(B, 24)`` choices at once: one look-up per edge."""
+        nodes = np.asarray(choices).reshape(-1, 2 * len(NODES), 3)
+        skeleton, table = _cost_tables()
+        edges = table[np.arange(2 * len(NODES))[:, None], nodes[..., :1], np.arange(2), nodes[..., 1:]]
+        totals = skeleton + edges.sum(axis=(1, 2))
+        return dict(zip(_COSTS, totals.T.astype(np.float64), strict=True))
 
     def _edges(self, choices: Sequence[int]) -> Iterator[tuple[int, int, int, str]]:
         """``(cell, node, source, operator)`` of all 16 edges, in the order of choices."""
@@ -178,6 +196,28 @@ class Darts(SearchSpace):
 
     def __repr__(self) -> str:
         return f"Darts(with_none={'none' in self.operator_names})"
+
+
+@cache
+def _cost_tables() -> tuple[IntArray, IntArray]:
+    """Params, macs and flops of the skeleton, ``(3,)``, and of each operation of each choice of a pair.
+
+    The second is ``(8, 10, 2, 8, 3)``: node (of both cells), pair it reads, which of the two, operator with
+    ``none``, cost.
+    """
+    table = np.zeros((2 * len(NODES), len(PAIRS[NODES[-1]]), 2, len(OPERATORS) + 1, len(_COSTS)), dtype=np.int64)
+    for i, node in enumerate((*NODES, *NODES)):
+        reduction = i >= len(NODES)
+        for pair, sources in enumerate(PAIRS[node]):
+            for side, source in enumerate(sources):
+                stride = 2 if reduction and source < 2 else 1
+                for op, name in enumerate(OPERATORS):
+                    table[i, pair, side, op] = _row(operation_cost(name, reduction, stride))
+    return np.array(_row(skeleton_cost())), table
+
+
+def _row(cost: Cost) -> tuple[int, int, int]:
+    return cost.params, cost.macs, cost.flops
 
 
 def with_none() -> Darts:

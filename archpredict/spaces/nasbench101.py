@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from archpredict.errors import InvalidArchitectureError, UnknownNameError
 from archpredict.graph import ArchGraph
-from archpredict.spaces._nasbench101_cost import network_cost
+from archpredict.spaces._nasbench101_cost import network_cost, network_costs
 from archpredict.spaces._paths import on_paths
-from archpredict.spaces.base import BoolArray, Choices, IntArray, SearchSpace
+from archpredict.spaces.base import BoolArray, Choices, FloatArray, IntArray, SearchSpace
 
 OPERATORS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 """Choices of operators are indices into this."""
@@ -193,6 +193,13 @@ class NASBench101(SearchSpace):
         ops, edges = self._cell(choices)
         params, macs = network_cost(ops, edges)
         return {"params": float(params), "macs": float(macs)}
+
+    def costs(self, choices: IntArray) -> dict[str, FloatArray]:
+        """The same for ``(B, 26)`` choices at once, without a loop over them."""
+        columns = np.ascontiguousarray(np.asarray(choices).T.astype(np.uint8))  # (26, B)
+        edges = {edge: columns[place].view(np.bool_) for place, edge in _OWNER.items()}
+        params, macs = network_costs(edges, [columns[_OP_AT[v]] for v in range(1, _LAST)], OPERATORS)
+        return {"params": params, "macs": macs}
 
     def _cell(self, choices: Sequence[int]) -> tuple[list[str], list[tuple[int, int]]]:
         """Operators of the used vertices and the edges among them."""

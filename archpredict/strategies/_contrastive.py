@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from sklearn.base import clone
 from torch import Tensor
 
-from archpredict.graph import ArchGraph
+from archpredict.inputs import Inputs
 from archpredict.metrics import kendall_tau
-from archpredict.packed import PackedGraphs
-from archpredict.predictor import Predictor, standardize
+from archpredict.predictor import Predictor
+from archpredict.predictors.base import unfitted
 from archpredict.spaces.base import Architecture, Choices, IntArray
 from archpredict.strategies._comparisons import FloatArray, confident_pairs, mean_win_rate
 from archpredict.strategies._policy import Policy
@@ -81,7 +82,7 @@ class Round:
         self.baselines = list(baselines)
         self.predictor = self._make_predictor(device)
         self.sampled: dict[Choices, None] = {}  # every architecture the policy has drawn, in order
-        self._graphs: dict[Choices, ArchGraph] = {}
+        self._known: dict[Choices, Architecture] = {}  # decoded once
         self._pseudo: PseudoPairs | None = None
 
     def run(self) -> Derived:
@@ -94,28 +95,21 @@ class Round:
     # ------------------------------------------------------------------ comparator
 
     def _make_predictor(self, device: str) -> Predictor:
-        arguments = dict(self.settings.predictor)
+        predictor = unfitted(self.settings.predictor)
         if self.settings.dummies:
             slots = max(a.graph.on_nodes.cells.count(c) for a in self.labelled for c in set(a.graph.on_nodes.cells))
-            arguments["encoder_options"] = {**(arguments.get("encoder_options") or {}), "slots": slots}
-        return Predictor(**{"seed": int(self.rng.integers(2**31)), "device": device, **arguments})
+            predictor.set_params(encoder_options={**(predictor.encoder_options or {}), "slots": slots})
+        predictor.set_params(seed=int(self.rng.integers(2**31)), device=device)
+        return predictor
 
     def _train_comparator(self) -> None:
         tau = self._held_out_tau() if self.settings.held_out else None
-        self._packed = self.predictor.start(self.labelled)
-        self.predictor.models_ = [self.predictor.new_model(i) for i in range(self.predictor.ensemble)]
-        target = standardize(self.labels)
-        self._trainers = [
-            self.predictor.trainer(m, self._packed, target, i) for i, m in enumerate(self.predictor.models_)
-        ]
-        epochs, members = self.predictor.epochs, len(self._trainers)
         figures = {} if tau is None else {"kendall_tau": tau}
-        for i, trainer in enumerate(self._trainers):
-            for epoch in range(1, epochs + 1):
-                loss = trainer.epoch()
-                last = figures if (i + 1, epoch) == (members, epochs) else {}
-                self._tell("comparator", i * epochs + epoch, members * epochs, loss=loss, **last)
-        self.predictor.finish(self._packed, self.labels)
+
+        def observe(done: int, total: int, loss: float) -> None:
+            self._tell("comparator", done, total, loss=loss, **(figures if done == total else {}))
+
+        self.predictor.fit(self.labelled, self.labels, observe=observe)
 
     def _held_out_tau(self) -> float | None:
         """Kendall's tau of one model trained without a share of the labels, on that share."""
@@ -125,7 +119,8 @@ class Round:
         train, test = order[held:], order[:held]
         if held < _MIN_HELD_OUT or np.ptp(self.labels[train]) == 0:
             return None
-        single = Predictor(**{**self.predictor.get_params(deep=False), "ensemble": 1})
+        single = clone(self.predictor)
+        single.set_params(ensemble=min(1, single.ensemble))
         single.fit([self.labelled[i] for i in train], self.labels[train])
         tau = kendall_tau(self.labels[test], single.predict([self.labelled[i] for i in test]))
         return tau if np.isfinite(tau) else None
@@ -135,19 +130,14 @@ class Round:
         s = self.settings
         with torch.no_grad():
             rows, _, _ = self._sample(policy, samples)
-        packed = self._pack(rows)
+        inputs = self._pack(rows)
         if s.confidence == "distance":  # the paper: the surest among all pairs
             partner, keep = None, samples
         else:  # the published code: the better half of one random pairing
             partner, keep = self.rng.permutation(samples), samples // 2
-        first, second, target = confident_pairs(self._compare(packed), keep, s.confidence, partner)
-        self._pseudo = _join(self._pseudo, PseudoPairs(packed, first, second, target))
-        for trainer in self._trainers:
-            trainer.recipe = replace(trainer.recipe, schedule="constant")
-            for group in trainer.optimizer.param_groups:
-                group["lr"] = self.predictor.learning_rate * s.explore_rate
-            for _ in range(s.explore_epochs):
-                trainer.epoch(self._pseudo, s.share)
+        first, second, target = confident_pairs(self._compare(inputs), keep, s.confidence, partner)
+        self._pseudo = _join(self._pseudo, PseudoPairs(inputs, first, second, target))
+        self.predictor.refine(self._pseudo, share=s.share, epochs=s.explore_epochs, slow_down=s.explore_rate)
 
     # ------------------------------------------------------------------ controller
 
@@ -171,7 +161,7 @@ class Round:
             if step % max(1, s.iterations // 200) == 0 or step == s.iterations - 1:
                 self._tell("controller", step + 1, s.iterations, reward=reward, entropy=entropy)
         if s.share > 0:  # exploration has moved the comparator: put its scores on the labels' scale again
-            self.predictor.finish(self._packed, self.labels)
+            self.predictor.rescale()
 
     def _update_policy(
         self, policy: Policy, optimizer: torch.optim.Optimizer, baseline: list[Tensor]
@@ -208,8 +198,8 @@ class Round:
         elif s.baseline == "curriculum":
             past = self.baselines if s.remember else []
             candidates = list(dict.fromkeys([*past, *self._draw(policy, s.baseline_samples)]))
-            packed = self._pack(np.array(candidates))
-            chosen = candidates[int(mean_win_rate(self._compare(packed)).argmax())]
+            inputs = self._pack(np.array(candidates))
+            chosen = candidates[int(mean_win_rate(self._compare(inputs)).argmax())]
         if chosen in self.baselines:
             self.baselines.remove(chosen)
         self.baselines.append(chosen)
@@ -272,17 +262,17 @@ class Round:
 
     # ------------------------------------------------------------------ plumbing
 
-    def _pack(self, rows: IntArray) -> PackedGraphs:
-        graphs = []
+    def _pack(self, rows: IntArray) -> Inputs:
+        architectures = []
         for row in map(tuple, rows.tolist()):
-            graph = self._graphs.get(row)
-            if graph is None:
-                graph = self._graphs[row] = self.space.decode(row)
-            graphs.append(graph)
-        return self.predictor.pack(graphs)
+            architecture = self._known.get(row)
+            if architecture is None:
+                architecture = self._known[row] = Architecture(self.space, row)
+            architectures.append(architecture)
+        return self.predictor.pack(architectures)
 
-    def _compare(self, packed: PackedGraphs) -> FloatArray:
-        z = self.predictor.encode(packed)
+    def _compare(self, inputs: Inputs) -> FloatArray:
+        z = self.predictor.encode(inputs)
         return self.predictor.compare_encoded(z, z)
 
     def _tell(self, stage: str, step: int, total: int, **values: float) -> None:
@@ -293,9 +283,9 @@ def _join(old: PseudoPairs | None, new: PseudoPairs) -> PseudoPairs:
     """All pairs explored so far (``D`` of Algorithm 1)."""
     if old is None:
         return new
-    shift = len(old.packed)
+    shift = len(old.inputs)
     return PseudoPairs(
-        PackedGraphs.concat([old.packed, new.packed]),
+        Inputs.concat([old.inputs, new.inputs]),
         np.concatenate([old.first, new.first + shift]),
         np.concatenate([old.second, new.second + shift]),
         np.concatenate([old.target, new.target]),

@@ -6,24 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from archpredict.predictor import Predictor
+from archpredict.predictors._published import ALONE, PUBLISHED_GCN, PUBLISHED_TRAINING
 from archpredict.strategies._comparisons import Confidence
 
-_PUBLISHED_TRAINING: dict[str, Any] = {
-    "optimizer": "adam",
-    "betas": (0.5, 0.999),
-    "weight_decay": 5e-4,
-    "learning_rate": 2e-4,
-    "schedule": "constant",
-    "batch_size": 256,
-    "epochs": 1000,
-}
-_PUBLISHED_GCN: dict[str, Any] = {
-    "dim": 128,
-    "direction": "forward",
-    "layer_norm": False,
-    "dropout": 0.0,
-    "readout": "mean",
-}
+_NAC: dict[str, Any] = {**PUBLISHED_TRAINING, **ALONE, "encoder": "gcn", "head": "comparator"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +18,8 @@ class Settings:
     """Everything that the presets of CTNAS differ in.
 
     Args:
-        predictor: Arguments of the Predictor that compares.
+        predictor: What compares: arguments of Predictor, the name of a predictor, or an unfitted one. Any will do;
+            those that are no networks do not learn from pairs with predicted labels.
         first_share: Share of the budget that is labelled at random before the first training.
         rounds: How often labels, comparator and controller take turns. The paper has one round: M random labels, one
             search, and a few architectures evaluated at the end.
@@ -65,7 +53,7 @@ class Settings:
         betas, weight_decay: Of the policy's Adam.
     """
 
-    predictor: Mapping[str, Any] = field(default_factory=dict)
+    predictor: str | Predictor | Mapping[str, Any] = field(default_factory=dict)
     first_share: float = 0.3
     rounds: int = 5
     final: int = 10
@@ -97,8 +85,8 @@ class Settings:
 
 _PAPER = Settings(
     predictor={
-        **_PUBLISHED_TRAINING,
-        "encoder_options": {**_PUBLISHED_GCN, "layers": 2, "residual": False, "last_activation": False},
+        **_NAC,
+        "encoder_options": {**PUBLISHED_GCN, "layers": 2, "residual": False, "last_activation": False},
         "head_options": {"form": "linear", "pairs": "all"},
     },
     first_share=1.0,
@@ -123,20 +111,13 @@ _PAPER = Settings(
 )
 
 PRESETS: dict[str, Settings] = {
-    "default": Settings(
-        predictor={
-            "encoder_options": {"layers": 4},
-            "head_options": {"target": "soft"},
-            "batch_size": 128,
-            "epochs": 80,
-        }
-    ),
+    "default": Settings(),
     "paper": _PAPER,
     "repo": replace(
         _PAPER,
         predictor={
-            **_PUBLISHED_TRAINING,
-            "encoder_options": {**_PUBLISHED_GCN, "layers": 4},
+            **_NAC,
+            "encoder_options": {**PUBLISHED_GCN, "layers": 4},
             "head_options": {"form": "linear", "pairs": "permutation"},
         },
         remember=False,

@@ -110,8 +110,9 @@ class Problem:
         """Which rows of ``(B, L)`` keep all limits, as ``(B,)``."""
         if not self.limits:
             return np.ones(len(choices), dtype=bool)
-        costs = [self.space.cost(row) for row in choices.tolist()]
-        return np.array([all(c[k] <= v for k, v in self.limits.items()) for c in costs], dtype=bool)
+        costs = self.space.costs(choices)
+        allowed: BoolArray = np.all([costs[name] <= limit for name, limit in self.limits.items()], axis=0)
+        return allowed
 
     def can_label(self, choices: IntArray) -> BoolArray:
         """Which rows of ``(B, L)`` the evaluator can label, as ``(B,)`` (isomorphic ones count)."""

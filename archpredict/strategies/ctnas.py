@@ -10,7 +10,7 @@ import numpy as np
 
 from archpredict.errors import UnknownNameError, UsageError
 from archpredict.evaluators.base import Result
-from archpredict.predictor import Predictor
+from archpredict.predictors.base import unfitted
 from archpredict.spaces.base import Architecture, Choices
 from archpredict.strategies._contrastive import Round
 from archpredict.strategies._presets import PRESETS, Settings
@@ -52,8 +52,8 @@ class CTNAS(Strategy):
         observer: Told about progress: stages ``comparator``, ``controller``, ``derive``.
         device: For comparator and controller: ``auto``, ``cpu`` or ``cuda``.
         preset: One of the above.
-        options: Settings that replace the preset's, e.g. ``baseline="fixed", share=0.0`` for the paper's ablations; see
-            ``archpredict.strategies._presets.Settings``.
+        options: Settings that replace the preset's, e.g. ``baseline="fixed", share=0.0`` for the paper's ablations, or
+            ``predictor="gates"`` for another comparator; see ``archpredict.strategies._presets.Settings``.
     """
 
     name = "ctnas"
@@ -61,7 +61,7 @@ class CTNAS(Strategy):
     default_budget = 150
     presets: ClassVar[tuple[str, ...]] = tuple(PRESETS)
     test_options: ClassVar[dict[str, Any]] = {
-        "predictor": {"epochs": 3},
+        "predictor": {"epochs": 3, "ensemble": 1, "regressors": None},
         "rounds": 2,
         "iterations": 4,
         "samples": 8,
@@ -191,12 +191,11 @@ def _with_options(settings: Settings, options: Mapping[str, Any]) -> Settings:
     for name in options:
         if name not in known:
             raise UnknownNameError("option of ctnas", name, known)
-    predictor = {**settings.predictor, **options.get("predictor", {})}
-    arguments = Predictor().get_params(deep=False)
-    for name in predictor:
-        if name not in arguments:
-            raise UnknownNameError("argument of ctnas's predictor", name, arguments)
-    changed = replace(settings, **{**options, "predictor": predictor})
+    changed = replace(settings, **options)
+    given = options.get("predictor")
+    if isinstance(given, Mapping) and isinstance(settings.predictor, Mapping):  # arguments on top of the preset's
+        changed = replace(changed, predictor={**settings.predictor, **given})
+    unfitted(changed.predictor)  # says what is wrong with it
     for name in _COUNTS:
         if getattr(changed, name) < 1:
             raise UsageError(f"{name} is a number of at least 1, {getattr(changed, name)} was given")

@@ -152,3 +152,12 @@ class SpaceContract:
             assert cost.keys() == costs[0].keys()
             assert all(math.isfinite(value) and value >= 0 for value in cost.values())
             json.dumps(cost)
+
+    def test_costs_of_many_are_those_of_each(self, space: SearchSpace) -> None:
+        rows = space.sample(_SAMPLES, np.random.default_rng(13))
+        costs = space.costs(rows)
+        each = [space.cost(row) for row in rows.tolist()]
+        assert all(values.shape == (_SAMPLES,) and values.dtype == np.float64 for values in costs.values())
+        assert [{name: values[i] for name, values in costs.items()} for i in range(_SAMPLES)] == each
+        none = space.costs(rows[:0])
+        assert {name: values.shape for name, values in none.items()} == dict.fromkeys(costs, (0,))

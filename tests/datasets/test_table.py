@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from archpredict.datasets import _rows
+from archpredict.datasets import _files
 from archpredict.datasets.table import Table
 from archpredict.errors import DataError
 from archpredict.spaces.base import load_space
@@ -127,7 +127,10 @@ def test_a_missing_file_a_folder_and_an_unknown_format(tmp_path, write):
     assert "there is no file" in refusal(tmp_path / "none.csv")
     (tmp_path / "folder.csv").mkdir()
     assert "is a folder; give the table's file" in refusal(tmp_path / "folder.csv")
-    assert "expected a name that ends in .csv, .csv.gz, .jsonl or .jsonl.gz" in refusal(write("t.txt", CSV))
+    message = refusal(write("t.dat", CSV))
+    assert (
+        "is not known from its name; expected a name that ends in .csv, .json, .jsonl, .parquet, .tfrecord" in message
+    )
     with pytest.raises(DataError, match="no file's path"):
         read("t\0.csv")
     with pytest.raises(DataError, match="cannot be read: File name too long"):
@@ -295,7 +298,7 @@ def test_a_line_of_a_hundred_megabytes_is_not_read_to_its_end(write):
 
 
 def test_a_table_with_too_many_lines(write, monkeypatch):
-    monkeypatch.setattr(_rows, "MAX_LINES", 3)
+    monkeypatch.setattr(_files, "MAX_LINES", 3)
     assert "has more than 3 lines" in refusal(write("t.csv", CSV))
     assert len(read(write("t.jsonl", JSONL))) == 3
 

@@ -90,12 +90,19 @@ def test_scores_order_architectures_as_symmetric_comparisons_do(form: str) -> No
     assert head.score(z).argsort().tolist() == symmetric.mean(1).argsort().tolist()
 
 
-def test_hidden_form_scores_against_the_architectures_it_remembers() -> None:
+def test_hidden_form_compares_in_both_orders() -> None:
+    head = Comparator(3, form="hidden")
+    za, zb = torch.randn(4, 3), torch.randn(2, 3)
+    forward, backward = head.logits(za, zb).sigmoid(), head.logits(zb, za).sigmoid()
+    torch.testing.assert_close(head.compare(za, zb), (forward + 1 - backward.T) / 2)
+    torch.testing.assert_close(head.compare(za, zb) + head.compare(zb, za).T, torch.ones(4, 2))
+
+
+def test_hidden_form_scores_are_mean_win_rates_against_the_architectures_it_remembers() -> None:
     head = Comparator(3, form="hidden")
     z, known = torch.randn(5, 3), torch.randn(256, 3)
     head.remember(known)
-    expected = (head.logits(z, known) - head.logits(known, z).T).mean(1) / 2
-    torch.testing.assert_close(head.score(z), expected)
+    torch.testing.assert_close(head.score(z), head.compare(z, known).mean(1))
 
 
 def test_unknown_options_list_the_choices() -> None:

@@ -188,6 +188,21 @@ def test_unique_rows_gives_first_occurrences_not_seen() -> None:
     assert list(unique_rows(rows, seen=[(2, 2)])) == [0, 2]
 
 
+def test_costs_of_many_are_those_of_each_where_a_space_says_no_more() -> None:
+    class Weighed(Rising):
+        def cost(self, choices: Sequence[int]) -> dict[str, float]:
+            return {"sum": float(sum(choices)), "first": float(choices[0])}
+
+    rows = np.array(LEGAL[:7])
+    costs = Weighed().costs(rows)
+    assert {name: values.tolist() for name, values in costs.items()} == {
+        "sum": rows.sum(axis=1).tolist(),
+        "first": rows[:, 0].tolist(),
+    }
+    assert {name: values.shape for name, values in Weighed().costs(rows[:0]).items()} == {"sum": (0,), "first": (0,)}
+    assert SPACE.costs(rows) == {}
+
+
 def test_a_space_loads_by_name_class_factory_or_instance() -> None:
     assert load_space("nasbench101").name == load_space("NASBench101".lower()).name == "nasbench101"
     assert load_space(Rising).name == load_space(lambda: SPACE).name == load_space(SPACE).name == "rising"

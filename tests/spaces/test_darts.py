@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from archpredict.errors import InvalidArchitectureError, UnknownNameError
 from archpredict.spaces import load_space
+from archpredict.spaces._darts_cost import operation_cost, skeleton_cost
 from archpredict.spaces.darts import OPERATORS, PAIRS, Darts, Style, with_none
 from archpredict.testing.spaces import SpaceContract
 
@@ -68,6 +69,26 @@ def test_params_and_flops_equal_the_table(labelled: list[dict[str, str]]) -> Non
         assert cost["params"] == round(float(row["params"]) * 1e6)
         assert cost["flops"] == round(float(row["flops"]) * 1e6)
         assert cost["macs"] < cost["flops"]
+
+
+def test_costs_of_all_architectures_at_once_equal_the_table(labelled: list[dict[str, str]]) -> None:
+    costs = SPACE.costs(np.array([SPACE.parse(row["arch"]) for row in labelled]))
+    for name in ("params", "flops"):
+        np.testing.assert_array_equal(costs[name], [round(float(row[name]) * 1e6) for row in labelled])
+
+
+def test_costs_add_up_the_costs_of_the_operations() -> None:
+    """Summed edge by edge from the text of the cells, apart from the tables."""
+    space = with_none()
+    rows = space.sample(300, np.random.default_rng(1))
+    costs = space.costs(rows)
+    for i, row in enumerate(rows.tolist()):
+        total = skeleton_cost()
+        for cell, pairs in enumerate(json.loads(space.format(row, "compact"))):
+            for source, op in pairs:
+                stride = 2 if cell == 1 and source < 2 else 1
+                total += operation_cost(space.operator_names[op], cell == 1, stride)
+        assert (costs["params"][i], costs["macs"][i], costs["flops"][i]) == (total.params, total.macs, total.flops)
 
 
 legal = st.tuples(*(st.integers(0, n - 1) for n in SPACE.num_choices))

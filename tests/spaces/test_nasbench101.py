@@ -175,6 +175,23 @@ def test_macs_of_the_empty_cell_counted_by_hand() -> None:
     assert SPACE.cost(choices)["macs"] == stem + first + second + third + 512 * 10
 
 
+def test_costs_of_every_cell_of_the_space_at_once_equal_the_benchmark(
+    whole_space: Mapping[str, np.ndarray],
+) -> None:
+    choices = _choices(whole_space)
+    costs = SPACE.costs(choices)
+    np.testing.assert_array_equal(costs["params"], whole_space["params"])
+    some = np.random.default_rng(1).choice(len(choices), 5_000, replace=False)
+    assert [SPACE.cost(row)["macs"] for row in choices[some].tolist()] == costs["macs"][some].tolist()
+
+
+def test_costs_at_once_agree_with_costs_one_by_one_on_cells_of_all_sizes() -> None:
+    rows = SPACE.sample(4_000, np.random.default_rng(4))
+    costs = SPACE.costs(rows)
+    for i, row in enumerate(rows.tolist()):
+        assert SPACE.cost(row) == {name: values[i] for name, values in costs.items()}
+
+
 @pytest.mark.parametrize(
     ("matrix", "ops", "message"),
     [

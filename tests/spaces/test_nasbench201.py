@@ -8,6 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import networkx as nx
+import numpy as np
 import pytest
 
 from archpredict.errors import InvalidArchitectureError
@@ -41,6 +42,12 @@ def test_params_and_flops_equal_the_table(table: list[dict[str, str]]) -> None:
         assert cost["params"] == round(float(row["params_M"]) * 1e6)
         assert cost["flops"] == round(float(row["flops_M"]) * 1e6)
         assert cost["macs"] < cost["flops"]
+
+
+def test_costs_of_all_cells_at_once_equal_the_table(table: list[dict[str, str]]) -> None:
+    costs = SPACE.costs(np.array([SPACE.parse(row["arch_str"]) for row in table]))
+    for column, name in (("params_M", "params"), ("flops_M", "flops")):
+        np.testing.assert_array_equal(costs[name], [round(float(row[column]) * 1e6) for row in table])
 
 
 def test_the_published_expression_equals_the_table_and_has_6466_values(table: list[dict[str, str]]) -> None:

@@ -145,7 +145,7 @@ def test_the_published_presets_explore_as_published(
     search = make_round(preset=preset, **SHORT)
     explored = watched(monkeypatch, search, "_explore", lambda: search._pseudo)
     search.run()
-    sizes = [(len(pseudo.packed), len(pseudo.target)) for pseudo in explored]
+    sizes = [(len(pseudo.inputs), len(pseudo.target)) for pseudo in explored]
     assert sizes == [first, (first[0] + later[0], first[1] + later[1])]
 
 

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
+from archpredict.spaces.base import load_space
 from archpredict.strategies.base import Problem
 from archpredict.testing.strategies import structures
 from archpredict.testing.toys import ToySpace
+
+
+def test_allowed_is_what_keeps_every_limit() -> None:
+    space = load_space("nasbench201")
+    rows = space.sample(500, np.random.default_rng(0))
+    limits = {"params": 0.8e6, "macs": 100e6}
+    expected = [all(space.cost(row)[name] <= limit for name, limit in limits.items()) for row in rows.tolist()]
+    problem = Problem(space, 10, limits)
+    assert problem.is_allowed(rows).tolist() == expected
+    assert 0 < sum(expected) < len(expected)
+    assert problem.is_allowed(rows[:0]).tolist() == []
+    assert Problem(space, 10).is_allowed(rows).all()
 
 
 def test_a_pool_is_looked_through_to_its_end_however_few_are_wanted() -> None:

@@ -1,0 +1,106 @@
+"""What commands write: files that are checked before the work starts and appear when they are whole, CSV and JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archpredict.errors import RunError, UsageError
+
+if TYPE_CHECKING:
+    from archpredict.datasets.rows import Kind
+
+Record = Mapping[str, Any]
+
+
+def check_output(path: Path, *inputs: Path) -> None:
+    """A table that can be written, and is none of the files that are read.
+
+    Raises:
+        UsageError: Its name has another ending, its folder is missing, it is no regular file, or it is an input.
+    """
+    from archpredict.datasets.rows import format_to_write
+
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is no regular file; give the name of a file to write")
+    format_to_write(path)
+    if not path.parent.is_dir():
+        raise UsageError(f"there is no folder {path.parent} to write {path.name} into; make it first")
+    if any(path.exists() and given.exists() and path.samefile(given) for given in inputs):
+        raise UsageError(f"{path} is the file that is read; write to another one")
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"the folder {path.parent} cannot be written to; choose another place for {path.name}")
+
+
+def check_folder(path: Path) -> None:
+    """A folder that is there, or can be made.
+
+    Raises:
+        UsageError: A file is in the way, or it cannot be written to.
+    """
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not there.is_dir():
+        raise UsageError(f"{there} is no folder; choose another place for {path}")
+    if not os.access(there, os.W_OK):
+        raise UsageError(f"the folder {there} cannot be written to; choose another place for {path}")
+
+
+def write_table(path: Path, columns: Mapping[str, Kind], rows: Iterable[Record]) -> None:
+    """Write rows in the format that the name says; what was there before stays until the new file is whole."""
+    from archpredict.datasets.rows import format_to_write
+
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    kinds = {} if ".csv" in path.suffixes else columns  # CSV is text: what was read stays as it was written
+    try:
+        format_to_write(path).write(part, columns, (_values(row, kinds) for row in rows))
+        part.replace(path)
+    except BaseException as error:
+        with suppress(OSError):
+            part.unlink()
+        if isinstance(error, OSError):
+            raise RunError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
+        raise
+
+
+def print_csv(columns: Mapping[str, Kind], rows: Iterable[Record]) -> None:
+    """Rows as CSV on stdout."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.csv"
+        write_table(path, columns, rows)
+        with path.open(encoding="utf-8", newline="") as stream:
+            while block := stream.read(1 << 20):
+                click.echo(block, nl=False)
+
+
+def print_json(value: object) -> None:
+    """A value as JSON on stdout; numbers that are not finite become null, which is what JSON has for them."""
+    click.echo(json.dumps(finite(value)))
+
+
+def finite(value: Any) -> Any:
+    """The value with None for each number in it that is not finite."""
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def number_columns(rows: Sequence[Record]) -> dict[str, Kind]:
+    """The columns of a table of figures, each once, in the order in which they first appear."""
+    return dict.fromkeys((name for row in rows for name in row), "number")
+
+
+def _values(row: Record, kinds: Mapping[str, Kind]) -> Record:
+    """The row's values as its columns have them; None for numbers that are not finite."""
+    from archpredict.datasets._numbers import as_kind
+
+    return {name: finite(as_kind(value, kinds[name]) if name in kinds else value) for name, value in row.items()}

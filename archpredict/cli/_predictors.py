@@ -1,0 +1,132 @@
+"""Predictors from what the command line says: new ones to fit, and saved ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from archpredict.errors import UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from archpredict.predictor import Predictor
+    from archpredict.spaces.base import SearchSpace
+
+Invocation = Mapping[str, Any]
+_Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
+
+DEFAULT = "default"
+_OVERRIDES = ("ensemble", "epochs")
+"""Options that replace an argument of the predictor's constructor."""
+
+device_option = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where models run.",
+)
+space_option = click.option("--space", help="Name (see 'archpredict spaces'), module:Class or file.py:Class.")
+model_option = click.option(
+    "--model", required=True, metavar="DIR|NAME", help="Folder of a saved predictor, or the name of a shipped one."
+)
+quiet_option = click.option("--quiet", is_flag=True, help="No progress on stderr.")
+
+
+def predictor_options(command: _Decorated) -> _Decorated:
+    """The options that describe a predictor to fit."""
+    from_1 = click.IntRange(min=1)
+    for option in (
+        click.option("--epochs", type=from_1, help="Passes over the labels.  [default: the predictor's]"),
+        click.option("--ensemble", type=from_1, help="Networks to average; from 2 on there are standard deviations."),
+        click.option("--head", help="Head of networks of your own choice; goes with --encoder."),
+        click.option("--encoder", help="Encoder of networks of your own choice, alone, instead of --predictor."),
+        click.option("--predictor", help="Named predictor (see 'archpredict predictors').  [default: default]"),
+    ):
+        command = option(command)
+    return command
+
+
+def build_predictor(given: Invocation, seed: int) -> Predictor:
+    """The unfitted predictor that ``--predictor``, or ``--encoder`` and ``--head``, and their companions describe.
+
+    Args:
+        given: Values of the options of :func:`predictor_options` and ``device``.
+        seed: Of initial weights and batches.
+    """
+    overrides = {name: given[name] for name in _OVERRIDES if given[name] is not None}
+    if given["encoder"] is not None or given["head"] is not None:
+        if given["predictor"] is not None:
+            raise UsageError("--predictor names encoder and head; leave --encoder and --head out, or --predictor")
+        overrides |= {name: given[name] for name in ("encoder", "head") if given[name] is not None}
+        return _network(overrides, given["device"], seed)
+    return _named(given["predictor"] or DEFAULT, overrides, given["device"], seed)
+
+
+def described_predictor(given: Invocation) -> str:
+    """What to call that predictor in one line."""
+    own = [f"{name} {given[name]}" for name in ("encoder", "head") if given[name] is not None]
+    name = ", ".join(own) or given["predictor"] or DEFAULT
+    return ", ".join([name, *(f"{option} {given[option]}" for option in _OVERRIDES if given[option] is not None)])
+
+
+def load_model(reference: str, device: str) -> Predictor:
+    """A saved or shipped predictor."""
+    from archpredict.predictor import Predictor
+
+    return Predictor.load(reference, device)
+
+
+def model_space(model: Predictor, reference: str, space: str | None) -> SearchSpace:
+    """The search space that a saved predictor reads, checked against ``--space``.
+
+    Args:
+        model: The predictor.
+        reference: What ``--model`` says.
+        space: What ``--space`` says, if given.
+    """
+    from archpredict.spaces.base import load_space
+
+    fitted = model.space_ or model.card_.get("space")
+    if fitted is None and space is None:
+        raise UsageError(f"the model {reference} was fitted on bare graphs and names no space; give --space")
+    if space is None:
+        try:
+            return load_space(str(fitted))
+        except UnknownNameError as error:
+            raise UsageError(
+                f"the model {reference} was fitted on the space {fitted}, which does not come with archpredict; "
+                "give it as --space module:Class or --space file.py:Class"
+            ) from error
+    loaded = load_space(space)
+    if fitted is not None and loaded.name != fitted:
+        raise UsageError(
+            f"the model {reference} was fitted on the space {fitted}, --space {space} was given; "
+            "leave it out or take another model"
+        )
+    return loaded
+
+
+def _network(arguments: Mapping[str, Any], device: str, seed: int) -> Predictor:
+    from archpredict.encoders.base import Encoder
+    from archpredict.heads.base import Head
+    from archpredict.predictor import Predictor
+    from archpredict.registry import resolve
+
+    for kind, name, base in (("encoders", "encoder", Encoder), ("heads", "head", Head)):
+        if name in arguments:
+            resolve(kind, arguments[name], base)  # unknown names are found before the table is read
+    return Predictor(**arguments, regressors=None, device=device, seed=seed)  # what is compared is the network
+
+
+def _named(name: str, overrides: Mapping[str, Any], device: str, seed: int) -> Predictor:
+    from archpredict.predictors.base import NamedPredictor
+    from archpredict.registry import resolve
+
+    named = resolve("predictors", name, NamedPredictor)
+    if overrides and not named.make().ensemble:
+        option = next(iter(overrides))
+        raise UsageError(f"the predictor {name} trains no networks, so it has no --{option}; leave it out")
+    made: Predictor = named.make(**overrides, device=device, seed=seed)
+    return made

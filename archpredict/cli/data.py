@@ -1,0 +1,217 @@
+"""``archpredict data``: what a table holds, what is wrong with it, and the same in another format."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archpredict.cli._options import debug_option, json_option
+
+if TYPE_CHECKING:
+    from archpredict.datasets.duplicates import Duplicates
+    from archpredict.datasets.survey import Survey
+
+_file = click.argument("file", type=click.Path(path_type=Path))
+_space = click.option("--space", required=True, metavar="NAME", help="Search space of the architectures.")
+_quiet = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+
+_SECONDS = 2.0
+_FOUND_PROBLEMS = 1
+
+
+@click.group(name="data")
+@debug_option
+def command() -> None:
+    """Look into tables of architectures, check and convert them.
+
+    FILE is CSV, JSONL, JSON, Parquet, or the official file of a benchmark, e.g. nasbench_only108.tfrecord.
+    """
+
+
+@command.command(short_help="Say what FILE holds.")
+@_file
+@_space
+@_quiet
+@json_option
+@debug_option
+def info(file: Path, space: str, quiet: bool, as_json: bool) -> None:
+    """Say what FILE holds: format, columns, hash, and architectures that occur more than once."""
+    found = _survey(file, space, None, quiet)
+    if as_json:
+        click.echo(json.dumps(_described(found), indent=2))
+    else:
+        _show(found)
+
+
+@command.command(short_help="Look for problems in FILE.")
+@_file
+@_space
+@click.option("--target", metavar="COLUMN", help="Column of the labels; without it only architectures are checked.")
+@_quiet
+@json_option
+@debug_option
+@click.pass_context
+def check(ctx: click.Context, file: Path, space: str, target: str | None, quiet: bool, as_json: bool) -> None:
+    """Look for problems in FILE; the exit code is 1 when there are some.
+
+    Problems are rows without an architecture of the space, labels that are no finite numbers or all equal, and
+    different labels for one architecture, be it repeated or isomorphic to another.
+    """
+    from archpredict.datasets.survey import problems
+
+    found = _survey(file, space, target, quiet)
+    wrong = problems(found, target)
+    if as_json:
+        rows = [{"problem": p.name, "count": p.count, "message": p.message} for p in wrong]
+        click.echo(
+            json.dumps({"file": str(file), "rows": found.num_rows, "target": target, "problems": rows}, indent=2)
+        )
+    else:
+        for problem in wrong:
+            click.echo(f"Problem: {problem.message}.")
+        if not wrong:
+            labels = "labels not checked (--target COLUMN)" if target is None else f"labels in {target!r}"
+            click.echo(f"No problems in {file}: {found.num_rows:,} rows, {labels}.")
+    if wrong:
+        ctx.exit(_FOUND_PROBLEMS)
+
+
+@command.command(short_help="Write FILE in another format.")
+@_file
+@_space
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE2",
+    help="File to make: .csv, .jsonl (also .gz) or .parquet.",
+)
+@_quiet
+@json_option
+@debug_option
+def convert(file: Path, space: str, out: Path, quiet: bool, as_json: bool) -> None:
+    """Write the rows of FILE to FILE2 in another format, with all their columns."""
+    from archpredict.datasets.convert import convert as convert_table
+    from archpredict.spaces.base import load_space
+
+    with _Progress("rows", quiet) as observe:
+        rows = convert_table(file, load_space(space), out, observe=observe)
+    click.echo(json.dumps({"out": str(out), "rows": rows}) if as_json else f"Wrote {rows:,} rows to {out}.")
+
+
+class _Progress:
+    """How far a long reading is: a line on stderr that is rewritten on a terminal, else a line now and then."""
+
+    def __init__(self, what: str, quiet: bool) -> None:
+        self._what, self._quiet = what, quiet
+        self._live = sys.stderr.isatty()
+        self._started = self._printed = time.monotonic()
+        self._shown = False
+
+    def __enter__(self) -> Callable[[int], None]:
+        return self._report
+
+    def __exit__(self, *reason: object) -> None:
+        if self._live and self._shown:
+            click.echo("\r\033[K", nl=False, err=True)
+
+    def _report(self, done: int) -> None:
+        if self._quiet or done % 100:
+            return
+        now = time.monotonic()
+        if now - self._printed < (_SECONDS / 10 if self._live and self._shown else _SECONDS):
+            return
+        self._printed, self._shown = now, True
+        text = f"[{now - self._started:6.1f} s] {done:,} {self._what}"
+        if self._live:
+            click.echo(f"\r\033[K{text}", nl=False, err=True)
+        else:
+            from archpredict.cli._console import say
+
+            say(text)
+
+
+def _survey(file: Path, space: str, target: str | None, quiet: bool) -> Survey:
+    """The table, with the keys of its graphs made."""
+    from archpredict.datasets.survey import survey
+    from archpredict.spaces.base import load_space
+
+    with _Progress("rows read", quiet) as observe:
+        found = survey(file, load_space(space), target, observe=observe)
+    with _Progress("architectures compared", quiet) as observe:
+        found.keys(observe)
+    return found
+
+
+def _described(found: Survey) -> dict[str, Any]:
+    columns = []
+    for name, column in found.columns.items():
+        low, high = column.range or (None, None)
+        entry: dict[str, Any] = {"name": name, "kind": column.kind, "missing": column.missing, "min": low, "max": high}
+        if column.kind in ("integer", "number"):
+            entry["spread"] = _spread(found.isomorphic(name))
+        columns.append(entry)
+    return {
+        "file": str(found.path),
+        "format": found.format,
+        "description": found.description,
+        "sha256": found.sha256,
+        "space": found.space.name,
+        "rows": found.num_rows,
+        "unreadable": found.num_unreadable,
+        "stopped": found.stopped,
+        "architecture_column": found.column,
+        "distinct": len(set(found.tokens)),
+        "distinct_up_to_isomorphism": len(set(found.keys())),
+        "columns": columns,
+    }
+
+
+def _spread(same: Duplicates) -> dict[str, Any]:
+    return {
+        "architectures": same.num_classes,
+        "rows": same.num_rows,
+        "with_different_values": same.num_conflicts,
+        "mean": same.mean_spread,
+        "max": same.largest_spread,
+    }
+
+
+def _show(found: Survey) -> None:
+    from archpredict.cli._console import show_table
+
+    same = found.isomorphic()
+    click.echo(f"File:          {found.path}")
+    click.echo(f"Format:        {found.description}")
+    click.echo(f"SHA-256:       {found.sha256}")
+    click.echo(f"Rows:          {found.num_rows:,}, the architectures in the column {found.column!r}")
+    if found.num_unreadable:
+        click.echo(f"               {found.num_unreadable:,} hold no architecture of the space: {found.unreadable[0]}")
+    if found.stopped is not None:
+        click.echo(f"               reading stopped here: {found.stopped}")
+    click.echo(
+        f"Architectures: {len(set(found.tokens)):,} distinct, {len(set(found.keys())):,} up to isomorphism"
+        + (f" ({same.num_rows:,} rows share {same.num_classes:,} of them)" if same.num_classes else "")
+    )
+    click.echo()
+    rows = [_cells(found, name) for name in found.columns]
+    if rows:
+        numbers = dict.fromkeys(("missing", "lowest", "highest", "mean spread", "largest spread"), "right")
+        show_table("Columns", {"name": "left", "holds": "left", **numbers}, rows)  # type: ignore[dict-item]
+        click.echo("Spread: the largest minus the smallest value of rows that are isomorphic.")
+
+
+def _cells(found: Survey, name: str) -> tuple[str, ...]:
+    column = found.columns[name]
+    if column.kind not in ("integer", "number"):
+        return name, column.kind or "nothing", f"{column.missing:,}", "", "", "", ""
+    low, high = column.range or (0.0, 0.0)
+    same = found.isomorphic(name)
+    spread = (f"{same.mean_spread:.4g}", f"{same.largest_spread:.4g}") if same.num_classes else ("", "")
+    return name, column.kind, f"{column.missing:,}", f"{low:.6g}", f"{high:.6g}", *spread

@@ -1,0 +1,319 @@
+"""``archpredict evaluate``: how good a predictor is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from archpredict.cli._options import debug_option, json_option
+from archpredict.cli._predictors import device_option, predictor_options, quiet_option, space_option
+from archpredict.errors import UsageError
+
+if TYPE_CHECKING:
+    from archpredict.evaluation import Trial
+    from archpredict.protocols import Protocol
+
+_PATH = click.Path(path_type=Path)
+_FROM_1 = click.IntRange(min=1)
+_TRAINING = ("predictor", "encoder", "head", "ensemble", "epochs", "features", "folds", "train_sizes", "seeds")
+"""Options that say what is trained, and how often: not for a saved model."""
+
+_HEADINGS = {
+    "kendall_tau": "tau",
+    "spearman": "Spearman",
+    "pearson": "Pearson",
+    "n_at_k": "N@{k}",
+    "precision_at_k": "P@{k}",
+    "ndcg": "NDCG@{k}",
+    "regret": "regret@{k}",
+    "coverage_90": "in 90 %",
+    "calibration_error": "calibration error",
+    "nll": "NLL",
+    "error_correlation": "error~std",
+    "seconds": "training s",
+}
+"""Figures and what they are called in tables; ``k`` and ``n`` are said beside them."""
+
+
+def _sizes(ctx: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, ...]:
+    try:
+        sizes = tuple(int(part) for part in (text or "").split(",") if part.strip())
+    except ValueError:
+        sizes = (0,)
+    if text is not None and (not sizes or min(sizes) < 2):
+        raise click.BadParameter(f"{text!r} is no list of numbers of labels from 2, e.g. 100,172,423", ctx, parameter)
+    return tuple(dict.fromkeys(sizes))
+
+
+@click.command(name="evaluate")
+@click.option("--model", metavar="DIR|NAME", help="A saved or shipped predictor; without it, new ones are trained.")
+@space_option
+@click.option("--data", type=_PATH, help="Table with labelled architectures; with --protocol, the folder of tables.")
+@click.option("--target", help="Column of --data with the labels, higher is better.")
+@predictor_options
+@click.option("--features", metavar="COL,COL", help="Further columns to learn from, e.g. zero-cost proxies.")
+@click.option("--protocol", help="Published split and labels, e.g. nb101-20k, instead of --target and --space.")
+@click.option("--folds", type=click.IntRange(min=2), help="Cross-validation.  [default: 5]")
+@click.option("--train-sizes", callback=_sizes, metavar="N,N", help="Learning curve: labels to learn from.")
+@click.option("--seeds", type=_FROM_1, help="Repetitions.  [default: 5, 1 for cross-validation]")
+@click.option("--k", type=_FROM_1, help="How many of the predicted best to look at.  [default: 10]")
+@device_option
+@click.option("--csv", "csv_file", type=_PATH, help="Write the figures as a table, one row per trained predictor.")
+@click.option("--plots", type=_PATH, metavar="DIR", help="Write pictures into this folder.")
+@json_option
+@quiet_option
+@debug_option
+@click.pass_context
+def command(ctx: click.Context, /, **given: Any) -> None:
+    """Measure how well a predictor ranks.
+
+    A saved one on a table (--model), or one to be trained: by cross-validation (--folds), as a learning curve over
+    the number of labels (--train-sizes), or under a published protocol (--protocol).
+    """
+    from archpredict.cli._console import warnings_as_lines
+    from archpredict.cli._output import check_folder, check_output
+
+    with warnings_as_lines():
+        _check(ctx, given)
+        if given["csv_file"] is not None:
+            check_output(given["csv_file"], *([given["data"]] if given["data"] is not None else []))
+        if given["plots"] is not None:
+            check_folder(given["plots"])
+        if given["model"] is not None:
+            _evaluate_model(given)
+        elif given["protocol"] is not None or given["train_sizes"]:
+            _evaluate_curve(given)
+        else:
+            _evaluate_folds(given)
+
+
+def _check(ctx: click.Context, given: Mapping[str, Any]) -> None:
+    """Options that do not go together, and those that are missing."""
+    explicit = {name for name in given if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
+    way = next((name for name in ("model", "protocol", "train_sizes") if name in explicit), "folds")
+    unwanted = {
+        "model": (*_TRAINING, "protocol"),
+        "protocol": ("space", "target", "features", "folds"),
+        "train_sizes": ("folds",),
+        "folds": (),
+    }[way]
+    for name in unwanted:
+        if name in explicit:
+            raise UsageError(f"{_option(name)} does not go together with {_option(way)}; leave one of them out")
+    needed = {"model": ("data", "target"), "protocol": ()}.get(way, ("space", "data", "target"))
+    missing = [_option(name) for name in needed if given[name] is None]
+    if missing:
+        other = "; or say --model or --protocol" if way == "folds" else ""
+        raise UsageError(f"{', '.join(missing)} must be given too, to say which labels to evaluate on{other}")
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _evaluate_model(given: Mapping[str, Any]) -> None:
+    from archpredict.cli._output import number_columns, print_json, write_table
+    from archpredict.cli._predictors import load_model, model_space
+    from archpredict.cli._tables import read_labelled
+    from archpredict.evaluation import evaluate_predictions
+
+    model = load_model(given["model"], given["device"])
+    space = model_space(model, given["model"], given["space"])
+    data = read_labelled(given["data"], space, given["target"], model.feature_names_)
+    packed = model.pack(data.architectures, data.features)
+    predicted = model.predict(packed)
+    std = model.predict_std(packed) if model.has_std else None
+    figures = evaluate_predictions(data.table.labels, predicted, std, given["k"])
+    if given["csv_file"] is not None:
+        write_table(given["csv_file"], number_columns([figures]), [figures])
+    if given["plots"] is not None:
+        from archpredict.cli._plots import draw_predicted
+
+        title = f"{given['model']} on {given['data'].name}"
+        draw_predicted(data.table.labels, predicted, given["target"], title, given["plots"])
+    source = {"model": given["model"], "space": space.name, **_source(data.table)}
+    if given["as_json"]:
+        print_json({**source, **figures})
+        return
+    from archpredict.cli._console import show_table
+
+    headings = _headings(figures, int(figures["k"]))
+    rows = [(heading, f"{figures[name]:.4g}") for name, heading in headings.items()]
+    title = f"{given['model']} on {len(data.table):,} architectures, column {given['target']} of {given['data']}"
+    show_table(title, {"figure": "left", "value": "right"}, rows)
+
+
+def _evaluate_folds(given: Mapping[str, Any]) -> None:
+    from archpredict.cli._console import progress, trials
+    from archpredict.cli._output import print_json
+    from archpredict.cli._predictors import build_predictor, described_predictor
+    from archpredict.cli._tables import column_names, read_labelled
+    from archpredict.evaluation import cross_validate, summarize
+    from archpredict.spaces.base import load_space
+
+    folds, seeds = given["folds"] or 5, given["seeds"] or 1
+    space, predictor = load_space(given["space"]), build_predictor(given, 0)
+    data = read_labelled(given["data"], space, given["target"], column_names(given["features"]))
+    labels = data.table.labels
+    with progress(given["quiet"]) as observer:
+        results = cross_validate(
+            predictor,
+            data.architectures,
+            labels,
+            folds,
+            seeds,
+            trials(observer),
+            features=data.features,
+            k=given["k"],
+        )
+    title = f"{described_predictor(given)}: {folds}-fold cross-validation on {len(labels):,} architectures"
+    _write_files(given, results, labels, given["data"].name)
+    summary = summarize(results)
+    if given["as_json"]:
+        print_json(
+            {
+                "predictor": described_predictor(given),
+                "space": space.name,
+                **_source(data.table),
+                "folds": folds,
+                "seeds": seeds,
+                "k": _k(results),
+                "n": len(labels),
+                "mean": summary.mean,
+                "std": summary.std,
+                "trials": [trial.row() for trial in results],
+            }
+        )
+        return
+    _show(f"{title}, {_times(seeds, 'seed')}", {"": summary}, _k(results))
+
+
+def _evaluate_curve(given: Mapping[str, Any]) -> None:
+    from archpredict.cli._console import progress, trials
+    from archpredict.cli._output import print_json
+    from archpredict.cli._predictors import build_predictor, described_predictor
+    from archpredict.evaluation import learning_curve, summarize_sizes
+
+    seeds = given["seeds"] or 5
+    predictor = build_predictor(given, 0)
+    protocol, features, source = _protocol(given)
+    with progress(given["quiet"]) as observer:
+        results = learning_curve(
+            predictor, protocol, given["train_sizes"], seeds, trials(observer), features=features, k=given["k"]
+        )
+    title = f"{described_predictor(given)}: {protocol.name} ({protocol.description})"
+    _write_files(given, results, protocol.test_labels, protocol.name)
+    sizes = summarize_sizes(results)
+    if given["plots"] is not None:
+        from archpredict.cli._plots import draw_curve
+
+        draw_curve(sizes, protocol.published, f"{described_predictor(given)} on {protocol.name}", given["plots"])
+    if given["as_json"]:
+        print_json(
+            {
+                "predictor": described_predictor(given),
+                "protocol": protocol.name,
+                "description": protocol.description,
+                **source,
+                "seeds": seeds,
+                "k": _k(results),
+                "sizes": [{"n": n, "trials": s.trials, "mean": s.mean, "std": s.std} for n, s in sizes.items()],
+                "trials": [trial.row() for trial in results],
+                "published": [figure._asdict() for figure in protocol.published],
+            }
+        )
+        return
+    _show(f"{title}, {_times(seeds, 'seed')}", {str(n): summary for n, summary in sizes.items()}, _k(results))
+    _show_published(protocol)
+
+
+def _protocol(given: Mapping[str, Any]) -> tuple[Protocol, dict[str, Any], dict[str, Any]]:
+    """The protocol, features of its rows, and where the labels are from."""
+    from archpredict.cli._tables import column_names, read_labelled
+    from archpredict.protocols import load_protocol, table_protocol
+    from archpredict.spaces.base import load_space
+
+    if given["protocol"] is None:
+        data = read_labelled(
+            given["data"], load_space(given["space"]), given["target"], column_names(given["features"])
+        )
+        return table_protocol(data.table), data.features, {"space": data.table.space.name, **_source(data.table)}
+    folder = given["data"] or os.environ.get("ARCHPREDICT_DATA")
+    if folder is None:
+        raise UsageError("--protocol needs --data, the folder of the benchmark tables (or $ARCHPREDICT_DATA)")
+    protocol = load_protocol(given["protocol"], folder)
+    return protocol, {}, {"space": protocol.space.name, "data": str(folder)}
+
+
+def _source(table: Any) -> dict[str, Any]:
+    return {"data": str(table.path), "sha256": table.sha256, "target": table.target}
+
+
+def _write_files(given: Mapping[str, Any], results: Sequence[Trial], labels: Any, data: str) -> None:
+    """The table of trials, and the picture of the predictions for the last number of labels and the first seed."""
+    if given["csv_file"] is not None:
+        from archpredict.cli._output import number_columns, write_table
+
+        rows = [trial.row() for trial in results]
+        write_table(given["csv_file"], number_columns(rows), rows)
+    if given["plots"] is not None:
+        import numpy as np
+
+        from archpredict.cli._plots import draw_predicted
+        from archpredict.cli._predictors import described_predictor
+
+        largest = max(trial.n for trial in results)
+        shown = [t for t in results if t.seed == results[0].seed and (t.fold is not None or t.n == largest)]
+        test = np.concatenate([trial.split.test for trial in shown])
+        predicted = np.concatenate([trial.predicted for trial in shown])
+        title = f"{described_predictor(given)} on {data}, held out"
+        draw_predicted(labels[test], predicted, given["target"] or "test label", title, given["plots"])
+
+
+def _headings(figures: Mapping[str, float], k: int) -> dict[str, str]:
+    return {name: heading.format(k=k) for name, heading in _HEADINGS.items() if name in figures}
+
+
+def _k(results: Sequence[Trial]) -> int:
+    """How many of the predicted best were looked at, but for test sets that are smaller."""
+    return max(int(trial.figures["k"]) for trial in results)
+
+
+def _show(title: str, summaries: Mapping[str, Any], k: int) -> None:
+    """Mean and standard deviation of each figure, one column per number of labels."""
+    from archpredict.cli._console import show_table
+
+    first = next(iter(summaries.values()))
+    headings = _headings(first.mean, k)
+    names = ["mean ± std" if not n else f"n = {n}" for n in summaries]
+    rows = [
+        (heading, *(f"{s.mean[name]:.3f} ± {s.std[name]:.3f}" for s in summaries.values()))
+        for name, heading in headings.items()
+    ]
+    show_table(title, {"figure": "left", **dict.fromkeys(names, "right")}, rows)
+
+
+def _show_published(protocol: Protocol) -> None:
+    """What others reached, one column per number of labels of the protocol."""
+    from archpredict.cli._console import show_table
+
+    tau = {(f.name, n): f.kendall_tau for f in protocol.published for n in protocol.train_sizes if abs(f.n - n) <= 1}
+    sources = {f.name: f.source for f in protocol.published}
+    if tau:
+        rows = [
+            (name, *(f"{tau[name, n]:.3f}" if (name, n) in tau else "-" for n in protocol.train_sizes), source)
+            for name, source in sources.items()
+        ]
+        sizes = [f"n = {n}" for n in protocol.train_sizes]
+        show_table(
+            "Kendall's tau of others", {"name": "left", **dict.fromkeys(sizes, "right"), "description": "left"}, rows
+        )
+
+
+def _times(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,187 @@
+"""``archpredict fit``: train a predictor on a table and save it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archpredict.cli._options import debug_option, json_option
+from archpredict.cli._predictors import device_option, predictor_options, quiet_option
+from archpredict.errors import RunError, UsageError
+
+if TYPE_CHECKING:
+    from archpredict.cli._tables import Labelled
+    from archpredict.predictor import Predictor
+
+_PATH = click.Path(path_type=Path)
+_MANIFEST = "predictor.json"
+_NEW = ("predictor", "encoder", "head", "ensemble", "features", "folds")
+"""Options that make no sense for a predictor that is there already."""
+
+
+@click.command(name="fit")
+@click.option("--space", required=True, help="Name (see 'archpredict spaces'), module:Class or file.py:Class.")
+@click.option("--data", type=_PATH, required=True, help="Table with labelled architectures (CSV, JSONL, ...).")
+@click.option("--target", required=True, help="Column of --data with the labels, higher is better.")
+@predictor_options
+@click.option("--features", metavar="COL,COL", help="Further columns to learn from, e.g. zero-cost proxies.")
+@click.option("--from", "origin", metavar="DIR|NAME", help="Go on training this saved or shipped predictor.")
+@click.option("--folds", type=click.IntRange(min=2), help="Cross-validate first, and put the figures on the card.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Source of all randomness.")
+@device_option
+@click.option("--out", type=_PATH, required=True, help="Folder to save in: new, empty, or a saved predictor's.")
+@json_option
+@quiet_option
+@debug_option
+def command(**given: Any) -> None:
+    """Train a predictor on labelled architectures and save it with a card.
+
+    Without --predictor or --encoder and --head: the default predictor.
+    """
+    from archpredict.cli._console import warnings_as_lines
+
+    with warnings_as_lines():
+        _fit(given)
+
+
+def _fit(given: dict[str, Any]) -> None:
+    from archpredict.cli._console import say
+    from archpredict.cli._output import print_json
+
+    _check_out(given["out"])
+    predictor, name, data = _start(given)
+    labels = f"{len(data.table):,} labels"
+    if not given["quiet"]:
+        say(f"Fitting {name} on {labels} of {data.table.space.name}, column {given['target']} of {given['data']}")
+    figures = _cross_validate(predictor, data, given) if given["folds"] else {}
+    start = time.perf_counter()
+    _train(predictor, data, given)
+    card = _card(name, data, given, figures, time.perf_counter() - start)
+    _save(predictor, given["out"], card)
+    if given["as_json"]:
+        print_json({"out": str(given["out"]), **card})
+        return
+    click.echo(f"Fitted {name} on {labels} in {card['seconds']:.1f} s; saved in {given['out']}")
+    if figures:
+        tau, spread = figures["kendall_tau"], figures["kendall_tau_std"]
+        click.echo(f"Kendall's tau in {given['folds']}-fold cross-validation: {tau:.3f} ± {spread:.3f}")
+
+
+def _start(given: dict[str, Any]) -> tuple[Predictor, str, Labelled]:
+    """The predictor to train or to go on with, what to call it, and the labels."""
+    from archpredict.cli._predictors import build_predictor, described_predictor, load_model, model_space
+    from archpredict.cli._tables import column_names, read_labelled
+    from archpredict.spaces.base import load_space
+
+    origin = given["origin"]
+    if origin is None:
+        _check_saveable(given)
+        predictor, space = build_predictor(given, given["seed"]), load_space(given["space"])
+        features = column_names(given["features"])
+        return predictor, described_predictor(given), read_labelled(given["data"], space, given["target"], features)
+    for name in _NEW:
+        if given[name] is not None:
+            raise UsageError(f"--{name} is for a new predictor, --from goes on with {origin}; leave one of them out")
+    predictor = load_model(origin, given["device"]).set_params(seed=given["seed"])
+    space = model_space(predictor, origin, given["space"])
+    return (
+        predictor,
+        f"{origin}, fine-tuned",
+        read_labelled(given["data"], space, given["target"], predictor.feature_names_),
+    )
+
+
+def _check_saveable(given: dict[str, Any]) -> None:
+    for name in ("encoder", "head"):
+        if ":" in (given[name] or ""):
+            raise UsageError(
+                f"--{name} {given[name]} cannot be saved: a saved predictor opens without code of your own; "
+                "fit and use it from Python, or judge it with archpredict evaluate"
+            )
+
+
+def _check_out(path: Path) -> None:
+    """Nothing but a predictor is overwritten, and it can be."""
+    from archpredict.cli._output import check_folder
+
+    check_folder(path)
+    if path.is_dir() and any(path.iterdir()) and not (path / _MANIFEST).is_file():
+        raise UsageError(f"the folder {path} is not empty and holds no predictor; choose another one for --out")
+
+
+def _train(predictor: Predictor, data: Labelled, given: dict[str, Any]) -> None:
+    from archpredict.cli._console import epochs, progress
+
+    labelled = (data.architectures, data.table.labels)
+    with progress(given["quiet"]) as observer:
+        if given["origin"] is None:
+            predictor.fit(*labelled, features=data.features, observe=epochs(observer))
+        else:
+            predictor.fine_tune(*labelled, features=data.features, observe=epochs(observer), epochs=given["epochs"])
+
+
+def _cross_validate(predictor: Predictor, data: Labelled, given: dict[str, Any]) -> dict[str, float]:
+    from archpredict.cli._console import progress, trials
+    from archpredict.evaluation import cross_validate, summarize
+
+    with progress(given["quiet"]) as observer:
+        results = cross_validate(
+            predictor,
+            data.architectures,
+            data.table.labels,
+            given["folds"],
+            [given["seed"]],
+            trials(observer),
+            features=data.features,
+        )
+    summary = summarize(results)
+    names = ("kendall_tau", "spearman", "seconds")
+    return {
+        key: round(value, 4)
+        for name in names
+        for key, value in ((name, summary.mean[name]), (f"{name}_std", summary.std[name]))
+    }
+
+
+def _card(
+    name: str, data: Labelled, given: dict[str, Any], figures: dict[str, float], seconds: float
+) -> dict[str, Any]:
+    """What users of the saved predictor should know."""
+    table = data.table
+    card: dict[str, Any] = {
+        "space": table.space.name,
+        "predictor": name,
+        "data": table.path.name,
+        "data_sha256": table.sha256,
+        "target": table.target,
+        "labels": f"{table.target} of {table.path.name}",
+        "rows": len(table),
+        "range": [float(table.labels.min()), float(table.labels.max())],
+        "features": list(data.features),
+        "seed": given["seed"],
+        "seconds": round(seconds, 2),
+    }
+    if figures:
+        card["protocol"] = f"{given['folds']}-fold cross-validation, seed {given['seed']}, isomorphic rows in one fold"
+        card["cross_validation"] = {name: figures}
+    return card
+
+
+def _save(predictor: Predictor, out: Path, card: dict[str, Any]) -> None:
+    """Save beside the folder first, so that a predictor that was there stays until the new one is written."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.resolve().parent) as folder:
+            predictor.save(folder, card)
+            written = sorted(Path(folder).iterdir(), key=lambda path: path.name == _MANIFEST)  # the manifest last
+            for path in written:
+                os.replace(path, out / path.name)
+    except OSError as error:
+        raise RunError(
+            f"cannot save the predictor in {out}: {error.strerror or error}; choose another place"
+        ) from error

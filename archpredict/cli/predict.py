@@ -1,0 +1,88 @@
+"""``archpredict predict``: scores for the architectures of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archpredict.cli._options import debug_option
+from archpredict.cli._predictors import device_option, model_option, quiet_option, space_option
+
+if TYPE_CHECKING:
+    from archpredict.cli._tables import Unlabelled
+    from archpredict.predictor import Predictor
+
+_CHUNK = 20_000
+"""Architectures predicted at a time: bounds the memory and gives a progress."""
+
+SCORE, STD = "score", "std"
+_STDOUT = Path("-")
+
+
+@click.command(name="predict")
+@model_option
+@click.option(
+    "--data", type=click.Path(path_type=Path), required=True, help="Table with a column of architectures; no labels."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE|-",
+    help="CSV, JSONL, ... by its name, replaced if it is there; - for CSV on stdout.",
+)
+@space_option
+@device_option
+@quiet_option
+@debug_option
+def command(**given: Any) -> None:
+    """Predict the scores of the architectures in a table.
+
+    Rows and columns stay as they are; a column "score" is added, and "std" where the predictor has an uncertainty.
+    """
+    from archpredict.cli._console import say, warnings_as_lines
+    from archpredict.cli._output import check_output, print_csv, write_table
+    from archpredict.cli._predictors import load_model, model_space
+    from archpredict.cli._tables import check_new_columns, extended, read_unlabelled
+
+    with warnings_as_lines():
+        if given["out"] != _STDOUT:
+            check_output(given["out"], given["data"])
+        model = load_model(given["model"], given["device"])
+        space = model_space(model, given["model"], given["space"])
+        data = read_unlabelled(given["data"], space, model.feature_names_)
+        names = (SCORE, STD) if model.has_std else (SCORE,)
+        check_new_columns(data, given["data"], names)
+        added = _predicted(model, data, names, given["quiet"])
+        columns, rows = extended(data, added)
+        if given["out"] == _STDOUT:
+            print_csv(columns, rows)
+            return
+        write_table(given["out"], columns, rows)
+    if not given["quiet"]:
+        say(f"Wrote {len(rows):,} rows with {' and '.join(added)} to {given['out']}")
+
+
+def _predicted(model: Predictor, data: Unlabelled, names: Sequence[str], quiet: bool) -> dict[str, Any]:
+    """The new columns, ``(n,)`` each."""
+    import numpy as np
+
+    from archpredict.cli._console import progress
+    from archpredict.strategies.base import Event
+
+    total = len(data.architectures)
+    parts: dict[str, list[Any]] = {name: [] for name in names}
+    with progress(quiet) as observer:
+        for start in range(0, total, _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            packed = model.pack(
+                data.architectures[rows], {name: values[rows] for name, values in data.features.items()}
+            )
+            parts[SCORE].append(model.predict(packed))
+            if STD in parts:
+                parts[STD].append(model.predict_std(packed))
+            observer(Event("predicted", min(start + _CHUNK, total), total))
+    return {name: np.concatenate(values) for name, values in parts.items()}

@@ -1,0 +1,80 @@
+"""``archpredict predictors``: what can be fitted, and what is fitted already."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from archpredict.cli._options import debug_option, json_option
+
+
+@click.command(name="predictors")
+@json_option
+@debug_option
+def command(as_json: bool) -> None:
+    """List the named predictors, encoders, heads, and the shipped models."""
+    from archpredict.cli._output import print_json
+
+    parts = {kind: _described(kind) for kind in ("predictors", "encoders", "heads")}
+    models = _shipped()
+    if as_json:
+        print_json({**parts, "models": models})
+        return
+    from archpredict.cli._console import show_table
+
+    titles = ("Named predictors (--predictor)", "Encoders (--encoder)", "Heads (--head)")
+    for title, rows in zip(titles, parts.values(), strict=True):
+        show_table(
+            title,
+            {"name": "left", "description": "left"},
+            [(row["name"], row["description"]) for row in rows],
+        )
+    show_table(
+        "Shipped models (--model)",
+        {"name": "left", "space": "left", "labels": "right", "tau": "right", "description": "left"},
+        [(m["name"], str(m["space"]), str(m["rows"]), _tau(m["kendall_tau"]), str(m["labels"])) for m in models],
+    )
+
+
+def _described(kind: str) -> list[dict[str, str]]:
+    from archpredict.cli._console import first_line
+    from archpredict.registry import names, resolve
+
+    base = _base(kind)
+    return [{"name": name, "description": _plain(first_line(resolve(kind, name, base)))} for name in names(kind)]
+
+
+def _plain(text: str) -> str:
+    """Without the marks of reStructuredText: "``z``" becomes "z", ":mod:`archpredict`" becomes "archpredict"."""
+    return re.sub(r"(:\w+:)?(`+)(.*?)\2", r"\3", text)
+
+
+def _base(kind: str) -> Any:
+    from archpredict.encoders.base import Encoder
+    from archpredict.heads.base import Head
+    from archpredict.predictors.base import NamedPredictor
+
+    return {"predictors": NamedPredictor, "encoders": Encoder, "heads": Head}[kind]
+
+
+def _shipped() -> list[dict[str, Any]]:
+    from archpredict import predictor
+
+    folder = Path(predictor.__file__).parent / "pretrained"
+    return [_model(folder / name) for name in predictor.shipped()]
+
+
+def _model(folder: Path) -> dict[str, Any]:
+    card = json.loads((folder / "predictor.json").read_text(encoding="utf-8")).get("card", {})
+    figures = card.get("cross_validation", {})
+    own = list(figures.values())[-1] if figures else {}  # cards name baselines first
+    known = {name: card.get(name) for name in ("space", "labels", "target", "rows", "protocol")}
+    return {"name": folder.name, **known, "kendall_tau": own.get("kendall_tau"), "cross_validation": figures}
+
+
+def _tau(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

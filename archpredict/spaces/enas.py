@@ -1,0 +1,109 @@
+"""ENAS, a network of six layers: an operation on each, and skips from earlier layers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from archpredict.graph import DATA, SUM, ArchGraph
+from archpredict.spaces.base import Choices, SearchSpace
+
+OPERATORS = ("conv_3x3", "sep_conv_3x3", "conv_5x5", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3")
+"""The published order; choices of operators are indices into it."""
+
+LAYERS = 6
+
+_NODES = ("input", *(SUM,) * (LAYERS - 1), "output")
+_START = [layer * (layer + 1) // 2 for layer in range(LAYERS + 1)]
+"""Where the choices of a layer start; the last entry is their number."""
+_MAX_TEXT = 1_000
+_NUMBERS = re.compile(r"\s*[0-9]{1,3}(\s+[0-9]{1,3})*\s*")
+
+
+class ENAS(SearchSpace):
+    """The six-layer networks of ENAS: 21 choices, 6⁶ · 2¹⁵ = 1,528,823,808 vectors, all legal, no two isomorphic.
+
+    Pham, Guan, Zoph, Le and Dean, "Efficient neural architecture search via parameter sharing", ICML 2018, arXiv
+    1802.03268, section 2.3 (the macro search space), in the form with six layers of Zhang, Jiang, Cui, Garnett
+    and Chen, "D-VAE: a variational autoencoder for directed acyclic graphs", NeurIPS 2019, arXiv 1904.11088.
+    For each layer there is the operator (an index into :data:`OPERATORS`), then a bit for a skip from each
+    point before the one that the layer reads: bit 0 from the stem, bit j from layer j - 1.
+
+    A layer applies its operator to what comes from the layer before, and *adds* the skips. So the operators are
+    on the edges here, skips are edges that only carry data, and nodes are sums. (D-VAE draws the operators on
+    the nodes, skips among their inputs; both pictures tell the same networks apart.)
+
+    The two-cell networks of the same publication are the space ``enas-micro``.
+
+    Example:
+        >>> space = ENAS()
+        >>> choices = space.parse("[[1], [4, 0], [5, 0, 1], [0, 1, 0, 0], [2, 0, 0, 0, 0], [3, 0, 0, 0, 0, 0]]")
+        >>> choices[:10]
+        (1, 4, 0, 5, 0, 1, 0, 1, 0, 0)
+        >>> graph = space.decode(choices)
+        >>> list(zip(graph.edges, graph.edge_ops))[:4]
+        [((0, 1), 'sep_conv_3x3'), ((1, 2), 'avg_pool_3x3'), ((2, 3), 'max_pool_3x3'), ((1, 3), 'data')]
+    """
+
+    name = "enas"
+    num_choices = tuple(n for layer in range(LAYERS) for n in (len(OPERATORS), *(2,) * layer))
+    notation = (
+        "[[op], [op, bit], ..., [op, bit, bit, bit, bit, bit]] of six layers, op from 0 to 5, or the same 21 numbers "
+        "without brackets (genotypes of two cells are in the space enas-micro)"
+    )
+
+    def decode(self, choices: Sequence[int]) -> ArchGraph:
+        """Operations on edges; node 0 is the stem, node i what layer i - 1 gives."""
+        edges: list[tuple[int, int]] = []
+        labels: list[str] = []
+        for layer, (op, *skips) in enumerate(_layers(choices)):
+            edges.append((layer, layer + 1))
+            labels.append(OPERATORS[op])
+            for source, skip in enumerate(skips):
+                if skip:
+                    edges.append((source, layer + 1))
+                    labels.append(DATA)
+        return ArchGraph(_NODES, tuple(edges), tuple(labels))
+
+    def parse(self, text: str) -> Choices:
+        """Choices from a list of layers, or from their numbers alone, as ENAS's own scripts give them.
+
+        Raises:
+            InvalidArchitectureError: The text is neither, or a number is out of range.
+        """
+        if len(text) > _MAX_TEXT:
+            raise self.invalid(text, f"it has {len(text)} characters")
+        numbers = [int(n) for n in text.split()] if _NUMBERS.fullmatch(text) else self._listed(text)
+        if len(numbers) != _START[-1]:
+            raise self.invalid(text, f"it has {len(numbers)} numbers instead of {_START[-1]}")
+        for layer, (op, *skips) in enumerate(_layers(numbers)):
+            if not 0 <= op < len(OPERATORS):
+                raise self.invalid(text, f"layer {layer} has operator {op}")
+            if not set(skips) <= {0, 1}:
+                raise self.invalid(text, f"layer {layer} has the bits {skips}, which are not all 0 or 1")
+        return tuple(numbers)
+
+    def format(self, choices: Sequence[int]) -> str:
+        """The list of layers as JSON on one line."""
+        return json.dumps(_layers(choices))
+
+    def _listed(self, text: str) -> list[int]:
+        try:
+            layers: Any = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise self.invalid(text, "it does not parse") from error
+        if not isinstance(layers, list) or not all(isinstance(layer, list) for layer in layers):
+            raise self.invalid(text, "it is not a list of layers")
+        if len(layers) != LAYERS:
+            raise self.invalid(text, f"it has {len(layers)} layers")
+        for i, layer in enumerate(layers):
+            if len(layer) != i + 1 or not all(type(n) is int for n in layer):
+                raise self.invalid(text, f"layer {i} is {layer}, not an operator and {i} bits")
+        return [n for layer in layers for n in layer]
+
+
+def _layers(choices: Sequence[int]) -> list[list[int]]:
+    """The choices of each layer: operator, then bits."""
+    return [[int(c) for c in choices[_START[layer] : _START[layer + 1]]] for layer in range(LAYERS)]
