@@ -16,6 +16,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +28,10 @@ from archpredict.backends import has_dgl, import_dgl
 from archpredict.errors import UsageError
 from archpredict.graph import ArchGraph
 from archpredict.packed import PackedGraphs
+
+_Levels = tuple[list[tuple[int, Tensor, Tensor]], Tensor, Tensor]
+"""Per level the number of its nodes, the places of the senders, and which of its nodes each sends to; the rows of all
+nodes level by level; and the place of each row's state in that order."""
 
 Backend = Literal["auto", "dense", "dgl", "scatter"]
 Readout = Literal["mean", "sum", "output"]
@@ -117,36 +122,46 @@ class GraphBatch(ABC):
         """
 
     def sweep(
-        self, update: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]], *, reverse: bool = False
+        self,
+        values: Sequence[Tensor],
+        update: Callable[[Sequence[Tensor], Tensor | None], tuple[Tensor, Tensor]],
+        *,
+        reverse: bool = False,
     ) -> Tensor:
         """Visit the nodes in topological order, each after all its predecessors (reversed: successors).
 
         All nodes at the same longest distance from a source are visited at once.
 
         Args:
-            update: Called once per distance with the ``(n,)`` rows of the nodes in :meth:`flat` layout and the sums
-                ``(n, M)`` of what their predecessors sent, None for the first; returns the nodes' states ``(n, D)``
-                and what they send, ``(n, M)``.
+            values: What ``update`` needs of each node, in node layout: ``(..., K)``, or like :attr:`op`.
+            update: Called once per distance with the values of its ``n`` nodes, ``(n, K)`` or ``(n,)`` each, and the
+                sums ``(n, M)`` of what their predecessors sent, None for the first; returns the nodes' states
+                ``(n, D)`` and what they send, ``(n, M)``.
             reverse: Visit in the opposite order.
 
         Returns:
             The states in node layout, ``(..., D)``; zeros for padding.
         """
-        levels, place = self._levels[reverse]
-        states: list[Tensor] = []
-        sent: list[Tensor] = []
-        for rows, sources, slots in levels:
+        levels, order, place = self._levels[reverse]
+        # Sorted by level once, a level's values are a slice.
+        parts = [self._flat_values(v).index_select(0, order).split([n for n, _, _ in levels]) for v in values]  # type: ignore[no-untyped-call]
+        states, sent = _Rows(len(order)), _Rows(len(order))
+        for i, (n, sources, slots) in enumerate(levels):
             received = None
-            if sent:
-                messages = torch.cat(sent)
-                received = messages.new_zeros(len(rows), messages.shape[1]).index_add(0, slots, messages[sources])
-            state, message = update(rows, received)
+            if i:
+                arriving = sent.all().index_select(0, sources)
+                received = arriving.new_zeros(n, arriving.shape[1]).index_add(0, slots, arriving)
+            state, message = update([part[i] for part in parts], received)
             states.append(state)
             sent.append(message)
-        if not states:
+        if not levels:
             raise UsageError("a sweep needs at least one graph")
-        states.append(states[0].new_zeros(1, states[0].shape[1]))  # what padding is given
-        return self._shaped(torch.cat(states)[place])
+        listed = states.all()
+        padded = torch.cat([listed, listed.new_zeros(1, listed.shape[1])]) if len(place) > len(order) else listed
+        return self._shaped(padded.index_select(0, place))
+
+    def _flat_values(self, values: Tensor) -> Tensor:
+        return self.flat(values[..., None])[:, 0] if values.shape == self.op.shape else self.flat(values)
 
     @abstractmethod
     def flat(self, h: Tensor) -> Tensor:
@@ -167,51 +182,36 @@ class GraphBatch(ABC):
         """Rows in :meth:`flat` layout."""
 
     @cached_property
-    def _levels(self) -> dict[bool, tuple[list[tuple[Tensor, Tensor, Tensor]], Tensor]]:
-        """For each direction, per level: rows of its nodes, places of the senders and their receivers; where each
-        row's state is in the list of all states.
-        """
+    def _levels(self) -> dict[bool, _Levels]:
+        """For each direction what :meth:`sweep` needs."""
         packed = self.packed
         offset = packed.node_start[self._edge_graph]
         source, target = packed.source + offset, packed.target + offset
-        place_of = np.arange(len(packed.op)) - packed.node_start[self._node_graph]
+        last = np.int64(np.diff(packed.node_start).max(initial=1) - 1)
+        forward = _longest_distance(source, target, packed.target, len(packed.op))
+        backward = _longest_distance(target, source, last - packed.source, len(packed.op))
         return {
-            False: self._levels_of(_longest_distance(source, target, packed.target, len(packed.op)), source, target),
-            True: self._levels_of(
-                _longest_distance(
-                    target, source, place_of.max(initial=0) - packed.source.astype(np.int64), len(place_of)
-                ),
-                target,
-                source,
-            ),
+            False: self._levels_of(forward, source, target),
+            True: self._levels_of(backward, target, source),
         }
 
     def _levels_of(
         self, level: npt.NDArray[np.int64], source: npt.NDArray[np.int64], target: npt.NDArray[np.int64]
-    ) -> tuple[list[tuple[Tensor, Tensor, Tensor]], Tensor]:
-        order = np.argsort(level, kind="stable")  # nodes level by level: the order in which states are listed
-        listed = np.empty_like(order)
+    ) -> _Levels:
+        order = np.argsort(level, kind="stable")
+        listed = np.empty_like(order)  # where in that order each node is
         listed[order] = np.arange(len(order))
         start = np.searchsorted(level[order], np.arange(level.max(initial=-1) + 2))
         edges = np.argsort(level[target], kind="stable")
         edge_start = np.searchsorted(level[target][edges], np.arange(len(start)))
-        rows = self._rows[order]
         levels = []
-        for i in range(len(start) - 1):
+        for i, (begin, end) in enumerate(pairwise(start.tolist())):
             arriving = edges[edge_start[i] : edge_start[i + 1]]
-            levels.append(
-                tuple(
-                    _long(values, self.device)
-                    for values in (
-                        rows[start[i] : start[i + 1]],
-                        listed[source[arriving]],
-                        listed[target[arriving]] - start[i],
-                    )
-                )
-            )
+            receivers = listed[target[arriving]] - begin
+            levels.append((end - begin, _long(listed[source[arriving]], self.device), _long(receivers, self.device)))
         place = np.full(self._num_rows, len(order), dtype=np.int64)
         place[self._rows] = listed
-        return levels, _long(place, self.device)  # type: ignore[return-value]
+        return levels, _long(self._rows[order], self.device), _long(place, self.device)
 
     @abstractmethod
     def spread(self, z: Tensor) -> Tensor:
@@ -384,6 +384,27 @@ class DGLBatch(ScatterBatch):
             return out if onto is None else onto + out
 
 
+class _Rows:
+    """Rows that come in pieces and are read all the time: written in place where no gradient needs the old ones."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._filled = total, 0
+        self._pieces: list[Tensor] = []
+        self._buffer: Tensor | None = None
+
+    def append(self, rows: Tensor) -> None:
+        if torch.is_grad_enabled():
+            self._pieces.append(rows)
+            return
+        if self._buffer is None:
+            self._buffer = rows.new_empty(self._total, rows.shape[1])
+        self._buffer[self._filled : self._filled + len(rows)] = rows
+        self._filled += len(rows)
+
+    def all(self) -> Tensor:
+        return torch.cat(self._pieces) if self._buffer is None else self._buffer
+
+
 def _scatter(
     h: Tensor, source: Tensor, target: Tensor, reverse: bool, gate: Tensor | None, onto: Tensor | None
 ) -> Tensor:
@@ -405,7 +426,8 @@ def _longest_distance(
     """Longest distance of each node from one without predecessor.
 
     Args:
-        source, target: ``(E,)`` edges.
+        source: ``(E,)`` where edges begin.
+        target: ``(E,)`` where they end.
         when: ``(E,)`` position of the target in a topological numbering of its graph.
         nodes: Number of nodes.
     """

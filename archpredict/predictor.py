@@ -25,7 +25,7 @@ from archpredict.registry import resolve
 from archpredict.regressors.base import Regressor
 from archpredict.saved import Saved, check_model, check_options, check_scale, check_weights, read, write
 from archpredict.spaces.base import Architecture
-from archpredict.training import Model, PseudoPairs, Recipe, Trainer, encode, seeded
+from archpredict.training import CHUNK, Model, PseudoPairs, Recipe, Trainer, encode, seeded
 
 FloatArray = npt.NDArray[np.float64]
 Observe = Callable[[int, int, float], None]
@@ -355,8 +355,11 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
 
     def _latent(self, architectures: Items, features: Features | None = None) -> FloatArray:
         """The members' mean score, ``(n,)``; each with mean 0 and standard deviation 1 on the training set."""
-        encoded = self.encode(self.pack(architectures, features))
-        latent: FloatArray = self._weights @ self._standardized(self._member_scores(encoded))
+        inputs = self.pack(architectures, features)
+        # Piece by piece, so that encodings are scored while they are in the cache, and take no memory.
+        pieces = (inputs[start : start + CHUNK] for start in range(0, len(inputs), CHUNK) or (0,))
+        raw = np.concatenate([self._member_scores(self.encode(piece)) for piece in pieces], axis=1)
+        latent: FloatArray = self._weights @ self._standardized(raw)
         return latent
 
     def _standardized(self, raw: FloatArray) -> FloatArray:

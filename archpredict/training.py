@@ -21,7 +21,7 @@ from archpredict.heads.base import Head
 from archpredict.inputs import Inputs, InputSpec
 from archpredict.metrics import kendall_tau
 
-_CHUNK = 2048
+CHUNK = 1024
 """Architectures encoded at once: few enough to stay in the processor's caches."""
 
 
@@ -125,9 +125,9 @@ def encode(models: Sequence[Model], spec: InputSpec, inputs: Inputs, device: tor
     Each architecture is batched, and its numbers computed, once for all models.
     """
     parts: list[list[Tensor]] = [[] for _ in range(len(models) + 1)]
-    with few_threads(len(inputs.graphs.op)):
-        for start in range(0, len(inputs), _CHUNK) or (0,):
-            chunk = inputs[start : start + _CHUNK]
+    for start in range(0, len(inputs), CHUNK) or (0,):
+        chunk = inputs[start : start + CHUNK]
+        with few_threads(len(chunk.graphs.op)):
             side = _tensor(spec.side(chunk), device)
             batch = batched(chunk.graphs, device) if any(m.encoder is not None for m in models) and len(chunk) else None
             for model, encodings in zip(models, parts[:-1], strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -205,14 +205,15 @@ WEIGHT = torch.linspace(-1, 1, 12).view(3, 4)
 
 def swept(batch: GraphBatch, table: Tensor, reverse: bool) -> Tensor:
     """``h_v = tanh([table_v ; 0] + [sum of W h_u ; 1])``, the 1 where the sum is None."""
-    h = batch.flat(table[batch.op])
 
-    def update(rows: Tensor, received: Tensor | None) -> tuple[Tensor, Tensor]:
-        first = torch.ones(len(rows), 1) if received is None else torch.zeros(len(rows), 1)
-        state = torch.tanh(torch.cat([h[rows] + (0 if received is None else received), first], dim=1))
+    def update(values: Sequence[Tensor], received: Tensor | None) -> tuple[Tensor, Tensor]:
+        h, op = values
+        assert torch.equal(h, table[op])  # every value is that of the nodes visited
+        first = torch.ones(len(op), 1) if received is None else torch.zeros(len(op), 1)
+        state = torch.tanh(torch.cat([h + (0 if received is None else received), first], dim=1))
         return state, state @ WEIGHT.T
 
-    return batch.sweep(update, reverse=reverse)
+    return batch.sweep([table[batch.op], batch.op], update, reverse=reverse)
 
 
 def recursed(graph: ArchGraph, table: Tensor, reverse: bool) -> Tensor:
@@ -248,19 +249,17 @@ def test_a_sweep_is_a_recursion_over_predecessors(backend: Backend, reverse: boo
     given_states = nodes_of(batch, swept(batch, tables[0], reverse))
     expected = torch.cat([recursed(graph, tables[1], reverse) for graph in graphs])
     torch.testing.assert_close(given_states, expected, atol=1e-6, rtol=1e-5)
+    with torch.no_grad():
+        torch.testing.assert_close(nodes_of(batch, swept(batch, tables[0], reverse)), given_states)
     for states in (given_states, expected):
         (states**2 * torch.arange(1.0, 5)).sum().backward()  # type: ignore[no-untyped-call]
     torch.testing.assert_close(tables[0].grad, tables[1].grad, atol=1e-5, rtol=1e-4)
 
 
-def halved(h: Tensor) -> Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]:
-    """Of a sweep in which a node's state is its feature and half of what it received."""
-
-    def update(rows: Tensor, received: Tensor | None) -> tuple[Tensor, Tensor]:
-        state = h[rows] if received is None else h[rows] + received / 2
-        return state, state
-
-    return update
+def halved(values: Sequence[Tensor], received: Tensor | None) -> tuple[Tensor, Tensor]:
+    """A node's state is its feature and half of what it received."""
+    state = values[0] if received is None else values[0] + received / 2
+    return state, state
 
 
 def counted(backend: Backend, graphs: list[ArchGraph], reverse: bool = False) -> tuple[GraphBatch, Tensor, list[int]]:
@@ -268,12 +267,13 @@ def counted(backend: Backend, graphs: list[ArchGraph], reverse: bool = False) ->
     batch = collate(graphs, OPS, backend=backend)
     sizes: list[int] = []
 
-    def update(rows: Tensor, received: Tensor | None) -> tuple[Tensor, Tensor]:
-        sizes.append(len(rows))
-        paths = torch.ones(len(rows), 1) if received is None else received
+    def update(values: Sequence[Tensor], received: Tensor | None) -> tuple[Tensor, Tensor]:
+        (op,) = values
+        sizes.append(len(op))
+        paths = torch.ones(len(op), 1) if received is None else received
         return paths, paths
 
-    return batch, batch.sweep(update, reverse=reverse), sizes
+    return batch, batch.sweep([batch.op], update, reverse=reverse), sizes
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -319,7 +319,7 @@ def test_every_operation_gives_the_same_on_cuda(backend: Backend) -> None:
         batch = batched(packed, device, backend)
         h = features(batch, table.to(device))
         sums = [batch.aggregate(h, reverse=r, gate=g, onto=h) for r in (False, True) for g in (None, gate.to(device))]
-        sums += [batch.sweep(halved(batch.flat(h)), reverse=r) for r in (False, True)]
+        sums += [batch.sweep([h], halved, reverse=r) for r in (False, True)]
         pooled = [batch.pool(torch.stack(sums).sum(0), how) for how in ("mean", "sum", "output")]
         everything = [*sums, *pooled, batch.spread(pooled[0]), batch.degree(), batch.degree(reverse=True)]
         results.append([x.cpu() for x in everything])

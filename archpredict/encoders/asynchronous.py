@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -69,24 +72,25 @@ class Asynchronous(Encoder):
         self.out_features = num_cells * 2 * dim
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        op = batch.flat(batch.op[..., None])[:, 0]
-        h = self.embedding(batch.op)
-        for i in range(len(self.own)):
-            h = self._pass(i, batch, op, h)
+        h = batch.sweep([batch.op], self._updates(0))
+        for i in range(1, len(self.own)):
+            h = batch.sweep([batch.op, h], self._updates(i), reverse=i % 2 == 1)
         return torch.cat([batch.pool(h), batch.pool(h, "output")], dim=-1).flatten(1)
 
-    def _pass(self, i: int, batch: GraphBatch, op: Tensor, h: Tensor) -> Tensor:
-        before = batch.flat(h)
+    def _updates(self, i: int) -> Callable[[Sequence[Tensor], Tensor | None], tuple[Tensor, Tensor]]:
+        """The update of pass ``i``."""
         own, heard, norm = self.own[i], self.heard[i], self.norms[i]
-        # In the first pass a node's own part is one of few: taken from the embeddings, not node by node.
-        itself = own(self.embedding.weight)[op] if i == 0 else own(before)
-        gate = self.gates[i].weight.sigmoid()[op] if self.gates else None  # type: ignore[operator]
+        # In the first pass a node's own part is one of few: looked up, not computed node by node.
+        first = own(self.embedding.weight) if i == 0 else None
+        gates = cast("nn.Embedding", self.gates[i]).weight.sigmoid() if self.gates else None
 
-        def update(rows: Tensor, received: Tensor | None) -> tuple[Tensor, Tensor]:
-            arriving = itself[rows]
+        def update(values: Sequence[Tensor], received: Tensor | None) -> tuple[Tensor, Tensor]:
+            op = values[0]
+            before = self.embedding(op) if first is not None else values[1]
+            arriving = F.embedding(op, first) if first is not None else own(before)
             if received is not None:
-                arriving = arriving + (received if gate is None else gate[rows] * received)
-            state = before[rows] + self.dropout(F.relu(norm(arriving)))
+                arriving = arriving + (received if gates is None else F.embedding(op, gates) * received)
+            state = before + self.dropout(F.relu(norm(arriving)))
             return state, heard(state)
 
-        return batch.sweep(update, reverse=i % 2 == 1)
+        return update

@@ -33,11 +33,11 @@ class HistGradientBoosting(Regressor):
         self,
         seed: int = 0,
         *,
-        iterations: int = 300,
-        learning_rate: float = 0.05,
-        max_leaf_nodes: int = 15,
-        min_samples_leaf: int = 5,
-        max_features: float = 0.3,
+        iterations: int = 100,
+        learning_rate: float = 0.1,
+        max_leaf_nodes: int = 6,
+        min_samples_leaf: int = 3,
+        max_features: float = 0.2,
         l2: float = 1.0,
     ) -> None:
         self._model = HistGradientBoostingRegressor(

@@ -23,6 +23,8 @@ class Settings:
     Args:
         predictor: Fitted anew in each round: the name of a predictor, or an unfitted one, of which copies are fitted.
         initial: Share of the budget that is labelled at random before the first round.
+        explore: Share of each round but the last that is labelled at random, so that a predictor that has settled on
+            the wrong corner of the space learns of others.
         rounds: Rounds that the rest of the budget is divided into.
         batch: Architectures to evaluate in each round, instead of ``rounds``.
         inner: How candidates are found: ``all`` architectures, ``evolution``, ``random``, or ``auto``: ``all`` in
@@ -36,8 +38,9 @@ class Settings:
     """
 
     predictor: Any = "default"
-    initial: float = 0.2
-    rounds: int = 8
+    initial: float = 0.4
+    explore: float = 0.2
+    rounds: int = 5
     batch: int | None = None
     inner: Inner = "auto"
     candidates: int = 2000
@@ -56,6 +59,11 @@ class Settings:
                 "initial is the share of the budget that is labelled at random first, above 0 and below 1; "
                 f"{self.initial} was given"
             )
+        if not 0 <= self.explore < 1:
+            raise UsageError(
+                "explore is the share of a round that is labelled at random, at least 0 and below 1; "
+                f"{self.explore} was given"
+            )
         if self.inner not in get_args(Inner):
             raise UnknownNameError("inner search", self.inner, get_args(Inner))
         if self.acquisition not in get_args(Acquisition):
@@ -64,7 +72,7 @@ class Settings:
 
 PRESETS = {
     "default": Settings(),
-    "gates": Settings(predictor="gates", initial=0.2, rounds=4, separate=True),
+    "gates": Settings(predictor="gates", initial=0.2, explore=0.0, rounds=4, separate=True),
 }
 
 

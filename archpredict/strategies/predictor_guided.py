@@ -30,7 +30,7 @@ class PredictorGuided(Strategy):
     predictor to all labels, search the space with it alone (inner search), and evaluate the best that is new.
 
     Presets:
-        * ``default``: ours. Many small rounds; each evaluates the best of everything scored.
+        * ``default``: ours. Each round evaluates the best of everything scored, and a fifth at random.
         * ``gates``: as published: few rounds of equal size, in which each architecture to evaluate is the best of an
           inner search of its own, here of a random part of what is scored.
 
@@ -130,8 +130,12 @@ class PredictorGuided(Strategy):
             return self._merit(predictor, architectures, rng)
 
         scored = self._inner.run(score, parents, rng)
-        size = self._next_boundary() - self.num_told
-        self._queue = self._to_evaluate(scored, size, rng)
+        until = self._next_boundary()
+        size = until - self.num_told
+        explore = round(self.settings.explore * size) if until < self.problem.budget else 0  # learnt from no more
+        self._queue = self._to_evaluate(scored, size - explore, rng)
+        seen = [*self.seen, *(Architecture(self.problem.space, c).key for c in self._queue)]
+        self._queue += [a.choices for a in self.problem.sample(explore, rng, seen)] if explore else []
         self._derived = self._to_recommend(scored)
         if self._derived:
             values = {"candidates": float(len(scored.architectures)), "expected": self._derived[0][1]}

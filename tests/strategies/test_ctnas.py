@@ -20,18 +20,25 @@ from archpredict.strategies.ctnas import CTNAS
 from archpredict.testing.strategies import drive
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
-SMALL = {"predictor": {"epochs": 20}, "rounds": 2, "iterations": 20, "samples": 16, "derive": 32}
-SHORT = {
-    "predictor": {"epochs": 1},
+ALONE: dict[str, Any] = {"side": (), "ensemble": 1, "regressors": None}
+SMALL: dict[str, Any] = {
+    "predictor": {**ALONE, "encoder": "gcn", "encoder_options": {"dim": 32, "layers": 2}, "epochs": 20},
+    "rounds": 2,
+    "iterations": 20,
+    "samples": 16,
+    "derive": 32,
+}
+SHORT: dict[str, Any] = {
+    "predictor": {**ALONE, "epochs": 1},
     "iterations": 3,
     "explore_every": 2,
     "baseline_every": 2,
     "derive": 8,
 }
-TINY = {"predictor": {"epochs": 2}, "iterations": 3, "derive": 8, "baseline_every": 2, "explore_every": 2}
+TINY: dict[str, Any] = {**SHORT, "predictor": {**ALONE, "epochs": 2}}
 
 
-def run(problem: Problem, **arguments) -> tuple[CTNAS, list[Event]]:
+def run(problem: Problem, **arguments: Any) -> tuple[CTNAS, list[Event]]:
     events: list[Event] = []
     strategy = CTNAS(problem, observer=events.append, device="cpu", **arguments)
     while batch := strategy.ask(problem.budget - strategy.num_told):
@@ -51,7 +58,7 @@ def test_it_finds_the_best_architecture_of_a_small_space() -> None:
 
 @pytest.mark.parametrize("preset", list(PRESETS))
 @pytest.mark.parametrize("options", [{}, {"baseline": "fixed"}, {"baseline": "random"}, {"share": 0.0}, {"share": 0.8}])
-def test_every_preset_runs_with_every_ablation(preset: str, options: dict) -> None:
+def test_every_preset_runs_with_every_ablation(preset: str, options: dict[str, Any]) -> None:
     strategy, events = run(Problem(ToySpace(), 20), preset=preset, **{**TINY, **options})
     assert strategy.num_told == 20
     assert {"comparator", "controller", "derive"} <= {e.stage for e in events}
@@ -74,7 +81,7 @@ def test_progress_tells_reward_entropy_and_tau_on_held_out_labels() -> None:
     assert all(-1 <= tau <= 1 for tau in taus)
 
 
-def make_round(**options) -> Round:
+def make_round(**options: Any) -> Round:
     space = ToySpace()
     labelled = Problem(space, 30).sample(30, np.random.default_rng(0))
     labels = np.array([r.score for r in ToyEvaluator().evaluate(labelled)], dtype=float)
@@ -140,7 +147,7 @@ def test_the_fixed_baseline_stays_in_later_rounds_too() -> None:
     ("preset", "first", "later"), [("repo", (512, 256), (200, 100)), ("paper", (100, 100), (100, 100))]
 )
 def test_the_published_presets_explore_as_published(
-    preset: str, first: tuple, later: tuple, monkeypatch: pytest.MonkeyPatch
+    preset: str, first: tuple[int, int], later: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search = make_round(preset=preset, **SHORT)
     explored = watched(monkeypatch, search, "_explore", lambda: search._pseudo)
@@ -169,8 +176,11 @@ def test_a_space_that_is_labelled_to_the_end_ends_the_run() -> None:
 
 
 def test_the_policy_learns_to_beat_the_baseline() -> None:
-    rewards = []
+    rewards: list[float | None] = []
     search = make_round(share=0.0, baseline="fixed", iterations=60)
+    search.baselines = [
+        search.labelled[int(np.argsort(search.labels)[-5])].choices
+    ]  # one that few samples beat at first
     search.observer = lambda event: rewards.append(event.values.get("reward"))
     search.run()
     seen = [r for r in rewards if r is not None]
@@ -205,7 +215,7 @@ def test_wrong_options_are_refused_in_one_sentence() -> None:
         CTNAS(problem, baseline="best")
     with pytest.raises(UnknownNameError, match="unknown confidence 'high'; choose from: distance, probability"):
         CTNAS(problem, confidence="high")
-    with pytest.raises(UnknownNameError, match=r"unknown argument of ctnas's predictor 'epoch'.*Did you mean 'epochs'"):
+    with pytest.raises(UnknownNameError, match=r"unknown argument of Predictor 'epoch'.*Did you mean 'epochs'"):
         CTNAS(problem, predictor={"epoch": 3})
     with pytest.raises(UsageError, match="rounds is a number of at least 1, 0 was given"):
         CTNAS(problem, rounds=0)
@@ -247,12 +257,12 @@ def test_the_order_in_which_python_hashes_texts_changes_nothing() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_a_whole_search_on_cuda_finds_what_it_finds_on_the_cpu(preset: str) -> None:
-    options = {**TINY, "predictor": {"epochs": 20}, "iterations": 10, "rounds": 2}
-    asked, found = [], []
+    options = {**TINY, "predictor": {**ALONE, "epochs": 20}, "iterations": 10, "rounds": 2}
+    asked, found = [], list[float]()
     for device in ("cpu", "cuda"):
         strategy = CTNAS(Problem(ToySpace(), 40), seed=1, device=device, preset=preset, **options)
         asked.append(drive(strategy, ToyEvaluator()))
-        found.append(strategy.recommend(1)[0].score)
+        found.append(strategy.recommend(1)[0].score or 0.0)
     first = strategy._boundaries[0]
     assert asked[0][:first] == asked[1][:first]
     # Rounding may change which of nearly equal candidates are labelled, and the order of few of them.

@@ -74,7 +74,7 @@ class LargeSpace(SearchSpace):
 
 
 def guided(budget: int = 24, **options) -> PredictorGuided:
-    options = {"predictor": Knowing(), "initial": 0.5, "rounds": 2, **options}
+    options = {"predictor": Knowing(), "initial": 0.5, "explore": 0.0, "rounds": 2, **options}
     return PredictorGuided(Problem(ToySpace(), budget), **options)
 
 
@@ -113,6 +113,17 @@ def test_each_round_fits_all_labels_so_far_with_a_seed_of_its_own() -> None:
     assert Knowing.fitted == [8, 16, 24]
     assert given.seed == 0
     assert strategy._new_predictor(7).seed == 7
+
+
+def test_a_share_of_each_round_but_the_last_is_random() -> None:
+    best, mixed = guided(budget=40), guided(budget=40, explore=0.4)
+    greedy, explored = first_round(best), first_round(mixed)
+    assert explored[:6] == greedy[:6]
+    assert len({a.key for a in explored} | set(mixed.seen)) == 30
+    assert truth(explored[6:]).mean() < truth(greedy[6:]).mean()
+    mixed.tell([Result(a, float(y)) for a, y in zip(explored, truth(explored), strict=True)])
+    unseen = [a for a in everything() if a.key not in set(mixed.seen)]
+    np.testing.assert_allclose(truth(mixed.ask(40)), np.unique(truth(unseen).round(9))[::-1][:10])
 
 
 def test_a_batch_size_takes_the_place_of_the_number_of_rounds() -> None:
@@ -250,6 +261,7 @@ def test_a_queue_survives_a_checkpoint_without_another_fit() -> None:
         ({"batch": 0}, "batch is a number of at least 1, 0 was given"),
         ({"population": 3}, "population is a number of at least 4, 3 was given"),
         ({"initial": 1.0}, "above 0 and below 1; 1.0 was given"),
+        ({"explore": 1.0}, "at least 0 and below 1; 1.0 was given"),
         ({"predictor": 3}, "the predictor is a name or an unfitted predictor derived from BasePredictor, 3"),
     ],
 )
