@@ -1,18 +1,22 @@
-"""Which of the optional back ends can be used here."""
+"""Which of the optional back ends and devices can be used here."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import os
+import re
 import sys
 import types
 import warnings
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from archpredict.errors import MissingDependencyError
+from archpredict.errors import MissingDependencyError, UsageError
+
+if TYPE_CHECKING:
+    import torch
 
 
 @cache
@@ -59,3 +63,24 @@ def has_dgl() -> bool:
     except MissingDependencyError:
         return False
     return True
+
+
+def torch_device(name: str) -> torch.device:
+    """The device of a name: ``auto`` (CUDA where there is one), ``cpu``, ``cuda`` or ``cuda:1``.
+
+    Raises:
+        UsageError: Another name, or CUDA where torch finds none.
+
+    Example:
+        >>> torch_device("cpu")
+        device(type='cpu')
+    """
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if re.fullmatch(r"(cpu|cuda)(:\d+)?", name) is None:
+        raise UsageError(f"unknown device {name!r}; choose from: auto, cpu, cuda")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError(f"device {name} was asked for, but torch finds no CUDA device; use --device cpu or auto")
+    return torch.device(name)

@@ -1,16 +1,55 @@
-"""From the scores of a ranking model back to the scale of its labels."""
+"""Labels that are learnt from: checked, made normal for training, and back from scores to their scale."""
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from archpredict.errors import DataError
+
 FloatArray = npt.NDArray[np.float64]
 
 _MAX_KNOTS = 17
+
+
+def check_labels(architectures: Sized, y: npt.ArrayLike) -> FloatArray:
+    """Labels as an array of doubles.
+
+    Raises:
+        DataError: Not one for each architecture, fewer than 2, not finite, or all equal.
+    """
+    labels = np.asarray(y, dtype=np.float64)
+    if labels.shape != (len(architectures),):
+        raise DataError(
+            f"{len(architectures)} architectures need as many labels, an array of shape {labels.shape} was given"
+        )
+    if len(labels) < 2:
+        raise DataError(f"at least 2 labelled architectures are needed to learn a ranking, {len(labels)} was given")
+    if not np.isfinite(labels).all():
+        raise DataError(
+            f"label {int(np.flatnonzero(~np.isfinite(labels))[0])} is not a finite number; remove or mend it"
+        )
+    if np.ptp(labels) == 0:
+        raise DataError(f"all {len(labels)} labels are equal ({labels[0]:g}); there is no ranking to learn")
+    return labels
+
+
+def standardize(labels: FloatArray) -> FloatArray:
+    """Labels as normal scores of their ranks: mean 0, standard deviation about 1, robust to outliers and scale.
+
+    Example:
+        >>> standardize(np.array([10.0, 1000.0, 11.0])).round(2).tolist()
+        [-0.97, 0.97, 0.0]
+    """
+    from scipy.stats import norm, rankdata
+
+    quantile = (rankdata(labels) - 0.5) / len(labels)
+    scores: FloatArray = norm.ppf(quantile)
+    return scores
 
 
 @dataclass(frozen=True)

@@ -362,6 +362,14 @@ def _spaces(items: Sequence[Item]) -> list[SearchSpace]:
     return list({id(item.space): item.space for item in items if isinstance(item, Architecture)}.values())
 
 
+def space_of(items: Items) -> SearchSpace | None:
+    """The search space that all items are of; None for graphs, packed ones, and items of several spaces."""
+    if isinstance(items, Inputs | PackedGraphs) or not all(isinstance(item, Architecture) for item in items):
+        return None
+    spaces = _spaces(items)
+    return spaces[0] if _are_one(spaces) else None
+
+
 def _one_space(items: Sequence[Item], spaces: Sequence[SearchSpace]) -> SearchSpace:
     if not spaces or not all(isinstance(item, Architecture) for item in items):
         raise UsageError("choices and costs are read from Architecture objects, a bare graph was given")

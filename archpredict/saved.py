@@ -17,13 +17,17 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from archpredict.calibration import Calibration, FloatArray
-from archpredict.errors import UsageError
+from archpredict.errors import UnknownNameError, UsageError
+
+PRETRAINED = Path(__file__).parent / "pretrained"
 
 _FORMAT = 2
 _MAX_JSON_BYTES = 20_000_000
 _PACKAGES = ("archpredict", "torch", "scikit-learn", "numpy")
 _MAX_OPTION = 10_000
 """Largest integer among the options of encoder and head; a hostile file must not make us build without end."""
+_BUILDS = ("encoder_options", "head_options", "regressor_options", "ensemble", "side_width")
+"""Arguments that decide how much is built."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,49 @@ def read(folder: Path) -> Saved:
         )
     weights = load_file(folder / "weights.safetensors")
     return Saved(content["params"], content["fitted"], content["card"], weights)
+
+
+def shipped() -> list[str]:
+    """Names of the predictors that come with the package."""
+    return sorted(p.parent.name for p in PRETRAINED.glob("*/predictor.json"))
+
+
+def located(path: str | Path) -> Path:
+    """The folder of a saved predictor: ``path`` itself, or that of the shipped one of this name.
+
+    Raises:
+        UnknownNameError: Neither a folder nor a shipped name.
+    """
+    if Path(path).is_dir():
+        return Path(path)
+    if str(path) not in shipped():
+        raise UnknownNameError("predictor", str(path), shipped(), "Or give the folder of a saved one.")
+    return PRETRAINED / str(path)
+
+
+def has_own_names(params: Mapping[str, Any]) -> bool:
+    """Whether encoder, head and regressors are given by name, and none by a path to someone's code."""
+    names = [params["head"], *([] if params["encoder"] is None else [params["encoder"]]), *(params["regressors"] or {})]
+    return all(isinstance(name, str) and ":" not in name for name in names)
+
+
+def check_params(params: Mapping[str, Any], num_cells: Any) -> None:
+    """Arguments of the constructor, and the spec's number of cells, that may be built from."""
+    check_options([num_cells, *(params[name] for name in _BUILDS)])
+    if not has_own_names(params):
+        raise ValueError("its encoder, head or regressor is not one of archpredict's own")
+
+
+def check_state(values: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], networks: int, regressors: int) -> None:
+    """The state of a committee is that of so many networks and regressors."""
+    check_scale(*scale_of(values), networks + regressors)
+    check_weights(tensors, networks, regressors > 0)
+
+
+def scale_of(values: Mapping[str, Any]) -> tuple[FloatArray, FloatArray, Calibration]:
+    """Location, scale and calibration among the JSON values of a committee."""
+    calibration = Calibration(*(np.array(knots, dtype=float) for knots in values["calibration"]))
+    return np.array(values["location"]), np.array(values["scale"]), calibration
 
 
 def check_options(value: Any) -> None:

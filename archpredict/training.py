@@ -196,7 +196,7 @@ class Trainer:
         self.model, self.spec, self.recipe, self.seed, self.device = model, spec, recipe, seed, device
         held = round(recipe.held_out * len(inputs))
         order = np.random.default_rng([seed, 0]).permutation(len(inputs)) if held else np.arange(len(inputs))
-        if held and (held < 2 or len(inputs) - held < 2):
+        if recipe.held_out > 0 and (held < 2 or len(inputs) - held < 2):
             raise UsageError(
                 f"held_out={recipe.held_out} of {len(inputs)} labels leaves {held} to stop by and "
                 f"{len(inputs) - held} to train on; both must be at least 2"
@@ -215,7 +215,11 @@ class Trainer:
         self.num_batches = max(1, min(round(len(kept) / recipe.batch_size), len(kept) // 2))
 
     def fit(self, observe: Callable[[int, float], None] | None = None) -> None:
-        """All epochs of the recipe, or until the held-out tau stops rising."""
+        """All epochs of the recipe, or until the held-out tau stops rising.
+
+        Args:
+            observe: Called with (epochs done, loss) after each epoch, and with all epochs where it stops early.
+        """
         best, best_epoch, best_weights = -np.inf, 0, None
         for epoch in range(1, self.recipe.epochs + 1):
             loss = self.epoch()
@@ -228,6 +232,8 @@ class Trainer:
                 best, best_epoch = tau, epoch
                 best_weights = {name: value.clone() for name, value in self.model.state_dict().items()}
             elif epoch - best_epoch >= self.recipe.patience:
+                if observe is not None and epoch < self.recipe.epochs:
+                    observe(self.recipe.epochs, loss)
                 break
         if best_weights is not None:
             self.model.load_state_dict(best_weights)

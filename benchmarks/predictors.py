@@ -28,6 +28,7 @@ from _protocols import Protocol, add_data_option
 
 from archpredict.evaluation import evaluate_predictions
 from archpredict.predictors.base import NamedPredictor
+from archpredict.pretraining import forget
 from archpredict.protocols import load_protocol
 from archpredict.registry import names, resolve
 
@@ -48,7 +49,7 @@ HEADS: dict[str, dict[str, Any]] = {
     "comparator": {"head": "comparator", "head_options": {"form": "hidden"}},
     "listwise": {"head": "listwise"},
 }
-ALONE: dict[str, Any] = {"side": (), "ensemble": 1, "regressors": None}
+ALONE: dict[str, Any] = {"side": (), "ensemble": 1, "pretrain": 0, "regressors": None}
 
 Figures = dict[str, float]
 
@@ -67,6 +68,7 @@ def run(name: str, arguments: dict[str, Any], protocol: str, n: int, seed: int, 
     train, test = data.split(n, seed)
     cells = data.architectures
     predictor = resolve("predictors", name, NamedPredictor).make(seed=seed, device="cpu", **arguments)
+    forget()  # pre-training counts as training, every time
     start = time.perf_counter()
     predictor.fit([cells[i] for i in train], data.train_labels[train])
     seconds = time.perf_counter() - start

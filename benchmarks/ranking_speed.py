@@ -2,46 +2,55 @@
 
     OMP_NUM_THREADS=1 python benchmarks/ranking_speed.py
 
-Prints the published figure (CTNAS, table 3: 4.1 ms for 100 architectures) beside ours. The comparator is that
-of the default preset of CTNAS, fitted on 423 cells for a few epochs: its speed does not depend on its weights.
+For the default predictor, its statistics and costs included, and for the comparator of CTNAS as its code publishes it
+(``nac``), fitted on 423 cells for a few epochs: the speed does not depend on the weights. Prints the published figure
+(CTNAS, table 3: 4.1 ms for 100 architectures) beside ours.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import statistics
 import time
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
+
 import numpy as np
 import torch
 from _protocols import add_data_option, load_nb101_20k
 
+from archpredict.inputs import Inputs
 from archpredict.packed import PackedGraphs
 from archpredict.predictor import Predictor
-from archpredict.spaces.nasbench101 import NASBench101, unpack
-from archpredict.strategies._presets import PRESETS
+from archpredict.predictors.base import NamedPredictor
+from archpredict.registry import names, resolve
+from archpredict.spaces.nasbench101 import NASBench101, choices_from_packed, unpack
 
 LABELS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3", "output", "input")
 NUMBERS = {0: 1, 1: 2, 2: 3, 253: 4, 254: 5, 255: 0}
 
 
-def fit(preset: str, folder: Path) -> Predictor:
+def fit(name: str, folder: Path) -> Predictor:
     protocol = load_nb101_20k(folder)
     cells = protocol.space.architectures(protocol.choices[:423])
-    arguments = {**PRESETS[preset].predictor, "epochs": 2}
-    return Predictor(**arguments, vocabulary=LABELS, device="cpu").fit(cells, protocol.train_labels[:423])
+    predictor = resolve("predictors", name, NamedPredictor).make(epochs=2, vocabulary=LABELS, device="cpu")
+    fitted: Predictor = predictor.fit(cells, protocol.train_labels[:423])
+    return fitted
 
 
 def rank_hundred(predictor: Predictor, repeats: int = 50) -> float:
-    """Milliseconds from 100 graphs to their order, packing and tensors included; the median."""
+    """Milliseconds from 100 architectures to their order, packing and statistics included; the median."""
     space = NASBench101()
-    graphs = [a.graph for a in space.architectures(space.sample(100, np.random.default_rng(0)))]
+    cells = space.architectures(space.sample(100, np.random.default_rng(0)))
+    for cell in cells:
+        assert cell.graph.num_nodes  # decoded beforehand
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
-        predictor.rank(graphs)
+        predictor.rank(cells)
         times.append(time.perf_counter() - start)
     return 1000 * statistics.median(times)
 
@@ -50,10 +59,15 @@ def score_everything(predictor: Predictor, path: Path) -> tuple[float, int]:
     """Seconds from the file to one score per cell, and the number of cells."""
     start = time.perf_counter()
     with np.load(path) as file:
-        adjacency, labels = unpack(file["edge_bits"], file["n_vertices"], file["ops"])
+        encoding = file["edge_bits"], file["n_vertices"], file["ops"]
+    adjacency, labels = unpack(*encoding)
     number = np.zeros(256, dtype=np.uint8)
     number[list(NUMBERS)] = list(NUMBERS.values())
-    scores = predictor.predict(PackedGraphs.from_arrays(number[labels], adjacency, LABELS))
+    packed = PackedGraphs.from_arrays(number[labels], adjacency, LABELS)
+    names = predictor.spec_.costs
+    costs = NASBench101().costs(choices_from_packed(*encoding)) if names else {}
+    known = np.stack([costs[name] for name in names], axis=1) if names else np.zeros((len(packed), 0))
+    scores = predictor.predict(Inputs(packed, packed, known))
     return time.perf_counter() - start, len(scores)
 
 
@@ -61,16 +75,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_option(parser)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--presets", nargs="+", default=["default"], choices=list(PRESETS))
+    parser.add_argument("--names", nargs="+", default=["default", "nac"], choices=names("predictors"), metavar="NAME")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    for preset in arguments.presets:
-        predictor = fit(preset, Path(arguments.data))
+    for name in arguments.names:
+        predictor = fit(name, Path(arguments.data))
         milliseconds = rank_hundred(predictor)
         seconds, count = score_everything(predictor, Path(arguments.data) / "nasbench101" / "space.npz")
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         print(
-            f"{preset:8s} {arguments.threads} thread(s): rank 100 {milliseconds:.2f} ms "
+            f"{name:8s} {arguments.threads} thread(s): rank 100 {milliseconds:.2f} ms "
             f"(published 4.1 ms); score {count:,} cells {seconds:.2f} s; peak memory {peak:.2f} GB"
         )
 

@@ -14,18 +14,19 @@ import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
-from archpredict.calibration import Calibration
+from archpredict.calibration import Calibration, standardize
 from archpredict.encoders.base import Encoder
 from archpredict.encoders.gcn import GCN
 from archpredict.errors import DataError, NotFittedError, RunError, UnknownNameError, UsageError
 from archpredict.graph import ArchGraph
 from archpredict.heads.base import Head, ScoreHead
 from archpredict.packed import PackedGraphs
-from archpredict.predictor import Predictor, shipped, standardize
+from archpredict.predictor import Predictor
 from archpredict.registry import names, resolve
+from archpredict.saved import shipped
 from archpredict.spaces.base import Architecture, load_space
 from archpredict.spaces.nasbench201 import NASBench201
-from archpredict.training import PseudoPairs
+from archpredict.training import PseudoPairs, Trainer
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -425,7 +426,7 @@ def test_refining_moves_comparisons_to_the_pairs_and_rescaling_restores_the_labe
     predictor.refine(pairs, share=0.8, epochs=20, slow_down=1.0)
     assert predictor.compare([cells[i] for i in worst], [cells[i] for i in best]).mean() > before + 0.1
     predictor.rescale()
-    latent = predictor._latent(cells[:40])
+    latent = predictor.committee_.latent(predictor.pack(cells[:40]))
     assert abs(latent.mean()) < 1e-4
     np.testing.assert_allclose(np.sort(predictor.predict(cells[:40]))[[0, -1]], [labels[:40].min(), labels[:40].max()])
 
@@ -434,6 +435,16 @@ def test_progress_is_told_after_every_epoch_of_every_network(cells: list[Archite
     seen: list[tuple[int, int]] = []
     make(ensemble=2, epochs=3).fit(cells, labels, observe=lambda done, total, loss: seen.append((done, total)))
     assert seen == [(i, 6) for i in range(1, 7)]
+
+
+def test_progress_ends_at_its_total_where_every_network_stops_early(
+    cells: list[Architecture], labels: FloatArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trainer, "_held_out_tau", lambda self: 0.5)
+    seen: list[tuple[int, int]] = []
+    predictor = make(ensemble=2, epochs=9, held_out=0.25, patience=2)
+    predictor.fit(cells, labels, observe=lambda done, total, loss: seen.append((done, total)))
+    assert seen == [(done, 18) for done in (1, 2, 3, 9, 10, 11, 12, 18)]
 
 
 def test_a_predictor_that_stops_early_still_ranks(cells: list[Architecture], labels: FloatArray) -> None:

@@ -163,8 +163,13 @@ class Constant(Head):
         return -self.trained.sum()
 
 
-def stopped(monkeypatch: pytest.MonkeyPatch, taus: Sequence[float], **recipe: Any) -> tuple[float, int]:
-    """Steps that the kept weights have seen, and epochs that were run, where the held-out tau is as given."""
+def stopped(
+    monkeypatch: pytest.MonkeyPatch, taus: Sequence[float], told: list[int] | None = None, **recipe: Any
+) -> tuple[float, int]:
+    """Steps that the kept weights have seen, and epochs that were run, where the held-out tau is as given.
+
+    ``told`` is given the numbers of epochs that were reported.
+    """
     following = iter(taus)
     monkeypatch.setattr(Trainer, "_held_out_tau", lambda self: next(following))
     spec, inputs = InputSpec.fit(chains(10), form="nodes")
@@ -179,10 +184,9 @@ def stopped(monkeypatch: pytest.MonkeyPatch, taus: Sequence[float], **recipe: An
         **recipe,
     }
     trainer = Trainer(Model(GCN(1, dim=4), head), spec, inputs, np.arange(10.0), Recipe(**given), seed=0, device=CPU)
-    epochs: list[int] = []
+    epochs: list[int] = [] if told is None else told
     trainer.fit(lambda epoch, loss: epochs.append(epoch))
-    assert epochs == list(range(1, len(epochs) + 1))
-    return round(head.trained.item()), len(epochs)  # Adam with a constant gradient moves by its rate
+    return round(head.trained.item()), trainer.epochs_done  # Adam with a constant gradient moves by its rate
 
 
 def test_early_stopping_keeps_the_weights_of_the_best_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,6 +198,22 @@ def test_early_stopping_keeps_the_weights_of_the_best_epoch(monkeypatch: pytest.
 def test_training_stops_after_so_many_epochs_without_a_better_tau(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stopped(monkeypatch, [0.1, 0.5, 0.2, 0.4, 0.9, 1.0], patience=2) == (2, 4)
     assert stopped(monkeypatch, [0.1, 0.5, 0.2, 0.6, 0.5, 0.5, 1.0], patience=2) == (4, 6)
+
+
+@pytest.mark.parametrize(
+    ("taus", "expected"),
+    [
+        ([0.5, 0.4, 0.3, 0.2, 0.1], [1, 2, 3, 5]),  # stops after the third
+        ([0.1, 0.2, 0.3, 0.2, 0.1], [1, 2, 3, 4, 5]),  # stops where it would have ended
+        ([0.1, 0.2, 0.3, 0.4, 0.5], [1, 2, 3, 4, 5]),
+    ],
+)
+def test_all_epochs_are_told_as_done_once_even_where_training_stops_early(
+    taus: list[float], expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    stopped(monkeypatch, taus, told, patience=2)
+    assert told == expected
 
 
 def test_without_held_out_labels_every_epoch_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +238,7 @@ def test_the_held_out_tau_is_that_of_the_scores_on_the_held_out_architectures() 
     assert trainer._held_out_tau() == pytest.approx(kendall_tau(trainer._held.astype(float), scores))
 
 
-@pytest.mark.parametrize(("n", "share"), [(10, 0.1), (3, 0.4), (4, 0.9)])
+@pytest.mark.parametrize(("n", "share"), [(10, 0.1), (3, 0.4), (4, 0.9), (10, 0.01), (2, 0.1)])
 def test_too_few_labels_to_hold_some_out_are_refused(n: int, share: float) -> None:
     with pytest.raises(UsageError, match=rf"held_out={share} of {n} labels leaves .* both must be at least 2"):
         make_trainer(n, held_out=share)

@@ -58,7 +58,9 @@ def _table(invocation: Invocation, space: SearchSpace) -> Evaluator:
     from archpredict.evaluators.table import TableEvaluator
 
     if invocation["data"] is None:
-        raise UsageError("--evaluator table needs --data, a CSV or JSONL file with labelled architectures")
+        raise UsageError(
+            "--evaluator table needs --data, a table with labelled architectures (CSV, JSONL, Parquet, ...)"
+        )
     if invocation["target"] is None:
         raise UsageError("--data needs --target, the name of the column with the labels")
     return TableEvaluator(Table.read(invocation["data"], space, invocation["target"]))

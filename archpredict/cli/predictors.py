@@ -62,10 +62,9 @@ def _base(kind: str) -> Any:
 
 
 def _shipped() -> list[dict[str, Any]]:
-    from archpredict import predictor
+    from archpredict.saved import PRETRAINED, shipped
 
-    folder = Path(predictor.__file__).parent / "pretrained"
-    return [_model(folder / name) for name in predictor.shipped()]
+    return [_model(PRETRAINED / name) for name in shipped()]
 
 
 def _model(folder: Path) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class Terminated(KeyboardInterrupt):
 )
 @click.option("--timeout", type=_SECONDS, help="Seconds that one try of --command may take.  [default: no limit]")
 @click.option("--retries", type=_FROM_0, default=0, show_default=True, help="Further tries of --command.")
-@click.option("--data", type=_PATH, help="CSV or JSONL file with labelled architectures.")
+@click.option("--data", type=_PATH, help="Table with labelled architectures (see docs/data.md).")
 @click.option("--target", help="Column of --data with the labels, higher is better.")
 @click.option("--budget", type=_FROM_1, help="Evaluations in all.  [default: the strategy's, e.g. 150 for ctnas]")
 @click.option("--seed", type=_FROM_0, default=0, show_default=True, help="Source of all randomness.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-ALONE: dict[str, Any] = {"side": (), "ensemble": 1, "regressors": None}
+ALONE: dict[str, Any] = {"side": (), "ensemble": 1, "pretrain": 0, "regressors": None}
 """One network that reads the graph and nothing else."""
 
 PUBLISHED_TRAINING: dict[str, Any] = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from archpredict.predictor import shipped
 from archpredict.registry import names
+from archpredict.saved import shipped
 
 
 def test_json_lists_every_plug_in_and_every_shipped_model(cli: Any) -> None:

@@ -81,6 +81,15 @@ def test_progress_tells_reward_entropy_and_tau_on_held_out_labels() -> None:
     assert all(-1 <= tau <= 1 for tau in taus)
 
 
+def test_the_tau_on_held_out_labels_is_told_where_the_comparator_stops_early() -> None:
+    predictor = {**SMALL["predictor"], "epochs": 200, "held_out": 0.3, "patience": 1}
+    _, events = run(Problem(ToySpace(), 60), **{**SMALL, "predictor": predictor, "rounds": 1, "iterations": 1})
+    comparator = [e for e in events if e.stage == "comparator"]
+    assert len(comparator) < 200
+    assert [e for e in comparator if "kendall_tau" in e.values] == [e for e in comparator if e.step == e.total == 200]
+    assert "kendall_tau" in comparator[-1].values
+
+
 def make_round(**options: Any) -> Round:
     space = ToySpace()
     labelled = Problem(space, 30).sample(30, np.random.default_rng(0))

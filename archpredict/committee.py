@@ -1,0 +1,207 @@
+"""Committee: the fitted members of a predictor, and the scale on which their scores are averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from archpredict.calibration import Calibration
+from archpredict.inputs import Inputs, InputSpec
+from archpredict.regressors.base import Regressor
+from archpredict.saved import check_model, scale_of
+from archpredict.training import CHUNK, Model, encode
+
+FloatArray = npt.NDArray[np.float64]
+
+_SHARPNESS = 3.0
+"""Log odds per standard deviation of the labels, as in the soft targets that heads are trained on."""
+_SPREAD = 1e-12
+"""Smallest divisor of scores, which may be all equal."""
+_REGRESSOR_SPREAD = 0.1
+"""Smallest divisor of a regressor's scores, where the best member's is 1. A regressor predicts labels of standard
+deviation 1, so that a far smaller spread says that it learnt next to nothing; divided by that it would weigh as much as
+if it knew the labels. (Networks' scores have no scale of their own; regressors without networks are scaled at will.)"""
+_DEVIATION_SPREAD = 0.5
+"""Smallest divisor of a regressor's own standard deviation, which is 1 where it knows nothing. Predictions that know
+nothing, stretched to the spread of the labels, are off by 1.4, not by 1 over a tiny spread."""
+
+
+class Committee:
+    """Networks and regressors that score an architecture together.
+
+    The networks weigh 1 together, each regressor its share. A member's scores are standardised on the training set;
+    their weighted mean is the latent score, which :class:`archpredict.calibration.Calibration` maps to labels.
+
+    Args:
+        spec: What is read of an architecture.
+        models: The networks, on ``device``.
+        regressors: By name.
+        shares: Their weights, in the same order.
+        device: Where the networks are.
+
+    Attributes:
+        weights: ``(M,)`` of all members, networks first, summing to 1.
+        location, scale: ``(M,)`` mean and spread of each member's scores on the training set.
+        calibration: From latent scores to labels.
+        num_labels: Labels it was fitted on.
+    """
+
+    location: FloatArray
+    scale: FloatArray
+    calibration: Calibration
+    num_labels: int
+
+    def __init__(
+        self,
+        spec: InputSpec,
+        models: Sequence[Model],
+        regressors: Mapping[str, Regressor],
+        shares: Sequence[float],
+        device: torch.device,
+    ) -> None:
+        self.spec, self.models, self.regressors, self.device = spec, list(models), dict(regressors), device
+        weights = np.array([*[1 / max(1, len(models))] * len(models), *shares])
+        self.weights: FloatArray = np.asarray(weights / weights.sum())
+        self._lesson: tuple[npt.NDArray[np.float32], FloatArray] | None = None
+
+    @property
+    def has_std(self) -> bool:
+        """Whether :meth:`predict_std` tells anything: several members, or one that knows its uncertainty."""
+        return len(self.weights) > 1 or any(type(r).std is not Regressor.std for r in self.regressors.values())
+
+    # ------------------------------------------------------------------ fitting
+
+    def teach(self, inputs: Inputs, target: FloatArray) -> None:
+        """Fit the regressors to ``(n,)`` standardised labels; networks are trained by others."""
+        side = self.spec.side(inputs) if self.regressors else None
+        if side is None:
+            return
+        self._lesson = side, target
+        for regressor in self.regressors.values():
+            regressor.fit(side.astype(np.float64), target)
+
+    def remember(self, inputs: Inputs) -> FloatArray:
+        """Show the training set to the heads once they are trained; returns the members' scores on it, ``(M, n)``."""
+        encoded = self.encode(inputs)
+        for model, z in zip(self.models, encoded, strict=False):
+            model.head.remember(z)
+        return self.member_scores(encoded)
+
+    def fit_scale(self, scores: FloatArray, labels: FloatArray) -> None:
+        """Set location, scale and calibration from what :meth:`remember` gave and the ``(n,)`` labels."""
+        spread, networks = scores.std(axis=1), len(self.models)
+        best = 1.0 if networks else spread.max()
+        least = np.where(np.arange(len(spread)) < networks, _SPREAD, max(_SPREAD, _REGRESSOR_SPREAD * best))
+        self.location, self.scale = scores.mean(axis=1), np.maximum(spread, least)
+        self.calibration = Calibration.fit(self.weights @ self._standardized(scores), labels)
+        self.num_labels = len(labels)
+
+    # ------------------------------------------------------------------ predicting
+
+    def predict(self, inputs: Inputs) -> FloatArray:
+        """Predicted labels, ``(n,)``."""
+        return self.calibration(self.latent(inputs))
+
+    def predict_std(self, inputs: Inputs) -> FloatArray:
+        """Standard deviation of the mixture of the members' predictions on the labels' scale, ``(n,)``."""
+        encoded = self.encode(inputs)
+        latent = self._standardized(self.member_scores(encoded))
+        mean = self.weights @ latent
+        std = np.sqrt(self.weights @ ((latent - mean) ** 2 + self._member_variances(encoded)))
+        spread: FloatArray = (self.calibration(mean + std) - self.calibration(mean - std)) / 2
+        return spread
+
+    def latent(self, inputs: Inputs) -> FloatArray:
+        """The members' mean score, ``(n,)``; each with mean 0 and standard deviation 1 on the training set."""
+        # Piece by piece, so that encodings are scored while they are in the cache, and take no memory.
+        pieces = (inputs[start : start + CHUNK] for start in range(0, len(inputs), CHUNK) or (0,))
+        scores = np.concatenate([self.member_scores(self.encode(piece)) for piece in pieces], axis=1)
+        latent: FloatArray = self.weights @ self._standardized(scores)
+        return latent
+
+    def encode(self, inputs: Inputs) -> list[Tensor]:
+        """Each network's encodings ``(n, D)``, then the numbers that regressors read."""
+        return encode(self.models, self.spec, inputs, self.device)
+
+    @torch.no_grad()
+    def compare(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> FloatArray:
+        """Probability ``(n, m)`` that the first are better, from what :meth:`encode` gave for both.
+
+        The members' mean; a regressor's is ``sigmoid(3 (f(a) - f(b)))`` of its predictions in standard deviations.
+        """
+        p = [m.head.compare(za, zb) for m, za, zb in zip(self.models, a[:-1], b[:-1], strict=True)]
+        for regressor in self.regressors.values():
+            fa, fb = (torch.from_numpy(regressor.predict(_double(side[-1]))) for side in (a, b))
+            p.append(torch.sigmoid(_SHARPNESS * (fa[:, None] - fb[None, :])).to(self.device))
+        weights = torch.from_numpy(self.weights).to(self.device)
+        return _double((weights[:, None, None] * torch.stack([q.double() for q in p])).sum(0))
+
+    @torch.no_grad()
+    def member_scores(self, encoded: Sequence[Tensor]) -> FloatArray:
+        """``(M, n)`` scores of each member on its own scale, from what :meth:`encode` gave."""
+        scores = [_double(m.head.score(z)) for m, z in zip(self.models, encoded[:-1], strict=True)]
+        scores += [regressor.predict(_double(encoded[-1])) for regressor in self.regressors.values()]
+        raw: FloatArray = np.stack(scores)
+        return raw
+
+    def _standardized(self, scores: FloatArray) -> FloatArray:
+        standardized: FloatArray = (scores - self.location[:, None]) / self.scale[:, None]
+        return standardized
+
+    def _member_variances(self, encoded: Sequence[Tensor]) -> FloatArray:
+        """What members know of their own uncertainty, 0 where nothing; ``(M, n)`` on the standardised scale."""
+        n, known = len(encoded[-1]), [r.std(_double(encoded[-1])) for r in self.regressors.values()]
+        stds = [*[np.zeros(n)] * len(self.models), *(np.zeros(n) if std is None else std for std in known)]
+        variances: FloatArray = (np.stack(stds) / np.maximum(self.scale, _DEVIATION_SPREAD)[:, None]) ** 2
+        return variances
+
+    # ------------------------------------------------------------------ state
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """What fitting has set, as JSON values and tensors, for :meth:`restore`."""
+        values = {
+            "spec": self.spec.to_dict(),
+            "num_labels": self.num_labels,
+            "location": self.location.tolist(),
+            "scale": self.scale.tolist(),
+            "calibration": [self.calibration.scores.tolist(), self.calibration.labels.tolist()],
+            "regressors": {name: regressor.found() for name, regressor in self.regressors.items()},
+        }
+        tensors = {f"{i}.{k}": v for i, model in enumerate(self.models) for k, v in model.state_dict().items()}
+        if self._lesson is not None:
+            side, target = self._lesson
+            tensors |= {"regressors.x": torch.from_numpy(side), "regressors.y": torch.from_numpy(target)}
+        return values, tensors
+
+    def restore(self, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Take over a state that :func:`archpredict.saved.check_state` lets pass; models may be without storage.
+
+        Raises:
+            Exception: Whatever a damaged state provokes; ``ValueError`` where it is not that of these members.
+        """
+        self.location, self.scale, self.calibration = scale_of(values)
+        self.num_labels = int(values["num_labels"])
+        for i, model in enumerate(self.models):
+            own = {k.split(".", 1)[1]: v for k, v in tensors.items() if k.split(".", 1)[0] == str(i)}
+            check_model(model.state_dict(), own)
+            model.load_state_dict(own, assign=True)
+            model.to(self.device).eval()
+        if self.regressors:
+            self._teach_again(tensors["regressors.x"], tensors["regressors.y"], values["regressors"])
+
+    def _teach_again(self, x: Tensor, y: Tensor, found: Mapping[str, Any]) -> None:
+        if y.ndim != 1 or x.shape != (len(y), self.spec.num_side):
+            raise ValueError(f"its regressors read {self.spec.num_side} numbers, it holds {tuple(x.shape)}")
+        self._lesson = x.numpy(), _double(y)
+        for name, regressor in self.regressors.items():
+            regressor.fit(_double(x), self._lesson[1], found[name])
+
+
+def _double(values: Tensor) -> FloatArray:
+    array: FloatArray = values.detach().double().cpu().numpy()
+    return array
