@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,14 @@ from archpredict.calibration import Calibration
 from archpredict.inputs import Inputs, InputSpec
 from archpredict.regressors.base import Regressor
 from archpredict.saved import check_model, scale_of
-from archpredict.training import CHUNK, Model, encode
+from archpredict.training import CHUNK, Model, encode, few_threads
 
 FloatArray = npt.NDArray[np.float64]
 
 _SHARPNESS = 3.0
 """Log odds per standard deviation of the labels, as in the soft targets that heads are trained on."""
+_PIECES = 8
+"""Pieces from which a second thread is worth its start."""
 _SPREAD = 1e-12
 """Smallest divisor of scores, which may be all equal."""
 _REGRESSOR_SPREAD = 0.1
@@ -118,10 +121,20 @@ class Committee:
 
     def latent(self, inputs: Inputs) -> FloatArray:
         """The members' mean score, ``(n,)``; each with mean 0 and standard deviation 1 on the training set."""
-        # Piece by piece, so that encodings are scored while they are in the cache, and take no memory.
-        pieces = (inputs[start : start + CHUNK] for start in range(0, len(inputs), CHUNK) or (0,))
-        scores = np.concatenate([self.member_scores(self.encode(piece)) for piece in pieces], axis=1)
-        latent: FloatArray = self.weights @ self._standardized(scores)
+
+        def scores(start: int) -> FloatArray:
+            return self.member_scores(self.encode(inputs[start : start + CHUNK]))
+
+        # Piece by piece, so that encodings are scored while they are in the cache, and take no memory. A piece is too
+        # small to share out, so that threads take whole ones; each is computed on one, whatever their number.
+        starts = range(0, len(inputs), CHUNK) or range(1)
+        threads = torch.get_num_threads() if self.device.type == "cpu" and len(starts) >= _PIECES else 1
+        if threads == 1:
+            parts = list(map(scores, starts))
+        else:
+            with few_threads(0), ThreadPoolExecutor(threads, "score", torch.set_num_threads, (1,)) as pool:
+                parts = list(pool.map(scores, starts))
+        latent: FloatArray = self.weights @ self._standardized(np.concatenate(parts, axis=1))
         return latent
 
     def encode(self, inputs: Inputs) -> list[Tensor]:

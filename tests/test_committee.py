@@ -98,3 +98,15 @@ def test_nothing_is_scored_to_nothing() -> None:
     nothing: Inputs = INPUTS[:0]
     committee = make(Linear(), networks=1)
     assert committee.predict(nothing).shape == committee.predict_std(nothing).shape == (0,)
+
+
+def test_predictions_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archpredict.committee.CHUNK", 1)
+    committee = make(Linear(), networks=2)
+    alone, before = committee.predict(INPUTS), torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        assert np.array_equal(committee.predict(INPUTS), alone)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -449,7 +449,7 @@ def test_warnings_are_one_line_each() -> None:
     [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "terminated", 143)],
 )
 def test_an_interrupted_run_says_how_to_go_on_and_does(number: int, word: str, exit_code: int) -> None:
-    words = (*TOY[:2], "--strategy", "random", "--evaluator", f"{helpers()}:Slow", "--budget", "25")
+    words = (*TOY[:2], "--strategy", "random", "--evaluator", f"{helpers()}:Slow", "--budget", "60")
     process = start(*words, "--out", "run", "--json", "--quiet")
     wait_until(process, lambda: count(Path("run"), "evaluations") >= 3)
     in_use = cli("--resume", "run")

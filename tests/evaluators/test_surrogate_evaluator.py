@@ -34,7 +34,7 @@ class TestSurrogateEvaluatorContract(EvaluatorContract):
 
 @pytest.fixture(scope="module")
 def fitted():
-    return Predictor(epochs=2, ensemble=2, regressors=None).fit(ARCHITECTURES, np.arange(len(ARCHITECTURES)))
+    return Predictor(epochs=10, ensemble=2, regressors=None).fit(ARCHITECTURES, np.arange(len(ARCHITECTURES)))
 
 
 def test_a_label_does_not_depend_on_what_else_is_asked(fitted):
