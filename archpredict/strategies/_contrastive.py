@@ -107,7 +107,8 @@ class Round:
         figures = {} if tau is None else {"kendall_tau": tau}
 
         def observe(done: int, total: int, loss: float) -> None:
-            self._tell("comparator", done, total, loss=loss, **(figures if done == total else {}))
+            if done:  # nothing is done yet while encoders are pre-trained
+                self._tell("comparator", done, total, loss=loss, **(figures if done == total else {}))
 
         self.predictor.fit(self.labelled, self.labels, observe=observe)
 

@@ -61,7 +61,7 @@ class CTNAS(Strategy):
     default_budget = 150
     presets: ClassVar[tuple[str, ...]] = tuple(PRESETS)
     test_options: ClassVar[dict[str, Any]] = {
-        "predictor": {"epochs": 3, "ensemble": 1, "regressors": None},
+        "predictor": {"epochs": 3, "ensemble": 1, "pretrain": 0, "regressors": None},
         "rounds": 2,
         "iterations": 4,
         "samples": 8,

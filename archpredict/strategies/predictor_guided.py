@@ -65,7 +65,10 @@ class PredictorGuided(Strategy):
     min_budget = 8
     default_budget = 150
     presets: ClassVar[tuple[str, ...]] = tuple(PRESETS)
-    test_options: ClassVar[dict[str, Any]] = {"predictor": Predictor(epochs=3, ensemble=1, regressors={}), "rounds": 2}
+    test_options: ClassVar[dict[str, Any]] = {
+        "predictor": Predictor(epochs=3, ensemble=1, pretrain=0, regressors={}),
+        "rounds": 2,
+    }
 
     def __init__(
         self,
@@ -149,7 +152,8 @@ class PredictorGuided(Strategy):
         return made.set_params(**{name: value for name, value in wanted.items() if name in known})
 
     def _observe_loss(self, done: int, total: int, loss: float) -> None:
-        self.observer(Event("predictor", done, total, {"loss": loss}))
+        if done:  # nothing is done yet while encoders are pre-trained
+            self.observer(Event("predictor", done, total, {"loss": loss}))
 
     def _merit(
         self, predictor: Any, architectures: Sequence[Architecture], rng: np.random.Generator

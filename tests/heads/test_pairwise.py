@@ -14,7 +14,7 @@ from archpredict.heads.pairwise import Pairwise
 
 def head(**options: Any) -> Pairwise:
     """The head with ``s(z) = z``."""
-    made = Pairwise(1, hidden=0, **options)
+    made = Pairwise(1, hidden=0, **{"target": "hard", **options})
     with torch.no_grad():
         made.mlp[0].weight.fill_(1.0)
         made.mlp[0].bias.zero_()
