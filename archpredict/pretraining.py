@@ -23,6 +23,8 @@ _SAMPLES = 4096
 _BATCH = 128
 _RATE, _DECAY = 3e-3, 1e-2
 _WARMUP = 30
+EVERY = 20
+"""Steps from one call of the observer to the next."""
 _SEED = 0
 
 _known: WeakKeyDictionary[SearchSpace, dict[Any, Weights | None]] = WeakKeyDictionary()
@@ -97,6 +99,6 @@ def _train(
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
-            if observe is not None and step % 20 == 0:
+            if observe is not None and step % EVERY == 0:
                 observe(float(loss.detach()))
     return {name: value.detach().clone() for name, value in encoder.state_dict().items()}

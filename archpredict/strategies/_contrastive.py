@@ -14,6 +14,7 @@ from archpredict.inputs import Inputs
 from archpredict.metrics import kendall_tau
 from archpredict.predictor import Predictor
 from archpredict.predictors.base import unfitted
+from archpredict.pretraining import EVERY
 from archpredict.spaces.base import Architecture, Choices, IntArray
 from archpredict.strategies._comparisons import FloatArray, confident_pairs, mean_win_rate
 from archpredict.strategies._policy import Policy
@@ -82,6 +83,7 @@ class Round:
         self.baselines = list(baselines)
         self.predictor = self._make_predictor(device)
         self.sampled: dict[Choices, None] = {}  # every architecture the policy has drawn, in order
+        self._pretraining = 0
         self._known: dict[Choices, Architecture] = {}  # decoded once
         self._pseudo: PseudoPairs | None = None
 
@@ -107,8 +109,10 @@ class Round:
         figures = {} if tau is None else {"kendall_tau": tau}
 
         def observe(done: int, total: int, loss: float) -> None:
-            if done:  # nothing is done yet while encoders are pre-trained
+            if done:
                 self._tell("comparator", done, total, loss=loss, **(figures if done == total else {}))
+            else:
+                self._tell_pretraining(loss)
 
         self.predictor.fit(self.labelled, self.labels, observe=observe)
 
@@ -122,9 +126,19 @@ class Round:
             return None
         single = clone(self.predictor)
         single.set_params(ensemble=min(1, single.ensemble))
-        single.fit([self.labelled[i] for i in train], self.labels[train])
+        single.fit(
+            [self.labelled[i] for i in train],
+            self.labels[train],
+            observe=lambda done, total, loss: None if done else self._tell_pretraining(loss),
+        )
         tau = kendall_tau(self.labels[test], single.predict([self.labelled[i] for i in test]))
         return tau if np.isfinite(tau) else None
+
+    def _tell_pretraining(self, loss: float) -> None:
+        """Encoders are pre-trained once, by whichever fit comes first."""
+        self._pretraining += 1
+        total = -(-self.predictor.pretrain // EVERY)
+        self._tell("pre-training", min(self._pretraining, total), total, loss=loss)
 
     def _explore(self, policy: Policy, samples: int) -> None:
         """Algorithm 3: train the comparator on labelled pairs and on confident pairs of sampled architectures."""
