@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, ClassVar
 
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
 from archpredict.errors import UnknownNameError, UsageError
 from archpredict.predictor import Predictor
@@ -40,28 +40,30 @@ class NamedPredictor(ABC):
         return Predictor(**{**deepcopy(cls.arguments()), **overrides})
 
 
-def unfitted(predictor: str | Predictor | Mapping[str, Any]) -> Predictor:
+def unfitted(predictor: Any) -> Any:
     """A predictor of one's own of what the user named or gave.
 
     Args:
-        predictor: The name of a predictor, an unfitted one (a copy is made), or arguments of Predictor.
+        predictor: The name of a predictor, arguments of Predictor, or an unfitted estimator with its methods, of which
+            a copy is made.
+
+    Raises:
+        UsageError: It is none of these.
 
     Example:
         >>> unfitted({"ensemble": 2}).ensemble
         2
     """
     if isinstance(predictor, str):
-        made: Predictor = resolve("predictors", predictor, NamedPredictor).make()
-        return made
+        return resolve("predictors", predictor, NamedPredictor).make()
     if isinstance(predictor, Mapping):
         known = Predictor().get_params(deep=False)
         for name in predictor:
             if name not in known:
                 raise UnknownNameError("argument of Predictor", name, known)
         return Predictor(**predictor)
-    if not isinstance(predictor, Predictor):
+    if not isinstance(predictor, BaseEstimator):
         raise UsageError(
             f"the predictor is a name, an unfitted Predictor, or a mapping of its arguments; {predictor!r} was given"
         )
-    copy: Predictor = clone(predictor)
-    return copy
+    return clone(predictor)

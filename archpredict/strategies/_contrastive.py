@@ -97,7 +97,7 @@ class Round:
     # ------------------------------------------------------------------ comparator
 
     def _make_predictor(self, device: str) -> Predictor:
-        predictor = unfitted(self.settings.predictor)
+        predictor: Predictor = unfitted(self.settings.predictor)
         if self.settings.dummies:
             slots = max(a.graph.on_nodes.cells.count(c) for a in self.labelled for c in set(a.graph.on_nodes.cells))
             predictor.set_params(encoder_options={**(predictor.encoder_options or {}), "slots": slots})

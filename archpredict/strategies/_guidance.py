@@ -6,11 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
-from sklearn.base import BaseEstimator, clone
-
 from archpredict.errors import UnknownNameError, UsageError
-from archpredict.predictors.base import NamedPredictor
-from archpredict.registry import resolve
 from archpredict.strategies._inner import Inner
 
 Acquisition = Literal["mean", "ucb", "thompson"]
@@ -85,14 +81,3 @@ def with_options(preset: str, options: Mapping[str, Any]) -> Settings:
         if name not in known:
             raise UnknownNameError("option of predictor-guided", name, known)
     return replace(PRESETS[preset], **options)
-
-
-def unfitted(predictor: Any) -> Any:
-    """A predictor of one's own of what the user named or gave."""
-    if isinstance(predictor, str):
-        return resolve("predictors", predictor, NamedPredictor).make()
-    if not isinstance(predictor, BaseEstimator):
-        raise UsageError(
-            f"the predictor is a name or an unfitted predictor derived from BasePredictor, {predictor!r} was given"
-        )
-    return clone(predictor)

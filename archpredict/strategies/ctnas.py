@@ -14,6 +14,7 @@ from archpredict.predictors.base import unfitted
 from archpredict.spaces.base import Architecture, Choices
 from archpredict.strategies._contrastive import Round
 from archpredict.strategies._presets import PRESETS, Settings
+from archpredict.strategies._recommend import Candidate, distinct_first, with_predicted
 from archpredict.strategies.base import Observer, Problem, Recommendation, State, Strategy, silent
 
 _MIN_LABELS = 4
@@ -85,7 +86,7 @@ class CTNAS(Strategy):
         self.settings = _with_options(PRESETS[preset], options)
         self._boundaries = self._plan()
         self._queue: list[Choices] = []
-        self._derived: list[tuple[Choices, float]] = []
+        self._derived: list[Candidate] = []
         self._baselines: list[Choices] = []
 
     def _plan(self) -> list[int]:
@@ -136,7 +137,7 @@ class CTNAS(Strategy):
         self._baselines = derived.baselines
         candidates = [(a.choices, score) for a, score in zip(derived.candidates, derived.scores, strict=True)]
         labelable = [c for c, can in zip(candidates, derived.labelable, strict=True) if can]
-        self._queue = [choices for choices, _ in _distinct_first(labelable)[:size]]
+        self._queue = [choices for choices, _ in distinct_first(labelable)[:size]]
         self._derived = labelable if self.problem.within_pool else candidates
 
     def recommend(self, k: int) -> list[Recommendation]:
@@ -144,22 +145,7 @@ class CTNAS(Strategy):
 
         An architecture that could have been labelled comes, by its prediction, only after all that were.
         """
-        space, told = self.problem.space, set(self.seen)
-        labelled = super().recommend(k)
-        if not self._derived:
-            return labelled
-        rows = np.array([c for c, _ in self._derived], dtype=np.int64)
-        can_label = self.problem.can_label(rows)
-        predicted = [
-            (Recommendation(Architecture(space, c), score, evaluated=False), bool(can))
-            for (c, score), can in zip(self._derived, can_label, strict=True)
-        ]
-        predicted = [(r, can) for r, can in predicted if r.architecture.key not in told]
-        outside = [r for r, can in predicted if not can]
-        merged = sorted([*labelled, *outside], key=lambda r: -(r.score if r.score is not None else -np.inf))
-        worst = merged[-1].score if merged else None
-        rest = [r for r, can in predicted if can and (worst is None or (r.score or 0.0) <= worst)]
-        return [*merged, *rest][:k]
+        return with_predicted(self.problem, super().recommend(k), self._derived, set(self.seen))[:k]
 
     def state_dict(self) -> State:
         return {
@@ -173,17 +159,6 @@ class CTNAS(Strategy):
         self._queue = [tuple(c) for c in state["queue"]]
         self._derived = [(tuple(c), float(score)) for c, score in state["derived"]]
         self._baselines = [tuple(c) for c in state["baselines"]]
-
-
-def _distinct_first(candidates: Sequence[tuple[Choices, float]]) -> list[tuple[Choices, float]]:
-    """The candidates in their order, those that the comparator cannot tell from an earlier one put last."""
-    seen: set[str] = set()
-    distinct, twins = list[tuple[Choices, float]](), list[tuple[Choices, float]]()
-    for candidate in candidates:
-        score = f"{candidate[1]:.6g}"
-        (twins if score in seen else distinct).append(candidate)
-        seen.add(score)
-    return distinct + twins
 
 
 def _with_options(settings: Settings, options: Mapping[str, Any]) -> Settings:

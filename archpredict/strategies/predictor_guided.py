@@ -9,8 +9,9 @@ import numpy as np
 
 from archpredict.evaluators.base import Result
 from archpredict.predictor import Predictor
+from archpredict.predictors.base import unfitted
 from archpredict.spaces.base import Architecture, Choices
-from archpredict.strategies._guidance import PRESETS, unfitted, with_options
+from archpredict.strategies._guidance import PRESETS, with_options
 from archpredict.strategies._inner import FloatArray, InnerSearch, Scored
 from archpredict.strategies._recommend import Candidate, distinct_first, with_predicted
 from archpredict.strategies.base import Event, Observer, Problem, Recommendation, State, Strategy, silent

@@ -262,7 +262,10 @@ def test_a_queue_survives_a_checkpoint_without_another_fit() -> None:
         ({"population": 3}, "population is a number of at least 4, 3 was given"),
         ({"initial": 1.0}, "above 0 and below 1; 1.0 was given"),
         ({"explore": 1.0}, "at least 0 and below 1; 1.0 was given"),
-        ({"predictor": 3}, "the predictor is a name or an unfitted predictor derived from BasePredictor, 3"),
+        (
+            {"predictor": 3},
+            "the predictor is a name, an unfitted Predictor, or a mapping of its arguments; 3 was given",
+        ),
     ],
 )
 def test_wrong_options_are_refused_in_one_sentence(options: dict, message: str) -> None:
