@@ -16,7 +16,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -28,6 +27,7 @@ from archpredict.backends import has_dgl, import_dgl
 from archpredict.errors import UsageError
 from archpredict.graph import ArchGraph
 from archpredict.packed import PackedGraphs
+from archpredict.sweeping import Levels, Rows
 
 _Levels = tuple[list[tuple[int, Tensor, Tensor]], Tensor, Tensor]
 """Per level the number of its nodes, the places of the senders, and which of its nodes each sends to; the rows of all
@@ -79,6 +79,7 @@ class GraphBatch(ABC):
         op: Operator numbers in node layout: ``(B, N)`` when dense (0 for padding), else ``(T,)``.
         edge_op: ``(E,)`` operator number of each edge; gates are given in this order.
         packed: The graphs that this batch was made from, as numpy arrays.
+        features: ``(..., K)`` numbers of each node in node layout, zeros for padding; None where there are none.
     """
 
     op: Tensor
@@ -108,6 +109,10 @@ class GraphBatch(ABC):
         Returns:
             Like ``h``.
         """
+
+    @abstractmethod
+    def average(self, h: Tensor, *, reverse: bool = False, onto: Tensor | None = None) -> Tensor:
+        """Like :meth:`aggregate` without gates, but with the mean of what arrives; 0 where nothing does."""
 
     @abstractmethod
     def pool(self, h: Tensor, how: Readout = "mean") -> Tensor:
@@ -145,7 +150,7 @@ class GraphBatch(ABC):
         levels, order, place = self._levels[reverse]
         # Sorted by level once, a level's values are a slice.
         parts = [self._flat_values(v).index_select(0, order).split([n for n, _, _ in levels]) for v in values]  # type: ignore[no-untyped-call]
-        states, sent = _Rows(len(order)), _Rows(len(order))
+        states, sent = Rows(len(order)), Rows(len(order))
         for i, (n, sources, slots) in enumerate(levels):
             received = None
             if i:
@@ -159,6 +164,14 @@ class GraphBatch(ABC):
         listed = states.all()
         padded = torch.cat([listed, listed.new_zeros(1, listed.shape[1])]) if len(place) > len(order) else listed
         return self._shaped(padded.index_select(0, place))
+
+    @cached_property
+    def features(self) -> Tensor | None:
+        if self.packed.features is None:
+            return None
+        rows = np.zeros((self._num_rows, self.packed.features.shape[1]), dtype=np.float32)
+        rows[self._rows] = self.packed.features
+        return self._shaped(torch.from_numpy(rows).to(self.device))
 
     def _flat_values(self, values: Tensor) -> Tensor:
         return self.flat(values[..., None])[:, 0] if values.shape == self.op.shape else self.flat(values)
@@ -184,34 +197,16 @@ class GraphBatch(ABC):
     @cached_property
     def _levels(self) -> dict[bool, _Levels]:
         """For each direction what :meth:`sweep` needs."""
-        packed = self.packed
-        offset = packed.node_start[self._edge_graph]
-        source, target = packed.source + offset, packed.target + offset
-        last = np.int64(np.diff(packed.node_start).max(initial=1) - 1)
-        forward = _longest_distance(source, target, packed.target, len(packed.op))
-        backward = _longest_distance(target, source, last - packed.source, len(packed.op))
-        return {
-            False: self._levels_of(forward, source, target),
-            True: self._levels_of(backward, target, source),
-        }
+        return {reverse: self._levels_of(Levels.of(self.packed, reverse=reverse)) for reverse in (False, True)}
 
-    def _levels_of(
-        self, level: npt.NDArray[np.int64], source: npt.NDArray[np.int64], target: npt.NDArray[np.int64]
-    ) -> _Levels:
-        order = np.argsort(level, kind="stable")
-        listed = np.empty_like(order)  # where in that order each node is
-        listed[order] = np.arange(len(order))
-        start = np.searchsorted(level[order], np.arange(level.max(initial=-1) + 2))
-        edges = np.argsort(level[target], kind="stable")
-        edge_start = np.searchsorted(level[target][edges], np.arange(len(start)))
-        levels = []
-        for i, (begin, end) in enumerate(pairwise(start.tolist())):
-            arriving = edges[edge_start[i] : edge_start[i + 1]]
-            receivers = listed[target[arriving]] - begin
-            levels.append((end - begin, _long(listed[source[arriving]], self.device), _long(receivers, self.device)))
-        place = np.full(self._num_rows, len(order), dtype=np.int64)
-        place[self._rows] = listed
-        return levels, _long(self._rows[order], self.device), _long(place, self.device)
+    def _levels_of(self, levels: Levels) -> _Levels:
+        place = np.full(self._num_rows, len(levels.order), dtype=np.int64)
+        place[self._rows[levels.order]] = np.arange(len(levels.order))
+        steps = [
+            (n, _long(senders, self.device), _long(receivers, self.device))
+            for n, senders, receivers in zip(levels.sizes, levels.senders, levels.receivers, strict=True)
+        ]
+        return steps, _long(self._rows[levels.order], self.device), _long(place, self.device)
 
     @abstractmethod
     def spread(self, z: Tensor) -> Tensor:
@@ -261,12 +256,14 @@ class DenseBatch(GraphBatch):
         self, h: Tensor, *, reverse: bool = False, gate: Tensor | None = None, onto: Tensor | None = None
     ) -> Tensor:
         if gate is None:
-            adjacency = self.adjacency.transpose(1, 2) if reverse else self.adjacency
-            return torch.bmm(adjacency, h) if onto is None else torch.baddbmm(onto, adjacency, h)
+            return _product(self._directions[reverse], h, onto)
         # Parallel edges have gates of their own, so gated messages travel along the edge list.
         source, target = self._edge_list
         flat = _scatter(h.flatten(0, 1), source, target, reverse, gate, None if onto is None else onto.flatten(0, 1))
         return flat.view(*h.shape)
+
+    def average(self, h: Tensor, *, reverse: bool = False, onto: Tensor | None = None) -> Tensor:
+        return _product(self._averaging[reverse], h, onto)
 
     def pool(self, h: Tensor, how: Readout = "mean") -> Tensor:
         return torch.bmm(self._pooling[how], h)
@@ -290,6 +287,15 @@ class DenseBatch(GraphBatch):
     @property
     def _num_rows(self) -> int:
         return self.num_graphs * self._n
+
+    @cached_property
+    def _directions(self) -> tuple[Tensor, Tensor]:
+        return self.adjacency, self.adjacency.transpose(1, 2)
+
+    @cached_property
+    def _averaging(self) -> tuple[Tensor, Tensor]:
+        forward, backward = self._directions
+        return forward / self.degree().clamp(min=1), backward / self.degree(reverse=True).clamp(min=1)
 
     @cached_property
     def _edge_list(self) -> tuple[Tensor, Tensor]:
@@ -330,10 +336,21 @@ class ScatterBatch(GraphBatch):
     ) -> Tensor:
         return _scatter(h, self.source, self.target, reverse, gate, onto)
 
+    def average(self, h: Tensor, *, reverse: bool = False, onto: Tensor | None = None) -> Tensor:
+        return self.aggregate(h, reverse=reverse, gate=self._shares(h.shape[-1])[reverse], onto=onto)
+
     def pool(self, h: Tensor, how: Readout = "mean") -> Tensor:
-        pooled = h.new_zeros(self.num_graphs * self.num_cells, h.shape[-1])
-        pooled = pooled.index_add(0, self._group, h * self._weights[how][:, None])
+        # The mean is divided after the sum: one number per cell, not per node.
+        weighted = h * self._weights[how][:, None] if how == "output" else h
+        pooled = h.new_zeros(self.num_graphs * self.num_cells, h.shape[-1]).index_add(0, self._group, weighted)
+        if how == "mean":
+            pooled = pooled / self._sizes
         return pooled.view(self.num_graphs, self.num_cells, h.shape[-1])
+
+    @cached_property
+    def _sizes(self) -> Tensor:
+        """``(B C, 1)`` nodes of each cell, at least 1."""
+        return torch.bincount(self._group, minlength=self.num_graphs * self.num_cells).clamp(min=1)[:, None]
 
     def flat(self, h: Tensor) -> Tensor:
         return h
@@ -350,11 +367,20 @@ class ScatterBatch(GraphBatch):
         return len(self._node_graph)
 
     def spread(self, z: Tensor) -> Tensor:
-        return z.flatten(0, 1)[self._group]
+        return z.flatten(0, 1).index_select(0, self._group)
 
     def degree(self, *, reverse: bool = False) -> Tensor:
         ends = self.source if reverse else self.target
         return torch.bincount(ends, minlength=len(self.op)).to(torch.float32)[:, None]
+
+    def _shares(self, width: int) -> tuple[Tensor, Tensor]:
+        """For each direction the gates that make a sum a mean, as wide as the back end wants them for this width."""
+        return self._edge_shares
+
+    @cached_property
+    def _edge_shares(self) -> tuple[Tensor, Tensor]:
+        """``(E, 1)`` for each direction: 1 over the number of edges that arrive where an edge does."""
+        return 1 / self.degree()[self.target], 1 / self.degree(reverse=True)[self.source]
 
 
 class DGLBatch(ScatterBatch):
@@ -371,38 +397,28 @@ class DGLBatch(ScatterBatch):
     def aggregate(
         self, h: Tensor, *, reverse: bool = False, gate: Tensor | None = None, onto: Tensor | None = None
     ) -> Tensor:
-        function = import_dgl().function
+        ops = import_dgl().ops
         graph = self._reversed if reverse else self._graph
-        with graph.local_scope():
-            graph.srcdata["h"] = h
-            if gate is None:
-                graph.update_all(function.copy_u("h", "m"), function.sum("m", "out"))
-            else:
-                graph.edata["gate"] = gate.expand(-1, h.shape[-1]).contiguous()
-                graph.update_all(function.u_mul_e("h", "gate", "m"), function.sum("m", "out"))
-            out: Tensor = graph.dstdata["out"]
-            return out if onto is None else onto + out
+        if gate is None:
+            out: Tensor = ops.copy_u_sum(graph, h)
+        else:
+            # DGL's kernel for factors of another width than the messages takes twice as long.
+            out = ops.u_mul_e_sum(graph, h, gate.expand(-1, h.shape[-1]).contiguous())
+        return out if onto is None else onto + out
+
+    def _shares(self, width: int) -> tuple[Tensor, Tensor]:
+        if width not in self._wide:
+            forward, backward = (share.expand(-1, width).contiguous() for share in self._edge_shares)
+            self._wide[width] = forward, backward
+        return self._wide[width]
+
+    @cached_property
+    def _wide(self) -> dict[int, tuple[Tensor, Tensor]]:
+        return {}
 
 
-class _Rows:
-    """Rows that come in pieces and are read all the time: written in place where no gradient needs the old ones."""
-
-    def __init__(self, total: int) -> None:
-        self._total, self._filled = total, 0
-        self._pieces: list[Tensor] = []
-        self._buffer: Tensor | None = None
-
-    def append(self, rows: Tensor) -> None:
-        if torch.is_grad_enabled():
-            self._pieces.append(rows)
-            return
-        if self._buffer is None:
-            self._buffer = rows.new_empty(self._total, rows.shape[1])
-        self._buffer[self._filled : self._filled + len(rows)] = rows
-        self._filled += len(rows)
-
-    def all(self) -> Tensor:
-        return torch.cat(self._pieces) if self._buffer is None else self._buffer
+def _product(adjacency: Tensor, h: Tensor, onto: Tensor | None) -> Tensor:
+    return torch.bmm(adjacency, h) if onto is None else torch.baddbmm(onto, adjacency, h)
 
 
 def _scatter(
@@ -410,7 +426,8 @@ def _scatter(
 ) -> Tensor:
     if reverse:
         source, target = target, source
-    messages = h[source] if gate is None else h[source] * gate
+    messages = h.index_select(0, source)  # whose gradient is quicker than that of h[source]
+    messages = messages if gate is None else messages * gate
     return (torch.zeros_like(h) if onto is None else onto).index_add(0, target, messages)
 
 
@@ -418,24 +435,6 @@ def _best_backend(largest: int, device: torch.device) -> Backend:
     if largest <= _DENSE_LIMIT:
         return "dense"
     return "dgl" if device.type == "cpu" and has_dgl() else "scatter"
-
-
-def _longest_distance(
-    source: npt.NDArray[np.int64], target: npt.NDArray[np.int64], when: npt.NDArray[Any], nodes: int
-) -> npt.NDArray[np.int64]:
-    """Longest distance of each node from one without predecessor.
-
-    Args:
-        source: ``(E,)`` where edges begin.
-        target: ``(E,)`` where they end.
-        when: ``(E,)`` position of the target in a topological numbering of its graph.
-        nodes: Number of nodes.
-    """
-    distance = np.zeros(nodes, dtype=np.int64)
-    order = np.argsort(when, kind="stable")
-    for at in np.split(order, np.flatnonzero(np.diff(when[order])) + 1):
-        np.maximum.at(distance, target[at], distance[source[at]] + 1)
-    return distance
 
 
 def _long(values: npt.NDArray[Any], device: torch.device) -> Tensor:

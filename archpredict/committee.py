@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from archpredict.calibration import Calibration
+from archpredict.errors import UsageError
+from archpredict.familiarity import Familiarity
 from archpredict.inputs import Inputs, InputSpec
 from archpredict.regressors.base import Regressor
-from archpredict.saved import check_model, scale_of
+from archpredict.saved import check_model, deviation_of, parts_of, scale_of
 from archpredict.training import CHUNK, Model, encode, few_threads
 
 FloatArray = npt.NDArray[np.float64]
@@ -51,6 +53,8 @@ class Committee:
         weights: ``(M,)`` of all members, networks first, summing to 1.
         location, scale: ``(M,)`` mean and spread of each member's scores on the training set.
         calibration: From latent scores to labels.
+        deviation: ``(a, b)``, by which a standard deviation ``s`` becomes ``sqrt((a s)² + b²)``.
+        familiarity: Of the numbers beside the graph; None where none are read.
         num_labels: Labels it was fitted on.
     """
 
@@ -70,7 +74,8 @@ class Committee:
         self.spec, self.models, self.regressors, self.device = spec, list(models), dict(regressors), device
         weights = np.array([*[1 / max(1, len(models))] * len(models), *shares])
         self.weights: FloatArray = np.asarray(weights / weights.sum())
-        self._lesson: tuple[npt.NDArray[np.float32], FloatArray] | None = None
+        self.deviation = (1.0, 0.0)
+        self.familiarity: Familiarity | None = None
 
     @property
     def has_std(self) -> bool:
@@ -80,11 +85,11 @@ class Committee:
     # ------------------------------------------------------------------ fitting
 
     def teach(self, inputs: Inputs, target: FloatArray) -> None:
-        """Fit the regressors to ``(n,)`` standardised labels; networks are trained by others."""
-        side = self.spec.side(inputs) if self.regressors else None
+        """Fit the regressors to ``(n,)`` standardised labels, and the familiarity; networks are trained by others."""
+        side = self.spec.side(inputs)
         if side is None:
             return
-        self._lesson = side, target
+        self.familiarity = Familiarity.fit(side)
         for regressor in self.regressors.values():
             regressor.fit(side.astype(np.float64), target)
 
@@ -116,8 +121,23 @@ class Committee:
         latent = self._standardized(self.member_scores(encoded))
         mean = self.weights @ latent
         std = np.sqrt(self.weights @ ((latent - mean) ** 2 + self._member_variances(encoded)))
-        spread: FloatArray = (self.calibration(mean + std) - self.calibration(mean - std)) / 2
-        return spread
+        spread = (self.calibration(mean + std) - self.calibration(mean - std)) / 2
+        a, b = self.deviation
+        return spread if (a, b) == (1.0, 0.0) else np.hypot(a * spread, b)
+
+    def distance(self, inputs: Inputs) -> FloatArray:
+        """How far from the training set, ``(n,)``; above 1 is unfamiliar.
+
+        Raises:
+            UsageError: No numbers are read beside the graph.
+        """
+        side = self.spec.side(inputs)
+        if self.familiarity is None or side is None:
+            raise UsageError(
+                "this predictor reads no numbers beside the graph, which would tell what is unfamiliar; fit it with "
+                'side=("statistics",) or features'
+            )
+        return self.familiarity(side)
 
     def latent(self, inputs: Inputs) -> FloatArray:
         """The members' mean score, ``(n,)``; each with mean 0 and standard deviation 1 on the training set."""
@@ -183,12 +203,15 @@ class Committee:
             "location": self.location.tolist(),
             "scale": self.scale.tolist(),
             "calibration": [self.calibration.scores.tolist(), self.calibration.labels.tolist()],
-            "regressors": {name: regressor.found() for name, regressor in self.regressors.items()},
+            "deviation": list(self.deviation),
+            "regressors": {},
         }
         tensors = {f"{i}.{k}": v for i, model in enumerate(self.models) for k, v in model.state_dict().items()}
-        if self._lesson is not None:
-            side, target = self._lesson
-            tensors |= {"regressors.x": torch.from_numpy(side), "regressors.y": torch.from_numpy(target)}
+        for name, regressor in self.regressors.items():
+            values["regressors"][name], arrays = regressor.state()
+            tensors |= {f"regressors.{name}.{k}": torch.from_numpy(np.asarray(v)) for k, v in arrays.items()}
+        if self.familiarity is not None:
+            tensors |= {f"familiarity.{k}": torch.from_numpy(v) for k, v in self.familiarity.arrays().items()}
         return values, tensors
 
     def restore(self, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
@@ -198,21 +221,77 @@ class Committee:
             Exception: Whatever a damaged state provokes; ``ValueError`` where it is not that of these members.
         """
         self.location, self.scale, self.calibration = scale_of(values)
-        self.num_labels = int(values["num_labels"])
+        self.deviation, self.num_labels = deviation_of(values), int(values["num_labels"])
+        parts, columns = parts_of(tensors), self.spec.num_side
         for i, model in enumerate(self.models):
-            own = {k.split(".", 1)[1]: v for k, v in tensors.items() if k.split(".", 1)[0] == str(i)}
+            own = parts[str(i)]
             check_model(model.state_dict(), own)
             model.load_state_dict(own, assign=True)
             model.to(self.device).eval()
-        if self.regressors:
-            self._teach_again(tensors["regressors.x"], tensors["regressors.y"], values["regressors"])
-
-    def _teach_again(self, x: Tensor, y: Tensor, found: Mapping[str, Any]) -> None:
-        if y.ndim != 1 or x.shape != (len(y), self.spec.num_side):
-            raise ValueError(f"its regressors read {self.spec.num_side} numbers, it holds {tuple(x.shape)}")
-        self._lesson = x.numpy(), _double(y)
+        taught = parts_of(parts.get("regressors", {}))
+        if taught.keys() != self.regressors.keys():
+            raise ValueError(f"it holds what {sorted(taught)} learnt, its regressors are {sorted(self.regressors)}")
         for name, regressor in self.regressors.items():
-            regressor.fit(_double(x), self._lesson[1], found[name])
+            regressor.restore(values["regressors"][name], {k: v.numpy() for k, v in taught[name].items()}, columns)
+        if columns:
+            arrays = {k: v.numpy() for k, v in parts["familiarity"].items()}
+            self.familiarity = Familiarity.from_arrays(arrays, columns)
+
+
+class Fitted:
+    """The parts of a predictor's fitted committee, by the names of attributes that fitting sets."""
+
+    committee_: Committee
+
+    @property
+    def models_(self) -> list[Model]:
+        """The fitted networks."""
+        return self.committee_.models
+
+    @property
+    def regressors_(self) -> dict[str, Regressor]:
+        """The fitted regressors by name."""
+        return self.committee_.regressors
+
+    @property
+    def spec_(self) -> InputSpec:
+        """What is read of an architecture."""
+        return self.committee_.spec
+
+    @property
+    def space_(self) -> str | None:
+        """Name of the search space it was fitted on; None for bare graphs."""
+        return self.spec_.space
+
+    @property
+    def feature_names_(self) -> tuple[str, ...]:
+        """Names of the extra numbers it was fitted with."""
+        return self.spec_.features
+
+    @property
+    def num_labels_(self) -> int:
+        """Labels it was fitted on."""
+        return self.committee_.num_labels
+
+    @property
+    def location_(self) -> FloatArray:
+        """``(M,)`` mean of each member's scores on the training set."""
+        return self.committee_.location
+
+    @property
+    def scale_(self) -> FloatArray:
+        """``(M,)`` what they are divided by."""
+        return self.committee_.scale
+
+    @property
+    def calibration_(self) -> Calibration:
+        """From the members' mean score to the labels' scale."""
+        return self.committee_.calibration
+
+    @property
+    def device_(self) -> torch.device:
+        """Where the networks are."""
+        return self.committee_.device
 
 
 def _double(values: Tensor) -> FloatArray:

@@ -8,6 +8,7 @@
     │   ├── InvalidGraphError        an ArchGraph that is no directed acyclic graph
     │   ├── InvalidArchitectureError choices or a notation outside the search space
     │   ├── DataError                a table that is missing, malformed or unusable
+    │   ├── ModelFileError           an ONNX file that cannot be read as a network
     │   ├── BudgetError              fewer evaluations than the strategy needs
     │   └── NotFittedError           a predictor used before ``fit``
     └── RunError (RuntimeError)      a run that was asked for correctly and failed     exit code 1
@@ -58,6 +59,10 @@ class InvalidArchitectureError(UsageError):
 
 class DataError(UsageError):
     """A table that is missing, malformed or unusable; the message names file, line and column."""
+
+
+class ModelFileError(UsageError):
+    """An ONNX file that cannot be read as a network; the message names the file."""
 
 
 class BudgetError(UsageError):

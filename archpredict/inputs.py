@@ -12,6 +12,11 @@ import numpy.typing as npt
 from archpredict.errors import DataError, UnknownNameError, UsageError
 from archpredict.features import Statistics
 from archpredict.graph import ArchGraph
+from archpredict.network_statistics import NAMES as NETWORK_NAMES
+from archpredict.network_statistics import network_statistics
+from archpredict.node_features import NAMES as NODE_NAMES
+from archpredict.node_features import node_features
+from archpredict.ops import OPERATORS, UNKNOWN
 from archpredict.packed import PackedGraphs
 from archpredict.spaces.base import Architecture, IntArray, SearchSpace
 
@@ -19,8 +24,8 @@ FloatArray = npt.NDArray[np.float64]
 Item = Architecture | ArchGraph
 Features = Mapping[str, Sequence[float] | npt.NDArray[Any]]
 
-SIDES = ("statistics", "choices")
-_FORMS = ("nodes", "native", "choices")
+SIDES = ("statistics", "choices", "network")
+_FORMS = ("nodes", "native", "choices", "network")
 _CLIP = 4.0
 _CONSTANT = 1e-9
 """Spread, as a share of the largest number, below which a column tells nothing; it is set to 0 throughout."""
@@ -34,7 +39,8 @@ class Inputs:
     Args:
         graphs: In the form that the encoder wants.
         nodes: In operation-on-node form, for the statistics; the same object where the encoder wants that too.
-        known: ``(G, K)`` costs, one-hot choices and extra features, as far as the predictor reads them.
+        known: ``(G, K)`` costs, one-hot choices, statistics of networks and extra features, as far as the predictor
+            reads them.
     """
 
     graphs: PackedGraphs
@@ -65,7 +71,7 @@ class InputSpec:
     """What a predictor reads of an architecture; fixed when it is fitted.
 
     Args:
-        form: Graph form of the encoder: ``nodes``, ``native`` or ``choices``.
+        form: Graph form of the encoder: ``nodes``, ``native``, ``choices`` or ``network``.
         vocabulary: Operator labels.
         num_cells: Cells per graph.
         space: Name of the search space; None where it was fitted on bare graphs.
@@ -73,6 +79,7 @@ class InputSpec:
         statistics: The graph statistics read, or None.
         one_hot: Whether the one-hot choices are among the numbers.
         costs: Names of the space's costs that are read.
+        network: Whether the statistics of computational graphs are among the numbers.
         features: Names of the extra columns.
         location, scale: ``(F,)`` mean and spread of each number on the training set; scale 0 drops a number.
     """
@@ -85,6 +92,7 @@ class InputSpec:
     statistics: Statistics | None = None
     one_hot: bool = False
     costs: tuple[str, ...] = ()
+    network: bool = False
     features: tuple[str, ...] = ()
     location: FloatArray | None = None
     scale: FloatArray | None = None
@@ -106,8 +114,9 @@ class InputSpec:
         Args:
             items: ``n`` architectures, graphs, or graphs packed already.
             form: What the encoder wants.
-            side: Which numbers are read beside the graph: ``statistics``, ``choices``.
-            vocabulary: Operator labels; those of the items and their spaces if left out.
+            side: Which numbers are read beside the graph: ``statistics``, ``choices``, ``network``.
+            vocabulary: Operator labels; those of the items and their spaces if left out. Of computational graphs they
+                are always :data:`archpredict.ops.OPERATORS`.
             features: Extra columns ``(n,)`` by name.
         """
         for name in side:
@@ -118,10 +127,14 @@ class InputSpec:
         if isinstance(items, PackedGraphs):
             if form == "choices" or "choices" in side:
                 raise UsageError("choices are read from Architecture objects; packed graphs have none")
-            spec = cls(form, items.vocabulary, items.num_cells)
+            if "network" in side:
+                raise UsageError("statistics of networks are taken from ArchGraph objects; packed graphs have none")
+            spec = cls(form, OPERATORS if form == "network" else items.vocabulary, items.num_cells)
         else:
             spaces = _spaces(items)
             reads_choices = form == "choices" or "choices" in side
+            if form == "network" or "network" in side:
+                vocabulary = OPERATORS
             spec = cls(
                 form=form,
                 vocabulary=tuple(vocabulary) if vocabulary is not None else _labels(items, spaces),
@@ -130,6 +143,7 @@ class InputSpec:
                 num_choices=_one_space(items, spaces).num_choices if reads_choices else (),
                 one_hot="choices" in side,
                 costs=_cost_names(items, spaces) if "statistics" in side else (),
+                network="network" in side,
             )
         spec = replace(spec, features=tuple(features or ()))
         if isinstance(items, PackedGraphs):
@@ -173,6 +187,11 @@ class InputSpec:
                     "this predictor reads choices or costs of its search space, which packed graphs do not have; give "
                     "Architecture objects, or Inputs with the known numbers"
                 )
+            if self.network:
+                raise UsageError(
+                    "this predictor reads statistics of networks, which packed graphs do not have; give ArchGraph "
+                    "objects, or Inputs with the known numbers"
+                )
             return Inputs(items, items, self._features(features, len(items)))
         return self._packed(items, features, with_nodes=self.statistics is not None)
 
@@ -188,7 +207,7 @@ class InputSpec:
     def _packed(self, items: Sequence[Item], features: Features | None, *, with_nodes: bool) -> Inputs:
         """Pack; ``with_nodes``: in operation-on-node form too, which statistics are taken on."""
         rows = self._rows(items)
-        if self.form == "nodes":
+        if self.form in ("nodes", "network"):
             packed = nodes = self._on_nodes(items)
         else:
             packed = self._chosen(rows) if self.form == "choices" else self._native(items)
@@ -211,10 +230,17 @@ class InputSpec:
         return PackedGraphs.from_arrays(op, none, _choice_labels(self.num_choices))
 
     def _on_nodes(self, items: Sequence[Item]) -> PackedGraphs:
-        return PackedGraphs.from_graphs([_graph(item).on_nodes for item in items], self.vocabulary, self.num_cells)
+        return self._pack_graphs([_graph(item).on_nodes for item in items])
 
     def _native(self, items: Sequence[Item]) -> PackedGraphs:
-        return PackedGraphs.from_graphs([_graph(item) for item in items], self.vocabulary, self.num_cells)
+        return self._pack_graphs([_graph(item) for item in items])
+
+    def _pack_graphs(self, graphs: Sequence[ArchGraph]) -> PackedGraphs:
+        features = None
+        if self.form == "network":
+            features = np.concatenate([np.zeros((0, len(NODE_NAMES)), np.float32), *map(node_features, graphs)])
+        unknown = UNKNOWN if self.vocabulary == OPERATORS else None
+        return PackedGraphs.from_graphs(graphs, self.vocabulary, self.num_cells, unknown=unknown, features=features)
 
     def _rows(self, items: Sequence[Item]) -> IntArray:
         """Choices ``(G, L)`` where they are needed."""
@@ -237,7 +263,7 @@ class InputSpec:
         return np.array([item.choices for item in items if isinstance(item, Architecture)], dtype=np.int64)
 
     def _known(self, items: Sequence[Item], rows: IntArray) -> FloatArray:
-        """Costs, then one-hot choices."""
+        """Costs, then one-hot choices, then statistics of networks."""
         parts: list[FloatArray] = [np.zeros((len(items), 0))]
         if len(items) and (self.costs or self.one_hot):
             space = _one_space(items, _spaces(items))
@@ -252,6 +278,9 @@ class InputSpec:
                 parts.append(space.one_hot(rows).astype(np.float64))
         elif not len(items):
             parts.append(np.zeros((0, len(self.costs) + (sum(self.num_choices) if self.one_hot else 0))))
+        if self.network:
+            rows_of_networks = [network_statistics(_graph(item)) for item in items]
+            parts.append(np.array(rows_of_networks, dtype=np.float64).reshape(len(items), len(NETWORK_NAMES)))
         return np.concatenate(parts, axis=1)
 
     def _features(self, given: Features | None, n: int) -> FloatArray:
@@ -280,6 +309,11 @@ class InputSpec:
                 "the graphs were packed with another vocabulary or number of cells than the predictor's; "
                 "pack them with its method pack()"
             )
+        if self.form == "network" and packed.features is None:
+            raise UsageError(
+                "this predictor reads numbers of each node of computational graphs, which these packed graphs do not "
+                "have; pack them with its method pack()"
+            )
 
     # ------------------------------------------------------------------ saving
 
@@ -294,6 +328,7 @@ class InputSpec:
             "statistics": None if self.statistics is None else self.statistics.to_dict(),
             "one_hot": self.one_hot,
             "costs": list(self.costs),
+            "network": self.network,
             "features": list(self.features),
             "location": None if self.location is None else self.location.tolist(),
             "scale": None if self.scale is None else self.scale.tolist(),
@@ -316,6 +351,7 @@ class InputSpec:
             statistics=statistics,
             one_hot=bool(data["one_hot"]),
             costs=tuple(map(str, data["costs"])),
+            network=bool(data.get("network", False)),
             features=tuple(map(str, data["features"])),
             location=None if data["location"] is None else np.array(data["location"], dtype=np.float64),
             scale=None if data["scale"] is None else np.array(data["scale"], dtype=np.float64),
@@ -336,7 +372,9 @@ class InputSpec:
             raise ValueError("its statistics are of another vocabulary or other costs")
         if statistics is not None and statistics.num_cells != self.num_cells:
             raise ValueError(f"its statistics are of {statistics.num_cells} cells, its graphs have {self.num_cells}")
-        count = len(self.features) + (sum(self.num_choices) if self.one_hot else 0)
+        if self.form == "network" and self.vocabulary != OPERATORS:
+            raise ValueError("its vocabulary is not that of computational graphs")
+        count = len(self.features) + (sum(self.num_choices) if self.one_hot else 0) + len(NETWORK_NAMES) * self.network
         count += 0 if statistics is None else len(statistics.names)
         shapes = {(0,) if v is None else v.shape for v in (self.location, self.scale)}
         if shapes != {(count,)} or count > _MAX_COLUMNS:

@@ -30,6 +30,7 @@ class PackedGraphs:
         edge_op: ``(E,)`` operator number of each edge, 0 where operations are on nodes.
         edge_start: ``(G + 1,)`` where each graph's edges begin.
         num_cells: Cells per graph.
+        features: ``(T, K)`` numbers of each node, None where there are none.
     """
 
     vocabulary: tuple[str, ...]
@@ -41,10 +42,24 @@ class PackedGraphs:
     edge_op: npt.NDArray[Any]
     edge_start: npt.NDArray[np.int64]
     num_cells: int = 1
+    features: npt.NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        if self.features is not None and (self.features.ndim != 2 or len(self.features) != len(self.op)):
+            raise UsageError(
+                f"features of {len(self.op)} nodes are an array with as many rows, one of shape "
+                f"{self.features.shape} was given"
+            )
 
     @classmethod
     def from_graphs(
-        cls, graphs: Sequence[ArchGraph], vocabulary: Sequence[str], num_cells: int | None = None
+        cls,
+        graphs: Sequence[ArchGraph],
+        vocabulary: Sequence[str],
+        num_cells: int | None = None,
+        *,
+        unknown: str | None = None,
+        features: npt.NDArray[np.float32] | None = None,
     ) -> PackedGraphs:
         """Pack graphs.
 
@@ -52,14 +67,19 @@ class PackedGraphs:
             graphs: Any number of graphs.
             vocabulary: Every operator label that may occur on nodes or edges.
             num_cells: Cells per graph; the largest number found if left out.
+            unknown: The label of the vocabulary that stands for those which are not in it; None refuses them.
+            features: ``(T, K)`` numbers of all nodes.
 
         Raises:
-            UsageError: A label that is not in the vocabulary, or a graph with more cells than ``num_cells``.
+            UsageError: A label that is not in the vocabulary, features of another number of nodes, or a graph with
+                more cells than ``num_cells``.
         """
         most_cells = max((g.num_cells for g in graphs), default=1)
         if num_cells is not None and most_cells > num_cells:
             raise UsageError(f"a graph with {most_cells} cells was given, the predictor knows {num_cells} per graph")
         number = {label: i + 1 for i, label in enumerate(vocabulary)}
+        if unknown is not None:
+            number |= {x: number[unknown] for g in graphs for x in {*g.ops, *(g.edge_ops or ())} - number.keys()}
         try:
             op = [number[label] for graph in graphs for label in graph.ops]
             edge_op = [number[x] for g in graphs for x in (g.edge_ops or ())] if _any_edge_ops(graphs) else None
@@ -80,6 +100,7 @@ class PackedGraphs:
             edge_op=np.zeros(len(edges), dtype=labels) if edge_op is None else np.array(edge_op, dtype=labels),
             edge_start=_starts([graph.num_edges for graph in graphs]),
             num_cells=num_cells or most_cells,
+            features=features,
         )
 
     @classmethod
@@ -129,6 +150,7 @@ class PackedGraphs:
             edge_op=joined("edge_op"),
             edge_start=_starts(np.concatenate([np.diff(part.edge_start) for part in parts])),
             num_cells=first.num_cells,
+            features=None if first.features is None else joined("features"),
         )
 
     def __len__(self) -> int:
@@ -149,6 +171,7 @@ class PackedGraphs:
             edge_op=self.edge_op[edges],
             edge_start=edge_start,
             num_cells=self.num_cells,
+            features=None if self.features is None else self.features[nodes],
         )
 
 

@@ -14,8 +14,8 @@ from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from archpredict.backends import torch_device
-from archpredict.calibration import Calibration, check_labels, standardize
-from archpredict.committee import Committee
+from archpredict.calibration import Target, check_labels, fit_deviation, standardize
+from archpredict.committee import Committee, Fitted
 from archpredict.encoders.base import Encoder
 from archpredict.errors import DataError, NotFittedError, RunError, UsageError
 from archpredict.graph import ArchGraph
@@ -23,10 +23,9 @@ from archpredict.heads.base import Head
 from archpredict.inputs import Features, Inputs, InputSpec, Item, Items, space_of
 from archpredict.members import Members
 from archpredict.metrics import kendall_tau
-from archpredict.regressors.base import Regressor
 from archpredict.saved import Saved, check_params, check_state, has_own_names, located, read, write
 from archpredict.spaces.base import Architecture
-from archpredict.training import Model, PseudoPairs, Recipe, Trainer
+from archpredict.training import PseudoPairs, Recipe, Trainer
 
 FloatArray = npt.NDArray[np.float64]
 Observe = Callable[[int, int, float], None]
@@ -34,7 +33,7 @@ Observe = Callable[[int, int, float], None]
 _REGRESSORS: Mapping[str, float] = {"hist-gradient-boosting": 0.3, "bayesian-ridge": 0.2}
 
 
-class Predictor(BaseEstimator):  # type: ignore[misc]
+class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
     """Predicts the ranking of architectures from a few labelled ones.
 
     A committee: ``ensemble`` networks of one encoder and one head, which may also read numbers known of each
@@ -49,7 +48,9 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         head: Name of a head or a class derived from ``Head``.
         encoder_options, head_options: Keyword arguments of their constructors.
         side: Numbers read beside the graph: ``statistics`` (:class:`archpredict.features.Statistics`, with the costs
-            that the space computes) and ``choices`` (one-hot). Extra columns given to :meth:`fit` are always read.
+            that the space computes), ``choices`` (one-hot) and ``network`` (of computational graphs,
+            :func:`archpredict.network_statistics.network_statistics`). Extra columns given to :meth:`fit` are always
+            read.
         side_width: Units of the layer that takes them in.
         side_dropout: Share of the numbers dropped while training; if left out 0.3, and more where there are many, so
             that about 130 are left.
@@ -62,7 +63,9 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         regressor_options: Keyword arguments of their constructors, by name.
         epochs, batch_size, learning_rate, weight_decay, optimizer, betas, schedule, held_out, patience: See
             :class:`archpredict.training.Recipe`.
-        vocabulary: Operator labels; taken from the training architectures (and their spaces) if left out.
+        target: What is learnt: ``ranks`` of the labels, as normal scores, or their ``values``.
+        vocabulary: Operator labels; taken from the training architectures (and their spaces) if left out. Of
+            computational graphs they are always :data:`archpredict.ops.OPERATORS`.
         seed: Of initial weights, batches and dropout; at least 0.
         device: ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
 
@@ -83,8 +86,6 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         >>> predictor.score(cells[30:], convolutions[30:]) > 0.5
         True
     """
-
-    committee_: Committee
 
     def __init__(
         self,
@@ -109,6 +110,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         schedule: Literal["cosine", "constant"] = "cosine",
         held_out: float = 0.0,
         patience: int = 20,
+        target: Target = "ranks",
         vocabulary: Sequence[str] | None = None,
         seed: int = 0,
         device: str = "auto",
@@ -133,6 +135,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         self.schedule = schedule
         self.held_out = held_out
         self.patience = patience
+        self.target = target
         self.vocabulary = vocabulary
         self.seed = seed
         self.device = device
@@ -230,7 +233,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
     def _train(
         self, committee: Committee, inputs: Inputs, labels: FloatArray, recipe: Recipe, observe: Observe | None
     ) -> Predictor:
-        target = standardize(labels)
+        target = standardize(labels, self.target)
         trainers = [
             Trainer(m, committee.spec, inputs, target, recipe, seed=int(self.seed) * 1009 + i, device=committee.device)
             for i, m in enumerate(committee.models)
@@ -283,6 +286,40 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         inputs = self.pack(architectures, features)
         return self.committee_.predict_std(inputs)
 
+    def calibrate_std(self, predicted: npt.ArrayLike, std: npt.ArrayLike, labels: npt.ArrayLike) -> Predictor:
+        """Correct :meth:`predict_std` by errors on architectures that were not trained on.
+
+        From now on it is ``sqrt((a std)² + b²)`` with the ``a`` and ``b`` that make these errors likeliest
+        (:func:`archpredict.calibration.fit_deviation`, with what it raises), until the next fit; both are saved.
+
+        Args:
+            predicted: ``(n,)`` predictions by predictors fitted alike on other architectures, as in cross-validation.
+            std: ``(n,)`` their standard deviations, which must not be corrected yet.
+            labels: ``(n,)`` what came true.
+        """
+        committee = self._fitted()
+        committee.deviation = fit_deviation(std, np.asarray(predicted) - check_labels(np.asarray(predicted), labels))
+        return self
+
+    def unfamiliar(self, architectures: Items, features: Features | None = None) -> npt.NDArray[np.bool_]:
+        """Which architectures are unlike all that it has learnt from, ``(n,)``; what it says of them is a guess.
+
+        Judged by the numbers that it reads beside the graph (:class:`archpredict.familiarity.Familiarity`): of
+        architectures like the training set about one in a hundred is unfamiliar.
+
+        Raises:
+            UsageError: It reads the graph alone.
+
+        Example:
+            >>> from archpredict.spaces import load_space
+            >>> cells = load_space("nasbench201").architectures(np.eye(6, dtype=int))
+            >>> alike = Predictor(ensemble=0, regressors={"bayesian-ridge": 1.0}).fit(cells, range(6))
+            >>> alike.unfamiliar(load_space("nasbench201").architectures(np.full((1, 6), 3)))
+            array([ True])
+        """
+        inputs = self.pack(architectures, features)
+        return self.committee_.distance(inputs) > 1
+
     def rank(self, architectures: Items, features: Features | None = None) -> npt.NDArray[np.int64]:
         """Indices of the architectures, best first. Each is encoded once; equal scores keep their order."""
         inputs = self.pack(architectures, features)
@@ -320,57 +357,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         """Probability ``(n, m)`` that the first are better, from what :meth:`encode` gave for both."""
         return self._fitted().compare(a, b)
 
-    # ------------------------------------------------------------------ what was fitted
-
-    @property
-    def models_(self) -> list[Model]:
-        """The fitted networks."""
-        return self.committee_.models
-
-    @property
-    def regressors_(self) -> dict[str, Regressor]:
-        """The fitted regressors by name."""
-        return self.committee_.regressors
-
-    @property
-    def spec_(self) -> InputSpec:
-        """What is read of an architecture."""
-        return self.committee_.spec
-
-    @property
-    def space_(self) -> str | None:
-        """Name of the search space it was fitted on; None for bare graphs."""
-        return self.spec_.space
-
-    @property
-    def feature_names_(self) -> tuple[str, ...]:
-        """Names of the extra numbers it was fitted with."""
-        return self.spec_.features
-
-    @property
-    def num_labels_(self) -> int:
-        """Labels it was fitted on."""
-        return self.committee_.num_labels
-
-    @property
-    def location_(self) -> FloatArray:
-        """``(M,)`` mean of each member's scores on the training set."""
-        return self.committee_.location
-
-    @property
-    def scale_(self) -> FloatArray:
-        """``(M,)`` what they are divided by."""
-        return self.committee_.scale
-
-    @property
-    def calibration_(self) -> Calibration:
-        """From the members' mean score to the labels' scale."""
-        return self.committee_.calibration
-
-    @property
-    def device_(self) -> torch.device:
-        """Where the networks are."""
-        return self.committee_.device
+    # ------------------------------------------------------------------ parts
 
     def _members(self) -> Members:
         return Members(**{f.name: getattr(self, f.name) for f in fields(Members)})
@@ -430,7 +417,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         members, spec = predictor._members(), InputSpec.from_dict(fitted["spec"])
         if members.encoder is not None and members.form != spec.form:
             raise ValueError(f"its encoder does not read graphs in the form {spec.form!r}")
-        check_state(fitted, saved.weights, members.ensemble, len(members.regressors or {}))
+        check_state(fitted, saved.weights, members.ensemble, len(members.regressors or {}), spec.num_side)
         committee = members.hollow(spec, where)  # shapes are compared before anything is allocated
         committee.restore(fitted, saved.weights)
         predictor.committee_, predictor.card_ = committee, saved.card

@@ -6,7 +6,7 @@ Each check raises ``ValueError`` with a phrase that goes on from "does not hold 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,7 @@ from archpredict.errors import UnknownNameError, UsageError
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 
-_FORMAT = 2
+_FORMAT = 3
 _MAX_JSON_BYTES = 20_000_000
 _PACKAGES = ("archpredict", "torch", "scikit-learn", "numpy")
 _MAX_OPTION = 10_000
@@ -113,16 +113,37 @@ def check_params(params: Mapping[str, Any], num_cells: Any) -> None:
         raise ValueError("its encoder, head or regressor is not one of archpredict's own")
 
 
-def check_state(values: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], networks: int, regressors: int) -> None:
-    """The state of a committee is that of so many networks and regressors."""
+def check_state(
+    values: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], networks: int, regressors: int, columns: int
+) -> None:
+    """The state of a committee is that of so many networks and regressors, and numbers beside the graph."""
     check_scale(*scale_of(values), networks + regressors)
-    check_weights(tensors, networks, regressors > 0)
+    if regressors and not columns:
+        raise ValueError("its regressors have no numbers to read")
+    check_weights(tensors, networks, [*["regressors"] * (regressors > 0), *["familiarity"] * (columns > 0)])
+
+
+def parts_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, dict[str, torch.Tensor]]:
+    """Tensors named ``part.name``, by part and name."""
+    parts: dict[str, dict[str, torch.Tensor]] = {}
+    for key, tensor in tensors.items():
+        part, _, name = key.partition(".")
+        parts.setdefault(part, {})[name] = tensor
+    return parts
 
 
 def scale_of(values: Mapping[str, Any]) -> tuple[FloatArray, FloatArray, Calibration]:
     """Location, scale and calibration among the JSON values of a committee."""
     calibration = Calibration(*(np.array(knots, dtype=float) for knots in values["calibration"]))
     return np.array(values["location"]), np.array(values["scale"]), calibration
+
+
+def deviation_of(values: Mapping[str, Any]) -> tuple[float, float]:
+    """The two numbers that standard deviations are calibrated by."""
+    a, b = map(float, values["deviation"])
+    if not (0 <= a < np.inf and 0 <= b < np.inf):
+        raise ValueError(f"its standard deviations are calibrated by {[a, b]}, not by numbers of at least 0")
+    return a, b
 
 
 def check_options(value: Any) -> None:
@@ -134,12 +155,12 @@ def check_options(value: Any) -> None:
         raise ValueError(f"an option of {value} is out of bounds")
 
 
-def check_weights(weights: Mapping[str, torch.Tensor], ensemble: int, regressors: bool) -> None:
-    """There are finite weights, named ``member.parameter``, of every member of the ensemble and of no other."""
-    found = {name.split(".", 1)[0] for name in weights}
-    wanted = {str(i) for i in range(ensemble)} | ({"regressors"} if regressors else set())
+def check_weights(weights: Mapping[str, torch.Tensor], ensemble: int, others: Sequence[str]) -> None:
+    """There are finite weights, named ``member.parameter``, of every member of the ensemble, others, and no more."""
+    found = parts_of(weights).keys()
+    wanted = {*map(str, range(ensemble)), *others}
     if found != wanted:
-        raise ValueError(f"it holds the weights of {len(found)} models, its ensemble has {len(wanted)}")
+        raise ValueError(f"it holds weights of {', '.join(sorted(found))}; expected are {', '.join(sorted(wanted))}")
     if not all(bool(torch.isfinite(w).all()) for w in weights.values()):
         raise ValueError("its weights are not all finite")
 

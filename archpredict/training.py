@@ -24,6 +24,8 @@ from archpredict.metrics import kendall_tau
 CHUNK = 1024
 """Architectures encoded at once: few enough to stay in the processor's caches."""
 
+_NODES = 32_768
+"""Nodes encoded at once, where architectures are large: these bound the memory."""
 
 _WORTH_SHARING = 20_000
 """Nodes in a step from which a second thread is worth its waiting."""
@@ -125,8 +127,7 @@ def encode(models: Sequence[Model], spec: InputSpec, inputs: Inputs, device: tor
     Each architecture is batched, and its numbers computed, once for all models.
     """
     parts: list[list[Tensor]] = [[] for _ in range(len(models) + 1)]
-    for start in range(0, len(inputs), CHUNK) or (0,):
-        chunk = inputs[start : start + CHUNK]
+    for chunk in _chunks(inputs):
         with few_threads(len(chunk.graphs.op)):
             side = _tensor(spec.side(chunk), device)
             batch = batched(chunk.graphs, device) if any(m.encoder is not None for m in models) and len(chunk) else None
@@ -136,6 +137,18 @@ def encode(models: Sequence[Model], spec: InputSpec, inputs: Inputs, device: tor
                 encodings.append(model(batch, side) if len(chunk) else empty)
             parts[-1].append(torch.zeros(len(chunk), 0, device=device) if side is None else side)
     return [torch.cat(encodings) for encodings in parts]
+
+
+def _chunks(inputs: Inputs) -> Iterator[Inputs]:
+    """Pieces to encode at once, one at least, none of which is empty unless all are."""
+    start, nodes = 0, inputs.graphs.node_start
+    while True:
+        enough = int(np.searchsorted(nodes, nodes[start] + _NODES, side="right")) - 1
+        end = min(start + CHUNK, max(start + 1, enough))
+        yield inputs[start:end]
+        if end >= len(inputs):
+            return
+        start = end
 
 
 def _tensor(values: npt.NDArray[np.float32] | None, device: torch.device) -> Tensor | None:

@@ -1,15 +1,17 @@
-"""The three back ends of GraphBatch: time of one forward and backward pass of the default GCN.
+"""The three back ends of GraphBatch side by side, on one thread.
 
     OMP_NUM_THREADS=1 python benchmarks/backends.py
 
-Batches of equal total work: 2,048 cells of 7 nodes down to 4 graphs of 1,000 nodes, mean in-degree 1.5.
+First the default GCN, one forward and backward pass over batches of equal total work: 2,048 cells of 7 nodes down to 4
+graphs of 1,000 nodes, mean in-degree 1.5. Then the default comp-graph encoder on computational graphs of 100, 500 and
+2,000 nodes, 8,000 nodes per batch, in graphs per second.
 """
 
 from __future__ import annotations
 
 import os
-import statistics
 import time
+from collections.abc import Callable, Sequence
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
 
@@ -18,12 +20,17 @@ import torch
 
 from archpredict.backends import has_dgl
 from archpredict.batch import Backend, batched
+from archpredict.encoders.base import Encoder
+from archpredict.encoders.comp_graph import CompGraph
 from archpredict.encoders.gcn import GCN
 from archpredict.graph import ArchGraph
+from archpredict.inputs import InputSpec
 from archpredict.packed import PackedGraphs
+from archpredict.testing.graphs import random_computational_graph
 
 OPS = tuple("abcdef")
 SIZES = {7: 2048, 20: 512, 64: 128, 200: 32, 1000: 4}
+NETWORKS = {100: 80, 500: 16, 2000: 4}
 
 
 def random_graph(n: int, rng: np.random.Generator) -> ArchGraph:
@@ -33,24 +40,53 @@ def random_graph(n: int, rng: np.random.Generator) -> ArchGraph:
     return ArchGraph(tuple(rng.choice(OPS, n).tolist()), tuple(chain + shortcuts))
 
 
-def milliseconds(packed: PackedGraphs, backend: Backend, repeats: int = 7) -> float:
-    encoder = GCN(len(OPS), 1, layers=4)
-    times = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        encoder(batched(packed, backend=backend)).sum().backward()
-        times.append(time.perf_counter() - start)
-    return 1000 * statistics.median(times[1:])
+def milliseconds(steps: Sequence[Callable[[], object]], repeats: int = 7) -> list[float]:
+    """Median of each step; all take turns, so that what else the machine does slows all alike."""
+    times = np.empty((repeats + 1, len(steps)))
+    for row in times:
+        for i, step in enumerate(steps):
+            start = time.perf_counter()
+            step()
+            row[i] = time.perf_counter() - start
+    medians: list[float] = (1000 * np.median(times[1:], axis=0)).tolist()
+    return medians
+
+
+def learning(encoder: Encoder, packed: PackedGraphs, backend: Backend) -> Callable[[], object]:
+    return lambda: encoder.train()(batched(packed, backend=backend)).sum().backward()
+
+
+def encoding(encoder: Encoder, packed: PackedGraphs, backend: Backend) -> Callable[[], object]:
+    return torch.no_grad()(lambda: encoder.eval()(batched(packed, backend=backend)))
+
+
+def cells(backends: list[Backend], rng: np.random.Generator) -> None:
+    print("nodes  graphs  " + "  ".join(f"{b:>10s}" for b in backends) + "   ms per forward and backward pass")
+    for n, count in SIZES.items():
+        packed = PackedGraphs.from_graphs([random_graph(n, rng) for _ in range(count)], OPS)
+        times = milliseconds([learning(GCN(len(OPS), 1, layers=4), packed, b) for b in backends])
+        print(f"{n:5d}  {count:6d}  " + "  ".join(f"{t:10.1f}" for t in times), flush=True)
+
+
+def networks(backends: list[Backend], rng: np.random.Generator) -> None:
+    columns = "  ".join(f"{b:>10s}" for b in backends)
+    print("\ncomp-graph: graphs per second, batches made anew each time")
+    print(f"nodes  graphs  {columns}  {columns}   forward; forward and backward")
+    for n, count in NETWORKS.items():
+        spec, inputs = InputSpec.fit([random_computational_graph(n, rng) for _ in range(count)], form="network")
+        encoder = CompGraph(spec.num_ops)
+        steps = [kind(encoder, inputs.graphs, b) for kind in (encoding, learning) for b in backends]
+        print(
+            f"{n:5d}  {count:6d}  " + "  ".join(f"{1000 * count / t:10.1f}" for t in milliseconds(steps, 5)), flush=True
+        )
 
 
 def main() -> None:
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     backends: list[Backend] = ["dense", "scatter", *(["dgl"] if has_dgl() else [])]
-    print("nodes  graphs  " + "  ".join(f"{b:>10s}" for b in backends) + "   ms per forward and backward pass")
-    for n, count in SIZES.items():
-        packed = PackedGraphs.from_graphs([random_graph(n, rng) for _ in range(count)], OPS)
-        print(f"{n:5d}  {count:6d}  " + "  ".join(f"{milliseconds(packed, b):10.1f}" for b in backends), flush=True)
+    cells(backends, rng)
+    networks(backends, rng)
 
 
 if __name__ == "__main__":

@@ -70,6 +70,26 @@ def test_aggregation_sums_over_arriving_edges_and_counts_parallel_ones(backend: 
     assert batch.degree(reverse=True).flatten().tolist() == [3, 1, 0]
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+@settings(max_examples=25, deadline=None)
+@given(st.lists(arch_graphs(ops=OPS), min_size=1, max_size=4))
+def test_averages_are_sums_over_the_number_of_arriving_edges(reverse: bool, graphs: list[ArchGraph]) -> None:
+    found = []
+    for backend in BACKENDS:
+        batch = collate(graphs, OPS, backend=backend)
+        table = torch.linspace(-1, 1, 15).view(5, 3).requires_grad_()
+        h = features(batch, table)
+        sums, degree = batch.aggregate(h, reverse=reverse), batch.degree(reverse=reverse)
+        mean, onto = batch.average(h, reverse=reverse), batch.average(h, reverse=reverse, onto=h)
+        torch.testing.assert_close(mean, sums / degree.clamp(min=1), atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(onto, mean + h, atol=1e-6, rtol=1e-5)
+        (nodes_of(batch, mean) ** 2).sum().backward()  # type: ignore[no-untyped-call]
+        found.append((nodes_of(batch, mean).detach(), table.grad))
+    for other in found[1:]:
+        for mine, theirs in zip(found[0], other, strict=True):
+            torch.testing.assert_close(theirs, mine, atol=1e-6, rtol=1e-5)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_gates_multiply_messages_in_the_order_of_edges(backend: Backend) -> None:
     graph = ArchGraph(("input", "conv", "output"), ((0, 1), (0, 1), (1, 2)))
@@ -113,6 +133,38 @@ def test_slicing_by_index_and_concatenation_rebuild_the_whole() -> None:
     again = PackedGraphs.concat([packed[:4], packed[4:]])
     for name in ("op", "cell", "node_start", "source", "target", "edge_op", "edge_start"):
         assert getattr(again, name).tolist() == getattr(packed, name).tolist()
+
+
+def test_numbers_of_nodes_stay_with_their_nodes_in_slices_concatenations_and_batches() -> None:
+    graphs = random_graphs(6)
+    total = sum(graph.num_nodes for graph in graphs)
+    numbers = np.random.default_rng(1).normal(size=(total, 3)).astype(np.float32)
+    packed = PackedGraphs.from_graphs(graphs, OPS, num_cells=2, features=numbers)
+    start = packed.node_start
+    order = np.array([4, 0, 0, 2])
+    expected = np.concatenate([numbers[start[i] : start[i + 1]] for i in order])
+    np.testing.assert_array_equal(packed[order].features, expected)
+    np.testing.assert_array_equal(PackedGraphs.concat([packed[:2], packed[2:]]).features, numbers)
+    for backend in BACKENDS:
+        batch = batched(packed[order], backend=backend)
+        assert batch.features is not None
+        assert batch.features.shape == (*batch.op.shape, 3)
+        np.testing.assert_array_equal(nodes_of(batch, batch.features), expected)
+        assert not batch.features[batch.op == 0].any()
+        assert batched(PackedGraphs.from_graphs(graphs, OPS, 2), backend=backend).features is None
+
+
+def test_numbers_of_another_count_of_nodes_are_refused() -> None:
+    for shape in ((2, 4), (3,)):
+        with pytest.raises(UsageError, match="features of 3 nodes are an array with as many rows, one of shape"):
+            PackedGraphs.from_graphs([ArchGraph(OPS[:3], ())], OPS, features=np.zeros(shape, np.float32))
+
+
+def test_a_label_stands_for_those_outside_the_vocabulary_where_one_is_named() -> None:
+    graph = ArchGraph(("attention", "conv"), ((0, 1),), ("mystery",))
+    packed = PackedGraphs.from_graphs([graph], OPS, unknown="pool")
+    assert packed.op.tolist() == [3, 2]
+    assert packed.edge_op.tolist() == [3]
 
 
 def test_padded_arrays_pack_like_graphs() -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
 
+from archpredict.calibration import fit_deviation
 from archpredict.committee import Committee
 from archpredict.encoders.gcn import GCN
+from archpredict.errors import DataError, NotFittedError, UsageError
 from archpredict.graph import ArchGraph
 from archpredict.heads.base import ScoreHead
 from archpredict.heads.regression import Regression
 from archpredict.inputs import Inputs, InputSpec
-from archpredict.regressors.base import Regressor
+from archpredict.predictor import Predictor
+from archpredict.regressors.base import Arrays, Regressor, Values
 from archpredict.training import Model, seeded
 
 FloatArray = npt.NDArray[np.float64]
@@ -32,7 +35,7 @@ class Linear(Regressor):
     def __init__(self, seed: int = 0, *, slope: float = 1.0, deviation: float = 0.0) -> None:
         self.slope, self.deviation = slope, deviation
 
-    def fit(self, x: FloatArray, y: FloatArray, found: dict[str, Any] | None = None) -> None:
+    def fit(self, x: FloatArray, y: FloatArray) -> None:
         pass
 
     def predict(self, x: FloatArray) -> FloatArray:
@@ -40,6 +43,12 @@ class Linear(Regressor):
 
     def std(self, x: FloatArray) -> FloatArray:
         return np.full(len(x), self.deviation)
+
+    def state(self) -> tuple[Values, Arrays]:
+        return {"slope": self.slope}, {}
+
+    def restore(self, values: Values, arrays: Arrays, columns: int) -> None:
+        self.slope = values["slope"]
 
 
 def make(*regressors: Linear, networks: int = 0) -> Committee:
@@ -92,6 +101,57 @@ def test_the_scale_of_networks_is_their_spread_however_small() -> None:
     committee.fit_scale(committee.remember(INPUTS), LABELS)
     assert committee.scale[0] < 1e-3
     np.testing.assert_allclose(committee.latent(INPUTS), before, atol=1e-3)
+
+
+def test_the_deviation_that_was_found_stretches_and_adds() -> None:
+    committee = make(Linear(), Linear(slope=-1.0))
+    before = committee.predict_std(INPUTS)
+    committee.deviation = (2.0, 3.0)
+    np.testing.assert_allclose(committee.predict_std(INPUTS), np.sqrt(4 * before**2 + 9))
+
+
+def test_a_predictor_is_calibrated_by_errors_until_the_next_fit(tmp_path: Path) -> None:
+    predictor = Predictor(ensemble=0, regressors={"bayesian-ridge": 1.0}).fit(CHAINS, LABELS)
+    std, rng = predictor.predict_std(CHAINS), np.random.default_rng(0)
+    errors = rng.normal(size=12)
+    assert predictor.calibrate_std(LABELS + errors, std, LABELS) is predictor
+    a, b = fit_deviation(std, errors)
+    np.testing.assert_allclose(predictor.predict_std(CHAINS), np.sqrt((a * std) ** 2 + b**2), rtol=1e-6)
+    predictor.save(tmp_path)
+    assert Predictor.load(tmp_path).predict_std(CHAINS).tolist() == predictor.predict_std(CHAINS).tolist()
+    assert predictor.fit(CHAINS, LABELS).predict_std(CHAINS).tolist() == std.tolist()
+
+
+def test_what_a_predictor_cannot_be_calibrated_by_is_refused() -> None:
+    predictor = Predictor(ensemble=0, regressors={"bayesian-ridge": 1.0})
+    with pytest.raises(NotFittedError, match=r"call fit\(architectures, y\)"):
+        predictor.calibrate_std(LABELS, LABELS, LABELS)
+    predictor.fit(CHAINS, LABELS)
+    with pytest.raises(DataError, match=r"12 architectures need as many labels, an array of shape \(3,\) was given"):
+        predictor.calibrate_std(LABELS, LABELS, [1, 2, 3])
+    with pytest.raises(DataError, match=r"as many errors are needed, \(3,\) and \(12,\) were given"):
+        predictor.calibrate_std(LABELS, [1, 2, 3], LABELS)
+    with pytest.raises(DataError, match="and deviations at least 0"):
+        predictor.calibrate_std(LABELS, -LABELS, LABELS)
+
+
+def test_what_is_unlike_the_training_set_is_unfamiliar_also_after_loading(tmp_path: Path) -> None:
+    predictor = Predictor(ensemble=0, regressors={"bayesian-ridge": 1.0}).fit(CHAINS, LABELS)
+    star = ArchGraph(("a",) * 30, tuple((0, i) for i in range(1, 30)))
+    assert predictor.unfamiliar([*CHAINS[1:-1], star]).tolist() == [False] * 10 + [True]
+    assert predictor.unfamiliar([]).shape == (0,)
+    predictor.save(tmp_path)
+    loaded = Predictor.load(tmp_path)
+    inputs = predictor.pack([*CHAINS, star])
+    assert loaded.committee_.distance(inputs).tolist() == predictor.committee_.distance(inputs).tolist()
+
+
+def test_a_predictor_that_reads_graphs_alone_does_not_know_what_is_unfamiliar() -> None:
+    predictor = Predictor("gcn", side=(), regressors=None, ensemble=1, epochs=1)
+    with pytest.raises(NotFittedError, match=r"call fit\(architectures, y\)"):
+        predictor.unfamiliar(CHAINS)
+    with pytest.raises(UsageError, match="reads no numbers beside the graph, which would tell what is unfamiliar; fit"):
+        predictor.fit(CHAINS, LABELS).unfamiliar(CHAINS)
 
 
 def test_nothing_is_scored_to_nothing() -> None:

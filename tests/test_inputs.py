@@ -13,14 +13,18 @@ import pytest
 import torch
 
 from archpredict.batch import batched
-from archpredict.errors import DataError, UnknownNameError, UsageError
+from archpredict.errors import DataError, InvalidGraphError, UnknownNameError, UsageError
 from archpredict.features import Statistics
 from archpredict.graph import ArchGraph
 from archpredict.inputs import Inputs, InputSpec, Item
+from archpredict.network_statistics import network_statistics
+from archpredict.node_features import node_features
+from archpredict.ops import OPERATORS, known_label
 from archpredict.packed import PackedGraphs
 from archpredict.spaces.base import Architecture
 from archpredict.spaces.nasbench101 import NASBench101
 from archpredict.spaces.nasbench201 import NASBench201
+from archpredict.testing.graphs import random_computational_graph
 from archpredict.testing.toys import ToySpace
 
 SPACE = NASBench201()
@@ -188,6 +192,96 @@ def test_packed_graphs_are_read_like_the_graphs_where_no_costs_are_read() -> Non
     np.testing.assert_array_equal(again.side(its), spec.side(inputs))
 
 
+# ---------------------------------------------------------------------- computational graphs
+
+RANDOM = np.random.default_rng(5)
+NETWORKS = [random_computational_graph(n, RANDOM) for n in (30, 12, 55, 2, 80, 41)]
+
+
+def test_computational_graphs_are_packed_with_the_numbers_of_their_nodes() -> None:
+    spec, inputs = InputSpec.fit(NETWORKS, form="network", vocabulary=("conv",))
+    assert spec.vocabulary == OPERATORS
+    assert (spec.num_ops, spec.num_side, spec.space) == (len(OPERATORS), 0, None)
+    assert inputs.graphs is inputs.nodes
+    np.testing.assert_array_equal(inputs.graphs.features, np.concatenate([node_features(g) for g in NETWORKS]))
+    labels = [known_label(label) for graph in NETWORKS for label in graph.ops]
+    assert [OPERATORS[i - 1] for i in inputs.graphs.op] == labels
+    assert "unknown" in labels
+    same(spec.pack(NETWORKS), inputs)
+    assert spec.pack(inputs.graphs).graphs is inputs.graphs
+    assert InputSpec.fit(inputs.graphs, form="network")[0].vocabulary == OPERATORS
+    assert len(spec.pack([])) == 0
+
+
+@pytest.mark.parametrize("form", ["network", "nodes", "native"])
+def test_statistics_of_networks_are_standardised_and_clipped_like_other_numbers(form: str) -> None:
+    raw = np.array([network_statistics(graph) for graph in NETWORKS])
+    x = np.arange(len(NETWORKS))
+    spec, inputs = InputSpec.fit(NETWORKS, form=form, side=["network"], features={"x": x})
+    assert spec.vocabulary == OPERATORS
+    np.testing.assert_array_equal(inputs.known, np.column_stack([raw, x]))
+    spread = raw.std(axis=0)
+    varies = spread > 1e-6
+    expected = np.clip((raw - raw.mean(axis=0))[:, varies] / spread[varies], -4, 4)
+    np.testing.assert_allclose(numbers(spec, inputs)[:, :-1][:, varies], expected, atol=1e-4)
+    assert spec.num_side == raw.shape[1] + 1
+    assert (inputs.graphs.features is None) == (form != "network")
+    nothing = spec.pack([], {"x": []})
+    assert numbers(spec, nothing).shape == (0, spec.num_side)
+
+
+def test_slices_and_concatenations_of_networks_equal_packing_the_parts() -> None:
+    spec, inputs = InputSpec.fit(NETWORKS, form="network", side=["network"])
+    index = np.array([4, 1, 1])
+    picked, parts = inputs[index], spec.pack([NETWORKS[i] for i in index])
+    same(picked, parts)
+    np.testing.assert_array_equal(picked.graphs.features, parts.graphs.features)
+    again = Inputs.concat([inputs[:2], inputs[2:]])
+    same(again, inputs)
+    np.testing.assert_array_equal(again.graphs.features, inputs.graphs.features)
+
+
+def test_statistics_of_networks_come_after_costs_and_choices() -> None:
+    class Networks(ToySpace):
+        """Each architecture is a network."""
+
+        def decode(self, choices: Any) -> ArchGraph:
+            return NETWORKS[sum(choices) % len(NETWORKS)]
+
+    space = Networks()
+    cells = space.architectures(space.enumerate()[:12])
+    spec, inputs = InputSpec.fit(cells, form="network", side=["network", "choices"])
+    rows = np.array([cell.choices for cell in cells])
+    raw = np.array([network_statistics(cell.graph) for cell in cells])
+    np.testing.assert_array_equal(inputs.known, np.concatenate([space.one_hot(rows), raw], axis=1))
+    assert spec.num_side == inputs.known.shape[1]
+
+
+def test_what_is_no_computational_graph_is_refused_where_networks_are_read() -> None:
+    for form, side in (("network", []), ("nodes", ["network"])):
+        with pytest.raises(InvalidGraphError, match="a computational graph has the attribute 'shape' with 6 numbers"):
+            InputSpec.fit(CELLS, form=form, side=side)
+        spec, _ = InputSpec.fit(NETWORKS, form=form, side=side)
+        with pytest.raises(InvalidGraphError, match="a computational graph has the attribute 'shape' with 6 numbers"):
+            spec.pack([CHAIN])
+
+
+def test_packed_graphs_without_what_is_read_of_networks_are_refused() -> None:
+    packed = PackedGraphs.from_graphs(NETWORKS, OPERATORS, unknown="unknown")
+    reads_nodes, _ = InputSpec.fit(NETWORKS, form="network")
+    reads_statistics, _ = InputSpec.fit(NETWORKS, form="nodes", side=["network"])
+    with pytest.raises(UsageError, match=r"reads numbers of each node .* these packed graphs do not have; pack them"):
+        reads_nodes.pack(packed)
+    with pytest.raises(UsageError, match=r"reads numbers of each node .* these packed graphs do not have; pack them"):
+        InputSpec.fit(packed, form="network")
+    with pytest.raises(UsageError, match="reads statistics of networks, which packed graphs do not have; give ArchGra"):
+        reads_statistics.pack(packed)
+    with pytest.raises(UsageError, match="statistics of networks are taken from ArchGraph objects; packed graphs have"):
+        InputSpec.fit(packed, form="nodes", side=["network"])
+    with pytest.raises(UsageError, match="packed with another vocabulary"):
+        InputSpec.fit(PackedGraphs.from_graphs([CHAIN], CHAIN.ops), form="network")
+
+
 # ---------------------------------------------------------------------- slices
 
 
@@ -257,7 +351,7 @@ def test_what_a_predictor_does_not_know_is_refused() -> None:
     spec, inputs = InputSpec.fit(CELLS, form="nodes", side=["statistics"])
     with pytest.raises(UsageError, match="takes Architecture or ArchGraph objects, str was given"):
         spec.pack(["|none~0|"])  # type: ignore[list-item]
-    with pytest.raises(UnknownNameError, match="unknown side input 'statistic'; choose from: choices, statistics"):
+    with pytest.raises(UnknownNameError, match="unknown side input 'statistic'; choose from: choices, network, stat"):
         InputSpec.fit(CELLS, form="nodes", side=["statistic"])
     with pytest.raises(UsageError, match="fitted on architectures or graphs, not on inputs packed for another one"):
         InputSpec.fit(inputs, form="nodes")
@@ -283,6 +377,22 @@ def every_spec() -> list[InputSpec]:
         for items in (CELLS, [cell.graph for cell in CELLS])
         if items is CELLS or (form != "choices" and "choices" not in side)
     ]
+
+
+def test_a_spec_of_networks_survives_json_and_one_without_the_key_reads_none() -> None:
+    for form, side in (("network", []), ("network", ["network"]), ("nodes", ["network"])):
+        spec, inputs = InputSpec.fit(NETWORKS, form=form, side=side)
+        again = InputSpec.from_dict(json.loads(json.dumps(spec.to_dict())))
+        assert again.to_dict() == spec.to_dict()
+        np.testing.assert_array_equal(again.side(again.pack(NETWORKS)), spec.side(inputs))
+    data = InputSpec.fit(CELLS, form="nodes")[0].to_dict()
+    del data["network"]
+    assert not InputSpec.from_dict(data).network
+    data = InputSpec.fit(NETWORKS, form="network")[0].to_dict()
+    with pytest.raises(ValueError, match="its vocabulary is not that of computational graphs"):
+        InputSpec.from_dict({**data, "vocabulary": ["conv"]})
+    with pytest.raises(ValueError, match="a scale of"):
+        InputSpec.from_dict({**data, "network": True})
 
 
 def test_a_spec_survives_json() -> None:
@@ -321,7 +431,7 @@ Change = Callable[[dict[str, Any]], Any]
         (lambda d: d["statistics"].update(num_cells=10**9), "cells were asked for"),
         (lambda d: d.update(num_cells=2), "its statistics are of 1 cells, its graphs have 2"),
         (lambda d: d.update(num_cells=0), "at least 1"),
-        (lambda d: d.update(form="image"), "the form 'image' of its inputs is none of nodes, native, choices"),
+        (lambda d: d.update(form="image"), "the form 'image' of its inputs is none of nodes, native, choices, network"),
         (lambda d: d.update(num_choices=[-5, 10]), "at least 1"),
         (lambda d: d.update(num_choices=[]), "it reads choices, of which none are given"),
     ],

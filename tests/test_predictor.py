@@ -17,20 +17,23 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from archpredict.calibration import Calibration, standardize
 from archpredict.encoders.base import Encoder
 from archpredict.encoders.gcn import GCN
-from archpredict.errors import DataError, NotFittedError, RunError, UnknownNameError, UsageError
+from archpredict.errors import DataError, InvalidGraphError, NotFittedError, RunError, UnknownNameError, UsageError
 from archpredict.graph import ArchGraph
 from archpredict.heads.base import Head, ScoreHead
+from archpredict.ops import OPERATORS
 from archpredict.packed import PackedGraphs
 from archpredict.predictor import Predictor
 from archpredict.registry import names, resolve
 from archpredict.saved import shipped
 from archpredict.spaces.base import Architecture, load_space
 from archpredict.spaces.nasbench201 import NASBench201
+from archpredict.testing.graphs import random_computational_graph
 from archpredict.training import PseudoPairs, Trainer
 
 FloatArray = npt.NDArray[np.float64]
 
 SPACE = NASBench201()
+OF_CELLS = [name for name in names("encoders") if resolve("encoders", name, Encoder).form != "network"]
 TINY: dict[str, Any] = {
     "encoder": "gcn",
     "head": "pairwise",
@@ -182,7 +185,7 @@ def test_two_labels_are_enough(cells: list[Architecture]) -> None:
 
 
 @pytest.mark.parametrize("head", names("heads"))
-@pytest.mark.parametrize("encoder", names("encoders"))
+@pytest.mark.parametrize("encoder", OF_CELLS)
 def test_every_encoder_with_every_head_predicts_compares_and_is_saved(
     encoder: str, head: str, cells: list[Architecture], tmp_path: Path
 ) -> None:
@@ -202,7 +205,7 @@ def test_every_encoder_with_every_head_predicts_compares_and_is_saved(
     assert loaded.compare(cells[:8], cells[:8]).tolist() == p.tolist()
 
 
-@pytest.mark.parametrize("encoder", names("encoders"))
+@pytest.mark.parametrize("encoder", OF_CELLS)
 def test_every_encoder_reads_two_cells_and_is_saved(encoder: str, tmp_path: Path) -> None:
     space = load_space("darts")
     genotypes = space.architectures(space.sample(16, np.random.default_rng(0)))
@@ -213,7 +216,7 @@ def test_every_encoder_reads_two_cells_and_is_saved(encoder: str, tmp_path: Path
     assert predictor.space_ == "darts"
 
 
-@pytest.mark.parametrize("encoder", [*names("encoders"), None])
+@pytest.mark.parametrize("encoder", [*OF_CELLS, None])
 def test_isomorphic_architectures_get_equal_predictions_where_neither_encoder_nor_numbers_tell_them_apart(
     encoder: str | None, cells: list[Architecture]
 ) -> None:
@@ -229,6 +232,31 @@ def test_isomorphic_architectures_get_equal_predictions_where_neither_encoder_no
     one, two = (predictor.predict([pair[i].graph for pair in twins]) for i in (0, 1))
     np.testing.assert_allclose(one, two, atol=1e-2)  # of labels from 0 to 59
     assert np.ptp(one) > 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"encoder": "comp-graph", "side": ("network",), "encoder_options": {"dim": 8, "layers": 2}},
+        {"encoder": "comp-graph", "side": (), "encoder_options": {"dim": 8, "layers": 2}},
+        {"encoder": "gcn", "side": ("network",)},
+        {"encoder": None, "side": ("network",)},
+        {"encoder": None, "side": ("network",), "ensemble": 0, "regressors": {"bayesian-ridge": 1.0}},
+    ],
+)
+def test_networks_are_ranked_and_their_predictor_is_saved(options: dict[str, Any], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    networks = [random_computational_graph(int(n), rng) for n in rng.integers(5, 40, 30)]
+    y = [float(network.num_nodes) for network in networks]
+    predictor = make(**options, epochs=2).fit(networks[:20], y[:20])
+    assert predictor.spec_.vocabulary == OPERATORS
+    prediction = predictor.predict(networks)
+    assert np.ptp(prediction) > 0
+    predictor.save(tmp_path)
+    assert Predictor.load(tmp_path).predict(networks).tolist() == prediction.tolist()
+    assert 0 <= predictor.compare(networks[0], networks[29]) <= 1
+    with pytest.raises(InvalidGraphError, match="a computational graph has the attribute 'shape'"):
+        predictor.predict([ArchGraph(("input", "conv"), ((0, 1),))])
 
 
 # ---------------------------------------------------------------------- committees
@@ -503,7 +531,7 @@ def test_graphs_packed_for_another_predictor_are_refused(cells: list[Architectur
         predictor.predict(other)
 
 
-@pytest.mark.parametrize("encoder", [*names("encoders"), None])
+@pytest.mark.parametrize("encoder", [*OF_CELLS, None])
 def test_no_architectures_get_no_predictions(
     encoder: str | None, cells: list[Architecture], labels: FloatArray
 ) -> None:
@@ -544,7 +572,7 @@ def test_a_training_that_diverges_says_so(cells: list[Architecture], labels: Flo
         ({"encoder": "gnc"}, "unknown encoder 'gnc'; choose from: "),
         ({"head": "compare"}, "unknown head 'compare'; choose from: comparator"),
         ({"regressors": {"forest": 1.0}, "side": ["statistics"]}, "unknown regressor 'forest'; choose from: "),
-        ({"side": ["choice"]}, "unknown side input 'choice'; choose from: choices, statistics"),
+        ({"side": ["choice"]}, "unknown side input 'choice'; choose from: choices, network, statistics"),
     ],
 )
 def test_arguments_out_of_range_are_refused(
@@ -606,7 +634,7 @@ def test_shipped_predictors_load_are_small_and_have_a_card(name: str) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("encoder", names("encoders"))
+@pytest.mark.parametrize("encoder", OF_CELLS)
 def test_cpu_and_cuda_rank_alike(encoder: str, cells: list[Architecture], labels: FloatArray) -> None:
     cpu, gpu = (
         make(encoder=encoder, epochs=10, side=("statistics",), device=d).fit(cells, labels).predict(cells)
@@ -618,7 +646,7 @@ def test_cpu_and_cuda_rank_alike(encoder: str, cells: list[Architecture], labels
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("head", names("heads"))
-@pytest.mark.parametrize("encoder", names("encoders"))
+@pytest.mark.parametrize("encoder", OF_CELLS)
 def test_a_predictor_loaded_onto_cuda_predicts_as_on_the_cpu(
     encoder: str, head: str, cells: list[Architecture], labels: FloatArray, tmp_path: Path
 ) -> None:

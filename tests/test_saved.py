@@ -36,6 +36,7 @@ SMALL: dict[str, Any] = {
     "regressor_options": None,
     "epochs": 1,
 }
+GP = "regressors.gaussian-process"
 Change = Callable[[dict[str, Any]], Any]
 
 
@@ -76,7 +77,7 @@ def reweighted(folder: Path, change: Callable[[dict[str, torch.Tensor]], Any]) -
 def test_the_folder_holds_json_and_safetensors_and_its_card_is_kept(original: Path) -> None:
     assert {p.name for p in original.iterdir()} == {"predictor.json", "weights.safetensors"}
     content = json.loads((original / "predictor.json").read_text())
-    assert content["archpredict_predictor"] == 2
+    assert content["archpredict_predictor"] == 3
     assert {"archpredict", "torch", "scikit-learn", "numpy"} <= content["versions"].keys()
     loaded = Predictor.load(original)
     assert loaded.card_ == {"labels": "numbers"}
@@ -133,8 +134,8 @@ def test_options_that_json_cannot_hold_are_not_saved(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.update(archpredict_predictor=1), "its format is 1, this version reads 2; fit it again with this"),
-        (lambda c: c.update(archpredict_predictor=99), "its format is 99, this version reads 2; fit it again"),
+        (lambda c: c.update(archpredict_predictor=2), "its format is 2, this version reads 3; fit it again with this"),
+        (lambda c: c.update(archpredict_predictor=99), "its format is 99, this version reads 3; fit it again"),
         (lambda c: c.pop("fitted"), "fitted"),
         (lambda c: c.update(fitted=[]), "list"),
         (lambda c: c["params"].update(colour="red"), "colour"),
@@ -167,7 +168,12 @@ def test_code_that_is_not_archpredicts_own_is_never_imported(folder: Path, name:
         (lambda p: p.update(regressors={"forest": 1.0}), "unknown regressor 'forest'"),
         (lambda p: p.update(regressors={"gaussian-process": -1.0}), "regressors have weights above 0"),
         (lambda p: p.update(regressors={"gaussian-process": float("inf")}), "regressors have weights above 0"),
-        (lambda p: p.update(regressors={"random-forest": 1.0}), "random-forest"),
+        (
+            lambda p: p.update(regressors={"random-forest": 1.0}),
+            "it holds what ['gaussian-process'] learnt, its regressors are ['random-forest']",
+        ),
+        (lambda p: p.update(regressor_options={"gaussian-process": {"max_labels": 29}}), "its max_labels is 29"),
+        (lambda p: p.update(regressor_options={"gaussian-process": {"kernel": "rbf"}}), "unknown kernel 'rbf'"),
         (lambda p: p.update(regressors=None), "its scores are not scaled once for each model"),
         (lambda p: p.update(ensemble=10**9), "an option of 1000000000 is out of bounds"),
         (lambda p: p.update(ensemble=3), "its scores are not scaled once for each model"),
@@ -208,7 +214,14 @@ def test_arguments_that_do_not_fit_the_weights_are_refused(folder: Path, change:
             lambda f: f["regressors"]["gaussian-process"].update(noise=float("nan")),
             "has a positive amplitude, length and noise",
         ),
-        (lambda f: f["regressors"]["gaussian-process"].update(amplitude="large"), "'<' not supported"),
+        (
+            lambda f: f["regressors"]["gaussian-process"].update(amplitude="large"),
+            "has a positive amplitude, length and noise",
+        ),
+        (lambda f: f.pop("deviation"), "deviation"),
+        (lambda f: f.update(deviation=[1.0]), "not enough values"),
+        (lambda f: f.update(deviation=[1.0, -1.0]), "calibrated by [1.0, -1.0], not by numbers of at least 0"),
+        (lambda f: f.update(deviation=[float("nan"), 0.0]), "calibrated by [nan, 0.0], not by numbers of at least 0"),
         (lambda f: f.update(num_labels="many"), "many"),
     ],
 )
@@ -227,18 +240,29 @@ def test_what_fitting_has_set_must_hold_together(folder: Path, change: Change, m
             lambda w: w.update({"0.more": torch.zeros(1)}),
             "0 of its weights are missing and 1 unknown, the first is more",
         ),
-        (lambda w: w.update({"1.more": torch.zeros(1)}), "it holds the weights of 3 models, its ensemble has 2"),
+        (
+            lambda w: w.update({"1.more": torch.zeros(1)}),
+            "it holds weights of 0, 1, familiarity, regressors; expected are 0, familiarity, regressors",
+        ),
         (lambda w: w["0.head.fc.weight"].fill_(float("nan")), "its weights are not all finite"),
-        (lambda w: w["regressors.x"].fill_(float("inf")), "its weights are not all finite"),
+        (lambda w: w["regressors.gaussian-process.x"].fill_(float("inf")), "its weights are not all finite"),
         (
             lambda w: w.update({"0.head.fc.weight": w["0.head.fc.weight"].double()}),
             "torch.float64, its encoder and head",
         ),
         (lambda w: w.update({"0.head.fc.weight": w["0.head.fc.weight"][:, :1].clone()}), "size mismatch"),
-        (lambda w: w.pop("regressors.y"), "regressors.y"),
-        (lambda w: w.update({"regressors.x": w["regressors.x"][:, 1:].clone()}), "numbers, it holds (30,"),
-        (lambda w: w.update({"regressors.x": w["regressors.x"][1:].clone()}), "numbers, it holds (29,"),
-        (lambda w: w.update({"regressors.y": w["regressors.y"][:, None].clone()}), "its regressors read"),
+        (lambda w: w.pop(f"{GP}.y"), "y"),
+        (lambda w: w.update({f"{GP}.x": w[f"{GP}.x"][:, 1:].clone()}), "arrays of floating-point numbers"),
+        (lambda w: w.update({f"{GP}.x": w[f"{GP}.x"][1:].clone()}), "arrays of floating-point numbers"),
+        (lambda w: w.update({f"{GP}.y": w[f"{GP}.y"].long()}), "arrays of floating-point numbers"),
+        (lambda w: w.update({"regressors.other.x": torch.zeros(1)}), "it holds what ['gaussian-process', 'other'] le"),
+        (lambda w: w.pop("familiarity.axes"), "the distances from its training set are of shapes"),
+        (lambda w: w["familiarity.limits"].zero_(), "the distances from its training set are not positive"),
+        (lambda w: w.update({"familiarity.more": torch.zeros(1)}), "the distances from its training set are of shapes"),
+        (
+            lambda w: [w.pop(name) for name in list(w) if name.startswith("familiarity.")],
+            "it holds weights of 0, regressors; expected are 0, familiarity, regressors",
+        ),
     ],
 )
 def test_weights_must_be_those_of_the_members(folder: Path, change: Callable[..., Any], message: str) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from archpredict.batch import batched
+from archpredict.batch import GraphBatch, batched
 from archpredict.encoders.gcn import GCN
 from archpredict.errors import UnknownNameError, UsageError
 from archpredict.graph import ArchGraph
@@ -20,6 +20,7 @@ from archpredict.heads.comparator import Comparator
 from archpredict.heads.regression import Regression
 from archpredict.inputs import Inputs, InputSpec
 from archpredict.metrics import kendall_tau
+from archpredict.packed import PackedGraphs
 from archpredict.training import Model, PseudoPairs, Recipe, Trainer, encode, seeded
 
 CPU = torch.device("cpu")
@@ -40,6 +41,27 @@ def graph_part(trainer: Trainer) -> GCN:
     encoder = trainer.model.encoder
     assert isinstance(encoder, GCN)
     return encoder
+
+
+# ---------------------------------------------------------------------- encoding
+
+
+def test_large_graphs_are_encoded_few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make_trainer(12)
+    whole = encode([trainer.model], trainer.spec, trainer.inputs, CPU)
+    sizes: list[int] = []
+
+    def counting(graphs: PackedGraphs, device: torch.device) -> GraphBatch:
+        sizes.append(len(graphs.op))
+        return batched(graphs, device)
+
+    monkeypatch.setattr("archpredict.training._NODES", 10)
+    monkeypatch.setattr("archpredict.training.batched", counting)
+    parts = encode([trainer.model], trainer.spec, trainer.inputs, CPU)
+    assert sizes == [10, 5, 6, 7, 8, 9, 10, 11, 12]  # 1 + 2 + 3 + 4, then one graph each
+    torch.testing.assert_close(parts, whole)
+    empty = encode([trainer.model], trainer.spec, trainer.inputs[:0], CPU)
+    assert [part.shape for part in empty] == [(0, 8), (0, 0)]
 
 
 # ---------------------------------------------------------------------- batches and rates

@@ -195,7 +195,7 @@ def show_result(result: SearchResult, plan: Plan) -> None:
     for rank, (recommendation, score, text) in enumerate(zip(result.top, scores, texts, strict=True), start=1):
         mark = "evaluated" if recommendation.evaluated else "predicted"
         known = recommendation.architecture.cost
-        rows.append((str(rank), score, mark, *(_si(known[c]) for c in costs), *([text] if show_texts else [])))
+        rows.append((str(rank), score, mark, *(si(known[c]) for c in costs), *([text] if show_texts else [])))
     show_table(f"Best architectures of {result.space} found by {result.strategy}", columns, rows)
     click.echo(f"\nScores are {str(plan.evaluator.describe()['labels']).rstrip('.')}.")
     if not all(r.evaluated for r in result.top):
@@ -282,11 +282,11 @@ def _aligned(scores: Sequence[float | None]) -> list[str]:
     return ["-" if score is None else f"{score:.{decimals}f}" for score in scores]
 
 
-def _si(value: float) -> str:
+def si(value: float) -> str:
     """A number with three digits and a decimal prefix.
 
     Example:
-        >>> _si(3_340_000), _si(1_400_000), _si(12), _si(5.4e8)
+        >>> si(3_340_000), si(1_400_000), si(12), si(5.4e8)
         ('3.34M', '1.40M', '12', '540M')
     """
     for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):

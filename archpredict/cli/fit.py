@@ -1,4 +1,4 @@
-"""``archpredict fit``: train a predictor on a table and save it."""
+"""``archpredict fit``: train a predictor on a table, or on ONNX models, and save it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archpredict.cli._models import input_shape_option
 from archpredict.cli._options import debug_option, json_option
 from archpredict.cli._predictors import device_option, predictor_options, quiet_option
 from archpredict.errors import RunError, UsageError
 
 if TYPE_CHECKING:
-    from archpredict.cli._tables import Labelled
+    from archpredict.cli._lessons import Lesson
     from archpredict.predictor import Predictor
 
 _PATH = click.Path(path_type=Path)
@@ -25,9 +26,12 @@ _NEW = ("predictor", "encoder", "head", "ensemble", "features", "folds")
 
 
 @click.command(name="fit")
-@click.option("--space", required=True, help="Name (see 'archpredict spaces'), module:Class or file.py:Class.")
-@click.option("--data", type=_PATH, required=True, help="Table with labelled architectures (CSV, JSONL, ...).")
-@click.option("--target", required=True, help="Column of --data with the labels, higher is better.")
+@click.option("--space", help="Name (see 'archpredict spaces'), module:Class or file.py:Class.")
+@click.option("--data", type=_PATH, help="Table with labelled architectures (CSV, JSONL, ...).")
+@click.option("--target", help="Column of --data with the labels, higher is better.")
+@click.option("--onnx", metavar="DIR", help="Learn from ONNX models instead: a folder or a pattern.")
+@click.option("--labels", type=_PATH, help="Table of their scores (columns model, score), higher is better.")
+@input_shape_option
 @predictor_options
 @click.option("--features", metavar="COL,COL", help="Further columns to learn from, e.g. zero-cost proxies.")
 @click.option("--from", "origin", metavar="DIR|NAME", help="Go on training this saved or shipped predictor.")
@@ -41,7 +45,8 @@ _NEW = ("predictor", "encoder", "head", "ensemble", "features", "folds")
 def command(**given: Any) -> None:
     """Train a predictor on labelled architectures and save it with a card.
 
-    Without --predictor or --encoder and --head: the default predictor.
+    They are the rows of a table (--space, --data, --target) or ONNX models (--onnx, --labels). Without --predictor or
+    --encoder and --head: the default predictor.
     """
     from archpredict.cli._console import warnings_as_lines
 
@@ -51,17 +56,19 @@ def command(**given: Any) -> None:
 
 def _fit(given: dict[str, Any]) -> None:
     from archpredict.cli._console import say
+    from archpredict.cli._lessons import check_way
     from archpredict.cli._output import print_json
 
+    check_way(given)
     _check_out(given["out"])
-    predictor, name, data = _start(given)
-    labels = f"{len(data.table):,} labels"
+    predictor, name, lesson = _start(given)
+    labels = f"{len(lesson.labels):,} labels"
     if not given["quiet"]:
-        say(f"Fitting {name} on {labels} of {data.table.space.name}, column {given['target']} of {given['data']}")
-    figures = _cross_validate(predictor, data, given) if given["folds"] else {}
+        say(f"Fitting {name} on {labels} of {lesson.title}")
+    figures = _cross_validate(predictor, lesson, given) if given["folds"] else {}
     start = time.perf_counter()
-    _train(predictor, data, given)
-    card = _card(name, data, given, figures, time.perf_counter() - start)
+    _train(predictor, lesson, given)
+    card = _card(name, lesson, given, figures, time.perf_counter() - start)
     _save(predictor, given["out"], card)
     if given["as_json"]:
         print_json({"out": str(given["out"]), **card})
@@ -72,28 +79,27 @@ def _fit(given: dict[str, Any]) -> None:
         click.echo(f"Kendall's tau in {given['folds']}-fold cross-validation: {tau:.3f} ± {spread:.3f}")
 
 
-def _start(given: dict[str, Any]) -> tuple[Predictor, str, Labelled]:
+def _start(given: dict[str, Any]) -> tuple[Predictor, str, Lesson]:
     """The predictor to train or to go on with, what to call it, and the labels."""
+    from archpredict.cli._lessons import onnx_lesson, onnx_predictor, table_lesson
     from archpredict.cli._predictors import build_predictor, described_predictor, load_model, model_space
-    from archpredict.cli._tables import column_names, read_labelled
+    from archpredict.cli._tables import column_names
     from archpredict.spaces.base import load_space
 
     origin = given["origin"]
     if origin is None:
         _check_saveable(given)
+        if given["onnx"] is not None:
+            predictor, name = onnx_predictor(given)
+            return predictor, name, onnx_lesson(given)
         predictor, space = build_predictor(given, given["seed"]), load_space(given["space"])
-        features = column_names(given["features"])
-        return predictor, described_predictor(given), read_labelled(given["data"], space, given["target"], features)
+        return predictor, described_predictor(given), table_lesson(given, space, column_names(given["features"]))
     for name in _NEW:
         if given[name] is not None:
             raise UsageError(f"--{name} is for a new predictor, --from goes on with {origin}; leave one of them out")
     predictor = load_model(origin, given["device"]).set_params(seed=given["seed"])
     space = model_space(predictor, origin, given["space"])
-    return (
-        predictor,
-        f"{origin}, fine-tuned",
-        read_labelled(given["data"], space, given["target"], predictor.feature_names_),
-    )
+    return predictor, f"{origin}, fine-tuned", table_lesson(given, space, predictor.feature_names_)
 
 
 def _check_saveable(given: dict[str, Any]) -> None:
@@ -114,30 +120,30 @@ def _check_out(path: Path) -> None:
         raise UsageError(f"the folder {path} is not empty and holds no predictor; choose another one for --out")
 
 
-def _train(predictor: Predictor, data: Labelled, given: dict[str, Any]) -> None:
+def _train(predictor: Predictor, lesson: Lesson, given: dict[str, Any]) -> None:
     from archpredict.cli._console import epochs, progress
 
-    labelled = (data.architectures, data.table.labels)
+    labelled = (lesson.architectures, lesson.labels)
     with progress(given["quiet"]) as observer:
         if given["origin"] is None:
-            predictor.fit(*labelled, features=data.features, observe=epochs(observer))
+            predictor.fit(*labelled, features=lesson.features, observe=epochs(observer))
         else:
-            predictor.fine_tune(*labelled, features=data.features, observe=epochs(observer), epochs=given["epochs"])
+            predictor.fine_tune(*labelled, features=lesson.features, observe=epochs(observer), epochs=given["epochs"])
 
 
-def _cross_validate(predictor: Predictor, data: Labelled, given: dict[str, Any]) -> dict[str, float]:
+def _cross_validate(predictor: Predictor, lesson: Lesson, given: dict[str, Any]) -> dict[str, float]:
     from archpredict.cli._console import progress, trials
     from archpredict.evaluation import cross_validate, summarize
 
     with progress(given["quiet"]) as observer:
         results = cross_validate(
             predictor,
-            data.architectures,
-            data.table.labels,
+            lesson.architectures,
+            lesson.labels,
             given["folds"],
             [given["seed"]],
             trials(observer),
-            features=data.features,
+            features=lesson.features,
         )
     summary = summarize(results)
     names = ("kendall_tau", "spearman", "seconds")
@@ -149,20 +155,15 @@ def _cross_validate(predictor: Predictor, data: Labelled, given: dict[str, Any])
 
 
 def _card(
-    name: str, data: Labelled, given: dict[str, Any], figures: dict[str, float], seconds: float
+    name: str, lesson: Lesson, given: dict[str, Any], figures: dict[str, float], seconds: float
 ) -> dict[str, Any]:
     """What users of the saved predictor should know."""
-    table = data.table
     card: dict[str, Any] = {
-        "space": table.space.name,
         "predictor": name,
-        "data": table.path.name,
-        "data_sha256": table.sha256,
-        "target": table.target,
-        "labels": f"{table.target} of {table.path.name}",
-        "rows": len(table),
-        "range": [float(table.labels.min()), float(table.labels.max())],
-        "features": list(data.features),
+        **lesson.about,
+        "rows": len(lesson.labels),
+        "range": [float(lesson.labels.min()), float(lesson.labels.max())],
+        "features": list(lesson.features),
         "seed": given["seed"],
         "seconds": round(seconds, 2),
     }

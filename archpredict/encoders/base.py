@@ -20,10 +20,12 @@ class Encoder(nn.Module, ABC):
 
     name: ClassVar[str]
 
-    form: ClassVar[Literal["nodes", "native", "choices"]] = "nodes"
+    form: ClassVar[Literal["nodes", "native", "choices", "network"]] = "nodes"
     """What is wanted: ``nodes`` for :attr:`ArchGraph.on_nodes`, ``native`` for the graph as it is, ``choices`` for the
     vector of choices: ``L`` nodes without edges, one per choice, whose operator number stands for one option of one
-    choice (so that a sum of embeddings is a linear layer on the one-hot encoding). All graphs then have ``L`` nodes."""
+    choice (so that a sum of embeddings is a linear layer on the one-hot encoding), all graphs then have ``L`` nodes;
+    ``network`` for computational graphs (:mod:`archpredict.ops`) with the numbers of :mod:`archpredict.node_features`
+    as :attr:`GraphBatch.features`; their vocabulary is always :data:`archpredict.ops.OPERATORS`."""
 
     invariant: ClassVar[bool] = True
     """Whether isomorphic graphs get equal vectors whatever their numbering."""

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+Values = Mapping[str, Any]
+Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 class Regressor(ABC):
     """Every regressor's constructor takes ``seed`` first, then options with defaults.
 
-    It is saved as its training set, its options and :meth:`found`, and fitted anew when it is loaded: no pickle.
+    It is saved as JSON values and arrays, which say all that it has learnt: no pickle.
     """
 
     name: ClassVar[str]
 
     @abstractmethod
-    def fit(self, x: FloatArray, y: FloatArray, found: dict[str, Any] | None = None) -> None:
+    def fit(self, x: FloatArray, y: FloatArray) -> None:
         """Learn.
 
         Args:
             x: ``(n, F)`` standardised numbers.
             y: ``(n,)`` labels, mean 0 and standard deviation about 1.
-            found: What :meth:`found` gave after an earlier fit on the same data; nothing is searched for again.
         """
 
     @abstractmethod
@@ -37,6 +39,31 @@ class Regressor(ABC):
         """``(G,)`` standard deviations of the predictions; None where it knows none."""
         return None
 
-    def found(self) -> dict[str, Any]:
-        """What fitting has searched for, as JSON values."""
-        return {}
+    @abstractmethod
+    def state(self) -> tuple[Values, Arrays]:
+        """What it has learnt: JSON values, and arrays by name."""
+
+    @abstractmethod
+    def restore(self, values: Values, arrays: Arrays, columns: int) -> None:
+        """Take over what :meth:`state` gave, to predict the same; it may come from a stranger.
+
+        Args:
+            values: As JSON gives them back.
+            arrays: All of them finite.
+            columns: ``F``, how many numbers there will be for each architecture.
+
+        Raises:
+            ValueError: They are not the state of such a regressor on so many numbers.
+        """
+
+
+def check_arrays(arrays: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """The arrays are floating-point, with these names and shapes.
+
+    Raises:
+        ValueError: They are not.
+    """
+    given = {name: array.shape for name, array in arrays.items() if array.dtype.kind == "f"}
+    if given != dict(shapes) or len(given) != len(arrays):
+        found = {name: f"{array.shape} of {array.dtype}" for name, array in sorted(arrays.items())}
+        raise ValueError(f"arrays of floating-point numbers {dict(shapes)} were expected, {found} is given")

@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn.ensemble import ExtraTreesRegressor
 
-from archpredict.regressors._trees import Forest
+from archpredict.regressors._forest import Forest
 
 
 class ExtraTrees(Forest):

@@ -9,9 +9,8 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import ThreadpoolController
 
-from archpredict.regressors.base import FloatArray, Regressor
-
-_CHUNK = 1024
+from archpredict.regressors._trees import MAX_DEPTH, Tree, TreeEnsemble
+from archpredict.regressors.base import Arrays, FloatArray, Regressor, Values
 
 
 class HistGradientBoosting(Regressor):
@@ -44,6 +43,7 @@ class HistGradientBoosting(Regressor):
             max_iter=iterations,
             learning_rate=learning_rate,
             max_leaf_nodes=max_leaf_nodes,
+            max_depth=MAX_DEPTH,
             min_samples_leaf=min_samples_leaf,
             max_features=max_features,
             l2_regularization=l2,
@@ -51,19 +51,33 @@ class HistGradientBoosting(Regressor):
             random_state=seed % 2**32,
         )
 
-    def fit(self, x: FloatArray, y: FloatArray, found: dict[str, Any] | None = None) -> None:
+    def fit(self, x: FloatArray, y: FloatArray) -> None:
         with _one_thread():
             self._model.fit(x, y)
+        # No public name leads to the trees, in any version of scikit-learn.
+        self._start = float(self._model._baseline_prediction[0, 0])
+        self._trees = TreeEnsemble.of([_tree(predictor.nodes) for (predictor,) in self._model._predictors])
 
     def predict(self, x: FloatArray) -> FloatArray:
-        # Every tree passes over all rows, so that rows are taken in pieces that stay in the cache meanwhile.
-        with _one_thread():
-            parts = [self._model.predict(x[start : start + _CHUNK]) for start in range(0, len(x), _CHUNK)]
-        return np.concatenate([np.zeros(0), *parts])
+        return np.concatenate([np.zeros(0), *(said.sum(axis=0) + self._start for said in self._trees.outputs(x))])
+
+    def state(self) -> tuple[Values, Arrays]:
+        return {"start": self._start}, self._trees.arrays()
+
+    def restore(self, values: Values, arrays: Arrays, columns: int) -> None:
+        self._start = float(values["start"])
+        if not np.isfinite(self._start):
+            raise ValueError(f"gradient boosting starts from a finite number, {dict(values)} is given")
+        self._trees = TreeEnsemble.from_arrays(arrays, columns)
+
+
+def _tree(nodes: Any) -> Tree:
+    left = np.where(nodes["is_leaf"] != 0, -1, nodes["left"].astype(np.int64))
+    return left, nodes["right"].astype(np.int64), nodes["feature_idx"], nodes["num_threshold"], nodes["value"]
 
 
 def _one_thread() -> Any:
-    """Sharing so few labels and rows among threads costs more than it gains, and a lot more on a busy machine."""
+    """Sharing so few labels among threads costs more than it gains, and a lot more on a busy machine."""
     return _controller().limit(limits=1, user_api="openmp")
 
 

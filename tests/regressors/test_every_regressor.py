@@ -7,15 +7,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.linear_model import BayesianRidge
 
 from archpredict.registry import names, resolve
-from archpredict.regressors._trees import Forest
-from archpredict.regressors.base import Regressor
+from archpredict.regressors.base import FloatArray, Regressor
 
 RNG = np.random.default_rng(0)
-X = RNG.normal(size=(80, 5))
+
+
+def numbers(rows: int) -> FloatArray:
+    """In single precision, as predictors give them."""
+    return np.asarray(RNG.normal(size=(rows, 5)).astype(np.float32), dtype=np.float64)
+
+
+X = numbers(80)
 Y = X[:, 0] + np.sin(2 * X[:, 1])
-NEW = RNG.normal(size=(30, 5))
+NEW = numbers(30)
 FAST: dict[str, dict[str, Any]] = {
     "random-forest": {"trees": 20},
     "extra-trees": {"trees": 20},
@@ -24,10 +32,14 @@ FAST: dict[str, dict[str, Any]] = {
 EVERY = names("regressors")
 
 
-def fitted(name: str, seed: int = 0, found: dict[str, Any] | None = None) -> Regressor:
+def unfitted(name: str, seed: int = 0) -> Regressor:
     kind: type[Regressor] = resolve("regressors", name, Regressor)
-    model = kind(seed, **FAST.get(name, {}))  # type: ignore[call-arg]
-    model.fit(X, Y, found)
+    return kind(seed, **FAST.get(name, {}))  # type: ignore[call-arg]
+
+
+def fitted(name: str, seed: int = 0) -> Regressor:
+    model = unfitted(name, seed)
+    model.fit(X, Y)
     return model
 
 
@@ -59,10 +71,35 @@ def test_seeds_that_fit_no_32_bits_are_taken(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_a_refit_with_what_was_found_is_the_same_model(name: str) -> None:
-    model = fitted(name)
-    again = fitted(name, found=json.loads(json.dumps(model.found())))
-    np.testing.assert_allclose(again.predict(NEW), model.predict(NEW), rtol=0, atol=1e-12)
+def test_what_is_restored_from_json_and_arrays_predicts_exactly_the_same(name: str) -> None:
+    model, again = fitted(name), unfitted(name, seed=9)
+    values, arrays = model.state()
+    again.restore(json.loads(json.dumps(values)), dict(arrays), X.shape[1])
+    assert again.predict(NEW).tolist() == model.predict(NEW).tolist()
+    if model.std(NEW) is not None:
+        assert np.asarray(again.std(NEW)).tolist() == np.asarray(model.std(NEW)).tolist()
+    values_again, arrays_again = again.state()
+    assert values_again == values
+    for key, array in arrays.items():
+        assert arrays_again[key].dtype == array.dtype
+        np.testing.assert_array_equal(arrays_again[key], array)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_state_of_other_numbers_or_with_parts_missing_is_refused(name: str) -> None:
+    values, arrays = fitted(name).state()
+    with pytest.raises(ValueError, match=r"read column 4, there are 4|arrays of floating-point numbers"):
+        unfitted(name).restore(values, arrays, X.shape[1] - 1)
+    for key in arrays:
+        less = {k: v for k, v in arrays.items() if k != key}
+        with pytest.raises((ValueError, KeyError)):
+            unfitted(name).restore(values, less, X.shape[1])
+        with pytest.raises((ValueError, IndexError)):
+            unfitted(name).restore(values, {**arrays, key: arrays[key][:-1]}, X.shape[1])
+    for key in values:
+        for bad in (float("nan"), float("inf")):
+            with pytest.raises(ValueError, match="is given"):
+                unfitted(name).restore({**values, key: bad}, arrays, X.shape[1])
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -88,14 +125,37 @@ def test_standard_deviations_are_not_negative_or_there_are_none(name: str) -> No
     assert empty.shape == (0,)
 
 
-@pytest.mark.parametrize("name", ["random-forest", "extra-trees"])
-def test_the_deviation_of_a_forest_is_that_of_its_trees(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "kind"), [("random-forest", RandomForestRegressor), ("extra-trees", ExtraTreesRegressor)]
+)
+def test_a_forest_is_scikit_learns_and_its_deviation_that_of_its_trees(name: str, kind: Any) -> None:
     model = fitted(name)
-    assert isinstance(model, Forest)
-    trees = np.stack([tree.predict(NEW) for tree in model._model.estimators_])
-    assert len(trees) == 20
-    np.testing.assert_allclose(model.std(NEW), trees.std(axis=0))
-    np.testing.assert_allclose(model.predict(NEW), trees.mean(axis=0))
+    theirs = kind(n_estimators=20, max_features=0.33, random_state=0).fit(X, Y)
+    trees = np.stack([tree.predict(NEW) for tree in theirs.estimators_])
+    np.testing.assert_allclose(model.predict(NEW), theirs.predict(NEW), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(model.std(NEW), trees.std(axis=0), rtol=0, atol=1e-12)
+
+
+def test_gradient_boosting_is_scikit_learns() -> None:
+    theirs = HistGradientBoostingRegressor(
+        max_iter=30,
+        learning_rate=0.2,
+        max_leaf_nodes=6,
+        min_samples_leaf=3,
+        max_features=0.2,
+        l2_regularization=1.0,
+        early_stopping=False,
+        random_state=0,
+    ).fit(X, Y)
+    np.testing.assert_allclose(fitted("hist-gradient-boosting").predict(NEW), theirs.predict(NEW), rtol=0, atol=1e-12)
+
+
+def test_bayesian_ridge_is_scikit_learns() -> None:
+    mean, std = BayesianRidge().fit(X + 3, Y).predict(NEW, return_std=True)
+    model = unfitted("bayesian-ridge")
+    model.fit(X + 3, Y)
+    np.testing.assert_allclose(model.predict(NEW), mean, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(model.std(NEW), std, rtol=0, atol=1e-12)
 
 
 def test_the_fully_grown_trees_of_extra_trees_agree_on_the_labels() -> None:

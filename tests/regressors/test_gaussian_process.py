@@ -9,13 +9,18 @@ import pytest
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-from archpredict.regressors.base import FloatArray
-from archpredict.regressors.gaussian_process import GaussianProcess
+from archpredict.errors import UnknownNameError
+from archpredict.regressors.base import FloatArray, Values
+from archpredict.regressors.gaussian_process import GaussianProcess, Laplacian
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4))
 Y = np.sin(X[:, 0]) + 0.5 * X[:, 1] + 0.1 * RNG.normal(size=60)
 NEW = RNG.normal(size=(25, 4))
+
+
+def found(model: GaussianProcess) -> Values:
+    return model.state()[0]
 
 
 @pytest.fixture(scope="module")
@@ -26,21 +31,21 @@ def fitted() -> GaussianProcess:
 
 
 def test_it_predicts_what_scikit_learn_predicts_with_the_kernel_found(fitted: GaussianProcess) -> None:
-    found = fitted.found()
-    kernel = ConstantKernel(found["amplitude"]) * Matern(found["length"], nu=2.5) + WhiteKernel(found["noise"])
+    best = found(fitted)
+    kernel = ConstantKernel(best["amplitude"]) * Matern(best["length"], nu=2.5) + WhiteKernel(best["noise"])
     mean, std = GaussianProcessRegressor(kernel, optimizer=None).fit(X, Y).predict(NEW, return_std=True)
     np.testing.assert_allclose(fitted.predict(NEW), mean, atol=1e-10)
     np.testing.assert_allclose(fitted.std(NEW), std, atol=1e-10)
 
 
 def test_the_mean_is_equation_2_25_with_the_matern_kernel(fitted: GaussianProcess) -> None:
-    found = fitted.found()
+    best = found(fitted)
 
     def k(a: FloatArray, b: FloatArray) -> FloatArray:
-        r = np.sqrt(5) * np.linalg.norm(a[:, None] - b[None, :], axis=-1) / found["length"]
-        return np.asarray(found["amplitude"] * (1 + r + r**2 / 3) * np.exp(-r))
+        r = np.sqrt(5) * np.linalg.norm(a[:, None] - b[None, :], axis=-1) / best["length"]
+        return np.asarray(best["amplitude"] * (1 + r + r**2 / 3) * np.exp(-r))
 
-    noisy = k(X, X) + (found["noise"] + 1e-10) * np.eye(len(X))
+    noisy = k(X, X) + (best["noise"] + 1e-10) * np.eye(len(X))
     np.testing.assert_allclose(fitted.predict(NEW), k(NEW, X) @ np.linalg.solve(noisy, Y), atol=1e-8)
 
 
@@ -50,19 +55,53 @@ def test_the_kernel_found_is_no_less_likely_than_its_neighbours(fitted: Gaussian
         assert fitted._model.log_marginal_likelihood(fitted._model.kernel_.theta + shift) <= best + 1e-6
 
 
-def test_a_refit_with_what_was_found_predicts_the_same(fitted: GaussianProcess) -> None:
-    again = GaussianProcess()
-    again.fit(X, Y, json.loads(json.dumps(fitted.found())))
-    np.testing.assert_allclose(again.predict(NEW), fitted.predict(NEW), rtol=0, atol=1e-12)
-    np.testing.assert_allclose(again.std(NEW), fitted.std(NEW), rtol=0, atol=1e-12)
-    assert again.found() == pytest.approx(fitted.found(), rel=1e-12)
+def test_numbers_are_saved_in_single_precision_where_that_loses_nothing(fitted: GaussianProcess) -> None:
+    assert fitted.state()[1]["x"].dtype == np.float64
+    single = GaussianProcess()
+    single.fit(X.astype(np.float32).astype(np.float64), Y)
+    assert single.state()[1]["x"].dtype == np.float32
+
+
+def test_the_laplacian_predicts_by_sums_of_absolute_differences() -> None:
+    model = GaussianProcess(kernel="laplacian")
+    model.fit(X, Y)
+    best = found(model)
+
+    def k(a: FloatArray, b: FloatArray) -> FloatArray:
+        return np.asarray(best["amplitude"] * np.exp(-np.abs(a[:, None] - b[None, :]).sum(-1) / best["length"]))
+
+    noisy = k(X, X) + (best["noise"] + 1e-10) * np.eye(len(X))
+    np.testing.assert_allclose(model.predict(NEW), k(NEW, X) @ np.linalg.solve(noisy, Y), atol=1e-8)
+    shrinkage = (k(NEW, X) * np.linalg.solve(noisy, k(X, NEW)).T).sum(axis=1)
+    np.testing.assert_allclose(model.std(NEW) ** 2, best["amplitude"] + best["noise"] - shrinkage, atol=1e-8)
+
+
+def test_the_gradient_of_the_laplacian_is_that_by_the_logarithm_of_its_length() -> None:
+    kernel, step = Laplacian(3.0), 1e-6
+    _, gradient = kernel(X, eval_gradient=True)
+    up, down = (kernel.clone_with_theta(kernel.theta + shift)(X) for shift in (step, -step))
+    np.testing.assert_allclose(gradient[:, :, 0], (up - down) / (2 * step), atol=1e-8)
+
+
+def test_a_restored_process_has_the_kernel_that_was_found_and_its_bounds_are_kept() -> None:
+    model, again = (GaussianProcess(kernel="laplacian") for _ in range(2))
+    model.fit(X, Y)
+    values, arrays = model.state()
+    again.restore(json.loads(json.dumps(values)), arrays, 4)
+    assert again.predict(NEW).tolist() == model.predict(NEW).tolist()
+    with pytest.raises(ValueError, match="on 60 labels is given, its max_labels is 59"):
+        GaussianProcess(max_labels=59).restore(values, arrays, 4)
+    with pytest.raises(ValueError, match="has a positive amplitude, length and noise"):
+        GaussianProcess().restore({**values, "length": -1.0}, arrays, 4)
+    with pytest.raises(UnknownNameError, match="unknown kernel 'rbf'; choose from: laplacian, matern"):
+        GaussianProcess(kernel="rbf")  # type: ignore[arg-type]
 
 
 def test_it_is_less_certain_far_from_the_labels(fitted: GaussianProcess) -> None:
     near, far = fitted.std(X), fitted.std(X + 100)
     assert (near > 0).all()
     assert far.min() > near.max()
-    np.testing.assert_allclose(far, np.sqrt(fitted.found()["amplitude"] + fitted.found()["noise"]), rtol=1e-6)
+    np.testing.assert_allclose(far, np.sqrt(found(fitted)["amplitude"] + found(fitted)["noise"]), rtol=1e-6)
 
 
 def test_of_too_many_labels_a_part_chosen_by_the_seed_is_used() -> None:

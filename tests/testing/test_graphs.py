@@ -5,12 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import find, given
 from hypothesis import strategies as st
 
 from archpredict.graph import ArchGraph
-from archpredict.testing.graphs import EDGE_OPS, arch_graphs, relabelled, topological_orders
+from archpredict.ops import OPERATORS, check_computational, known_label
+from archpredict.testing.graphs import (
+    EDGE_OPS,
+    arch_graphs,
+    computational_graphs,
+    random_computational_graph,
+    relabelled,
+    topological_orders,
+)
 
 _GRAPHS = st.one_of(arch_graphs(), arch_graphs(edge_ops=EDGE_OPS, cells=2))
 
@@ -51,6 +60,30 @@ def test_relabelled_graphs_are_isomorphic(data: st.DataObject, graph: ArchGraph)
 )
 def test_the_awkward_cases_are_among_them(condition) -> None:  # type: ignore[no-untyped-def]
     find(arch_graphs(edge_ops=EDGE_OPS, cells=2), condition)
+
+
+@pytest.mark.parametrize("nodes", [2, 3, 8, 100, 3000])
+def test_random_networks_have_the_size_asked_for_and_follow_from_the_seed(nodes: int) -> None:
+    graph, again = (random_computational_graph(nodes, np.random.default_rng(4)) for _ in range(2))
+    assert graph == again
+    assert graph.num_nodes == nodes
+    assert graph.ops[0] == "input"
+    reached = {0}
+    for source, target in sorted(graph.edges, key=lambda edge: edge[1]):
+        assert source in reached
+        reached.add(target)
+    assert reached == set(range(nodes))
+
+
+@given(graph=computational_graphs())
+def test_drawn_networks_have_the_attributes_of_computational_graphs(graph: ArchGraph) -> None:
+    check_computational(graph)
+    assert {known_label(op) for op in graph.ops} <= set(OPERATORS)
+
+
+def test_some_networks_have_lengths_and_operators_that_are_not_known() -> None:
+    find(computational_graphs(), lambda graph: bool((graph.attrs["shape"] < 0).any()))
+    find(computational_graphs(), lambda graph: any(op not in OPERATORS for op in graph.ops))
 
 
 def test_without_hypothesis_the_message_names_the_extra() -> None:

@@ -1,0 +1,131 @@
+"""``archpredict inspect``: what an ONNX model is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from archpredict.cli._models import input_shape_option, read_model, shown_shape
+from archpredict.cli._options import debug_option, json_option
+
+if TYPE_CHECKING:
+    from archpredict.io.onnx import OnnxModel
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(name="inspect", short_help="Say what an ONNX model is made of.")
+@click.argument("file", type=_PATH)
+@input_shape_option
+@click.option("--draw", type=_PATH, metavar="FILE", help="Draw the graph: out.svg or out.png.")
+@json_option
+@debug_option
+def command(file: Path, input_shape: Mapping[str, tuple[int, ...]], draw: Path | None, as_json: bool) -> None:
+    """Summarise an ONNX model: operators, stages, parameters, multiply-adds, and what was folded.
+
+    FILE is .onnx or .onnx.gz. Weights are not needed, and no other file is opened.
+    """
+    from archpredict.cli._console import warnings_as_lines
+
+    with warnings_as_lines():
+        if draw is not None:
+            from archpredict.drawing import check_drawing
+
+            check_drawing(draw)
+        model = read_model(file, input_shape, check_names=True)
+        if draw is not None:
+            from archpredict.drawing import draw as draw_graph
+
+            draw_graph(model.graph, draw, f"{file.name}: {model.graph.num_nodes:,} nodes")
+    content = _described(model, draw)
+    if as_json:
+        from archpredict.cli._output import print_json
+
+        print_json(content)
+    else:
+        _show(content)
+
+
+def _described(model: OnnxModel, drawing: Path | None) -> dict[str, Any]:
+    from archpredict.ops import total
+    from archpredict.summary import operators, stages
+
+    graph = model.graph
+    return {
+        "model": str(model.path),
+        "producer": model.producer,
+        "opset": model.opset,
+        "inputs": {name: list(shape) for name, shape in model.inputs.items()},
+        "outputs": {name: list(shape) for name, shape in model.outputs.items()},
+        "nodes_in_file": model.num_nodes,
+        "nodes": graph.num_nodes,
+        "edges": graph.num_edges,
+        "params": int(total(graph, "params")),
+        "macs": int(total(graph, "macs")),
+        "operators": [_whole(asdict(row)) for row in operators(graph)],
+        "stages": [_whole(asdict(row)) for row in stages(graph)],
+        "folded": dict(model.folded),
+        "unknown": dict(model.unknown),
+        "warnings": list(model.warnings),
+        "drawing": None if drawing is None else str(drawing),
+    }
+
+
+def _whole(row: dict[str, Any]) -> dict[str, Any]:
+    """Counts as integers, which JSON tells from other numbers."""
+    return {name: int(value) if isinstance(value, float) else value for name, value in row.items()}
+
+
+def _show(content: Mapping[str, Any]) -> None:
+    from archpredict.cli._console import show_table, si
+
+    for name, value in (
+        ("Model", content["model"]),
+        ("Written by", f"{content['producer'] or 'unknown'}, opset {content['opset']}"),
+        ("Inputs", _tensors(content["inputs"])),
+        ("Outputs", _tensors(content["outputs"])),
+        ("Nodes", f"{content['nodes_in_file']:,} in the file, {content['nodes']:,} in the graph"),
+        ("Parameters", f"{si(content['params'])} ({content['params']:,})"),
+        ("Multiply-adds", f"{si(content['macs'])} ({content['macs']:,})"),
+        ("Folded", _counts(content["folded"])),
+        ("Unknown operators", _counts(content["unknown"])),
+    ):
+        click.echo(f"{name + ':':<19}{value}")
+    click.echo()
+    costs: dict[str, Literal["left", "right"]] = {"params": "right", "macs": "right"}
+    show_table(
+        "Operators",
+        {"operator": "left", "nodes": "right", **costs},
+        [(row["operator"], str(row["count"]), si(row["params"]), si(row["macs"])) for row in content["operators"]],
+    )
+    show_table(
+        "Stages, by resolution",
+        {"resolution": "left", "channels": "right", "nodes": "right", **costs},
+        [
+            (row["resolution"], _span(row["channels"]), str(row["nodes"]), si(row["params"]), si(row["macs"]))
+            for row in content["stages"]
+        ],
+    )
+    for warning in content["warnings"]:
+        click.echo(f"Warning: {warning}")
+    if content["drawing"] is not None:
+        click.echo(f"Drawn: {content['drawing']}")
+
+
+def _tensors(shapes: Mapping[str, list[int]]) -> str:
+    return ", ".join(f"{name} {shown_shape(shape)}" for name, shape in shapes.items()) or "none"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
+
+
+def _span(channels: list[int]) -> str:
+    low, high = channels
+    if not high:
+        return "-"
+    return str(high) if low == high else f"{low}-{high}"

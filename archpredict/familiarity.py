@@ -1,0 +1,121 @@
+"""Familiarity: how far an architecture is from all that a predictor has learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+Arrays = Mapping[str, npt.NDArray[np.float64]]
+
+_EXPLAINED, _MOST_AXES = 0.95, 16
+_QUANTILE = 0.99
+_FOLDS = 5
+_ROWS = 2000
+"""Rows of the training set that are looked at, at most."""
+_FLAT = 1e-3
+"""Standard deviations below which nothing counts; the numbers have 1 each, or none."""
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Where ``(n, F)`` numbers lie: principal axes that explain 95 % of them, at most 16, and what is beside these.
+
+    Args:
+        center: ``(F,)``.
+        axes: ``(A, F)``, orthonormal.
+        spread: ``(A,)`` standard deviations along them.
+    """
+
+    center: FloatArray
+    axes: FloatArray
+    spread: FloatArray
+
+    @classmethod
+    def of(cls, x: FloatArray) -> Cloud:
+        """The cloud of some numbers; they may be more than the rows."""
+        center = x.mean(axis=0)
+        _, sizes, axes = np.linalg.svd(x - center, full_matrices=False)
+        spread = sizes / np.sqrt(len(x))
+        explained = np.cumsum(spread**2) / max(float(spread @ spread), _FLAT**2)
+        kept = min(int((explained < _EXPLAINED).sum()) + 1, _MOST_AXES, int((spread > _FLAT).sum()))
+        return cls(center, axes[:kept], spread[:kept])
+
+    def parts(self, x: FloatArray) -> FloatArray:
+        """Mahalanobis distance along the axes, and Euclidean distance from the plane that they span, ``(2, n)``."""
+        centered = x - self.center
+        along = centered @ self.axes.T
+        beside = centered - along @ self.axes
+        return np.stack([np.linalg.norm(along / self.spread, axis=1), np.linalg.norm(beside, axis=1)])
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """Distance of architectures from the training set, in the standardised numbers that a predictor reads of them.
+
+    The larger of two, each relative to what 99 % of the training set keep within when it is not looked at: Mahalanobis'
+    in a few principal axes, and the distance from these, which a combination of numbers that never occurred has. The
+    numbers may be clipped: what is far out in one of them alone is then no further than the clip, far out in several is
+    far.
+
+    Args:
+        cloud: Of the training set.
+        limits: ``(2,)`` the distances that are 1.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> numbers = rng.normal(size=(200, 3)) @ rng.normal(size=(3, 10))
+        >>> familiarity = Familiarity.fit(numbers)
+        >>> bool((familiarity(numbers) > 1).mean() < 0.03)
+        True
+        >>> bool(familiarity(rng.normal(size=(1, 10)) * 3)[0] > 1)
+        True
+    """
+
+    cloud: Cloud
+    limits: FloatArray
+
+    @classmethod
+    def fit(cls, side: npt.NDArray[np.floating]) -> Familiarity:
+        """Of ``(n, F)`` standardised numbers of the training set, ``n`` at least 2."""
+        # Two thousand are enough for a percentile; every so manyth, as their order means nothing.
+        x = side[:: -(-len(side) // _ROWS)].astype(np.float64)
+        fold = np.random.default_rng(0).permutation(len(x)) % min(_FOLDS, len(x))
+        parts = np.empty((2, len(x)))
+        for i in range(fold.max() + 1):
+            parts[:, fold == i] = Cloud.of(x[fold != i]).parts(x[fold == i])
+        limits = np.maximum(np.quantile(parts, _QUANTILE, axis=1), _FLAT)
+        # The larger of both exceeds 1 more often than each does.
+        limits *= max(1.0, float(np.quantile((parts / limits[:, None]).max(axis=0), _QUANTILE)))
+        return cls(Cloud.of(x), limits)
+
+    def __call__(self, side: npt.NDArray[np.floating]) -> FloatArray:
+        """``(n,)`` distances of ``(n, F)`` numbers; above 1, an architecture is unfamiliar."""
+        distance: FloatArray = (self.cloud.parts(side.astype(np.float64)) / self.limits[:, None]).max(axis=0)
+        return distance
+
+    # ------------------------------------------------------------------ saving
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """For :meth:`from_arrays`."""
+        cloud = self.cloud
+        return {"center": cloud.center, "axes": cloud.axes, "spread": cloud.spread, "limits": self.limits}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, columns: int) -> Familiarity:
+        """From what :meth:`arrays` gave; all of them finite.
+
+        Raises:
+            ValueError: They are not those of so many numbers.
+        """
+        axes = len(arrays["spread"]) if "spread" in arrays else 0
+        shapes = {"center": (columns,), "axes": (axes, columns), "spread": (axes,), "limits": (2,)}
+        given = {name: array.shape for name, array in arrays.items()}
+        if given != shapes or any(array.dtype != np.float64 for array in arrays.values()) or axes > _MOST_AXES:
+            raise ValueError(f"the distances from its training set are of shapes {shapes}, {given} are given")
+        if min(*arrays["spread"], *arrays["limits"]) <= 0:
+            raise ValueError("the distances from its training set are not positive")
+        return cls(Cloud(arrays["center"], arrays["axes"], arrays["spread"]), arrays["limits"])

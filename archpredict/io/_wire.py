@@ -1,0 +1,221 @@
+"""The bytes of an ONNX file without its weights: what is left parses in little memory, whatever the file holds.
+
+A file may be 2 GB of weights, or a few MB that would unfold into gigabytes of Python objects; so the protocol buffer
+is walked field by field, with seeks over what is not needed, before a library sees it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from typing import Final
+
+MAX_PAYLOAD: Final = 2048
+"""Bytes of a tensor's elements that are kept: numbers that shapes depend on are few."""
+MAX_FIELD: Final = 1 << 16
+"""Bytes of a name, attribute or type that is kept."""
+MAX_FIELDS: Final = 2_000_000
+"""Fields in all: a parsed field takes up to 200 bytes."""
+MAX_KEPT: Final = 1 << 26
+MAX_DEPTH: Final = 60
+"""Levels of messages; a body in a body takes three."""
+
+_IN_MEMORY: Final = 1 << 20
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+
+class WireError(ValueError):
+    """What these bytes are not, as the end of a sentence."""
+
+
+_Read = Callable[[int], bytes]
+_Table = Mapping[int, "str | None"]
+"""Field numbers: the message in a field, ``"copy"`` for one that is not looked into, ``"text"``, None for what is
+dropped; other fields are copied."""
+
+_PAYLOAD = (4, 5, 6, 7, 9, 10, 11)
+_MESSAGES: Mapping[str, _Table] = {
+    "model": {
+        **dict.fromkeys((2, 3, 4), "text"),
+        **dict.fromkeys((6, 14, 20, 26), None),
+        7: "graph",
+        8: "opset",
+        25: "function",
+    },
+    "graph": {
+        **dict.fromkeys((10, 14, 16), None),
+        **dict.fromkeys((11, 12, 13), "value"),
+        1: "node",
+        5: "tensor",
+        15: "sparse",
+    },
+    "node": {**dict.fromkeys((1, 2, 3, 4, 7, 8), "text"), **dict.fromkeys((6, 9, 10), None), 5: "attribute"},
+    "attribute": {
+        **dict.fromkeys((1, 21), "text"),
+        **dict.fromkeys((5, 10), "tensor"),
+        **dict.fromkeys((6, 11), "graph"),
+        **dict.fromkeys((14, 15), "copy"),
+        **dict.fromkeys((22, 23), "sparse"),
+        13: None,
+    },
+    "tensor": {**dict.fromkeys((12, 13, 16), None), 3: "copy", 8: "text"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "function": {
+        **dict.fromkeys((1, 4, 5, 6, 10, 13), "text"),
+        **dict.fromkeys((8, 14), None),
+        7: "node",
+        9: "opset",
+        11: "attribute",
+        12: "value",
+    },
+    "value": {1: "text", 2: "copy", 3: None, 4: None},
+    "opset": {1: "text"},
+}
+
+
+_PLAIN = ("", "copy", "text")
+
+
+class Source:
+    """Bytes that are read once, from the front.
+
+    Args:
+        stream: Where they come from.
+        size: How many there are, None where that shows only at the end.
+    """
+
+    def __init__(self, stream: io.BufferedIOBase, size: int | None) -> None:
+        self.stream, self.size = stream, size
+
+    def skip(self, count: int) -> None:
+        """Pass over bytes: by seeking where the size is known."""
+        if self.size is not None:
+            self.stream.seek(count, io.SEEK_CUR)
+            return
+        while count > 0:
+            part = self.stream.read(min(count, _IN_MEMORY))
+            if not part:
+                raise WireError("ends in the middle of a field")
+            count -= len(part)
+
+
+def without_weights(source: Source) -> bytes:
+    """A serialized ModelProto as it was, but for weights, documentation and training.
+
+    Raises:
+        WireError: These are no fields of a protocol buffer, or too many.
+    """
+    return b"".join(_Slimmer().message(source, source.size, "model", 0))
+
+
+class _Slimmer:
+    def __init__(self) -> None:
+        self.fields, self.kept = 0, 0
+
+    def message(self, source: Source, size: int | None, name: str, depth: int) -> list[bytes]:
+        """The fields of the next ``size`` bytes that are kept, as parts to be joined."""
+        if depth > MAX_DEPTH:
+            raise WireError(f"has bodies within bodies more than {MAX_DEPTH // 3} deep")
+        parts: list[bytes] = []
+        table, left = _MESSAGES[name], size
+        read = source.stream.read
+        while left is None or left > 0:
+            tag, tag_bytes = _varint(read, at_end=left is None)
+            if not tag_bytes:
+                break
+            number, kind = tag >> 3, tag & 7
+            value, value_bytes = _value(read, kind)
+            used = len(tag_bytes) + len(value_bytes) + (value if kind == _BYTES else 0)
+            if left is not None:
+                left -= used
+                if left < 0:
+                    raise WireError("ends in the middle of a field")
+            self._count(1)
+            if kind != _BYTES:
+                if not (name == "tensor" and number in _PAYLOAD and len(parts) > MAX_PAYLOAD):
+                    parts.append(tag_bytes + value_bytes)
+                continue
+            body = self._field(source, value, name, number, table.get(number, ""), depth)
+            if body is not None:
+                length = sum(map(len, body))
+                self._keep(length if table.get(number, "") in _PLAIN else 0)
+                parts.append(tag_bytes + (value_bytes if length == value else _encoded(length)))
+                parts += body
+        return parts
+
+    def _field(
+        self, source: Source, size: int, name: str, number: int, inner: str | None, depth: int
+    ) -> list[bytes] | None:
+        limit = MAX_PAYLOAD if name == "tensor" and number in _PAYLOAD else MAX_FIELD
+        if inner is None or (inner in _PLAIN and size > limit):
+            source.skip(size)
+            return None
+        if inner in _PLAIN:
+            if inner == "copy":
+                self._count(size // 4)
+            raw = _exactly(source, size)
+            # What is not UTF-8 would come back as bytes where names are expected.
+            return [raw if inner != "text" or raw.isascii() else raw.decode("utf-8", "backslashreplace").encode()]
+        if size <= _IN_MEMORY:
+            source = Source(io.BytesIO(_exactly(source, size)), size)
+        return self.message(source, size, inner, depth + 1)
+
+    def _count(self, fields: int) -> None:
+        self.fields += fields
+        if self.fields > MAX_FIELDS:
+            raise WireError(f"has more than {MAX_FIELDS:,} fields, the most that are read")
+
+    def _keep(self, size: int) -> None:
+        self.kept += size
+        if self.kept > MAX_KEPT:
+            raise WireError(f"has more than {MAX_KEPT:,} bytes beside its weights, the most that are read")
+
+
+def _exactly(source: Source, size: int) -> bytes:
+    data = source.stream.read(size)
+    if len(data) < size:
+        raise WireError("ends in the middle of a field")
+    return data
+
+
+def _varint(read: _Read, at_end: bool = False) -> tuple[int, bytes]:
+    """The next number and its bytes; no bytes where the source may end, and does."""
+    first = read(1)
+    if not first:
+        if at_end:
+            return 0, b""
+        raise WireError("ends in the middle of a field")
+    if first[0] < 0x80:
+        return first[0], first
+    raw, number, shift = bytearray(first), first[0] & 0x7F, 7
+    while True:
+        following = read(1)
+        if not following or shift > 63:
+            raise WireError("ends in the middle of a field" if not following else "has a number of more than 64 bits")
+        raw += following
+        number |= (following[0] & 0x7F) << shift
+        if following[0] < 0x80:
+            return number, bytes(raw)
+        shift += 7
+
+
+def _value(read: _Read, kind: int) -> tuple[int, bytes]:
+    """A field's number, or the length of its bytes, with the bytes that say so."""
+    if kind in (_VARINT, _BYTES):
+        return _varint(read)
+    if kind not in (_FIXED64, _FIXED32):
+        raise WireError("is no protocol buffer")
+    size = 8 if kind == _FIXED64 else 4
+    raw = read(size)
+    if len(raw) < size:
+        raise WireError("ends in the middle of a field")
+    return 0, raw
+
+
+def _encoded(number: int) -> bytes:
+    raw = bytearray()
+    while number > 0x7F:
+        raw.append(number & 0x7F | 0x80)
+        number >>= 7
+    raw.append(number)
+    return bytes(raw)

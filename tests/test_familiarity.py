@@ -1,0 +1,88 @@
+"""Familiarity: about one in a hundred of the same kind is far, other kinds are; with more numbers than rows too."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archpredict.familiarity import Cloud, Familiarity, FloatArray
+
+
+def kind(seed: int, hidden: int = 5, columns: int = 60) -> FloatArray:
+    """A direction for each of a few hidden causes, of standard deviation 1 per column."""
+    mix = np.random.default_rng(seed).normal(size=(hidden, columns))
+    return np.asarray(mix / np.linalg.norm(mix, axis=0))
+
+
+def sample(mix: FloatArray, n: int, seed: int) -> FloatArray:
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(n, len(mix))) @ mix + 0.1 * rng.normal(size=(n, mix.shape[1]))
+    return np.clip(rows, -4, 4)
+
+
+@pytest.mark.parametrize("n", [100, 400, 3000])
+def test_about_one_in_a_hundred_of_the_same_kind_is_far_and_all_of_another_kind_are(n: int) -> None:
+    familiarity = Familiarity.fit(sample(kind(0), n, 1))
+    assert (familiarity(sample(kind(0), 4000, 2)) > 1).mean() < 0.04
+    assert (familiarity(sample(kind(7), 200, 3)) > 1).all()
+    if n > 100:
+        assert 0.003 < (familiarity(sample(kind(0), 4000, 2)) > 1).mean() < 0.025
+
+
+def test_what_lies_far_out_in_a_known_direction_is_far_too_though_it_is_clipped() -> None:
+    mix = kind(0)
+    familiarity = Familiarity.fit(sample(mix, 400, 1))
+    assert familiarity(np.clip(20 * mix[:1], -4, 4))[0] > 2
+    assert familiarity(np.zeros((1, 60)))[0] < 0.5
+
+
+def test_distance_grows_along_any_line_away_from_the_training_set() -> None:
+    familiarity = Familiarity.fit(sample(kind(0), 200, 1))
+    line = np.linspace(1, 20, 30)[:, None] * np.random.default_rng(0).normal(size=60)
+    assert (np.diff(familiarity(line)) > 0).all()
+
+
+def test_distances_along_the_axes_are_those_of_mahalanobis() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(500, 4)) @ rng.normal(size=(4, 4))
+    cloud = Cloud.of(x)
+    axes = np.eye(4) if len(cloud.spread) == 4 else cloud.axes.T @ cloud.axes
+    projected = (x - x.mean(axis=0)) @ axes
+    inverse = np.linalg.pinv(axes @ np.cov(x.T, bias=True) @ axes)
+    along, beside = cloud.parts(x)
+    np.testing.assert_allclose(along**2, np.einsum("ni,ij,nj->n", projected, inverse, projected), rtol=1e-8)
+    np.testing.assert_allclose(beside, np.linalg.norm(x - x.mean(axis=0) - projected, axis=1), atol=1e-8)
+
+
+@given(st.integers(2, 12), st.integers(1, 30), st.integers(0, 100))
+def test_few_rows_are_no_obstacle(n: int, columns: int, seed: int) -> None:
+    x = np.random.default_rng(seed).normal(size=(n, columns)).astype(np.float32)
+    familiarity = Familiarity.fit(x)
+    assert np.isfinite(familiarity(x)).all()
+    assert familiarity(x[:0]).shape == (0,)
+    assert familiarity(x + 1000).min() > 1
+
+
+def test_rows_all_alike_are_familiar_and_nothing_else_is() -> None:
+    familiarity = Familiarity.fit(np.ones((10, 3)))
+    assert familiarity(np.array([[1.0, 1, 1], [1, 1, 1.5]])).tolist() == [0, pytest.approx(500)]
+
+
+def test_what_is_restored_measures_the_same_and_what_does_not_fit_is_refused() -> None:
+    x = sample(kind(0), 50, 1)
+    familiarity = Familiarity.fit(x)
+    arrays = familiarity.arrays()
+    assert Familiarity.from_arrays(arrays, 60)(x).tolist() == familiarity(x).tolist()
+    assert sum(array.nbytes for array in arrays.values()) < 10_000
+    with pytest.raises(ValueError, match="the distances from its training set are of shapes"):
+        Familiarity.from_arrays(arrays, 59)
+    for name in arrays:
+        with pytest.raises(ValueError, match="the distances from its training set are of shapes"):
+            Familiarity.from_arrays({k: v for k, v in arrays.items() if k != name}, 60)
+        with pytest.raises(ValueError, match="the distances from its training set are of shapes"):
+            Familiarity.from_arrays({**arrays, name: arrays[name].astype(np.float32)}, 60)
+    for name in ("spread", "limits"):
+        with pytest.raises(ValueError, match="the distances from its training set are not positive"):
+            Familiarity.from_arrays({**arrays, name: -arrays[name]}, 60)
