@@ -45,10 +45,12 @@ NAMES = (
   to a sink over the graph's depth.
 - depthwise, bias, size unknown: 1 or 0.
 
-All others are ``log2(1 + x)`` over a constant that brings them to about unit size; nothing is cut off.
+All others are ``log2(1 + x)`` over a constant of :data:`UNITS`; nothing is cut off.
 """
 
-_UNITS = np.array([8, 12, 4, 2, 1, 1, 8, 1, 8, 20, 20, 1, 20, 24, 8, 8, 1, 1, 2, 2, 1], dtype=np.float64)
+UNITS = (8, 12, 4, 2, 1, 1, 8, 1, 8, 20, 20, 1, 20, 24, 8, 8, 1, 1, 2, 2, 1)
+"""What the logarithm in each column of :func:`node_features` is divided by, to bring it to about unit size."""
+
 _PLAIN = np.isin(NAMES, ("depthwise", "bias", "relative depth", "relative height", "size unknown"))
 
 
@@ -111,7 +113,7 @@ def node_features(graph: ArchGraph) -> npt.NDArray[np.float32]:
         (shape < 0).any(axis=1),
     ]
     raw = np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)
-    scaled: npt.NDArray[Any] = np.where(_PLAIN, raw, np.log2(1 + raw) / _UNITS)
+    scaled: npt.NDArray[Any] = np.where(_PLAIN, raw, np.log2(1 + raw) / np.array(UNITS, dtype=np.float64))
     return scaled.astype(np.float32)
 
 

@@ -34,7 +34,7 @@ ORDER = (
     ("committee",),
     ("members",),
     ("predictor",),
-    ("adaptation",),
+    ("adaptation", "ranker"),
     ("predictors", "evaluation"),
     ("networks",),
     ("evaluators",),

@@ -214,13 +214,6 @@ def shown_shape(shape: Sequence[int]) -> str:
 
 def new_ranker(seed: int, device: str = "auto") -> Predictor:
     """The predictor that is trained on ONNX models where none is named."""
-    from archpredict.predictor import Predictor
+    from archpredict.ranker import ranker
 
-    return Predictor(
-        encoder=None,
-        ensemble=0,
-        regressors={"gaussian-process": 0.5, "extra-trees": 0.5},
-        side=("network",),
-        seed=seed,
-        device=device,
-    )
+    return ranker(seed=seed, device=device)

@@ -1,4 +1,4 @@
-"""Encoder of computational graphs: gated messages both ways, a virtual node, and readouts of every layer."""
+"""Encoder of computational graphs: gated messages both ways, a virtual node, and readouts by cost."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from torch.nn import functional as F
 from archpredict.batch import GraphBatch
 from archpredict.encoders.base import Dropout, Encoder
 from archpredict.errors import UsageError
-from archpredict.node_features import NAMES
+from archpredict.node_features import NAMES, UNITS
+
+_COLUMN = {name: i for i, name in enumerate(NAMES)}
+_SCALE, _MIDDLE = 4.0, (1.0, 1.3, 1.0, 1.0)  # bring the logarithms of the totals of common networks to about unit size
 
 
 class CompGraph(Encoder):
     """Graph network for whole networks: computational graphs of tens to thousands of nodes.
 
-    A node starts as ``h_v = norm(E_op(v) + W x_v)`` with an embedding of its operator and the numbers ``x_v`` of
-    :mod:`archpredict.node_features`. Each of the layers sets
+    A node starts as ``h_v = n_v + MLP(n_v)``, ``n_v = norm(E_op(v) + W x_v)``, with an embedding of its operator and
+    the numbers ``x_v`` of :mod:`archpredict.node_features`. Each of the layers sets
 
         ``m_v = mean_{u -> v} W_f h_u + mean_{v -> w} W_b h_w``
         ``h_v <- norm(h_v + dropout(relu(W_s h_v + sigmoid(g_op(v)) * m_v + s)))``
@@ -26,10 +29,14 @@ class CompGraph(Encoder):
 
     where ``s``, 0 at first, is the state of a virtual node that hears all nodes of the graph and that all hear (Gilmer
     et al., ICML 2017, arXiv 1704.01212, section 5.2), so that two layers cross a graph of any depth. The gate is that
-    of GATES (Ning et al., 2020, arXiv 2004.01899, equation 2): a node's operator decides what passes. Read out are the
-    means over the nodes before the first layer and after each, through a linear layer (jumping knowledge: Xu et al.,
-    ICML 2018, arXiv 1806.03536, by concatenation), ``log(1 + N)`` times the last mean (a sum that thousands of nodes do
-    not blow up), and the mean over the last nodes, those without successor.
+    of GATES (Ning et al., 2020, arXiv 2004.01899, equation 2): a node's operator decides what passes. Read out, with
+    a norm over all of it, are for the nodes before the first layer and after each (jumping knowledge: Xu et al., ICML
+    2018, arXiv 1806.03536, by concatenation) three means: over the nodes, weighted by their parameters, and weighted by
+    their multiply-adds, as few nodes of a network do most of its work; then the mean over the last nodes, those without
+    successor, and the logarithms of the totals of parameters, multiply-adds, elements and nodes, which no mean shows.
+
+    From few labels of whole networks, with families of networks held out, fewer layers rank better: messages let it
+    recognise families that it has seen. Without layers it is a set of nodes that know their place (depth, height).
 
     There are no Laplacian eigenvectors among the inputs: their signs are arbitrary and they take longer than the
     network; a node's distances from the sources and to the sinks are among ``x_v`` instead.
@@ -38,9 +45,9 @@ class CompGraph(Encoder):
         num_ops: Size of the vocabulary.
         num_cells: Cells per graph.
         dim: Width of every layer.
-        layers: Number of layers, at least 1: as many edges a message travels.
+        layers: Number of layers, as many edges a message travels; 0 for none.
         virtual_node: Whether there is one.
-        jump: Read out all layers, or the last one alone.
+        jump: Read out the nodes before the first layer and after each, or after the last one alone.
         gate: Whether a node's operator gates what arrives.
         dropout: Share of units dropped from each layer's update while training: of a graph's nodes the same units, as
             what is dropped of single nodes hardly shows in a mean over hundreds.
@@ -50,7 +57,7 @@ class CompGraph(Encoder):
 
     Shapes:
         - input: GraphBatch of ``B`` computational graphs, with features
-        - output: ``(B, num_cells * 3 * dim)``
+        - output: ``(B, num_cells * (3 * (layers + 1) * dim + dim + 4))``; ``3 * dim`` of the first without ``jump``
 
     Example:
         >>> from archpredict.inputs import InputSpec
@@ -58,8 +65,8 @@ class CompGraph(Encoder):
         >>> from archpredict.ops import Operation, computational_graph
         >>> nodes = [Operation("input", (1, 3, 4, 4)), Operation("relu", (1, 3, 4, 4))]
         >>> spec, inputs = InputSpec.fit([computational_graph(nodes, [(0, 1)])], form="network")
-        >>> CompGraph(spec.num_ops, dim=8)(batched(inputs.graphs)).shape
-        torch.Size([1, 24])
+        >>> CompGraph(spec.num_ops, dim=8, layers=2)(batched(inputs.graphs)).shape
+        torch.Size([1, 84])
     """
 
     name = "comp-graph"
@@ -78,22 +85,24 @@ class CompGraph(Encoder):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        if layers < 1:
-            raise UsageError(f"at least 1 layer is needed, {layers} were asked for")
+        if layers < 0:
+            raise UsageError(f"layers is a number of at least 0, {layers} was given")
         if not 0 <= dropout < 1:
             raise UsageError(f"dropout is a share of units, at least 0 and below 1; {dropout} was given")
         self.embedding = nn.Embedding(num_ops + 1, dim)  # number 0 is padding
         self.features = nn.Linear(len(NAMES), dim)
-        self.first_norm = nn.LayerNorm(dim)
+        self.first_norm, self.first = nn.LayerNorm(dim), _mlp(dim)
         self.own = nn.ModuleList([nn.Linear(dim, dim) for _ in range(layers)])
         self.forwards = nn.ModuleList([nn.Linear(dim, dim, bias=False) for _ in range(layers)])
         self.backwards = nn.ModuleList([nn.Linear(dim, dim, bias=False) for _ in range(layers)])
         self.gates = nn.ModuleList([nn.Embedding(num_ops + 1, dim) for _ in range(layers if gate else 0)])
         self.norms = nn.ModuleList([nn.LayerNorm(dim) for _ in range(layers)])
-        self.virtual = nn.ModuleList([_mlp(dim) for _ in range(layers - 1 if virtual_node else 0)])
-        self.readout = nn.Linear((layers + 1) * dim, dim) if jump else None
+        self.virtual = nn.ModuleList([_mlp(dim) for _ in range(max(0, layers - 1) if virtual_node else 0)])
+        self.jump = jump
+        width = num_cells * ((layers + 1 if jump else 1) * 3 * dim + dim + len(_MIDDLE))
+        self.last_norm = nn.LayerNorm(width)
         self.dropout = Dropout(dropout)
-        self.out_features = num_cells * 3 * dim
+        self.out_features = width
 
     def forward(self, batch: GraphBatch) -> Tensor:
         if batch.features is None:
@@ -101,17 +110,18 @@ class CompGraph(Encoder):
                 "the encoder comp-graph reads numbers of each node, which this batch does not have; "
                 "pack computational graphs with InputSpec or Predictor.pack"
             )
+        totals, shares = _costs(batch, batch.features)
         h = self.first_norm(self.embedding(batch.op) + self.features(batch.features))
-        means, state = [batch.pool(h)], None
+        h = h + self.first(h)
+        means, state = [_means(batch, h, shares)], None
         for i in range(len(self.own)):
             h = self._layer(i, batch, h, state)
-            means.append(batch.pool(h))
+            means.append(_means(batch, h, shares))
             if i < len(self.virtual):
-                state = self._listen(i, state, means[-1])
-        nodes = batch.pool(torch.ones_like(h[..., :1]), "sum")  # (B, C, 1)
-        last = means[-1]
-        first = last if self.readout is None else F.relu(self.readout(torch.cat(means, dim=-1)))
-        return torch.cat([first, torch.log1p(nodes) * last, batch.pool(h, "output")], dim=-1).flatten(1)
+                state = self._listen(i, state, means[-1][..., : h.shape[-1]])
+        kept = means if self.jump else means[-1:]
+        read: Tensor = self.last_norm(torch.cat([*kept, batch.pool(h, "output"), totals], dim=-1).flatten(1))
+        return read
 
     def _layer(self, i: int, batch: GraphBatch, h: Tensor, state: Tensor | None) -> Tensor:
         arriving = batch.average(self.forwards[i](h))
@@ -139,3 +149,25 @@ class CompGraph(Encoder):
 
 def _mlp(dim: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim))
+
+
+def _means(batch: GraphBatch, h: Tensor, shares: Tensor) -> Tensor:
+    """``(B, C, 3 D)``: over the nodes, by their shares of the parameters, and of the multiply-adds."""
+    weighted = [batch.pool(h * shares[..., i : i + 1], "sum") for i in range(2)]
+    return torch.cat([batch.pool(h), *weighted], dim=-1)
+
+
+def _costs(batch: GraphBatch, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Logarithms of the totals, ``(B, C, 4)``, and each node's shares of parameters and multiply-adds, ``(..., 2)``."""
+    params, macs = _amount(x, "params"), _amount(x, "macs")
+    elements = _amount(x, "channels") * _amount(x, "spatial size")
+    totals = batch.pool(torch.cat([params, macs, elements, torch.ones_like(params)], dim=-1), "sum")
+    shares = torch.cat([params, macs], dim=-1) * batch.spread(1 / totals[..., :2].clamp(min=1))
+    units = x.new_tensor([25.0, 25.0, 25.0, 8.0])
+    return _SCALE * (torch.log2(1 + totals) / units - x.new_tensor(_MIDDLE)), shares
+
+
+def _amount(x: Tensor, name: str) -> Tensor:
+    """What a column of the node features is the logarithm of."""
+    i = _COLUMN[name]
+    return torch.exp2(x[..., i : i + 1] * UNITS[i]) - 1

@@ -20,7 +20,13 @@ _MAX_BEHIND = 1000
 """Parameters that a constant is known to be computed from."""
 _ELEMENTS_OF_FIRST = ("DequantizeLinear", "QuantizeLinear", "Gather", "Reshape", "Expand", "Slice", "Tile")
 """Operators whose further inputs say where the elements go or how they are scaled: no parameters in the output."""
-_WRITTEN = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
+_WRITTEN: Mapping[str, tuple[int, type[Any]]] = {
+    "value_float": (1, np.float32),
+    "value_floats": (6, np.float32),
+    "value_int": (2, np.int64),
+    "value_ints": (7, np.int64),
+}
+"""Attributes of Constant: ONNX's number of the attribute's type, and the type of the elements."""
 
 
 class Constants:
@@ -61,8 +67,8 @@ class Constants:
             if attribute.name == "sparse_value":
                 sparse = attribute.sparse_tensor
                 return self.parameter(name, Kind(_sparse_shape(sparse), sparse.values.data_type))
-            if attribute.name in _WRITTEN:
-                data = np.asarray(attributes_of(node)[attribute.name], dtype=_WRITTEN[attribute.name])
+            if attribute.name in _WRITTEN and attribute.type == _WRITTEN[attribute.name][0]:
+                data = np.asarray(attributes_of(node).get(attribute.name, ()), dtype=_WRITTEN[attribute.name][1])
                 return self._constant(name, data.shape, 1 if data.dtype.kind == "f" else 7, data)
         return self._constant(name, None, 0, None)
 

@@ -60,7 +60,7 @@ def binary(name: str) -> Rule:
             node.label, node.constants = SCALAR, []
             numbers = tuple(t.scalar if t is not None and t.constant else None for t in step.inputs)
             known = next((number for number in numbers if number is not None), None)
-            if name == "max" and known is not None and 0 < known < _EPSILON:
+            if name == "maximum" and known is not None and 0 < known < _EPSILON:
                 node.function = SAME
             elif known is not None:
                 node.function, node.numbers = name, numbers

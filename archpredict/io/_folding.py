@@ -165,6 +165,8 @@ def _reduction(function: Callable[..., Any]) -> Callable[[_Call], Array]:
         axes = call.integers("axes", 1)
         if not axes and call.attributes.get("noop_with_empty_axes"):
             return call.data
+        if not call.data.size:
+            raise ValueError("nothing to reduce")
         keep = bool(call.attributes.get("keepdims", 1))
         return np.asarray(function(call.data, axis=axes or None, keepdims=keep), dtype=call.data.dtype)
 

@@ -95,8 +95,8 @@ BINARY: Mapping[str, Callable[[Samples, Samples], Samples]] = {
     "mul": np.multiply,
     "div": np.divide,
     "pow": np.power,
-    "min": np.minimum,
-    "max": np.maximum,
+    "minimum": np.minimum,
+    "maximum": np.maximum,
 }
 REDUCTIONS: Mapping[str, Callable[[Samples], Samples]] = {
     "mean": _mean,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from archpredict.io._network import RESHAPE, SCALAR, TRANSPOSE, Network, Node, size
 from archpredict.ops import ACTIVATIONS
 
-_NOT_LINEAR = ("pow", "min", "max")
+_NOT_LINEAR = ("pow", "minimum", "maximum")
 
 
 def unfold(network: Network) -> None:

@@ -37,8 +37,8 @@ _BINARY = {
     "Mul": "mul",
     "Div": "div",
     "Pow": "pow",
-    "Min": "min",
-    "Max": "max",
+    "Min": "minimum",
+    "Max": "maximum",
 }
 _REDUCTIONS = {
     "ReduceMean": "mean",

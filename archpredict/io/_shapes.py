@@ -52,7 +52,7 @@ def _type_of(dtype: int, shape: Shape) -> onnx.TypeProto:
         dims.SetInParent()
         for n in shape:
             dim = dims.dim.add()
-            if n >= 0:
+            if 0 <= n < 1 << 62:
                 dim.dim_value = n
     return proto
 
@@ -67,8 +67,13 @@ _LIKE_STANDARD = {"FusedConv": "Conv", "FusedMatMul": "MatMul", "FusedGemm": "Ge
 
 _WINDOWS = ("Conv", "MaxPool", "AveragePool", "LpPool")
 _EINSUM = re.compile(r"([A-Za-z\s]|\.\.\.)*(,([A-Za-z\s]|\.\.\.)*)*(->([A-Za-z\s]|\.\.\.)*)?")
+_INFERENCE_ERRORS = (
+    shape_inference.InferenceError,
+    *(RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError),
+)
+"""ONNX's own, and what the exceptions of C++ become."""
 _INT, _INTS = 2, 7
-_POSITIVE = ("strides", "dilations", "kernel_shape", "group", "blocksize", "block_size", "num_outputs", "num_groups")
+_POSITIVE = ("strides", "dilations", "kernel_shape", "group", "blocksize", "block_size", "num_groups")
 _BOUNDS: Mapping[str, tuple[int, int]] = {
     **dict.fromkeys(("axis", "axes", "perm", "batch_axis", "time_axis"), (-MAX_RANK, MAX_RANK)),
     **dict.fromkeys(_POSITIVE, (1, 1 << 40)),
@@ -119,7 +124,7 @@ class ShapeRules:
                 return shape_inference.infer_node_outputs(schema, node, types, data, opset_imports=opsets.imports), ""
             except onnx.checker.ValidationError as error:
                 problem = problem or _reason(str(error))  # not of this version
-            except (shape_inference.InferenceError, RuntimeError, ValueError, TypeError, KeyError) as error:
+            except _INFERENCE_ERRORS as error:
                 return {}, _reason(str(error))
         return {}, problem
 
@@ -231,6 +236,8 @@ def _harmless(node: Any, attributes: Mapping[str, Any]) -> bool:
         integers = a.ints if a.type == _INTS else (a.i,) if a.type == _INT else ()
         if max(len(a.ints), len(a.floats)) > MAX_ATTRIBUTE or not _possible(a.name, integers):
             return False
+    if attributes.get("num_outputs", len(node.output)) != len(node.output):
+        return False
     # An equation that has a dot alone never ends.
     return node.op_type != "Einsum" or bool(_EINSUM.fullmatch(str(attributes.get("equation", ""))))
 

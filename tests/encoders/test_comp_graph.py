@@ -31,6 +31,7 @@ VARIANTS = [
     {"jump": False},
     {"gate": False},
     {"virtual_node": False, "jump": False, "gate": False, "layers": 1},
+    {"layers": 0},
 ]
 
 
@@ -63,11 +64,20 @@ def norm(h: Tensor) -> Tensor:
 
 
 def by_hand(encoder: CompGraph, graph: ArchGraph) -> Tensor:
-    """The documented formula, node by node; ``(3 dim,)``."""
+    """The documented formula, node by node; ``(3 (layers + 1) dim + dim + 4,)``."""
     op = [OPERATORS.index(label) + 1 for label in graph.ops]
     x = torch.from_numpy(node_features(graph))
+    params, macs = (torch.tensor(graph.attrs[name], dtype=torch.float32).flatten() for name in ("params", "macs"))
+    elements = np.prod(np.asarray(graph.attrs["shape"])[:, :4], axis=1).sum()
     h = [norm(encoder.embedding.weight[op[v]] + encoder.features(x[v])) for v in range(graph.num_nodes)]
-    means, s = [torch.stack(h).mean(0)], torch.zeros(8)
+    h = [z + encoder.first(z) for z in h]
+    s = torch.zeros(8)
+
+    def read(h: list[Tensor]) -> list[Tensor]:
+        z = torch.stack(h)
+        return [z.mean(0), params @ z / params.sum(), macs @ z / macs.sum()]
+
+    means = read(h)
     for i in range(len(encoder.own)):
         new = []
         for v in range(graph.num_nodes):
@@ -79,19 +89,21 @@ def by_hand(encoder: CompGraph, graph: ArchGraph) -> Tensor:
             gated = torch.sigmoid(encoder.gates[i].weight[op[v]]) * m  # type: ignore[index]
             new.append(norm(h[v] + F.relu(encoder.own[i](h[v]) + gated + s)))
         h = new
-        means.append(torch.stack(h).mean(0))
+        means += read(h)
         if i < len(encoder.virtual):
-            s = s + encoder.virtual[i](s + means[-1])
-    assert encoder.readout is not None
+            s = s + encoder.virtual[i](s + means[-3])
     ends = [h[v] for v in range(graph.num_nodes) if all(u != v for u, _ in graph.edges)]
-    jumped = F.relu(encoder.readout(torch.cat(means)))
-    return torch.cat([jumped, np.log1p(graph.num_nodes) * means[-1], torch.stack(ends).mean(0)])
+    totals = np.log2(1 + np.array([float(params.sum()), float(macs.sum()), elements, graph.num_nodes]))
+    centred = torch.from_numpy(4 * (totals / [25, 25, 25, 8] - [1, 1.3, 1, 1])).float()
+    return norm(torch.cat([*means, torch.stack(ends).mean(0), centred]))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_documented_formula_node_by_node(backend: Backend) -> None:
     image = (1, 8, 4, 4)
     operations = [Operation(op, image) for op in ("input", "relu", "gelu", "add", "sigmoid", "output")]
+    operations[1] = Operation("conv", image, (3, 3), weight=(8, 8, 3, 3))
+    operations[2] = Operation("conv", image, (1, 1), weight=(8, 8, 1, 1), bias=True)
     graph = computational_graph(operations, [(0, 1), (0, 2), (1, 3), (2, 3), (0, 3), (1, 4), (3, 5)])
     encoder = make()
     z = encoder(batch_of([chain(9), graph], backend))[1]
@@ -134,8 +146,9 @@ def test_the_first_node_of_a_long_chain_is_seen(options: dict[str, object]) -> N
 def test_with_a_virtual_node_the_last_node_hears_of_the_first() -> None:
     batch = batch_of([chain(300), chain(300, first="gelu")])
     for virtual, hears in ((True, True), (False, False)):
-        z = make(virtual_node=virtual)(batch)
-        last = z[:, 16:]  # the readout of the output node alone
+        encoder = make(virtual_node=virtual)
+        encoder.last_norm = torch.nn.Identity()  # which mixes what is read out
+        last = encoder(batch)[:, -12:-4]  # the readout of the output node alone
         assert bool((last[0] - last[1]).abs().max() > 1e-6) == hears
 
 
@@ -146,6 +159,22 @@ def test_the_numbers_of_nodes_are_read() -> None:
 
     z = make()(batch_of([network(3), network(5)]))
     assert (z[0] - z[1]).abs().max() > 1e-3
+
+
+def test_layers_that_do_the_work_weigh_more_than_the_many_that_do_not() -> None:
+    def network(kernel: int) -> ArchGraph:
+        conv = Operation("conv", (1, 8, 4, 4), (kernel, kernel), weight=(8, 3, kernel, kernel))
+        idle = [Operation("relu", (1, 8, 4, 4))] * 400
+        return computational_graph(
+            [Operation("input", (1, 3, 4, 4)), conv, *idle], [(i, i + 1) for i in range(len(idle) + 1)]
+        )
+
+    encoder = make(layers=0)
+    encoder.last_norm = torch.nn.Identity()
+    few, many = encoder(batch_of([network(3), network(7)]))
+    changed = (few - many).abs()
+    assert changed[:8].max() < 0.05 * changed[8:16].max()  # mean over nodes, and by parameters
+    torch.testing.assert_close(few[8:16], few[16:24])  # one node has all parameters and all multiply-adds
 
 
 def test_an_operator_without_a_name_of_its_own_is_read_as_unknown() -> None:
@@ -179,7 +208,7 @@ def test_the_same_seed_drops_the_same_units_on_every_back_end() -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_graph_of_three_thousand_nodes_is_encoded(backend: Backend) -> None:
     z = make(layers=2)(batch_of(graphs_of([3000]), backend))
-    assert z.shape == (1, 24)
+    assert z.shape == (1, 84)
     assert bool(torch.isfinite(z).all())
 
 
@@ -189,8 +218,8 @@ def test_graphs_without_numbers_of_their_nodes_are_refused() -> None:
 
 
 def test_options_out_of_range_are_refused() -> None:
-    with pytest.raises(UsageError, match="at least 1 layer is needed, 0 were asked for"):
-        CompGraph(3, layers=0)
+    with pytest.raises(UsageError, match="layers is a number of at least 0, -1 was given"):
+        CompGraph(3, layers=-1)
     with pytest.raises(UsageError, match=r"at least 0 and below 1; 1.0 was given"):
         CompGraph(3, dropout=1.0)
 

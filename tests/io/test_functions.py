@@ -74,7 +74,7 @@ ONE_OPERATOR = {
 }
 
 
-@pytest.mark.parametrize("label, spelling", ONE_OPERATOR.values(), ids=ONE_OPERATOR)
+@pytest.mark.parametrize(("label", "spelling"), ONE_OPERATOR.values(), ids=ONE_OPERATOR)
 def test_a_function_of_single_elements_is_one_node_however_it_is_written(writer, label: str, spelling) -> None:
     w = writer(x=IMAGE)
     assert _inner(w.graph(spelling(w, "x"))) == [label]
@@ -124,7 +124,7 @@ OVER_AN_AXIS = {
 }
 
 
-@pytest.mark.parametrize("label, spelling", OVER_AN_AXIS.values(), ids=OVER_AN_AXIS)
+@pytest.mark.parametrize(("label", "spelling"), OVER_AN_AXIS.values(), ids=OVER_AN_AXIS)
 def test_a_norm_or_softmax_is_one_node_however_it_is_written(writer, label: str, spelling) -> None:
     w = writer(x=TOKENS)
     assert _inner(w.graph(spelling(w, "x"))) == [label]
@@ -161,7 +161,10 @@ ALIKE = {
     "the mean over one axis, the deviation over another": lambda w: w(
         "Div", _centred(w, "x", [-1]), _deviation(w, "x", [1])
     ),
-    "softmax that sums over another axis": lambda w: w("Div", w("Exp", "x"), w("ReduceSum", w("Exp", "x"), [1])),
+    "softmax that divides by the mean": lambda w: w("Div", w("Exp", "x"), w("ReduceMean", w("Exp", "x"), axes=[-1])),
+    "softmax over one axis after another": lambda w: w(
+        "Div", w("Exp", w("Sub", "x", w("ReduceMax", "x", axes=[1]))), w("ReduceSum", w("Exp", "x"), [-1])
+    ),
     "softmax of one, sum of another": lambda w: w("Div", w("Exp", "x"), w("ReduceSum", w("Exp", "z"), [-1])),
     "SiLU with a factor": lambda w: w("Mul", "x", w("Sigmoid", w("Mul", "x", 1.2))),
     "the square of a sigmoid": lambda w: w("Mul", w("Sigmoid", "x"), w("Sigmoid", "x")),
