@@ -30,7 +30,7 @@ def test_every_operator_is_listed_once() -> None:
     [
         (Operation("conv", (1, 8, 4, 4), weight=(8, 3, 5, 5)), 8 * 3 * 25),
         (Operation("conv", (1, 8, 4, 4), weight=(8, 1, 3, 3), groups=8, bias=True), 8 * 9 + 8),
-        (Operation("linear", (1, 10), weight=(10, 7), bias=True), 77),
+        (Operation("linear", (1, 10), weight=(10, 7), bias=True), 80),
         (Operation("layer_norm", (1, 5, 7), weight=(7,), bias=True), 14),
         (Operation("rms_norm", (1, 5, 7), weight=(7,)), 7),
         (Operation("batch_norm", (1, 7, 5, 5), weight=(7,), bias=True), 14),

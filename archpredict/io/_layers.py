@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+import numpy as np
+
 from archpredict.io._network import Node, size
 from archpredict.io._places import pad
 from archpredict.io._trace import Step, Tensor
@@ -102,11 +104,24 @@ def gather(self: Translation, step: Step) -> Node:
     return self.plain(step, "slice" if index is not None and index.constant else "gather")
 
 
+_MAY_LACK_SCALE = ("layer_norm", "rms_norm", "instance_norm", "group_norm")
+"""Exporters write ones and zeros where a network's norm has no scale and shift."""
+
+
+def _is_number(tensor: Tensor | None, number: float) -> bool:
+    """Whether a tensor that is no parameter is full of one number."""
+    if tensor is None or tensor.data is None or tensor.parameters:
+        return False
+    return bool((np.asarray(tensor.data) == number).all())
+
+
 def norm(label: str) -> Rule:
     """A norm whose scale is its second input, and whose shift its third."""
 
     def rule(self: Translation, step: Step) -> Node:
         scale, shift = given(step, 1), given(step, 2)
+        if label in _MAY_LACK_SCALE and _is_number(scale, 1.0) and (shift is None or _is_number(shift, 0.0)):
+            step, scale, shift = Step(step.op, step.domain, step.attributes, step.inputs[:1], step.outputs), None, None
         node = self.plain(step, label, weight=dims(scale), bias=shift is not None and label != "rms_norm")
         node.groups = int(step.attributes.get("num_groups", step.attributes.get("groups", 0)))
         if label in ("layer_norm", "rms_norm"):

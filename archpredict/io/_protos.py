@@ -110,7 +110,7 @@ def decoded(tensor: Any) -> Any:
         return None
     try:
         array = np.asarray(numpy_helper.to_array(tensor))
-    except (ValueError, TypeError, KeyError, IndexError, NotImplementedError) as error:
+    except (ValueError, TypeError, LookupError, ArithmeticError, NotImplementedError) as error:
         raise ValueError("its elements do not fit its shape") from error
     return array if array.dtype.kind in "biuf" else array.astype(np.float32) if array.dtype.kind == "V" else None
 

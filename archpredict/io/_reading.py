@@ -8,13 +8,13 @@ import os
 import stat
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from archpredict.errors import MissingDependencyError, ModelFileError
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+from archpredict.errors import ModelFileError
 from archpredict.io._wire import Source, WireError, without_weights
-
-if TYPE_CHECKING:
-    import onnx
 
 MAX_UNPACKED = 1 << 31
 """Bytes that a compressed file may unpack into: no protocol buffer is larger."""
@@ -82,11 +82,6 @@ class _Bounded(io.RawIOBase):
 
 
 def _parsed(path: Path, source: Source, start: bytes) -> onnx.ModelProto:
-    try:
-        import onnx
-        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise MissingDependencyError("reading ONNX files needs the package onnx: pip install onnx") from error
     try:
         model: onnx.ModelProto = onnx.ModelProto.FromString(without_weights(source))
     except WireError as error:

@@ -169,9 +169,14 @@ class ShapeRules:
 
 
 def _misfit(node: Any, inputs: Sequence[Value | None], attributes: Mapping[str, Any]) -> str:
-    """What ONNX's rule for convolutions does not look at: the number of channels."""
+    """What ONNX's rule for convolutions does not look at, or did not: the numbers of axes and channels."""
     shapes = [v.tensor.shape if v is not None else None for v in inputs[:2]]
-    if node.op_type != "Conv" or len(shapes) < 2 or any(s is None or len(s) < 2 or min(s) < 0 for s in shapes):
+    if node.op_type != "Conv" or len(shapes) < 2 or None in shapes:
+        return ""
+    ranks = [len(shape or ()) for shape in shapes]
+    if ranks[0] != ranks[1]:
+        return f"its input has {ranks[0]} axes, and its weight {ranks[1]}"
+    if ranks[0] < 2 or min(min(shape or ()) for shape in shapes) < 0:
         return ""
     (_, arriving, *_), (_, taken, *_) = (s or () for s in shapes)
     groups = attributes.get("group", 1)

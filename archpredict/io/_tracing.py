@@ -7,16 +7,16 @@ through where they are called, so that nothing has to be copied or renamed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import onnx
 
 from archpredict.errors import ModelFileError
 from archpredict.io._constants import Constants
+from archpredict.io._inlining import Scope, inside, with_arguments
 from archpredict.io._inputs import data_inputs, input_kinds
 from archpredict.io._ordering import WEIGHT_SLOTS, bodies, called, captured, ordered, shown
-from archpredict.io._protos import Kind, Opsets, Shape, kind_of, newest_opset, plain_domain
+from archpredict.io._protos import Kind, Opsets, kind_of, newest_opset, plain_domain
 from archpredict.io._shapes import ShapeRules, Value
 from archpredict.io._targets import refined
 from archpredict.io._trace import Step, Tensor, Trace
@@ -48,26 +48,6 @@ def trace(model: onnx.ModelProto, input_shapes: Mapping[str, Sequence[int]] | No
     return _Tracer(model).run(input_shapes or {})
 
 
-@dataclass(eq=False)
-class _Scope:
-    """Names where one graph, function or body is walked through; None for an argument that is left out."""
-
-    opsets: Opsets
-    values: dict[str, Value | None] = field(default_factory=dict)
-    outer: _Scope | None = None
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    declared: Mapping[str, Shape] = field(default_factory=dict)
-    depth: int = 0
-
-    def has(self, name: str) -> bool:
-        return name in self.values or (self.outer is not None and self.outer.has(name))
-
-    def find(self, name: str) -> Value | None:
-        if name in self.values or self.outer is None:
-            return self.values.get(name)
-        return self.outer.find(name)
-
-
 class _Tracer:
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = model
@@ -83,7 +63,7 @@ class _Tracer:
             raise ModelFileError("the graph has no operators; export the model again")
         if not graph.output:
             raise ModelFileError("the graph has no outputs, so nothing says what the network computes; export it again")
-        scope = _Scope(self._opsets())
+        scope = Scope(self._opsets())
         scope.values.update(self.constants.of_graph(graph))
         inputs, stripped = data_inputs(graph, set(scope.values))
         for value in stripped:
@@ -142,7 +122,7 @@ class _Tracer:
 
     # Walking.
 
-    def _walk(self, nodes: Sequence[Any], scope: _Scope) -> None:
+    def _walk(self, nodes: Sequence[Any], scope: Scope) -> None:
         self.nodes += len(nodes)
         if self.nodes > MAX_NODES:
             raise ModelFileError(
@@ -174,7 +154,7 @@ class _Tracer:
         for node in sequence:
             self._visit(node, scope)
 
-    def _results(self, outputs: Sequence[Any], scope: _Scope, where: str) -> list[Value]:
+    def _results(self, outputs: Sequence[Any], scope: Scope, where: str) -> list[Value]:
         values = []
         for output in outputs:
             name = output if isinstance(output, str) else output.name
@@ -184,13 +164,13 @@ class _Tracer:
             values.append(value)
         return values
 
-    def _visit(self, node: Any, scope: _Scope) -> None:
+    def _visit(self, node: Any, scope: Scope) -> None:
         domain = plain_domain(node.domain)
         if domain == "" and node.op_type == "Constant" and node.output:
-            scope.values[node.output[0]] = self.constants.written(_with_arguments(node, scope))
+            scope.values[node.output[0]] = self.constants.written(with_arguments(node, scope))
             return
         inputs = [scope.find(name) if name else None for name in node.input]
-        node = _with_arguments(node, scope)
+        node = with_arguments(node, scope)
         function = self.functions.get((domain, node.op_type, node.overload)) if self.functions else None
         if function is not None:
             self._call(function, node, inputs, scope)
@@ -199,12 +179,12 @@ class _Tracer:
         elif domain != "" or node.op_type not in _SAME or not _same(node, inputs, scope):
             self._apply(node, inputs, scope)
 
-    def _apply(self, node: Any, inputs: Sequence[Value | None], scope: _Scope) -> None:
+    def _apply(self, node: Any, inputs: Sequence[Value | None], scope: Scope) -> None:
         attributes = self._attributes(node, scope)
         kinds = self.rules.outputs(node, inputs, attributes, scope.opsets)
         self._write(node, inputs, attributes, kinds, scope)
 
-    def _attributes(self, node: Any, scope: _Scope) -> dict[str, Any]:
+    def _attributes(self, node: Any, scope: Scope) -> dict[str, Any]:
         try:
             return self.rules.attributes(node, scope.opsets)
         except ValueError:
@@ -217,7 +197,7 @@ class _Tracer:
         inputs: Sequence[Value | None],
         attributes: dict[str, Any],
         kinds: Sequence[Kind],
-        scope: _Scope,
+        scope: Scope,
     ) -> None:
         """Give the outputs' names their values: constants, or what a new step writes."""
         standard = plain_domain(node.domain) == ""
@@ -239,9 +219,9 @@ class _Tracer:
 
     # Functions, branches and loops.
 
-    def _call(self, function: Any, node: Any, inputs: Sequence[Value | None], scope: _Scope) -> None:
+    def _call(self, function: Any, node: Any, inputs: Sequence[Value | None], scope: Scope) -> None:
         opsets = Opsets({**scope.opsets, **Opsets.of(function.opset_import)})
-        inner = _Scope(opsets, dict.fromkeys(function.input), depth=scope.depth + 1)
+        inner = Scope(opsets, dict.fromkeys(function.input), depth=scope.depth + 1)
         inner.values.update(zip(function.input, inputs, strict=False))
         inner.arguments = {a.name: a for a in (*function.attribute_proto, *node.attribute)}
         self._walk(function.node, inner)
@@ -249,19 +229,19 @@ class _Tracer:
         scope.values.update({name: v for name, v in zip(node.output, results, strict=False) if name})
         self._all_written(node, scope)
 
-    def _all_written(self, node: Any, scope: _Scope) -> None:
+    def _all_written(self, node: Any, scope: Scope) -> None:
         for name in node.output:
             if name and name not in scope.values:
                 raise ModelFileError(f"{called(node)} has more outputs than what it stands for; export the model again")
 
-    def _branch(self, node: Any, inputs: Sequence[Value | None], scope: _Scope) -> None:
+    def _branch(self, node: Any, inputs: Sequence[Value | None], scope: Scope) -> None:
         condition = inputs[0].tensor.data if inputs and inputs[0] is not None else None
         if node.op_type == "If" and condition is not None and condition.size == 1:
             wanted = "then_branch" if condition.reshape(()) else "else_branch"
             body = next((a.g for a in node.attribute if a.name == wanted and a.HasField("g")), None)
             if body is None:
                 raise ModelFileError(f"{called(node)} has no {wanted}; export the model again")
-            inner = _Scope(scope.opsets, outer=scope, arguments=scope.arguments, depth=scope.depth + 1)
+            inner = Scope(scope.opsets, outer=scope, arguments=scope.arguments, depth=scope.depth + 1)
             inner.values.update(self.constants.of_graph(body))
             self._walk(body.node, inner)
             results = self._results(body.output, inner, called(node))
@@ -270,12 +250,12 @@ class _Tracer:
             return
         self._opaque(node, inputs, scope)
 
-    def _opaque(self, node: Any, inputs: Sequence[Value | None], scope: _Scope) -> None:
+    def _opaque(self, node: Any, inputs: Sequence[Value | None], scope: Scope) -> None:
         """A loop, or a branch that data decides: one step that also reads what its bodies capture."""
         graphs = list(bodies(node))
         around = {name: scope.find(name) for body in graphs for name in captured(body)}
         read = [*inputs, *(v for v in around.values() if v is not None)]
-        nodes, parameters = _inside(graphs)
+        nodes, parameters = inside(graphs)
         self.nodes += nodes
         self.warn(f"{called(node)} counts as one opaque operator, for data decide what it computes")
         kinds = [Kind(None, 1)] * len(node.output)
@@ -286,7 +266,7 @@ class _Tracer:
         self._write(node, read, attributes, kinds[: len(node.output)], scope)
 
 
-def _same(node: Any, inputs: Sequence[Value | None], scope: _Scope) -> bool:
+def _same(node: Any, inputs: Sequence[Value | None], scope: Scope) -> bool:
     """Casts, copies and dropout write the tensor that they read; whether it is such a case."""
     first = inputs[0] if inputs else None
     if first is None or not node.output:
@@ -302,36 +282,6 @@ def _same(node: Any, inputs: Sequence[Value | None], scope: _Scope) -> bool:
     for name in node.output[1:]:
         scope.values[name] = Value(Tensor(name, first.tensor.shape, _BOOL, constant=True), _BOOL)
     return True
-
-
-def _with_arguments(node: Any, scope: _Scope) -> Any:
-    """The node with the attributes that a function takes from its caller."""
-    if not scope.arguments or not any(a.ref_attr_name for a in node.attribute):
-        return node
-    filled = onnx.NodeProto()
-    filled.CopyFrom(node)
-    del filled.attribute[:]
-    for attribute in node.attribute:
-        given = scope.arguments.get(attribute.ref_attr_name) if attribute.ref_attr_name else attribute
-        if given is not None:
-            filled.attribute.add().CopyFrom(given)
-            filled.attribute[-1].name = attribute.name
-    return filled
-
-
-def _inside(graphs: Sequence[Any]) -> tuple[int, int]:
-    """Nodes in bodies, and elements of what they store."""
-    nodes, elements, left = 0, 0, list(graphs)
-    while left:
-        graph = left.pop()
-        nodes += len(graph.node)
-        for tensor in graph.initializer:
-            count = 1
-            for n in tensor.dims[:32]:
-                count *= max(0, n)
-            elements += count
-        left += [body for node in graph.node for body in bodies(node)]
-    return nodes, elements
 
 
 def _alive(steps: Sequence[Step], outputs: Sequence[Tensor]) -> list[Step]:

@@ -41,6 +41,13 @@ def make(**options: object) -> CompGraph:
         return CompGraph(len(OPERATORS), **{"dim": 8, "layers": 3, **options}).eval()  # type: ignore[arg-type]
 
 
+def unnormed(**options: object) -> CompGraph:
+    """One whose parts are read out side by side, without the norm over all of them."""
+    encoder = make(**options)
+    encoder.last_norm = torch.nn.Identity()  # type: ignore[assignment]
+    return encoder
+
+
 def packed(graphs: Sequence[ArchGraph]) -> PackedGraphs:
     return InputSpec.fit(list(graphs), form="network")[1].graphs
 
@@ -146,8 +153,7 @@ def test_the_first_node_of_a_long_chain_is_seen(options: dict[str, object]) -> N
 def test_with_a_virtual_node_the_last_node_hears_of_the_first() -> None:
     batch = batch_of([chain(300), chain(300, first="gelu")])
     for virtual, hears in ((True, True), (False, False)):
-        encoder = make(virtual_node=virtual)
-        encoder.last_norm = torch.nn.Identity()  # which mixes what is read out
+        encoder = unnormed(virtual_node=virtual)
         last = encoder(batch)[:, -12:-4]  # the readout of the output node alone
         assert bool((last[0] - last[1]).abs().max() > 1e-6) == hears
 
@@ -169,8 +175,7 @@ def test_layers_that_do_the_work_weigh_more_than_the_many_that_do_not() -> None:
             [Operation("input", (1, 3, 4, 4)), conv, *idle], [(i, i + 1) for i in range(len(idle) + 1)]
         )
 
-    encoder = make(layers=0)
-    encoder.last_norm = torch.nn.Identity()
+    encoder = unnormed(layers=0)
     few, many = encoder(batch_of([network(3), network(7)]))
     changed = (few - many).abs()
     assert changed[:8].max() < 0.05 * changed[8:16].max()  # mean over nodes, and by parameters

@@ -294,11 +294,49 @@ def test_tables_that_an_exporter_writes_between_the_operators_are_no_parameters(
     assert total(w.graph(w("Add", "x", table)), "params") == 0
 
 
+def test_ones_and_zeros_that_an_exporter_writes_for_a_norm_are_no_parameters(writer) -> None:
+    w = writer(x=(1, 4, 8))
+    ones, zeros = (w("Constant", value=helper.make_tensor("v", 1, [8], [number] * 8)) for number in (1.0, 0.0))
+    graph = w.graph(w("LayerNormalization", "x", ones, zeros))
+    assert (_inner(graph), total(graph, "params")) == (["layer_norm"], 0)
+
+
 def test_sines_of_positions_are_no_parameters_wherever_they_are_stored(writer) -> None:
     w = writer(x=(1, 2, 4, 8))
     assert total(w.graph(w("Mul", "x", w.weight(4, 8))), "params") == 0
     w = writer(x=(1, 2, 4, 8))
     assert total(w.graph(w("Mul", "x", w.weight(2, 1, 1))), "params") == 2
+
+
+# ---------------------------------------------------------------------- what stays different, as docs/onnx.md says
+
+
+def test_a_layer_norm_over_channels_is_told_from_one_between_permutations(writer) -> None:
+    w = writer(x=IMAGE)
+    last = w("LayerNormalization", w("Transpose", "x", perm=[0, 2, 3, 1]), w.weight(4), w.weight(4))
+    permuted = w.graph(w("Transpose", last, perm=[0, 3, 1, 2]))
+    w = writer(x=IMAGE)
+    centred = w("Sub", "x", w("ReduceMean", "x", axes=[1]))
+    deviation = w("Sqrt", w("Add", w("ReduceMean", w("Mul", centred, centred), axes=[1]), 1e-6))
+    scaled = w("Mul", w("Div", centred, deviation), w.weight(4, 1, 1))
+    direct = w.graph(w("Add", scaled, w.weight(4, 1, 1)))
+    assert (_inner(permuted), _inner(direct)) == (["permute", "layer_norm", "permute"], ["layer_norm"])
+    assert total(permuted, "params") == total(direct, "params") == 8
+
+
+def test_a_small_convolution_is_told_from_a_linear_layer(writer) -> None:
+    w = writer(x=(1, 4, 1, 1), z=(1, 4))
+    graph = w.graph(w("Conv", "x", w.weight(8, 4, 1, 1)), w("MatMul", "z", w.weight(4, 8)))
+    assert _inner(graph) == ["conv", "linear"]
+
+
+def test_another_batch_is_another_graph_with_more_multiply_adds(writer) -> None:
+    graphs = []
+    for batch in (1, 2):
+        w = writer(x=(batch, 4, 6, 6))
+        graphs.append(w.graph(w("Conv", "x", w.weight(4, 4, 1, 1))))
+    assert graphs[0].key != graphs[1].key
+    assert 2 * total(graphs[0], "macs") == total(graphs[1], "macs")
 
 
 # ---------------------------------------------------------------------- attention
