@@ -261,9 +261,17 @@ def _shapes_of_layers(view: _View) -> dict[str, float]:
         "attention: log tokens": _log(tokens[attention, 1].max(initial=0.0)),
         "attention: log heads": _log(groups[attention].max(initial=0.0)),
         "attention: share of depth": _share(attention.sum(), weighted.sum()),
-        "layers without bias, share": _share((view.column("bias")[weighted, 0] == 0).sum(), weighted.sum()),
+        "norms of sums, share": _share(_of_sums(view), np.isin(view.op, NORMS).sum()),
         "receptive field": _log(_receptive_field(view)),
     }
+
+
+def _of_sums(view: _View) -> float:
+    """Norms that read a sum, as those at the beginning of a residual branch do.
+
+    (Whether layers have a bias tells about the same, but exporters drop the biases of fresh networks, which are 0.)
+    """
+    return float(sum(view.op[target] in NORMS and view.op[source] == "add" for source, target in view.graph.edges))
 
 
 def _last_layer(view: _View, weighted: npt.NDArray[np.bool_]) -> int | None:

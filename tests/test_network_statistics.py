@@ -107,7 +107,7 @@ def test_stages_share_what_there_is(row) -> None:
 def test_details_of_layers(row) -> None:
     assert (row["strided layers"], row["strided pools"]) == (1, 1)
     assert (row["stem kernel"], row["stem stride"]) == (pytest.approx(np.log2(7)), 1)
-    assert row["layers without bias, share"] == pytest.approx(1 / 5)
+    assert row["norms of sums, share"] == 0
     assert row["relu per layer"] == pytest.approx(1 / 5)
     assert row["sums per layer"] == pytest.approx(1 / 5)
     assert row["features before the last layer"] == pytest.approx(log1p(16))
@@ -150,3 +150,11 @@ def test_odd_graphs_have_finite_statistics() -> None:
 def test_a_graph_without_attributes_is_refused() -> None:
     with pytest.raises(InvalidGraphError, match="a computational graph has the attribute"):
         network_statistics(ArchGraph(("conv",), ()))
+
+
+def test_norms_of_sums_are_those_at_the_beginning_of_a_residual_branch() -> None:
+    nodes = [Operation("input", (1, 4, 8)), Operation("add", (1, 4, 8), weight=(8,))]
+    nodes += [Operation("layer_norm", (1, 4, 8), weight=(8,)), Operation("relu", (1, 4, 8))]
+    nodes += [Operation("layer_norm", (1, 4, 8), weight=(8,))]
+    graph = computational_graph(nodes, [(0, 1), (1, 2), (2, 3), (3, 4)])
+    assert _named(graph)["norms of sums, share"] == 0.5

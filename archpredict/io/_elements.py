@@ -64,7 +64,7 @@ def binary(name: str) -> Rule:
                 node.function = SAME
             elif known is not None:
                 node.function, node.numbers = name, numbers
-        elif len(node.inputs) == 1:
+        elif len(node.inputs) == 1 and node.constants:
             node.weight = dims(node.constants[0])
         return node
 

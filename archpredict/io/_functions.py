@@ -17,7 +17,7 @@ from archpredict.io._network import SAME, Network, Node
 
 Samples = npt.NDArray[np.float64]
 
-_SOURCES = 12
+_SOURCES = 8
 """Values further up than so many are not tried: no known function is spread over more nodes."""
 _TOLERANCE = 2e-3
 """Absolute; more than epsilons in norms and the usual approximations of GELU are off, and less than any two of the
@@ -63,6 +63,9 @@ _ELEMENTWISE: Mapping[str, Callable[[Samples], Samples]] = {
     "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0))),
     "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
 }
+_NAMES = tuple(_ELEMENTWISE)
+_KNOWN: Samples = np.stack([np.asarray(function(_SAMPLE)) for function in _ELEMENTWISE.values()])
+_RIGHT = _SAMPLE > 0
 _OVER_AXES: Mapping[str, Callable[[Samples], Samples]] = {
     "norm": _norm,
     "rms_norm": lambda x: _scaled(x, np.sqrt(_mean(x**2))),
@@ -168,14 +171,24 @@ def _apply(node: Node, arguments: Sequence[Samples]) -> Samples | None:
 
 def _match(views: _Views) -> tuple[str, Node, _Axes] | None:
     """The known function of the farthest node above that this node is."""
-    for source, (values, axes) in reversed(list(views.items())):
-        if values.shape != _SAMPLE.shape or not np.isfinite(values).all():
-            continue
-        known = _OVER_AXES if axes else _ELEMENTWISE
-        for name, function in known.items():
-            if _agree(values, function(_SAMPLE), scaled=name in _SCALED):
-                return name, source, axes
-        if not axes and (other := _with_a_slope(values)) is not None:
+    seen = [
+        (source, values, axes)
+        for source, (values, axes) in reversed(list(views.items()))
+        if values.shape == _SAMPLE.shape and np.isfinite(values).all()
+    ]
+    if not seen:
+        return None
+    stacked = np.stack([values for _, values, _ in seen])[:, None]  # (sources, 1, ...) beside (functions, ...)
+    near = np.abs(stacked - _KNOWN).max(axis=(2, 3)) < _TOLERANCE
+    straight = np.abs(stacked[:, 0, _RIGHT] - _SAMPLE[_RIGHT]).max(axis=1) < _TOLERANCE
+    for (source, values, axes), hits, is_straight in zip(seen, near, straight, strict=True):
+        if axes:
+            for name, function in _OVER_AXES.items():
+                if _agree(values, function(_SAMPLE), scaled=name in _SCALED):
+                    return name, source, axes
+        elif hits.any():
+            return _NAMES[int(hits.argmax())], source, axes
+        elif is_straight and (other := _with_a_slope(values)) is not None:
             return other, source, axes
     return None
 
@@ -187,11 +200,10 @@ def _agree(values: Samples, known: Samples, scaled: bool) -> bool:
 
 
 def _with_a_slope(values: Samples) -> str | None:
-    """Functions with a number of their own: linear below zero, an exponential, or a constant beyond some bounds."""
-    right = _SAMPLE > 0
-    if np.abs(values - _SAMPLE)[right].max() > _TOLERANCE or np.abs(values - _SAMPLE).max() < _TOLERANCE:
-        return None  # the second: the same but for an epsilon
-    left, x = values[~right], _SAMPLE[~right]
+    """Of functions that change nothing above zero, those with a number of their own: linear below, or exponential."""
+    if np.abs(values - _SAMPLE).max() < _TOLERANCE:
+        return None  # the same but for an epsilon
+    left, x = values[~_RIGHT], _SAMPLE[~_RIGHT]
     slope = left[x.argmin()] / x.min()
     if 0 < slope < 1 and np.abs(left - slope * x).max() < _TOLERANCE:
         return "leaky_relu"

@@ -94,7 +94,7 @@ def _joins(node: Node, layer: Node, numbers: int, readers: dict[Node, list[Node]
         if layer.label == "l2_norm" or numbers != _channels(layer):
             return False
         return bool(layer.weight) and not layer.bias if node.label == "add" else not layer.weight
-    if layer.label not in (*_WEIGHTED, "batch_norm") or numbers != layer.weight[0]:
+    if layer.label not in (*_WEIGHTED, "batch_norm") or layer.weight[:1] != (numbers,):
         return False
     if node.label == "add":
         return not layer.bias

@@ -62,6 +62,7 @@ _READS_NUMBERS = ("Resize", "Upsample", "Range")
 
 _LIKE_FIRST = {"Gelu", "FastGelu", "QuickGelu", "BiasGelu", "SkipLayerNormalization", "SimplifiedLayerNormalization"}
 _LIKE_FIRST |= {"LayerNormalization", "SkipSimplifiedLayerNormalization", "GroupNorm", "Silu", "Swish"}
+_LIKE_FIRST |= {"Attention", "MultiHeadAttention"}
 _LIKE_STANDARD = {"FusedConv": "Conv", "FusedMatMul": "MatMul", "FusedGemm": "Gemm"}
 """Operators of ONNX Runtime's domain, whose shapes are those of an operator of ONNX."""
 

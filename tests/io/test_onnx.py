@@ -6,13 +6,16 @@ import csv
 import gzip
 import random
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper, save
 
+from archpredict.errors import ModelFileError
 from archpredict.io._canonical import canonical
 from archpredict.io._tracing import trace
 from archpredict.io.onnx import load, read
@@ -238,3 +241,31 @@ def test_real_classifiers_count_as_published(labels, name: str) -> None:
     assert total(graph, "macs") == pytest.approx(float(row["gmacs"]) * 1e9, rel=0.05)
     assert (graph.attrs["shape"] >= 0).all()
     assert all(known_label(op) != "unknown" for op in graph.ops)
+
+
+_FUNCTIONS = ("Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Sum", "Clip", "Relu", "Concat", "Softmax", "Reshape")
+_OTHERS = (
+    "Transpose",
+    "Slice",
+    "Pad",
+    "Split",
+    "Gather",
+    "LayerNormalization",
+    "ReduceMean",
+    "Resize",
+    "LSTM",
+    "Einsum",
+)
+_WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "InstanceNormalization")
+
+
+@pytest.mark.parametrize("op", [*_FUNCTIONS, *_OTHERS, *_WEIGHTED])
+def test_wrong_inputs_give_a_graph_or_one_sentence(op: str, tmp_path: Path) -> None:
+    empty, scalar, bias = (TensorProto(name=n, dims=d, data_type=1) for n, d in (("e", (3, 0)), ("w", ()), ("b", (8,))))
+    x, y = (helper.make_tensor_value_info(name, 1, shape) for name, shape in (("x", (1, 8, 16, 16)), ("y", None)))
+    for inputs in (["x"], ["x", ""], ["", "x"], ["x", "x"], ["x", "x", "x"], ["x", "w"], ["e", "x"], ["x", "e"]):
+        nodes = [helper.make_node(op, inputs, ["o"]), helper.make_node("Add", ["o", "b"], ["y"])]
+        path = tmp_path / "model.onnx"
+        save(helper.make_model(helper.make_graph(nodes, "g", [x], [y], [empty, scalar, bias])), path)
+        with suppress(ModelFileError):
+            assert read(path).graph.ops[0] == "input"
