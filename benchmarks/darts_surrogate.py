@@ -36,7 +36,7 @@ LABELS = (
 
 
 def surrogate(seed: int = 0) -> Predictor:
-    """Networks on the graphs alone: regressors would be saved with the table that they learnt from."""
+    """Networks on the graphs alone."""
     return Predictor(
         encoder_options={"dim": 96},
         side=(),

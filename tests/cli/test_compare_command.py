@@ -53,7 +53,7 @@ def test_a_shipped_predictor_is_known_by_name(cli: Any) -> None:
     ("words", "message"),
     [
         (("--model", "model", "a", "b"), "'a' is no architecture of the space nasbench201: "),
-        (("--model", "modle", "a", "b"), "unknown predictor 'modle'; choose from: darts-cifar10."),
+        (("--model", "modle", "a", "b"), "unknown predictor 'modle'; choose from: darts-cifar10, imagenet."),
         (("--model", "model", "--space", "darts", "a", "b"), "was fitted on the space nasbench201, --space darts was"),
         (("--model", "model", "a"), "Missing argument 'ARCH'"),
     ],
