@@ -286,16 +286,18 @@ def write(
     if not save:
         return
     card = {
+        "space": "ONNX models",
         "meaning": MEANING,
         "labels": MEANING,
         "data": "486 ImageNet classifiers: graphs of timm 1.0.31 (Apache-2.0), results of "
         "huggingface/pytorch-image-models@aa4b585 (Apache-2.0); column top1_median",
+        "target": "top1_median",
         "data_sha256": models.sha256,
         "rows": len(models.graphs),
         "script": "benchmarks/imagenet_ranker.py --write",
         "protocol": "imagenet-family: 5-fold by family, out-of-fold predictions pooled against the best published "
         "result, mean over shuffles 0, 1, 2; imagenet-holdout: 24 hold-outs of a third of the families",
-        "imagenet_family": family,
+        "cross_validation": family,
         "imagenet_holdout": holdout,
         "intervals": figures["after"],
         "mean_absolute_error": round(float(np.abs(error).mean()), 2),
@@ -339,7 +341,7 @@ standardised labels, without names.
 
 `imagenet-family` (Kendall's tau-b, held-out families):
 
-{rows(card["imagenet_family"])}
+{rows(card["cross_validation"])}
 {holdout}"""
 
 

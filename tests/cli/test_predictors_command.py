@@ -19,11 +19,15 @@ def test_json_lists_every_plug_in_and_every_shipped_model(cli: Any) -> None:
 
 
 def test_shipped_models_come_with_the_figures_of_their_cards(cli: Any) -> None:
-    (darts,) = json.loads(cli("predictors", "--json").stdout)["models"]
+    darts, imagenet = json.loads(cli("predictors", "--json").stdout)["models"]
     assert (darts["name"], darts["space"], darts["target"], darts["rows"]) == (
         "darts-cifar10", "darts", "val_accuracy", 1218,
     )  # fmt: skip
     assert 0.8 < darts["kendall_tau"] < 1
+    assert (imagenet["name"], imagenet["space"], imagenet["target"], imagenet["rows"]) == (
+        "imagenet", "ONNX models", "top1_median", 486,
+    )  # fmt: skip
+    assert 0.75 < imagenet["kendall_tau"] < 1
 
 
 def test_the_tables_name_everything_without_marks_of_the_documentation(cli: Any) -> None:
