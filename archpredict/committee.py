@@ -89,7 +89,7 @@ class Committee:
         side = self.spec.side(inputs)
         if side is None:
             return
-        self.familiarity = Familiarity.fit(side)
+        self.familiarity = Familiarity.fit(side, self.spec.raw(inputs))
         for regressor in self.regressors.values():
             regressor.fit(side.astype(np.float64), target)
 
@@ -137,7 +137,7 @@ class Committee:
                 "this predictor reads no numbers beside the graph, which would tell what is unfamiliar; fit it with "
                 'side=("statistics",) or features'
             )
-        return self.familiarity(side)
+        return self.familiarity(side, self.spec.raw(inputs))
 
     def latent(self, inputs: Inputs) -> FloatArray:
         """The members' mean score, ``(n,)``; each with mean 0 and standard deviation 1 on the training set."""

@@ -16,6 +16,8 @@ _QUANTILE = 0.99
 _FOLDS = 5
 _ROWS = 2000
 """Rows of the training set that are looked at, at most."""
+_BEYOND = 0.25
+"""How far beyond the training set's range a number may be, as a share of that range."""
 _FLAT = 1e-3
 """Standard deviations below which nothing counts; the numbers have 1 each, or none."""
 
@@ -54,33 +56,37 @@ class Cloud:
 
 @dataclass(frozen=True)
 class Familiarity:
-    """Distance of architectures from the training set, in the standardised numbers that a predictor reads of them.
+    """Distance of architectures from the training set, in the numbers that a predictor reads of them.
 
-    The larger of two, each relative to what 99 % of the training set keep within when it is not looked at: Mahalanobis'
-    in a few principal axes, and the distance from these, which a combination of numbers that never occurred has. The
-    numbers may be clipped: what is far out in one of them alone is then no further than the clip, far out in several is
-    far.
+    The largest of three. Two are of the standardised numbers, each relative to what 99 % of the training set keep
+    within when it is not looked at: Mahalanobis' in a few principal axes, and the distance from these, which a
+    combination of numbers that never occurred has. As these numbers are clipped, the third is of the numbers as they
+    are: how far the farthest is beyond the training set's range, relative to a quarter of that; of numbers that hardly
+    repeat, such as costs.
 
     Args:
         cloud: Of the training set.
         limits: ``(2,)`` the distances that are 1.
+        bounds: ``(2, F)`` smallest and largest of each number; infinite for those whose range says nothing.
 
     Example:
         >>> rng = np.random.default_rng(0)
         >>> numbers = rng.normal(size=(200, 3)) @ rng.normal(size=(3, 10))
-        >>> familiarity = Familiarity.fit(numbers)
-        >>> bool((familiarity(numbers) > 1).mean() < 0.03)
+        >>> familiarity = Familiarity.fit(numbers, numbers)
+        >>> bool((familiarity(numbers, numbers) > 1).mean() < 0.03)
         True
-        >>> bool(familiarity(rng.normal(size=(1, 10)) * 3)[0] > 1)
+        >>> other = rng.normal(size=(1, 10)) * 3
+        >>> bool(familiarity(other, other)[0] > 1)
         True
     """
 
     cloud: Cloud
     limits: FloatArray
+    bounds: FloatArray
 
     @classmethod
-    def fit(cls, side: npt.NDArray[np.floating]) -> Familiarity:
-        """Of ``(n, F)`` standardised numbers of the training set, ``n`` at least 2."""
+    def fit(cls, side: npt.NDArray[np.floating], raw: FloatArray) -> Familiarity:
+        """Of ``(n, F)`` numbers of the training set, standardised and as they are; ``n`` at least 2."""
         # Two thousand are enough for a percentile; every so manyth, as their order means nothing.
         x = side[:: -(-len(side) // _ROWS)].astype(np.float64)
         fold = np.random.default_rng(0).permutation(len(x)) % min(_FOLDS, len(x))
@@ -90,11 +96,15 @@ class Familiarity:
         limits = np.maximum(np.quantile(parts, _QUANTILE, axis=1), _FLAT)
         # The larger of both exceeds 1 more often than each does.
         limits *= max(1.0, float(np.quantile((parts / limits[:, None]).max(axis=0), _QUANTILE)))
-        return cls(Cloud.of(x), limits)
+        return cls(Cloud.of(x), limits, _bounds(raw))
 
-    def __call__(self, side: npt.NDArray[np.floating]) -> FloatArray:
+    def __call__(self, side: npt.NDArray[np.floating], raw: FloatArray) -> FloatArray:
         """``(n,)`` distances of ``(n, F)`` numbers; above 1, an architecture is unfamiliar."""
-        distance: FloatArray = (self.cloud.parts(side.astype(np.float64)) / self.limits[:, None]).max(axis=0)
+        parts = self.cloud.parts(side.astype(np.float64)) / self.limits[:, None]
+        low, high = self.bounds
+        some = np.isfinite(low)
+        beyond = np.maximum(low[some] - raw[:, some], raw[:, some] - high[some]) / (_BEYOND * (high - low)[some])
+        distance: FloatArray = np.maximum(parts.max(axis=0), beyond.max(axis=1, initial=0.0))
         return distance
 
     # ------------------------------------------------------------------ saving
@@ -102,7 +112,9 @@ class Familiarity:
     def arrays(self) -> dict[str, FloatArray]:
         """For :meth:`from_arrays`."""
         cloud = self.cloud
-        return {"center": cloud.center, "axes": cloud.axes, "spread": cloud.spread, "limits": self.limits}
+        told = np.nan_to_num(self.bounds, posinf=0.0, neginf=0.0)  # what is saved is finite; no range is an empty one
+        arrays = {"center": cloud.center, "axes": cloud.axes, "spread": cloud.spread}
+        return {**arrays, "limits": self.limits, "bounds": told}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, columns: int) -> Familiarity:
@@ -112,10 +124,20 @@ class Familiarity:
             ValueError: They are not those of so many numbers.
         """
         axes = len(arrays["spread"]) if "spread" in arrays else 0
-        shapes = {"center": (columns,), "axes": (axes, columns), "spread": (axes,), "limits": (2,)}
+        shapes = {"center": (columns,), "axes": (axes, columns), "spread": (axes,)}
+        shapes |= {"limits": (2,), "bounds": (2, columns)}
         given = {name: array.shape for name, array in arrays.items()}
         if given != shapes or any(array.dtype != np.float64 for array in arrays.values()) or axes > _MOST_AXES:
             raise ValueError(f"the distances from its training set are of shapes {shapes}, {given} are given")
         if min(*arrays["spread"], *arrays["limits"]) <= 0:
             raise ValueError("the distances from its training set are not positive")
-        return cls(Cloud(arrays["center"], arrays["axes"], arrays["spread"]), arrays["limits"])
+        low, high = arrays["bounds"]
+        bounds = np.where(high > low, arrays["bounds"], [[-np.inf], [np.inf]])
+        return cls(Cloud(arrays["center"], arrays["axes"], arrays["spread"]), arrays["limits"], bounds)
+
+
+def _bounds(raw: FloatArray) -> FloatArray:
+    """Ranges of numbers of which at least half are different."""
+    low, high = raw.min(axis=0), raw.max(axis=0)
+    varied = np.array([2 * len(np.unique(column)) >= len(column) for column in raw.T], dtype=bool) & (high > low)
+    return np.where(varied, [low, high], [[-np.inf], [np.inf]])

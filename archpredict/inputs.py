@@ -152,7 +152,7 @@ class InputSpec:
             inputs = spec._packed(items, features, with_nodes="statistics" in side)
         if "statistics" in side:
             spec = replace(spec, statistics=Statistics.fit(inputs.nodes, spec.costs))
-        raw = spec._raw(inputs)
+        raw = spec.raw(inputs)
         if raw.shape[1]:
             location, scale = _scale(raw)
             spec = replace(spec, location=location, scale=scale)
@@ -201,7 +201,7 @@ class InputSpec:
             return None
         divisor = np.where(self.scale > 0, self.scale, np.inf)
         with np.errstate(over="ignore"):  # what is too large a multiple of the spread is clipped
-            standardized = (self._raw(inputs) - self.location) / divisor
+            standardized = (self.raw(inputs) - self.location) / divisor
         return np.clip(standardized, -_CLIP, _CLIP).astype(np.float32)
 
     def _packed(self, items: Sequence[Item], features: Features | None, *, with_nodes: bool) -> Inputs:
@@ -215,7 +215,8 @@ class InputSpec:
         known = [self._known(items, rows), self._features(features, len(items))]
         return Inputs(packed, nodes, np.concatenate(known, axis=1))
 
-    def _raw(self, inputs: Inputs) -> FloatArray:
+    def raw(self, inputs: Inputs) -> FloatArray:
+        """Numbers beside the graph as they are, ``(G, F)``."""
         if self.statistics is None:
             return inputs.known
         costs = {name: inputs.known[:, i] for i, name in enumerate(self.costs)}

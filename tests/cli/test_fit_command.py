@@ -118,7 +118,7 @@ def test_isomorphic_rows_with_different_labels_are_told_once(cli: Any) -> None:
         (("--features", "note"), "cells.csv, line 2, column 'note': found '1.50 (0)', expected a finite number"),
         (("--features", "size"), "'size' is the --target; a predictor that reads it as a feature would learn nothing"),
         (("--from", "model", "--encoder", "gcn"), "--encoder is for a new predictor, --from goes on with model"),
-        (("--from", "nothing"), "unknown predictor 'nothing'; choose from: darts-cifar10, imagenet. Or give the folder"),
+        (("--from", "nothing"), "unknown predictor 'nothing'; choose from: darts-cifar10, imagenet. Or give the"),
         (("--target", "siz"), "cells.csv has no column 'siz'; its columns of numbers are: size, proxy. Did you mean"),
         (("--space", "darts"), "cells.csv, line 2, column 'architecture': "),
         (("--data", "missing.csv"), "there is no file missing.csv"),

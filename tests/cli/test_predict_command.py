@@ -105,7 +105,7 @@ def test_a_space_of_the_users_own_is_given_again(cli: Any) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--model", "nothing"), "unknown predictor 'nothing'; choose from: darts-cifar10, imagenet. Or give the folder"),
+        (("--model", "nothing"), "unknown predictor 'nothing'; choose from: darts-cifar10, imagenet. Or give the"),
         (("--model", "."), ". does not hold a valid predictor: "),
         (("--space", "darts"), "the model model was fitted on the space nasbench201, --space darts was given; leave"),
         (("--data", "missing.csv"), "there is no file missing.csv"),
