@@ -19,6 +19,7 @@ ORDER = (
     ("backends", "metrics", "dropout"),
     ("graph",),
     ("ops",),
+    ("network_builder",),
     ("node_features", "network_statistics", "summary"),
     ("packed",),
     ("sweeping",),

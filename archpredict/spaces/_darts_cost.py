@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-_CHANNELS = 32
-_CELLS = 8
-_REDUCTIONS = (_CELLS // 3, 2 * _CELLS // 3)
-_STEM = 3 * _CHANNELS
+CHANNELS = 32
+CELLS = 8
+_REDUCTIONS = (CELLS // 3, 2 * CELLS // 3)
+_STEM = 3 * CHANNELS
 _PIXELS = 32
 _CLASSES = 10
 _INTERMEDIATE = 4
@@ -91,8 +91,8 @@ def skeleton_cost() -> Cost:
 
 def _cells() -> Iterator[_Cell]:
     before_last = last = (_STEM, _PIXELS)
-    channels = _CHANNELS
-    for i in range(_CELLS):
+    channels = CHANNELS
+    for i in range(CELLS):
         reduction = i in _REDUCTIONS
         channels = channels * 2 if reduction else channels
         cell = _Cell(reduction, channels, (before_last, last))

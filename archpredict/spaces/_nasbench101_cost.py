@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-_STEM = 128
-_STACKS = ((128, 32), (256, 16), (512, 8))  # channels, pixels per side
-_CELLS_PER_STACK = 3
+STEM = 128
+STACKS = ((128, 32), (256, 16), (512, 8))  # channels, pixels per side
+CELLS_PER_STACK = 3
 _CLASSES = 10
-_KERNELS = {"conv3x3-bn-relu": 3, "conv1x1-bn-relu": 1}
+KERNELS = {"conv3x3-bn-relu": 3, "conv1x1-bn-relu": 1}
 
 Edge = tuple[int, int]
 IntArray = npt.NDArray[np.int64]
@@ -31,11 +31,11 @@ def network_cost(ops: Sequence[str], edges: Sequence[Edge]) -> tuple[int, int]:
         ops: ``n`` names from ``input`` to ``output``.
         edges: ``(source, destination)`` with source < destination.
     """
-    weights = 27 * _STEM
-    params, macs = weights + 2 * _STEM, weights * 32**2
-    before = _STEM
-    for channels, pixels in _STACKS:
-        for _ in range(_CELLS_PER_STACK):
+    weights = 27 * STEM
+    params, macs = weights + 2 * STEM, weights * 32**2
+    before = STEM
+    for channels, pixels in STACKS:
+        for _ in range(CELLS_PER_STACK):
             weights, normalised = _cell(ops, edges, before, channels)
             params += weights + 2 * normalised
             macs += weights * pixels**2
@@ -69,8 +69,8 @@ def _cell(ops: Sequence[str], edges: Sequence[Edge], before: int, after: int) ->
     channels = vertex_channels(len(ops), edges, before, after)
     weights = normalised = 0
     for op, width in zip(ops, channels, strict=True):
-        if op in _KERNELS:
-            weights += _KERNELS[op] ** 2 * width * width
+        if op in KERNELS:
+            weights += KERNELS[op] ** 2 * width * width
             normalised += width
     for source, target in edges:
         if source == 0:
@@ -93,12 +93,12 @@ def network_costs(
     Returns:
         ``params`` and ``macs``, each ``(B,)``.
     """
-    areas = np.array([_KERNELS.get(op, 0) ** 2 for op in operators])
-    stem = 27 * _STEM
-    params = np.full(len(labels[0]), stem + 2 * _STEM, dtype=np.float64)
+    areas = np.array([KERNELS.get(op, 0) ** 2 for op in operators])
+    stem = 27 * STEM
+    params = np.full(len(labels[0]), stem + 2 * STEM, dtype=np.float64)
     macs = np.full_like(params, stem * 32**2)
-    before = _STEM
-    for channels, pixels in _STACKS:
+    before = STEM
+    for channels, pixels in STACKS:
         widths = _widths(edges, channels)
         squares, normalised = (np.zeros(len(params), dtype=np.int64) for _ in range(2))
         for width, label in zip(widths, labels, strict=True):
@@ -107,9 +107,9 @@ def network_costs(
         projected = edges[0, _OUTPUT] * channels
         for vertex, width in zip(_INNER, widths, strict=True):
             projected = projected + edges[0, vertex] * width
-        inputs = before + (_CELLS_PER_STACK - 1) * channels  # channels that the cells of the stack read, in all
-        weights = _CELLS_PER_STACK * squares + inputs * projected
-        params += weights + 2 * _CELLS_PER_STACK * (normalised + projected)
+        inputs = before + (CELLS_PER_STACK - 1) * channels  # channels that the cells of the stack read, in all
+        weights = CELLS_PER_STACK * squares + inputs * projected
+        params += weights + 2 * CELLS_PER_STACK * (normalised + projected)
         macs += weights * pixels**2
         before = channels
     return params + (before + 1) * _CLASSES, macs + before * _CLASSES

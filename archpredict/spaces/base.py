@@ -95,10 +95,35 @@ class SearchSpace(ABC):
         names = found[0] if found else self.cost(self.sample(1, np.random.default_rng(0))[0].tolist())
         return {name: np.array([cost[name] for cost in found], dtype=np.float64) for name in names}
 
-    def network(self, choices: Sequence[int]) -> ArchGraph:
-        """The architecture as a network in the operators of the computational graph."""
+    def network(
+        self,
+        choices: Sequence[int],
+        *,
+        num_classes: int = 10,
+        image_size: int = 32,
+        image_channels: int = 3,
+        channels: int | None = None,
+    ) -> ArchGraph:
+        """The whole network of an architecture, in the operators of :mod:`archpredict.ops`.
+
+        It is the graph that :func:`archpredict.io.onnx.load` reads from the same network exported from torch: batch
+        norms are folded into the convolutions before them. A space writes it with
+        :class:`archpredict.network_builder.Builder`.
+
+        Args:
+            choices: A legal vector.
+            num_classes: Numbers that the network gives per image.
+            image_size: Height and width of an image in pixels.
+            image_channels: 3 for colours, 1 for grey.
+            channels: Width of the network, as the space defines it; None for the published one.
+
+        Raises:
+            UsageError: The space does not define it, or the image is too small for the network.
+        """
         raise UsageError(
-            f"the space {self.name} does not define network(), which turns choices into a trainable network"
+            f"the space {self.name} does not define network(), which turns choices into a trainable network; "
+            f"write {type(self).__name__}.network(choices, *, num_classes, image_size, image_channels, channels) "
+            "with archpredict.network_builder.Builder"
         )
 
     # ------------------------------------------------------------------ what follows from it

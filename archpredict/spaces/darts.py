@@ -12,7 +12,9 @@ import numpy as np
 
 from archpredict.errors import InvalidArchitectureError, UnknownNameError
 from archpredict.graph import DATA, SUM, ArchGraph
-from archpredict.spaces._darts_cost import Cost, operation_cost, skeleton_cost
+from archpredict.network_builder import Builder
+from archpredict.spaces._darts_cost import CELLS, CHANNELS, Cost, operation_cost, skeleton_cost
+from archpredict.spaces._darts_network import build
 from archpredict.spaces._darts_notation import NODES, Cell, read
 from archpredict.spaces._paths import LabelledEdge, pruned_cells
 from archpredict.spaces.base import Choices, FloatArray, IntArray, SearchSpace
@@ -160,6 +162,39 @@ class Darts(SearchSpace):
         edges = table[np.arange(2 * len(NODES))[:, None], nodes[..., :1], np.arange(2), nodes[..., 1:]]
         totals = skeleton + edges.sum(axis=(1, 2))
         return dict(zip(_COSTS, totals.T.astype(np.float64), strict=True))
+
+    def network(
+        self,
+        choices: Sequence[int],
+        *,
+        num_classes: int = 10,
+        image_size: int = 32,
+        image_channels: int = 3,
+        channels: int | None = None,
+        cells: int = CELLS,
+    ) -> ArchGraph:
+        """The network that :meth:`cost` counts, without auxiliary head.
+
+        Args:
+            choices: A legal vector.
+            num_classes: As for every space.
+            image_size: As for every space.
+            image_channels: As for every space.
+            channels: Of the first cells, 32 in the tables and 36 for the publication's final training.
+            cells: 8 in the tables, 20 for the publication's final training; two of them are reductions.
+
+        Example:
+            >>> from archpredict.ops import total
+            >>> space = Darts()
+            >>> total(space.network((0, 3, 3) * 8), "macs") == space.cost((0, 3, 3) * 8)["macs"]
+            True
+        """
+        kinds: tuple[list[LabelledEdge], list[LabelledEdge]] = ([], [])
+        for cell, node, source, op in self._edges(choices):
+            if op != "none":
+                kinds[cell].append((source, node, op))
+        b = Builder((image_channels, image_size, image_size))
+        return build(b, kinds, channels if channels is not None else CHANNELS, cells, num_classes).graph()
 
     def _edges(self, choices: Sequence[int]) -> Iterator[tuple[int, int, int, str]]:
         """``(cell, node, source, operator)`` of all 16 edges, in the order of choices."""

@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from archpredict.errors import InvalidArchitectureError, UnknownNameError
 from archpredict.graph import ArchGraph
-from archpredict.spaces._nasbench101_cost import network_cost, network_costs
+from archpredict.network_builder import Builder
+from archpredict.spaces._nasbench101_cost import CELLS_PER_STACK, STEM, network_cost, network_costs
+from archpredict.spaces._nasbench101_network import Cell, build
 from archpredict.spaces._paths import on_paths
 from archpredict.spaces.base import BoolArray, Choices, FloatArray, IntArray, SearchSpace
 
@@ -165,24 +167,7 @@ class NASBench101(SearchSpace):
             >>> space.fingerprint(space.from_matrix([[0, 1], [0, 0]], ["input", "output"]))
             '043721b9c7fe8c5fad811d47d83132ec'
         """
-        ops, edges = self._cell(choices)
-        n = len(ops)
-        labels = [-1, *(OPERATORS.index(op) for op in ops[1:-1]), -2]
-        before = [[s for s, t in edges if t == v] for v in range(n)]
-        after = [[t for s, t in edges if s == v] for v in range(n)]
-        hashes = [_md5(str((len(after[v]), len(before[v]), labels[v]))) for v in range(n)]
-        for _ in range(n):
-            hashes = [
-                _md5(
-                    "".join(sorted(hashes[w] for w in before[v]))
-                    + "|"
-                    + "".join(sorted(hashes[w] for w in after[v]))
-                    + "|"
-                    + hashes[v]
-                )
-                for v in range(n)
-            ]
-        return _md5(str(sorted(hashes)))
+        return _md5(str(sorted(_vertex_hashes(*self._cell(choices)))))
 
     def cost(self, choices: Sequence[int]) -> dict[str, float]:
         """Costs of the whole network for CIFAR-10 (3 stacks of 3 cells, 128 channels, 32x32 pixels).
@@ -201,6 +186,41 @@ class NASBench101(SearchSpace):
         params, macs = network_costs(edges, [columns[_OP_AT[v]] for v in range(1, _LAST)], OPERATORS)
         return {"params": params, "macs": macs}
 
+    def network(
+        self,
+        choices: Sequence[int],
+        *,
+        num_classes: int = 10,
+        image_size: int = 32,
+        image_channels: int = 3,
+        channels: int | None = None,
+        cells: int = CELLS_PER_STACK,
+    ) -> ArchGraph:
+        """The network of the benchmark: three stacks of equal cells, with twice the channels from one to the next.
+
+        Where the vertices that the output reads cannot share its channels evenly, the first ones of the numbering
+        have one more: two numberings of a cell are then different networks, as in the benchmark's own code.
+
+        Args:
+            choices: A legal vector.
+            num_classes: As for every space.
+            image_size: As for every space.
+            image_channels: As for every space.
+            channels: Of the stem and the first stack, 128 in the benchmark.
+            cells: Per stack.
+
+        Example:
+            >>> from archpredict.ops import total
+            >>> space = NASBench101()
+            >>> choices = space.from_matrix([[0, 1, 1], [0, 0, 1], [0, 0, 0]], ["input", "maxpool3x3", "output"])
+            >>> total(space.network(choices), "macs") == space.cost(choices)["macs"]
+            True
+        """
+        ops, edges = self._cell(choices)
+        b = Builder((image_channels, image_size, image_size))
+        width = channels if channels is not None else STEM
+        return build(b, Cell(ops, edges, _vertex_hashes(ops, edges)), width, cells, num_classes).graph()
+
     def _cell(self, choices: Sequence[int]) -> tuple[list[str], list[tuple[int, int]]]:
         """Operators of the used vertices and the edges among them."""
         edges = [edge for place, edge in _OWNER.items() if choices[place]]
@@ -208,6 +228,27 @@ class NASBench101(SearchSpace):
         place = {old: new for new, old in enumerate(kept)}
         ops = [INPUT, *(OPERATORS[choices[_OP_AT[v]]] for v in kept[1:-1]), OUTPUT]
         return ops, [(place[source], place[target]) for source, target in edges]
+
+
+def _vertex_hashes(ops: Sequence[str], edges: Sequence[tuple[int, int]]) -> list[str]:
+    """One for each vertex: its degrees and label, and those of all around it, however vertices are numbered."""
+    n = len(ops)
+    labels = [-1, *(OPERATORS.index(op) for op in ops[1:-1]), -2]
+    before = [[s for s, t in edges if t == v] for v in range(n)]
+    after = [[t for s, t in edges if s == v] for v in range(n)]
+    hashes = [_md5(str((len(after[v]), len(before[v]), labels[v]))) for v in range(n)]
+    for _ in range(n):
+        hashes = [
+            _md5(
+                "".join(sorted(hashes[w] for w in before[v]))
+                + "|"
+                + "".join(sorted(hashes[w] for w in after[v]))
+                + "|"
+                + hashes[v]
+            )
+            for v in range(n)
+        ]
+    return hashes
 
 
 def unpack(

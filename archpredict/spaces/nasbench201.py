@@ -11,7 +11,8 @@ import numpy as np
 
 from archpredict.errors import UnknownNameError
 from archpredict.graph import SUM, ArchGraph
-from archpredict.spaces._paths import pruned_cells
+from archpredict.network_builder import Builder
+from archpredict.spaces._paths import on_paths, pruned_cells
 from archpredict.spaces.base import Choices, FloatArray, IntArray, SearchSpace
 
 OPERATORS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -27,6 +28,7 @@ _PART = re.compile(r"([^~|+]+)~(\d+)")
 _CELLS_PER_STAGE = 5
 _STAGES = ((16, 32 * 32), (32, 16 * 16), (64, 8 * 8))  # channels, pixels
 _CLASSES = 10
+_KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
 
 
 class NASBench201(SearchSpace):
@@ -122,6 +124,98 @@ class NASBench201(SearchSpace):
         totals = _skeleton_costs() + _operator_costs()[choices].sum(axis=1)
         return dict(zip(("params", "macs", "flops"), totals.T.astype(np.float64), strict=True))
 
+    def network(
+        self,
+        choices: Sequence[int],
+        *,
+        num_classes: int = 10,
+        image_size: int = 32,
+        image_channels: int = 3,
+        channels: int | None = None,
+        cells: int = _CELLS_PER_STAGE,
+        pruned: bool = True,
+    ) -> ArchGraph:
+        """The network of the benchmark: a stem, three stages of cells, a residual block before the second and third.
+
+        Args:
+            choices: Six operators.
+            num_classes: As for every space.
+            image_size: As for every space.
+            image_channels: As for every space.
+            channels: Of the first stage, 16 in the benchmark; twice and four times as many in the others.
+            cells: Per stage.
+            pruned: Leave out of each cell what :meth:`decode` leaves out. Without it the cells have every operation,
+                also those that read zeros or that nothing reads: then parameters and multiply-adds are those of
+                the published table for all 15,625 architectures, parameters but for the folded batch norms.
+
+        Example:
+            >>> from archpredict.ops import total
+            >>> space = NASBench201()
+            >>> total(space.network((3,) * 6), "macs") == space.cost((3,) * 6)["macs"]
+            True
+        """
+        edges = _edges(choices, pruned)
+        b = Builder((image_channels, image_size, image_size))
+        width = channels if channels is not None else _STAGES[0][0]
+        x = b.conv(b.input(), width, 3, norm=True)
+        for stage in range(len(_STAGES)):
+            if stage:
+                width *= 2
+                x = _residual_block(b, x, width)
+            for _ in range(cells):
+                x = _cell(b, x, edges)
+        x = b.global_avg_pool(b.relu(b.batch_norm(x)))
+        return b.output(b.linear(x, num_classes)).graph()
+
+
+_Edge = tuple[int, int, str]
+
+
+def _edges(choices: Sequence[int], pruned: bool) -> list[_Edge]:
+    """Edges ``(source, target, op)`` but ``none``, in an order that does not depend on how nodes are numbered.
+
+    A sum of three is a chain of two sums, so cells that are equal make equal networks only if terms have one order.
+    """
+    edges = [
+        (source, target, OPERATORS[choice])
+        for (source, target), choice in zip(EDGES, choices, strict=True)
+        if OPERATORS[choice] != "none"
+    ]
+    if pruned:
+        live = on_paths([(source, target) for source, target, _ in edges], (0,), (len(_NODES) - 1,))
+        edges = [edge for edge in edges if edge[0] in live and edge[1] in live]
+    terms: dict[int, list[str]] = {0: []}
+    for node in range(1, len(_NODES)):
+        terms[node] = sorted(f"({'+'.join(terms[source])}){op}" for source, target, op in edges if target == node)
+    return sorted(edges, key=lambda edge: (edge[1], edge[2], terms[edge[0]]))
+
+
+def _cell(b: Builder, x: int, edges: Sequence[_Edge]) -> int:
+    """Each node is the sum of what arrives, zeros where that is nothing."""
+    nodes = {0: x}
+    for node in range(1, len(_NODES)):
+        arriving = [_operation(b, nodes[source], op) for source, target, op in edges if target == node]
+        if arriving:
+            nodes[node] = b.add(*arriving)
+        elif node == len(_NODES) - 1 or any(source == node for source, _, _ in edges):
+            nodes[node] = b.zeros(x)
+    return nodes[len(_NODES) - 1]
+
+
+def _operation(b: Builder, x: int, op: str) -> int:
+    if op == "skip_connect":
+        return x
+    if op == "avg_pool_3x3":
+        return b.avg_pool(x, 3)
+    return b.conv(b.relu(x), b.channels(x), _KERNELS[op], norm=True)
+
+
+def _residual_block(b: Builder, x: int, channels: int) -> int:
+    """Two convolutions, the first with stride 2, beside a pool and a 1x1 convolution without batch norm."""
+    y = b.conv(b.relu(x), channels, 3, stride=2, norm=True)
+    y = b.conv(b.relu(y), channels, 3, norm=True)
+    return b.add(b.conv(b.avg_pool(x, 2, stride=2), channels, 1), y)
+
 
 def _term(op: str, node: str) -> str:
     if op == "none" or node == "#":
@@ -142,7 +236,7 @@ def _operator_costs() -> IntArray:
 
 def _edge_costs(op: str) -> tuple[int, int, int]:
     """Parameters, multiply-adds and flops of one operation in all 15 cells."""
-    kernel = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}.get(op)
+    kernel = _KERNELS.get(op)
     params = macs = flops = 0
     for channels, pixels in _STAGES:
         elements = _CELLS_PER_STAGE * channels * pixels

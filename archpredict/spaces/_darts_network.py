@@ -1,0 +1,86 @@
+"""The network that the zero-cost NAS-Bench-301 tables describe, as a computational graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archpredict.network_builder import Builder
+from archpredict.spaces._paths import LabelledEdge, on_paths
+
+_STEM_MULTIPLIER = 3
+_NODES = (2, 3, 4, 5)
+_OUTPUT = 6
+
+
+def build(b: Builder, kinds: Sequence[Sequence[LabelledEdge]], channels: int, cells: int, num_classes: int) -> Builder:
+    """The whole network.
+
+    Args:
+        b: An empty builder.
+        kinds: Edges ``(source, node, operator)`` of the normal and the reduction cell, without ``none``.
+        channels: Of the first cells; doubled at each of the two reduction cells.
+        cells: How many.
+        num_classes: Numbers that the network gives.
+    """
+    before_last = last = b.conv(b.input(), _STEM_MULTIPLIER * channels, 3, norm=True)
+    for i in range(cells):
+        reduction = i in (cells // 3, 2 * cells // 3)
+        channels = 2 * channels if reduction else channels
+        before_last, last = last, _cell(b, (before_last, last), kinds[reduction], channels, 2 if reduction else 1)
+    return b.output(b.linear(b.global_avg_pool(last), num_classes))
+
+
+def _cell(b: Builder, inputs: tuple[int, int], edges: Sequence[LabelledEdge], channels: int, stride: int) -> int:
+    """Both inputs brought to equal shapes, nodes that add up what arrives, and their concatenation."""
+    pairs = [(source, node) for source, node, _ in edges]
+    live = on_paths([*pairs, *((node, _OUTPUT) for node in _NODES)], (0, 1), (_OUTPUT,))
+    values: dict[int, int] = {}
+    for i in (0, 1):
+        if i in live or i == 1:  # the second one also tells the shape of zeros
+            larger = b.shape(inputs[i])[-1] > b.shape(inputs[1])[-1]
+            values[i] = _halved(b, inputs[i], channels) if larger else _pointwise(b, inputs[i], channels)
+    for node in _NODES:
+        arriving = [
+            _operation(b, values[source], op, stride if source < 2 else 1)
+            for source, target, op in edges
+            if target == node and source in live
+        ]
+        values[node] = b.add(*arriving) if arriving else _zeros(b, values[1], stride)
+    return b.concat(*(values[node] for node in _NODES))
+
+
+def _zeros(b: Builder, x: int, stride: int) -> int:
+    return b.zeros(x if stride == 1 else b.max_pool(x, 1, stride=stride))
+
+
+def _operation(b: Builder, x: int, op: str, stride: int) -> int:
+    kind, _, size = op.rpartition("_")
+    if op == "skip_connect":
+        return x if stride == 1 else _halved(b, x, b.channels(x))
+    kernel = int(size[0])
+    if kind == "max_pool":
+        return b.batch_norm(b.max_pool(x, kernel, stride=stride))
+    if kind == "avg_pool":
+        return b.batch_norm(b.avg_pool(x, kernel, stride=stride))
+    if kind == "dil_conv":
+        return _separable(b, x, kernel, stride, dilation=2)
+    return _separable(b, _separable(b, x, kernel, stride), kernel, 1)
+
+
+def _separable(b: Builder, x: int, kernel: int, stride: int, dilation: int = 1) -> int:
+    """ReLU, depthwise convolution, pointwise convolution, batch norm."""
+    channels = b.channels(x)
+    y = b.conv(b.relu(x), channels, kernel, stride=stride, dilation=dilation, groups=channels)
+    return b.conv(y, channels, 1, norm=True)
+
+
+def _pointwise(b: Builder, x: int, channels: int) -> int:
+    return b.conv(b.relu(x), channels, 1, norm=True)
+
+
+def _halved(b: Builder, x: int, channels: int) -> int:
+    """Half the size: 1x1 convolutions with stride 2 on even and on odd places, side by side, then a batch norm."""
+    x = b.relu(x)
+    even = b.conv(x, channels // 2, 1, stride=2)
+    odd = b.conv(b.shifted(x), channels - channels // 2, 1, stride=2)
+    return b.batch_norm(b.concat(even, odd))
