@@ -60,7 +60,9 @@ def binary(name: str) -> Rule:
             node.label, node.constants = SCALAR, []
             numbers = tuple(t.scalar if t is not None and t.constant else None for t in step.inputs)
             known = next((number for number in numbers if number is not None), None)
-            if name == "maximum" and known is not None and 0 < known < _EPSILON:
+            if name == "mul" and known == 0:  # nothing, written so that shapes fit, as exporters write x - x
+                node.label, node.inputs = "sub", node.inputs * 2
+            elif name == "maximum" and known is not None and 0 < known < _EPSILON:
                 node.function = SAME
             elif known is not None:
                 node.function, node.numbers = name, numbers

@@ -492,3 +492,12 @@ def test_a_loop_is_opaque(writer) -> None:
     w = writer(x=IMAGE)
     graph = w.graph(w("Loop", 3, "", "x", body=body))
     assert _inner(graph) == ["opaque"]
+
+
+def test_times_zero_is_nothing_and_not_a_skip(writer) -> None:
+    graphs = []
+    for op, second in (("Mul", 0.0), ("Sub", "x")):
+        w = writer(x=IMAGE)
+        graphs.append(w.graph(w("Relu", w(op, "x", second))))
+    assert graphs[0].key == graphs[1].key
+    assert _inner(graphs[0]) == ["sub", "relu"]
