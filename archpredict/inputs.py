@@ -39,8 +39,7 @@ class Inputs:
     Args:
         graphs: In the form that the encoder wants.
         nodes: In operation-on-node form, for the statistics; the same object where the encoder wants that too.
-        known: ``(G, K)`` costs, one-hot choices, statistics of networks and extra features, as far as the predictor
-            reads them.
+        known: ``(G, K)`` costs, one-hot choices, statistics of networks and extra features, as far as they are read.
     """
 
     graphs: PackedGraphs
@@ -329,7 +328,7 @@ class InputSpec:
             "statistics": None if self.statistics is None else self.statistics.to_dict(),
             "one_hot": self.one_hot,
             "costs": list(self.costs),
-            "network": self.network,
+            "network": list(NETWORK_NAMES) if self.network else [],
             "features": list(self.features),
             "location": None if self.location is None else self.location.tolist(),
             "scale": None if self.scale is None else self.scale.tolist(),
@@ -343,6 +342,8 @@ class InputSpec:
             ValueError: It does not hold together.
         """
         statistics = None if data["statistics"] is None else Statistics.from_dict(data["statistics"])
+        if (columns := tuple(data.get("network") or ())) not in ((), NETWORK_NAMES):
+            raise ValueError("its statistics of networks are not those of this version; fit it again with this version")
         spec = cls(
             form=str(data["form"]),
             vocabulary=tuple(map(str, data["vocabulary"])),
@@ -352,7 +353,7 @@ class InputSpec:
             statistics=statistics,
             one_hot=bool(data["one_hot"]),
             costs=tuple(map(str, data["costs"])),
-            network=bool(data.get("network", False)),
+            network=bool(columns),
             features=tuple(map(str, data["features"])),
             location=None if data["location"] is None else np.array(data["location"], dtype=np.float64),
             scale=None if data["scale"] is None else np.array(data["scale"], dtype=np.float64),

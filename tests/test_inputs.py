@@ -17,6 +17,7 @@ from archpredict.errors import DataError, InvalidGraphError, UnknownNameError, U
 from archpredict.features import Statistics
 from archpredict.graph import ArchGraph
 from archpredict.inputs import Inputs, InputSpec, Item
+from archpredict.network_statistics import NAMES as NETWORK_NAMES
 from archpredict.network_statistics import network_statistics
 from archpredict.node_features import node_features
 from archpredict.ops import OPERATORS, known_label
@@ -392,7 +393,7 @@ def test_a_spec_of_networks_survives_json_and_one_without_the_key_reads_none() -
     with pytest.raises(ValueError, match="its vocabulary is not that of computational graphs"):
         InputSpec.from_dict({**data, "vocabulary": ["conv"]})
     with pytest.raises(ValueError, match="a scale of"):
-        InputSpec.from_dict({**data, "network": True})
+        InputSpec.from_dict({**data, "network": list(NETWORK_NAMES)})
 
 
 def test_a_spec_survives_json() -> None:
@@ -442,3 +443,9 @@ def test_specs_that_do_not_hold_together_are_refused(change: Change, message: st
     change(data)
     with pytest.raises(ValueError, match=re.escape(message)):
         InputSpec.from_dict(data)
+
+
+def test_saved_columns_of_another_version_are_refused() -> None:
+    saved = InputSpec.fit(NETWORKS, form="nodes", side=["network"])[0].to_dict()
+    with pytest.raises(ValueError, match="statistics of networks are not those of this version; fit it again"):
+        InputSpec.from_dict({**saved, "network": saved["network"][::-1]})
