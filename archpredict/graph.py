@@ -39,6 +39,8 @@ class ArchGraph:
             operations are on the nodes. :data:`DATA` marks an edge without an operation.
         cells: The cell each node belongs to, length ``N`` (e.g. normal 0, reduction 1); all 0 if left out.
         attrs: Named numeric arrays with ``N`` rows, e.g. output shapes or MACs.
+        names: What each node is called, length ``N``, or None. Names tell which weights a node shares with nodes of
+            other architectures; they are no part of the structure: neither equality nor the key looks at them.
 
     Raises:
         InvalidGraphError: The numbering is no topological order, an index is out of range, or lengths disagree.
@@ -56,6 +58,7 @@ class ArchGraph:
     edge_ops: tuple[str, ...] | None = None
     cells: tuple[int, ...] = ()
     attrs: Mapping[str, np.ndarray] = field(default_factory=dict)
+    names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.ops)
@@ -71,6 +74,8 @@ class ArchGraph:
             raise InvalidGraphError(
                 f"edge_ops has {len(self.edge_ops)} entries for {len(self.edges)} edges; give one per edge"
             )
+        if self.names is not None and len(self.names) != n:
+            raise InvalidGraphError(f"names has {len(self.names)} entries for {n} nodes; give one per node")
         for source, target in self.edges:
             if not 0 <= source < target < n:
                 raise InvalidGraphError(
@@ -174,6 +179,7 @@ class ArchGraph:
             edge_ops=self.edge_ops,
             cells=tuple(self.cells[i] for i in order),
             attrs={name: np.asarray(values)[list(order)] for name, values in self.attrs.items()},
+            names=None if self.names is None else tuple(self.names[i] for i in order),
         )
 
     @cached_property
@@ -212,6 +218,7 @@ class ArchGraph:
 
     def to_json(self) -> str:
         """Text that :meth:`from_json` reads back; stable across versions."""
+        names = {} if self.names is None else {"names": self.names}
         return json.dumps(
             {
                 "archgraph": _FORMAT,
@@ -220,6 +227,7 @@ class ArchGraph:
                 "edge_ops": self.edge_ops,
                 "cells": [int(cell) for cell in self.cells],
                 "attrs": {name: np.asarray(values).tolist() for name, values in self.attrs.items()},
+                **names,
             },
             separators=(",", ":"),
         )
@@ -245,6 +253,7 @@ class ArchGraph:
                 edge_ops=None if data["edge_ops"] is None else tuple(str(op) for op in data["edge_ops"]),
                 cells=tuple(int(c) for c in data["cells"]),
                 attrs={str(k): np.asarray(v, dtype=float) for k, v in data["attrs"].items()},
+                names=tuple(str(name) for name in data["names"]) if data.get("names") is not None else None,
             )
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             if isinstance(error, InvalidGraphError):

@@ -6,13 +6,15 @@ attributes, same key.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache, reduce
 from math import prod
 
-from archpredict.errors import InvalidGraphError
+from archpredict.errors import InvalidGraphError, UnknownNameError
 from archpredict.graph import ArchGraph
-from archpredict.ops import Operation, computational_graph, count_macs, count_params
+from archpredict.ops import ACTIVATIONS, Operation, computational_graph, count_macs, count_params
 
 Shape = tuple[int, ...]
 Window = tuple[int, int, int | None, int]
@@ -33,6 +35,9 @@ class Builder:
     convolution has a bias, one parameter per channel. Publications count two per channel for a batch norm with a
     scale and a shift, and none for one without; such counts by convention are those of
     :meth:`SearchSpace.cost <archpredict.spaces.base.SearchSpace.cost>`, never those of a graph.
+
+    Weights are named, so that a supernet knows which layers of different architectures share theirs: by the
+    :meth:`scope` that a layer is in, what it is, and how many such layers the scope had before it.
 
     Args:
         image: Channels, height and width of what enters; the batch is 1.
@@ -59,6 +64,9 @@ class Builder:
         self._operations: list[Operation] = []
         self._edges: list[tuple[int, int]] = []
         self._known: dict[tuple[Operation, tuple[int, ...]], int] = {}
+        self._scope: tuple[str, ...] = ()
+        self._names: list[str] = []
+        self._named: dict[str, int] = {}
 
     def shape(self, x: int) -> Shape:
         """Shape of what a node gives, batch first."""
@@ -70,7 +78,30 @@ class Builder:
 
     def graph(self) -> ArchGraph:
         """What was built so far."""
-        return computational_graph(self._operations, self._edges)
+        return computational_graph(self._operations, self._edges, self._names)
+
+    @contextmanager
+    def scope(self, name: str | int) -> Iterator[None]:
+        """Name what is built inside: layers with equal names share weights in a supernet.
+
+        A good name says what place in the search space a layer belongs to, not what the rest of the architecture is:
+        the cell and the edge, or the stage and the layer. Where one place has several operators to choose from, their
+        kinds are told apart without a name, and layers that differ in channels or in the size of the window share
+        one weight, of which each takes its part.
+
+        Example:
+            >>> b = Builder()
+            >>> with b.scope("stage1"), b.scope(0):
+            ...     x = b.conv(b.input(), 16, kernel=3)
+            >>> b.graph().names
+            ('stage1/0/input', 'stage1/0/conv')
+        """
+        before = self._scope
+        self._scope = (*before, str(name))
+        try:
+            yield
+        finally:
+            self._scope = before
 
     def input(self) -> int:
         """The image."""
@@ -110,7 +141,7 @@ class Builder:
         return self._pool("max_pool", x, kernel, stride, padding)
 
     def avg_pool(self, x: int, kernel: int, *, stride: int = 1, padding: int | None = None) -> int:
-        """The mean of each window; whether padding counts is not part of a graph."""
+        """The mean of each window, of which padding is no part."""
         return self._pool("avg_pool", x, kernel, stride, padding)
 
     def global_avg_pool(self, x: int) -> int:
@@ -127,7 +158,13 @@ class Builder:
 
     def relu(self, x: int) -> int:
         """max(x, 0)."""
-        return self._add(Operation("relu", self.shape(x)), x)
+        return self.activation(x, "relu")
+
+    def activation(self, x: int, name: str) -> int:
+        """A function of single elements, by its name in :data:`archpredict.ops.ACTIVATIONS`."""
+        if name not in ACTIVATIONS:
+            raise UnknownNameError("activation", name, ACTIVATIONS)
+        return self._add(Operation(name, self.shape(x)), x)
 
     def batch_norm(self, x: int) -> int:
         """A batch norm that cannot be folded, as it follows no convolution: it has a scale and a shift."""
@@ -136,6 +173,23 @@ class Builder:
     def add(self, *xs: int) -> int:
         """The sum; of more than two it is a chain of sums of two, from the first to the last, as exporters write it."""
         return reduce(self._sum, self._given(xs, "sum"))
+
+    def mul(self, x: int, scale: int) -> int:
+        """The product; a scale of one number per channel, ``(1, C)`` or ``(1, C, 1, 1)``, multiplies whole channels."""
+        of_channels = (*self.shape(x)[:2], *(1 for _ in self.shape(x)[2:]))
+        if self.shape(scale) not in (self.shape(x), of_channels, of_channels[:2]):
+            raise InvalidGraphError(
+                f"a product takes equal shapes or one number per channel, got {self.shape(x)} and {self.shape(scale)}"
+            )
+        return self._add(Operation("mul", self.shape(x)), x, scale)
+
+    def resize(self, x: int, size: int) -> int:
+        """Another height and width, bilinear; where they are the same, the node itself."""
+        if size < 1:
+            raise InvalidGraphError(f"a height and width of at least 1 can be made, {size} was given")
+        batch, channels, *_ = self.shape(x)
+        wanted = (batch, channels, size, size)
+        return x if wanted == self.shape(x) else self._add(Operation("resize", wanted), x)
 
     def zeros(self, x: int) -> int:
         """Zeros in the shape of a node: what it gives less itself."""
@@ -156,15 +210,16 @@ class Builder:
         batch, before, *places = self.shape(x)
         if not 0 < channels <= before:
             raise InvalidGraphError(f"{channels} channels cannot be taken of {before}; take 1 to {before}")
-        return x if channels == before else self._add(Operation("slice", (batch, channels, *places)), x)
+        part = Operation("slice", (batch, channels, *places), start=(0,) * (2 + len(places)))
+        return x if channels == before else self._add(part, x)
 
     def shifted(self, x: int) -> int:
         """Without the first row and the first column: two slices, as exporters write it."""
         batch, channels, height, width = self.shape(x)
         if min(height, width) < 2:
             raise InvalidGraphError(f"the shape {self.shape(x)} has no rows and columns to spare; take a larger image")
-        rows = self._add(Operation("slice", (batch, channels, height - 1, width)), x)
-        return self._add(Operation("slice", (batch, channels, height - 1, width - 1)), rows)
+        rows = self._add(Operation("slice", (batch, channels, height - 1, width), start=(0, 0, 1, 0)), x)
+        return self._add(Operation("slice", (batch, channels, height - 1, width - 1), start=(0, 0, 0, 1)), rows)
 
     def _sum(self, x: int, y: int) -> int:
         if self.shape(x) != self.shape(y):
@@ -186,8 +241,16 @@ class Builder:
         if not operation.weight and self._known.setdefault((operation, sources), place) != place:
             return self._known[operation, sources]
         self._operations.append(operation)
+        self._names.append(self._name(operation))
         self._edges.extend((source, place) for source in sources)
         return place
+
+    def _name(self, operation: Operation) -> str:
+        """The scope, then the kind of operator, told apart by groups and by how many such ones came before."""
+        kind = "depthwise" if operation.groups > 1 and operation.weight[1:2] == (1,) else operation.op
+        name = "/".join((*self._scope, kind))
+        number = self._named[name] = self._named.get(name, -1) + 1
+        return f"{name}{number}" if number else name
 
 
 @lru_cache(maxsize=4096)

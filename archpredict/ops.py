@@ -87,6 +87,8 @@ COLUMNS: Mapping[str, int] = {
     "dilation": 3,
     "padding": 6,
     "groups": 1,
+    "start": 6,
+    "counts_padding": 1,
     "weight": 5,
     "bias": 1,
     "params": 1,
@@ -100,6 +102,8 @@ COLUMNS: Mapping[str, int] = {
 - kernel, stride, dilation: per spatial axis, of convolutions and pools. padding: at the beginning of each of up to
   three spatial axes, then at their ends.
 - groups: of convolutions and group norms; heads of attention.
+- start: of a slice, its first place on each axis, batch first; -1 where that is not known or it leaves places out.
+- counts_padding: 1 for an average pool whose means count the padding as zeros, 0 for one that leaves it out.
 - weight: shape of the weight tensor, output channels first; of a norm ``(C,)``.
 - bias: 1 with, 0 without.
 - params: parameters of this node. macs: multiply-adds of this node.
@@ -125,6 +129,8 @@ class Operation:
     dilation: tuple[int, ...] = ()
     padding: tuple[int, ...] = ()
     groups: int = 0
+    start: tuple[int, ...] = ()
+    counts_padding: bool = False
     weight: tuple[int, ...] = ()
     bias: bool = False
     params: float | None = None
@@ -167,7 +173,9 @@ def count_macs(operation: Operation, arriving: Sequence[tuple[int, ...]] = ()) -
     return 0.0
 
 
-def computational_graph(operations: Sequence[Operation], edges: Sequence[tuple[int, int]]) -> ArchGraph:
+def computational_graph(
+    operations: Sequence[Operation], edges: Sequence[tuple[int, int]], names: Sequence[str] | None = None
+) -> ArchGraph:
     """The graph of these nodes; parameters and MACs must be set where the rules need shapes of what arrives.
 
     Example:
@@ -186,14 +194,17 @@ def computational_graph(operations: Sequence[Operation], edges: Sequence[tuple[i
         "shape": _table((_canonical_shape(o.shape) for o in operations), "shape", len(operations)),
         **{
             name: _table((getattr(o, name) for o in operations), name, len(operations))
-            for name in ("kernel", "stride", "dilation", "padding", "weight")
+            for name in ("kernel", "stride", "dilation", "padding", "start", "weight")
         },
         "groups": np.array([[o.groups] for o in operations], dtype=np.float64).reshape(-1, 1),
+        "counts_padding": np.array([[o.counts_padding] for o in operations], dtype=np.float64).reshape(-1, 1),
         "bias": np.array([[o.bias] for o in operations], dtype=np.float64).reshape(-1, 1),
         "params": np.array([[count_params(o)] for o in operations], dtype=np.float64).reshape(-1, 1),
         "macs": np.array([[count_macs(o)] for o in operations], dtype=np.float64).reshape(-1, 1),
     }
-    return ArchGraph(tuple(o.op for o in operations), tuple(edges), attrs=attrs)
+    return ArchGraph(
+        tuple(o.op for o in operations), tuple(edges), attrs=attrs, names=None if names is None else tuple(names)
+    )
 
 
 def check_computational(graph: ArchGraph) -> None:

@@ -113,6 +113,7 @@ def _joined(shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
 def _before_heads(source: Node) -> Node:
     source = _above(source)
     if source.label == "slice" and source.inputs and not source.constants:
+        source.start = (-1,)  # exporters number the parts of a shared layer on different axes
         before = _above(source.inputs[0])
         if before is not source.inputs[0]:
             source.inputs = [before]

@@ -85,6 +85,8 @@ def _operation(node: Node, counted: set[Tensor]) -> Operation:
         dilation=node.dilation,
         padding=node.padding,
         groups=node.groups,
+        start=node.start,
+        counts_padding=node.counts_padding,
         weight=node.weight,
         bias=node.bias,
         macs=node.macs,

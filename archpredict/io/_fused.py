@@ -51,7 +51,7 @@ def packed_attention(self: Translation, step: Step) -> Node:
     linear = Node("linear", [self.node(source)], (*rows, width), weight=weight[::-1], bias=bias, constants=constants)
     self.add(linear)
     part = (*rows, width // 3)
-    slices = [self.add(Node("slice", [linear], part)) for _ in range(3)]
+    slices = [self.add(Node("slice", [linear], part, start=(-1,))) for _ in range(3)]
     heads = int(step.attributes.get("num_heads", 1))
     return Node("attention", slices, part, groups=heads, macs=_macs(part, part, part))
 

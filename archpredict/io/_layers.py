@@ -101,7 +101,22 @@ def gather(self: Translation, step: Step) -> Node:
     table, index = given(step, 0), given(step, 1)
     if table is not None and table.constant:
         return self.plain(step, "embedding", weight=dims(table)[::-1])
-    return self.plain(step, "slice" if index is not None and index.constant else "gather")
+    if index is None or not index.constant:
+        return self.plain(step, "gather")
+    node = self.plain(step, "slice")
+    node.start = _taken(step)
+    return node
+
+
+def _taken(step: Step) -> tuple[int, ...]:
+    """The place that a gather with one constant index takes, on each axis; -1 where it takes others."""
+    lengths, index = dims(given(step, 0)), given(step, 1)
+    axis = int(step.attributes.get("axis", 0))
+    values = integers(None if index is None else index.data)
+    if len(values) != 1 or not -len(lengths) <= axis < len(lengths) or lengths[axis] < 0:
+        return (-1,)
+    place = values[0] + lengths[axis] if values[0] < 0 else values[0]
+    return tuple(place if i == axis % len(lengths) else 0 for i in range(len(lengths)))
 
 
 _MAY_LACK_SCALE = ("layer_norm", "rms_norm", "instance_norm", "group_norm")

@@ -42,6 +42,8 @@ class Node:
     dilation: tuple[int, ...] = ()
     padding: tuple[int, ...] = ()
     groups: int = 0
+    start: tuple[int, ...] = ()
+    counts_padding: bool = False
     weight: tuple[int, ...] = ()
     bias: bool = False
     macs: float | None = None

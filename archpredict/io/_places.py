@@ -21,6 +21,7 @@ def pool(label: str) -> Rule:
         node.stride = integers(step.attributes.get("strides", (1,) * axes))
         node.dilation = integers(step.attributes.get("dilations", (1,) * axes))
         pad(node, step, axes)
+        node.counts_padding = any(node.padding) and bool(step.attributes.get("count_include_pad", 0))
         if node.kernel and dims(step.inputs[0])[2:] == node.kernel and not any(node.padding):
             return Node(f"global_{label}", node.inputs, node.shape)
         return node
@@ -68,13 +69,41 @@ def cut(self: Translation, step: Step) -> Node:
     node = Node("slice", self.data(step)[:1], shape_of(step))
     if node.inputs and size(node.shape) >= 0 and node.shape == node.inputs[0].shape:
         node.label = RESHAPE
+    elif node.inputs:
+        node.start = _first_places(step)
     return node
+
+
+def _first_places(step: Step) -> tuple[int, ...]:
+    """Where a slice without steps begins on each axis; -1 where that is not known or places are left out."""
+    lengths = dims(step.inputs[0])
+    starts, steps = integers(argument(step, "starts", 1)), integers(argument(step, "steps", 4))
+    axes = integers(argument(step, "axes", 3, range(len(starts))))
+    if not starts or len(axes) != len(starts) or any(n != 1 for n in steps):
+        return (-1,)
+    places = [0] * len(lengths)
+    for axis, start in zip(axes, starts, strict=True):
+        if not -len(lengths) <= axis < len(lengths) or lengths[axis] < 0:
+            return (-1,)
+        places[axis] = max(0, start + lengths[axis]) if start < 0 else min(start, lengths[axis])
+    return tuple(places)
 
 
 def split(self: Translation, step: Step) -> Node:
     """One slice for each part."""
     source = self.data(step)[:1]
-    parts = [Node("slice", list(source), tensor.shape) for tensor in step.outputs if tensor is not None]
+    axis, place = int(step.attributes.get("axis", 0)), 0
+    starts: list[tuple[int, ...]] = []
+    for tensor in step.outputs:
+        shape = dims(tensor)
+        known = place >= 0 and -len(shape) <= axis < len(shape) and shape[axis] >= 0
+        starts.append(tuple(place if i == axis % len(shape) else 0 for i in range(len(shape))) if known else (-1,))
+        place = place + shape[axis] if known else -1
+    parts = [
+        Node("slice", list(source), tensor.shape, start=start)
+        for tensor, start in zip(step.outputs, starts, strict=True)
+        if tensor is not None
+    ]
     for part, tensor in zip(parts, (t for t in step.outputs if t is not None), strict=True):
         self.add(part, tensor)
     return parts[0] if parts else Node("slice", source)

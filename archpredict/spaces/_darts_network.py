@@ -26,7 +26,9 @@ def build(b: Builder, kinds: Sequence[Sequence[LabelledEdge]], channels: int, ce
     for i in range(cells):
         reduction = i in (cells // 3, 2 * cells // 3)
         channels = 2 * channels if reduction else channels
-        before_last, last = last, _cell(b, (before_last, last), kinds[reduction], channels, 2 if reduction else 1)
+        with b.scope(f"cell{i}"):
+            made = _cell(b, (before_last, last), kinds[reduction], channels, 2 if reduction else 1)
+        before_last, last = last, made
     return b.output(b.linear(b.global_avg_pool(last), num_classes))
 
 
@@ -38,13 +40,14 @@ def _cell(b: Builder, inputs: tuple[int, int], edges: Sequence[LabelledEdge], ch
     for i in (0, 1):
         if i in live or i == 1:  # the second one also tells the shape of zeros
             larger = b.shape(inputs[i])[-1] > b.shape(inputs[1])[-1]
-            values[i] = _halved(b, inputs[i], channels) if larger else _pointwise(b, inputs[i], channels)
+            with b.scope(f"input{i}"):
+                values[i] = _halved(b, inputs[i], channels) if larger else _pointwise(b, inputs[i], channels)
     for node in _NODES:
-        arriving = [
-            _operation(b, values[source], op, stride if source < 2 else 1)
-            for source, target, op in edges
-            if target == node and source in live
-        ]
+        arriving = []
+        for source, target, op in edges:
+            if target == node and source in live:
+                with b.scope(f"{source}-{node}"), b.scope(op):
+                    arriving.append(_operation(b, values[source], op, stride if source < 2 else 1))
         values[node] = b.add(*arriving) if arriving else _zeros(b, values[1], stride)
     return b.concat(*(values[node] for node in _NODES))
 

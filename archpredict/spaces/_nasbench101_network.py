@@ -32,13 +32,15 @@ class Cell:
 
 def build(b: Builder, cell: Cell, channels: int, cells: int, num_classes: int) -> Builder:
     """The whole network of ``cells`` cells per stack."""
-    x = _normalised(b, b.input(), channels, 3)
+    with b.scope("stem"):
+        x = _normalised(b, b.input(), channels, 3)
     for stack in range(len(STACKS)):
         if stack:
             channels *= 2
             x = b.max_pool(x, 2, stride=2)
-        for _ in range(cells):
-            x = _add_cell(b, x, cell, channels)
+        for i in range(cells):
+            with b.scope(f"stack{stack}"), b.scope(f"cell{i}"):
+                x = _add_cell(b, x, cell, channels)
     return b.output(b.linear(b.global_avg_pool(x), num_classes))
 
 
@@ -52,16 +54,24 @@ def _add_cell(b: Builder, x: int, cell: Cell, channels: int) -> int:
     nodes = {0: x}
     for vertex in range(1, output):
         sources = sorted((s for s, t in cell.edges if t == vertex), key=lambda s: (s == 0, cell.order[s], s))
-        terms = [
-            _normalised(b, x, widths[vertex], 1) if source == 0 else b.slice(nodes[source], widths[vertex])
-            for source in sources
-        ]
-        nodes[vertex] = _operation(b, b.add(*terms), cell.ops[vertex])
+        with b.scope(f"vertex{vertex}"):
+            terms = [
+                _projected(b, x, widths[vertex]) if source == 0 else b.slice(nodes[source], widths[vertex])
+                for source in sources
+            ]
+            with b.scope(cell.ops[vertex]):
+                nodes[vertex] = _operation(b, b.add(*terms), cell.ops[vertex])
     joined = sorted(s for s, t in cell.edges if t == output and s > 0)
     results = [b.concat(*(nodes[source] for source in joined))] if joined else []
     if (0, output) in cell.edges:
-        results.append(_normalised(b, x, channels, 1))
+        results.append(_projected(b, x, channels))
     return b.add(*results)
+
+
+def _projected(b: Builder, x: int, channels: int) -> int:
+    """The cell's input with other channels."""
+    with b.scope("projection"):
+        return _normalised(b, x, channels, 1)
 
 
 def _operation(b: Builder, x: int, op: str) -> int:

@@ -159,11 +159,13 @@ class NASBench201(SearchSpace):
         width = channels if channels is not None else _STAGES[0][0]
         x = b.conv(b.input(), width, 3, norm=True)
         for stage in range(len(_STAGES)):
-            if stage:
-                width *= 2
-                x = _residual_block(b, x, width)
-            for _ in range(cells):
-                x = _cell(b, x, edges)
+            with b.scope(f"stage{stage}"):
+                if stage:
+                    width *= 2
+                    x = _residual_block(b, x, width)
+                for cell in range(cells):
+                    with b.scope(f"cell{cell}"):
+                        x = _cell(b, x, edges)
         x = b.global_avg_pool(b.relu(b.batch_norm(x)))
         return b.output(b.linear(x, num_classes)).graph()
 
@@ -194,7 +196,11 @@ def _cell(b: Builder, x: int, edges: Sequence[_Edge]) -> int:
     """Each node is the sum of what arrives, zeros where that is nothing."""
     nodes = {0: x}
     for node in range(1, len(_NODES)):
-        arriving = [_operation(b, nodes[source], op) for source, target, op in edges if target == node]
+        arriving = []
+        for source, target, op in edges:
+            if target == node:
+                with b.scope(f"{source}-{node}"):
+                    arriving.append(_operation(b, nodes[source], op))
         if arriving:
             nodes[node] = b.add(*arriving)
         elif node == len(_NODES) - 1 or any(source == node for source, _, _ in edges):
@@ -207,7 +213,8 @@ def _operation(b: Builder, x: int, op: str) -> int:
         return x
     if op == "avg_pool_3x3":
         return b.avg_pool(x, 3)
-    return b.conv(b.relu(x), b.channels(x), _KERNELS[op], norm=True)
+    with b.scope(op):
+        return b.conv(b.relu(x), b.channels(x), _KERNELS[op], norm=True)
 
 
 def _residual_block(b: Builder, x: int, channels: int) -> int:

@@ -1,0 +1,1 @@
+"""Graphs as trainable networks: the interpreter, training, the weight-sharing supernet, zero-cost proxies."""

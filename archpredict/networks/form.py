@@ -1,0 +1,77 @@
+"""The form in which architectures become networks: the images they read and the options of their space."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from archpredict.errors import UsageError
+from archpredict.graph import ArchGraph
+from archpredict.spaces.base import SearchSpace
+
+_GIVEN = ("choices", "num_classes", "image_size", "image_channels")
+
+
+@dataclass(frozen=True)
+class Form:
+    """What :meth:`SearchSpace.network <archpredict.spaces.base.SearchSpace.network>` is asked for beside the choices.
+
+    Args:
+        num_classes: Numbers that a network gives per image.
+        image_size: Height and width of an image in pixels.
+        image_channels: 3 for colours, 1 for grey.
+        options: Further arguments of the space's ``network()``, such as ``channels`` and, in spaces of cells,
+            ``cells``.
+
+    Example:
+        >>> from archpredict.spaces import load_space
+        >>> form = Form(image_size=8, image_channels=1, options={"channels": 4, "cells": 1})
+        >>> form.graph(load_space("nasbench201"), (3, 3, 3, 3, 3, 3)).num_nodes
+        57
+    """
+
+    num_classes: int = 10
+    image_size: int = 32
+    image_channels: int = 3
+    options: Mapping[str, int] = field(default_factory=dict)
+
+    def graph(self, space: SearchSpace, choices: Sequence[int]) -> ArchGraph:
+        """The network of an architecture in this form.
+
+        Raises:
+            UsageError: The space has no ``network()``, or does not take an option, or the image is too small for it.
+        """
+        self.check(space)
+        return space.network(
+            choices,
+            num_classes=self.num_classes,
+            image_size=self.image_size,
+            image_channels=self.image_channels,
+            **self.options,
+        )
+
+    def check(self, space: SearchSpace) -> None:
+        """The space takes the options.
+
+        Raises:
+            UsageError: It does not; the message lists those it takes.
+        """
+        if not self.options:
+            return
+        known = [name for name in inspect.signature(space.network).parameters if name not in _GIVEN]
+        for name in self.options:
+            if name not in known:
+                raise UsageError(
+                    f"networks of the space {space.name} have no option {name!r}; they have: {', '.join(known)}"
+                )
+
+    def describe(self) -> dict[str, Any]:
+        """As JSON, for the record of a run."""
+        return {
+            "num_classes": self.num_classes,
+            "image_size": self.image_size,
+            "image_channels": self.image_channels,
+            "options": dict(self.options),
+        }
