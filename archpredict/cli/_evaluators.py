@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from archpredict.errors import ArchPredictError, UnknownNameError, UsageError
+from archpredict.errors import ArchPredictError, UsageError
 from archpredict.evaluators.base import Evaluator
-from archpredict.registry import described, resolve
+from archpredict.registry import described, names, resolve
 from archpredict.spaces.base import SearchSpace
 
 Invocation = Mapping[str, Any]
 
-_OWNERS: dict[str, tuple[str, Any]] = {
-    "data": ("table", None),
-    "target": ("table", None),
-    "command": ("command", None),
-    "timeout": ("command", None),
-    "retries": ("command", 0),
-    "jobs": ("command", 1),
+_UNSET: Mapping[str, Any] = {
+    "data": None,
+    "target": None,
+    "command": None,
+    "timeout": None,
+    "retries": 0,
+    "jobs": 1,
+    "dataset": None,
+    "training": {},
+    "network": {},
 }
-"""Options that one evaluator has, and the value that says that they were not given."""
+"""Options that belong to some evaluators, and the values that say that they were not given."""
 
 
 def build_evaluator(invocation: Invocation, space: SearchSpace) -> Evaluator:
@@ -30,58 +34,54 @@ def build_evaluator(invocation: Invocation, space: SearchSpace) -> Evaluator:
         invocation: Values of the options ``evaluator``, ``command``, ``timeout``, ``data``, ....
         space: What is searched.
     """
-    name = str(invocation["evaluator"])
-    for option, (owner, unset) in _OWNERS.items():
-        if invocation[option] != unset and name != owner:
-            raise UsageError(f"--{option} belongs to --evaluator {owner}, --evaluator {name} was given; leave one out")
-    if invocation["within_table"] and name in ("surrogate", "command"):
-        raise UsageError(
-            f"--within-table needs a table, --evaluator {name} has none; leave it out, or give --data FILE"
-        )
-    if ":" in name:
-        return _own(name)
-    if name not in _BUILDERS:
-        raise UnknownNameError(
-            "evaluator", name, _BUILDERS, "Or name your own as module:Class or path/to/file.py:Class."
-        )
-    return _BUILDERS[name](invocation, space)
-
-
-def _surrogate(invocation: Invocation, space: SearchSpace) -> Evaluator:
-    from archpredict.evaluators.surrogate import SurrogateEvaluator
-
-    return SurrogateEvaluator.for_space(space.name)
-
-
-def _table(invocation: Invocation, space: SearchSpace) -> Evaluator:
-    from archpredict.datasets.table import Table
-    from archpredict.evaluators.table import TableEvaluator
-
-    if invocation["data"] is None:
-        raise UsageError(
-            "--evaluator table needs --data, a table with labelled architectures (CSV, JSONL, Parquet, ...)"
-        )
-    if invocation["target"] is None:
-        raise UsageError("--data needs --target, the name of the column with the labels")
-    return TableEvaluator(Table.read(invocation["data"], space, invocation["target"]))
-
-
-def _command(invocation: Invocation, space: SearchSpace) -> Evaluator:
-    from archpredict.evaluators.command import CommandEvaluator
-
-    if invocation["command"] is None:
-        raise UsageError("--evaluator command needs --command, the program that prints the score of an architecture")
-    return CommandEvaluator(
-        invocation["command"],
-        timeout=invocation["timeout"],
-        retries=invocation["retries"],
-        jobs=invocation["jobs"],
-    )
-
-
-def _own(reference: str) -> Evaluator:
+    reference = str(invocation["evaluator"])
+    name, argument = split_reference(reference)
+    kind = resolve("evaluators", name, Evaluator)
+    if not isinstance(kind, type) or not issubclass(kind, Evaluator):
+        return _made(reference, kind)
+    for option, unset in _UNSET.items():
+        if invocation[option] != unset and option not in kind.command_line_options:
+            raise UsageError(_not_its_own(option, reference))
     try:
-        made = resolve("evaluators", reference, Evaluator)()
+        return kind.from_command_line(argument, space, invocation)
+    except ArchPredictError:
+        raise
+    except Exception as error:
+        if name in names("evaluators"):
+            raise
+        raise UsageError(f"{reference} cannot be made: {described(error)}") from error
+
+
+def split_reference(reference: str) -> tuple[str, str | None]:
+    """``NAME:ARGUMENT`` of an evaluator that there is; what names a class of the user's own stays whole."""
+    name, colon, argument = reference.partition(":")
+    return (name, argument) if colon and name.replace("_", "-") in names("evaluators") else (reference, None)
+
+
+def absolute(reference: str | None) -> str | None:
+    """``NAME:PATH`` or ``file.py:Class`` such that it can be resumed from another folder."""
+    text = reference or ""
+    location, _, attribute = text.rpartition(":")
+    if location.endswith(".py"):
+        return f"{Path(location).absolute()}:{attribute}"
+    name, _, argument = text.partition(":")
+    path, question, options = argument.partition("?")
+    if path and Path(path).exists():
+        return f"{name}:{Path(path).absolute()}{question}{options}"
+    return reference
+
+
+def _not_its_own(option: str, reference: str) -> str:
+    known = {name: resolve("evaluators", name, Evaluator).command_line_options for name in names("evaluators")}
+    owners = " or ".join(name for name, options in known.items() if option in options)
+    flag = f"--{option.replace('_', '-')}"
+    return f"{flag} belongs to --evaluator {owners}, --evaluator {reference} was given; leave one out"
+
+
+def _made(reference: str, factory: Any) -> Evaluator:
+    """What a factory of the user's gives."""
+    try:
+        made = factory()
     except ArchPredictError:
         raise
     except Exception as error:
@@ -91,10 +91,3 @@ def _own(reference: str) -> Evaluator:
             f"{reference} makes a {type(made).__name__}; expected a class derived from archpredict.Evaluator"
         )
     return made
-
-
-_BUILDERS: dict[str, Callable[[Invocation, SearchSpace], Evaluator]] = {
-    "surrogate": _surrogate,
-    "table": _table,
-    "command": _command,
-}

@@ -32,6 +32,9 @@ _INVOCATION: dict[str, tuple[type, ...]] = {
     "retries": (int,),
     "data": (str, _NOTHING),
     "target": (str, _NOTHING),
+    "dataset": (str, _NOTHING),
+    "training": (dict,),
+    "network": (dict,),
     "budget": (int, _NOTHING),
     "seed": (int,),
     "device": (str,),
@@ -69,8 +72,9 @@ class Terminated(KeyboardInterrupt):
 @click.option("--predictor", help="Named predictor for the strategy (see 'archpredict predictors').")
 @click.option(
     "--evaluator",
-    help="Who labels: surrogate, table, command, module:Class or file.py:Class.  [default: table with --data, "
-    "command with --command, else surrogate]",
+    help="Who labels: surrogate, table, command, train, supernet:CHECKPOINT, zero-cost:PROXY, once-for-all:FILE, "
+    "module:Class or file.py:Class (see docs/evaluators.md).  [default: table with --data, command with --command, "
+    "train with --dataset, else surrogate]",
 )
 @click.option(
     "--command",
@@ -80,6 +84,21 @@ class Terminated(KeyboardInterrupt):
 @click.option("--retries", type=_FROM_0, default=0, show_default=True, help="Further tries of --command.")
 @click.option("--data", type=_PATH, help="Table with labelled architectures (see docs/data.md).")
 @click.option("--target", help="Column of --data with the labels, higher is better.")
+@click.option("--dataset", help="Images to train on: digits, cifar10:PATH, cifar100:PATH, folder:PATH, ....")
+@click.option(
+    "--training",
+    multiple=True,
+    callback=named_numbers,
+    metavar="NAME=NUMBER",
+    help="How --evaluator train trains, e.g. epochs=10; repeatable.",
+)
+@click.option(
+    "--network",
+    multiple=True,
+    callback=named_numbers,
+    metavar="NAME=NUMBER",
+    help="Form of the networks that are built, e.g. channels=8; repeatable.",
+)
 @click.option("--budget", type=_FROM_1, help="Evaluations in all.  [default: the strategy's, e.g. 150 for ctnas]")
 @click.option("--seed", type=_FROM_0, default=0, show_default=True, help="Source of all randomness.")
 @click.option(
@@ -96,7 +115,9 @@ class Terminated(KeyboardInterrupt):
     help="Recommend nothing above this cost, e.g. params=4e6; repeatable.",
 )
 @click.option("--within-table", is_flag=True, help="Recommend only what the table of --data holds.")
-@click.option("--jobs", type=_FROM_1, default=1, show_default=True, help="Runs of --command at a time.")
+@click.option(
+    "--jobs", type=_FROM_1, default=1, show_default=True, help="Evaluations at a time: runs of --command, or trainings."
+)
 @click.option("--top", type=_FROM_1, default=10, show_default=True, help="Architectures to recommend.")
 @click.option(
     "--out",
@@ -127,12 +148,13 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
 def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
     """What makes the plan, as JSON values: what the resumed run was started with, and what is given now."""
+    from archpredict.cli._evaluators import absolute
     from archpredict.run_directory import corrupt_config, read_config
 
     values = {name: given[name] for name in _INVOCATION}
     values["data"] = None if given["data"] is None else str(given["data"].absolute())
-    for name in ("space", "strategy", "evaluator"):
-        values[name] = _absolute(given[name])
+    for name in ("space", "strategy", "evaluator", "dataset"):
+        values[name] = absolute(given[name])
     if given["resume"] is None:
         return {**values, "evaluator": values["evaluator"] or _default_evaluator(given)}
     if given["out"] is not None:
@@ -150,16 +172,12 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, **explicit}
 
 
-def _absolute(reference: str | None) -> str | None:
-    """A reference into a file, such that it can be resumed from another folder."""
-    location, colon, attribute = (reference or "").rpartition(":")
-    return f"{Path(location).absolute()}:{attribute}" if colon and location.endswith(".py") else reference
-
-
 def _default_evaluator(given: Mapping[str, Any]) -> str:
     if given["data"] is not None:
         return "table"
-    return "surrogate" if given["command"] is None else "command"
+    if given["command"] is not None:
+        return "command"
+    return "surrogate" if given["dataset"] is None else "train"
 
 
 def _plan(invocation: Mapping[str, Any]) -> Plan:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from archpredict.spaces.base import Architecture, IntArray
+from archpredict.errors import UsageError
+from archpredict.spaces.base import Architecture, IntArray, SearchSpace
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,28 @@ class Evaluator(ABC):
     """Gives architectures a score. Stateless from the outside: the same architecture may be asked for again."""
 
     name: ClassVar[str]
+
+    command_line_options: ClassVar[tuple[str, ...]] = ()
+    """Options of ``archpredict search`` that are this evaluator's: ``data``, ``command``, ``dataset``, ...; giving
+    one of these with another evaluator is an error."""
+
+    @classmethod
+    def from_command_line(cls, argument: str | None, space: SearchSpace, options: Mapping[str, Any]) -> Evaluator:
+        """The evaluator that ``--evaluator NAME:ARGUMENT`` and further options describe.
+
+        Args:
+            argument: What follows the colon, None where nothing does.
+            space: What is searched.
+            options: Values of all options of the command, by name, with the defaults of those not given.
+
+        Raises:
+            UsageError: An option that is needed is missing, or the argument makes no sense.
+        """
+        if argument is not None:
+            raise UsageError(
+                f"--evaluator {cls.name} takes nothing after a colon, {argument!r} was given; leave it out"
+            )
+        return cls()
 
     @abstractmethod
     def evaluate(self, architectures: Sequence[Architecture]) -> Iterator[Result]:

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, SupportsFloat
 
+from archpredict.errors import UsageError
 from archpredict.evaluators._parallel import as_they_finish, check_jobs
 from archpredict.evaluators._score import BadScoreError, read_score, short
 from archpredict.evaluators.base import Evaluator, Result
-from archpredict.spaces.base import Architecture
+from archpredict.spaces.base import Architecture, SearchSpace
 
 Function = Callable[[Architecture], SupportsFloat | Mapping[str, Any]]
 
@@ -42,6 +43,14 @@ class FunctionEvaluator(Evaluator):
     def __init__(self, function: Function, *, jobs: int = 1) -> None:
         self.function = function
         self.jobs = check_jobs(jobs)
+
+    @classmethod
+    def from_command_line(cls, argument: str | None, space: SearchSpace, options: Mapping[str, Any]) -> Evaluator:
+        """A function has no place on a command line."""
+        raise UsageError(
+            "--evaluator function is for programs, as archpredict.search(evaluator=...); on the command line give "
+            "--command, or a class of your own as module:Class or path/to/file.py:Class"
+        )
 
     def evaluate(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
         if self.jobs == 1:

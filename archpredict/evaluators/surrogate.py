@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from archpredict.errors import UsageError
 from archpredict.evaluators.base import Evaluator, Result
-from archpredict.spaces.base import Architecture
+from archpredict.spaces.base import Architecture, SearchSpace
 
 _PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
@@ -63,6 +63,11 @@ class SurrogateEvaluator(Evaluator):
         self.predictor_name = name or type(predictor).__name__
         self.card = dict(card or {})
         self.sha256 = sha256
+
+    @classmethod
+    def from_command_line(cls, argument: str | None, space: SearchSpace, options: Mapping[str, Any]) -> Evaluator:
+        """The saved predictor after the colon, else the one that ships for the space."""
+        return cls.for_space(space.name) if argument is None else cls.load(argument)
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto") -> SurrogateEvaluator:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 from archpredict.datasets.table import Table
+from archpredict.errors import UsageError
 from archpredict.evaluators.base import Evaluator, Result
-from archpredict.spaces.base import Architecture, IntArray
+from archpredict.spaces.base import Architecture, IntArray, SearchSpace
 
 
 class TableEvaluator(Evaluator):
@@ -29,6 +30,19 @@ class TableEvaluator(Evaluator):
     """
 
     name = "table"
+    command_line_options: ClassVar = ("data", "target")
+
+    @classmethod
+    def from_command_line(cls, argument: str | None, space: SearchSpace, options: Mapping[str, Any]) -> Evaluator:
+        """Reads ``--data`` with the labels in ``--target``; the file may stand after the colon too."""
+        file = argument if argument is not None else options["data"]
+        if file is None:
+            raise UsageError(
+                "--evaluator table needs --data, a table with labelled architectures (CSV, JSONL, Parquet, ...)"
+            )
+        if options["target"] is None:
+            raise UsageError("--data needs --target, the name of the column with the labels")
+        return cls(Table.read(file, space, options["target"]))
 
     def __init__(self, table: Table) -> None:
         self.table = table

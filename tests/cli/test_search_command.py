@@ -261,7 +261,7 @@ def test_limits_are_kept() -> None:
     [
         (["--space", "dart"], "unknown space 'dart'; choose from: darts"),
         (["--strategy", "rand"], "choose from: ctnas"),
-        (["--evaluator", "oracle"], "unknown evaluator 'oracle'; choose from: command, surrogate, table"),
+        (["--evaluator", "oracle"], "unknown evaluator 'oracle'; choose from: command, function, "),
         (["--evaluator", "table"], "--evaluator table needs --data"),
         (["--data", "x.csv"], "--data belongs to --evaluator table"),
         (["--evaluator", "command"], "--evaluator command needs --command"),
@@ -274,8 +274,8 @@ def test_limits_are_kept() -> None:
         (["--limit", "watts=3"], "the space toy has no cost 'watts' to limit; it computes: params"),
         (["--within-table"], "needs an evaluator with a table"),
         (
-            ["--within-table", "--evaluator", "surrogate"],
-            "--within-table needs a table, --evaluator surrogate has none",
+            ["--within-table", "--evaluator", "command", "--command", "true"],
+            "needs an evaluator with a table; command can label the whole space",
         ),
         (["--jobs", "4"], "--jobs belongs to --evaluator command"),
         (["--timeout", "4"], "--timeout belongs to --evaluator command"),
