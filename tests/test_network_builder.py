@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archpredict.errors import InvalidGraphError
+from archpredict.errors import InvalidGraphError, UnknownNameError
+from archpredict.graph import ArchGraph
 from archpredict.io.onnx import load
 from archpredict.network_builder import Builder
 from archpredict.ops import check_computational, total
@@ -154,3 +155,70 @@ def test_the_graph_is_the_one_that_is_read_from_torchs_export(tmp_path: Path) ->
         for ours, theirs in zip(*rows, strict=True):
             np.testing.assert_array_equal(ours, theirs, err_msg=name)
     assert graph.key == exported.key
+
+
+# ---------------------------------------------------------------------- names, activations, products, sizes
+
+
+def test_layers_are_named_by_their_scope_and_kind_and_counted() -> None:
+    b = Builder((4, 8, 8))
+    x = b.input()
+    with b.scope("stage0"), b.scope(1):
+        x = b.relu(b.conv(x, 4, 3))
+        x = b.conv(b.conv(x, 4, 5, groups=4), 4, 1)
+    graph = b.output(b.linear(b.conv(x, 4, 1), 10)).graph()
+    assert graph.names == (
+        "input",
+        "stage0/1/conv",
+        "stage0/1/relu",
+        "stage0/1/depthwise",
+        "stage0/1/conv1",
+        "conv",
+        "linear",
+        "output",
+    )
+
+
+def test_names_are_no_part_of_the_structure() -> None:
+    def built(scope: str) -> ArchGraph:
+        b = Builder((3, 8, 8))
+        with b.scope(scope):
+            return b.output(b.conv(b.input(), 4, 3)).graph()
+
+    a, b = built("a"), built("b")
+    assert a.names != b.names
+    assert a == b
+    assert a.key == b.key
+    assert ArchGraph.from_json(a.to_json()).names == a.names
+    assert a.relabel([0, 1, 2]).names == a.names
+
+
+def test_a_scope_that_fails_is_left_all_the_same() -> None:
+    b = Builder((3, 8, 8))
+    with pytest.raises(InvalidGraphError), b.scope("inside"):
+        b.conv(b.input(), 0, 3)
+    assert b.graph().names == ("inside/input",)
+
+
+def test_an_unknown_activation_lists_those_there_are() -> None:
+    b = Builder((3, 8, 8))
+    with pytest.raises(UnknownNameError, match=r"unknown activation 'swich'; choose from: .*hard_swish"):
+        b.activation(b.input(), "swich")
+
+
+def test_a_product_takes_equal_shapes_or_a_number_per_channel() -> None:
+    b = Builder((3, 8, 8))
+    x = b.input()
+    pooled = b.global_avg_pool(x)
+    assert b.shape(b.mul(x, x)) == b.shape(b.mul(x, pooled)) == b.shape(b.mul(x, b.linear(pooled, 3))) == (1, 3, 8, 8)
+    with pytest.raises(InvalidGraphError, match="one number per channel"):
+        b.mul(x, b.linear(pooled, 4))
+
+
+def test_resizing_to_the_same_size_is_nothing() -> None:
+    b = Builder((3, 8, 8))
+    x = b.input()
+    assert b.resize(x, 8) == x
+    assert b.shape(b.resize(x, 5)) == (1, 3, 5, 5)
+    with pytest.raises(InvalidGraphError, match="at least 1"):
+        b.resize(x, 0)
