@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from archpredict.calibration import check_labels
 from archpredict.errors import DataError
-from archpredict.inputs import Item
+from archpredict.items import Item
 from archpredict.metrics import kendall_tau
 from archpredict.predictor import Predictor
 from archpredict.reweighting import MAX_LABELS, FloatArray, Known, Reweighting, held_out

@@ -13,6 +13,7 @@
     │   └── NotFittedError           a predictor used before ``fit``
     └── RunError (RuntimeError)      a run that was asked for correctly and failed     exit code 1
         ├── EvaluationError          the evaluator cannot go on
+        ├── TrainingError            a network's training diverged or found no memory
         ├── RunDirectoryError        a run directory in use, corrupt or not writable
         └── MissingDependencyError   an optional package is not installed; names the extra
 
@@ -79,6 +80,10 @@ class RunError(ArchPredictError, RuntimeError):
 
 class EvaluationError(RunError):
     """The evaluator cannot go on (a single failed evaluation is a recorded result instead)."""
+
+
+class TrainingError(RunError):
+    """A training of a network that diverged or ran out of memory; the message says where."""
 
 
 class RunDirectoryError(RunError):

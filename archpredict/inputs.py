@@ -12,16 +12,17 @@ import numpy.typing as npt
 from archpredict.errors import DataError, UnknownNameError, UsageError
 from archpredict.features import Statistics
 from archpredict.graph import ArchGraph
+from archpredict.items import Item, common_space, cost_names, graph_of, labels_of, one_space, spaces_of
 from archpredict.network_statistics import NAMES as NETWORK_NAMES
 from archpredict.network_statistics import network_statistics
 from archpredict.node_features import NAMES as NODE_NAMES
 from archpredict.node_features import node_features
 from archpredict.ops import OPERATORS, UNKNOWN
 from archpredict.packed import PackedGraphs
+from archpredict.proxy_features import ProxyFeatures
 from archpredict.spaces.base import Architecture, IntArray, SearchSpace
 
 FloatArray = npt.NDArray[np.float64]
-Item = Architecture | ArchGraph
 Features = Mapping[str, Sequence[float] | npt.NDArray[Any]]
 
 SIDES = ("statistics", "choices", "network")
@@ -39,7 +40,8 @@ class Inputs:
     Args:
         graphs: In the form that the encoder wants.
         nodes: In operation-on-node form, for the statistics; the same object where the encoder wants that too.
-        known: ``(G, K)`` costs, one-hot choices, statistics of networks and extra features, as far as they are read.
+        known: ``(G, K)`` costs, one-hot choices, statistics and zero-cost scores of networks, and extra features, as
+            far as they are read.
     """
 
     graphs: PackedGraphs
@@ -79,6 +81,7 @@ class InputSpec:
         one_hot: Whether the one-hot choices are among the numbers.
         costs: Names of the space's costs that are read.
         network: Whether the statistics of computational graphs are among the numbers.
+        proxies: Zero-cost scores that are among the numbers, or None.
         features: Names of the extra columns.
         location, scale: ``(F,)`` mean and spread of each number on the training set; scale 0 drops a number.
     """
@@ -92,6 +95,7 @@ class InputSpec:
     one_hot: bool = False
     costs: tuple[str, ...] = ()
     network: bool = False
+    proxies: ProxyFeatures | None = None
     features: tuple[str, ...] = ()
     location: FloatArray | None = None
     scale: FloatArray | None = None
@@ -106,6 +110,7 @@ class InputSpec:
         form: str,
         side: Sequence[str] = (),
         vocabulary: Sequence[str] | None = None,
+        proxies: ProxyFeatures | None = None,
         features: Features | None = None,
     ) -> tuple[InputSpec, Inputs]:
         """Fix what is read, from the training architectures; also gives them packed.
@@ -116,6 +121,7 @@ class InputSpec:
             side: Which numbers are read beside the graph: ``statistics``, ``choices``, ``network``.
             vocabulary: Operator labels; those of the items and their spaces if left out. Of computational graphs they
                 are always :data:`archpredict.ops.OPERATORS`.
+            proxies: Zero-cost scores that are computed and read beside the graph.
             features: Extra columns ``(n,)`` by name.
         """
         for name in side:
@@ -128,21 +134,24 @@ class InputSpec:
                 raise UsageError("choices are read from Architecture objects; packed graphs have none")
             if "network" in side:
                 raise UsageError("statistics of networks are taken from ArchGraph objects; packed graphs have none")
+            if proxies is not None:
+                raise UsageError("zero-cost scores are taken of Architecture objects; packed graphs have none")
             spec = cls(form, OPERATORS if form == "network" else items.vocabulary, items.num_cells)
         else:
-            spaces = _spaces(items)
+            spaces = spaces_of(items)
             reads_choices = form == "choices" or "choices" in side
             if form == "network" or "network" in side:
                 vocabulary = OPERATORS
             spec = cls(
                 form=form,
-                vocabulary=tuple(vocabulary) if vocabulary is not None else _labels(items, spaces),
-                num_cells=max(_graph(item).num_cells for item in items),
+                vocabulary=tuple(vocabulary) if vocabulary is not None else labels_of(items, spaces),
+                num_cells=max(graph_of(item).num_cells for item in items),
                 space=spaces[0].name if spaces else None,
-                num_choices=_one_space(items, spaces).num_choices if reads_choices else (),
+                num_choices=one_space(items, spaces).num_choices if reads_choices else (),
                 one_hot="choices" in side,
-                costs=_cost_names(items, spaces) if "statistics" in side else (),
+                costs=cost_names(items, spaces) if "statistics" in side else (),
                 network="network" in side,
+                proxies=None if proxies is None else proxies.fit(items),
             )
         spec = replace(spec, features=tuple(features or ()))
         if isinstance(items, PackedGraphs):
@@ -186,9 +195,10 @@ class InputSpec:
                     "this predictor reads choices or costs of its search space, which packed graphs do not have; give "
                     "Architecture objects, or Inputs with the known numbers"
                 )
-            if self.network:
+            if self.network or self.proxies is not None:
+                what, given = ("statistics", "ArchGraph") if self.network else ("zero-cost scores", "Architecture")
                 raise UsageError(
-                    "this predictor reads statistics of networks, which packed graphs do not have; give ArchGraph "
+                    f"this predictor reads {what} of networks, which packed graphs do not have; give {given} "
                     "objects, or Inputs with the known numbers"
                 )
             return Inputs(items, items, self._features(features, len(items)))
@@ -230,10 +240,10 @@ class InputSpec:
         return PackedGraphs.from_arrays(op, none, _choice_labels(self.num_choices))
 
     def _on_nodes(self, items: Sequence[Item]) -> PackedGraphs:
-        return self._pack_graphs([_graph(item).on_nodes for item in items])
+        return self._pack_graphs([graph_of(item).on_nodes for item in items])
 
     def _native(self, items: Sequence[Item]) -> PackedGraphs:
-        return self._pack_graphs([_graph(item) for item in items])
+        return self._pack_graphs([graph_of(item) for item in items])
 
     def _pack_graphs(self, graphs: Sequence[ArchGraph]) -> PackedGraphs:
         features = None
@@ -248,13 +258,13 @@ class InputSpec:
             return np.zeros((len(items), len(self.num_choices)), dtype=np.int64)
         what = "choices" if self.num_choices else f"the costs {', '.join(self.costs)}"
         for item in items:
-            _graph(item)
+            graph_of(item)
             if not isinstance(item, Architecture):
                 raise DataError(
                     f"this predictor reads {what} of the space {self.space}, which a bare graph does not tell; "
                     "give Architecture objects"
                 )
-        space = _one_space(items, _spaces(items))
+        space = one_space(items, spaces_of(items))
         if self.num_choices and space.num_choices != self.num_choices:
             raise DataError(
                 f"this predictor reads choices of the space {self.space}, architectures of the space {space.name} "
@@ -263,10 +273,10 @@ class InputSpec:
         return np.array([item.choices for item in items if isinstance(item, Architecture)], dtype=np.int64)
 
     def _known(self, items: Sequence[Item], rows: IntArray) -> FloatArray:
-        """Costs, then one-hot choices, then statistics of networks."""
+        """Costs, then one-hot choices, then statistics of networks, then zero-cost scores."""
         parts: list[FloatArray] = [np.zeros((len(items), 0))]
         if len(items) and (self.costs or self.one_hot):
-            space = _one_space(items, _spaces(items))
+            space = one_space(items, spaces_of(items))
             if self.costs:
                 costs = space.costs(rows)
                 if missing := [name for name in self.costs if name not in costs]:
@@ -279,8 +289,10 @@ class InputSpec:
         elif not len(items):
             parts.append(np.zeros((0, len(self.costs) + (sum(self.num_choices) if self.one_hot else 0))))
         if self.network:
-            rows_of_networks = [network_statistics(_graph(item)) for item in items]
+            rows_of_networks = [network_statistics(graph_of(item)) for item in items]
             parts.append(np.array(rows_of_networks, dtype=np.float64).reshape(len(items), len(NETWORK_NAMES)))
+        if self.proxies is not None:
+            parts.append(self.proxies.columns(items))
         return np.concatenate(parts, axis=1)
 
     def _features(self, given: Features | None, n: int) -> FloatArray:
@@ -329,6 +341,7 @@ class InputSpec:
             "one_hot": self.one_hot,
             "costs": list(self.costs),
             "network": list(NETWORK_NAMES) if self.network else [],
+            "proxies": None if self.proxies is None else self.proxies.to_dict(),
             "features": list(self.features),
             "location": None if self.location is None else self.location.tolist(),
             "scale": None if self.scale is None else self.scale.tolist(),
@@ -354,6 +367,7 @@ class InputSpec:
             one_hot=bool(data["one_hot"]),
             costs=tuple(map(str, data["costs"])),
             network=bool(columns),
+            proxies=None if data.get("proxies") is None else ProxyFeatures.from_dict(data["proxies"]),
             features=tuple(map(str, data["features"])),
             location=None if data["location"] is None else np.array(data["location"], dtype=np.float64),
             scale=None if data["scale"] is None else np.array(data["scale"], dtype=np.float64),
@@ -378,6 +392,7 @@ class InputSpec:
             raise ValueError("its vocabulary is not that of computational graphs")
         count = len(self.features) + (sum(self.num_choices) if self.one_hot else 0) + len(NETWORK_NAMES) * self.network
         count += 0 if statistics is None else len(statistics.names)
+        count += 0 if self.proxies is None else len(self.proxies.names)
         shapes = {(0,) if v is None else v.shape for v in (self.location, self.scale)}
         if shapes != {(count,)} or count > _MAX_COLUMNS:
             raise ValueError(f"it reads {count} numbers, a scale of {sorted(shapes)} is given")
@@ -397,52 +412,6 @@ def _choice_labels(num_choices: tuple[int, ...]) -> tuple[str, ...]:
     return tuple(f"{i}={option}" for i, n in enumerate(num_choices) for option in range(n))
 
 
-def _spaces(items: Sequence[Item]) -> list[SearchSpace]:
-    """The distinct spaces of the items, in the order met."""
-    return list({id(item.space): item.space for item in items if isinstance(item, Architecture)}.values())
-
-
 def space_of(items: Items) -> SearchSpace | None:
     """The search space that all items are of; None for graphs, packed ones, and items of several spaces."""
-    if isinstance(items, Inputs | PackedGraphs) or not all(isinstance(item, Architecture) for item in items):
-        return None
-    spaces = _spaces(items)
-    return spaces[0] if _are_one(spaces) else None
-
-
-def _one_space(items: Sequence[Item], spaces: Sequence[SearchSpace]) -> SearchSpace:
-    if not spaces or not all(isinstance(item, Architecture) for item in items):
-        raise UsageError("choices and costs are read from Architecture objects, a bare graph was given")
-    if not _are_one(spaces):
-        raise UsageError("all architectures must be of one search space, where choices or costs are read")
-    return spaces[0]
-
-
-def _are_one(spaces: Sequence[SearchSpace]) -> bool:
-    """Whether there is one space, of which there may be several objects."""
-    return len({(space.name, space.num_choices) for space in spaces}) == 1
-
-
-def _cost_names(items: Sequence[Item], spaces: Sequence[SearchSpace]) -> tuple[str, ...]:
-    """Costs that the space of all items computes; none where items are bare graphs or of several spaces."""
-    if not _are_one(spaces) or not all(isinstance(item, Architecture) for item in items):
-        return ()
-    first = items[0]
-    return tuple(sorted(first.cost)) if isinstance(first, Architecture) else ()
-
-
-def _labels(items: Sequence[Item], spaces: Sequence[SearchSpace]) -> tuple[str, ...]:
-    labels: set[str] = set()
-    for space in spaces:
-        labels.update(space.operators)
-    for graph in map(_graph, items):
-        labels.update(graph.ops, graph.edge_ops or ())
-    return tuple(sorted(labels))
-
-
-def _graph(item: Item) -> ArchGraph:
-    if isinstance(item, Architecture):
-        return item.graph
-    if isinstance(item, ArchGraph):
-        return item
-    raise UsageError(f"a predictor takes Architecture or ArchGraph objects, {type(item).__name__} was given")
+    return None if isinstance(items, Inputs | PackedGraphs) else common_space(items)

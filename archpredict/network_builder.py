@@ -41,6 +41,8 @@ class Builder:
 
     Args:
         image: Channels, height and width of what enters; the batch is 1.
+        merge: Whether equal operations without weights on equal nodes are one node. Without it every operation that is
+            asked for is a node of its own, as published counts of operations have them.
 
     Raises:
         InvalidGraphError: By any method, where shapes do not fit together.
@@ -57,10 +59,10 @@ class Builder:
         np.True_
     """
 
-    def __init__(self, image: tuple[int, int, int] = (3, 32, 32)) -> None:
+    def __init__(self, image: tuple[int, int, int] = (3, 32, 32), *, merge: bool = True) -> None:
         if min(image) < 1:
             raise InvalidGraphError(f"an image has channels, height and width of at least 1, {image} was given")
-        self._image = image
+        self._image, self._merge = image, merge
         self._operations: list[Operation] = []
         self._edges: list[tuple[int, int]] = []
         self._known: dict[tuple[Operation, tuple[int, ...]], int] = {}
@@ -75,6 +77,10 @@ class Builder:
     def channels(self, x: int) -> int:
         """Channels of what a node gives."""
         return self.shape(x)[1]
+
+    def op(self, x: int) -> str:
+        """The operator of a node."""
+        return self._operations[x].op
 
     def graph(self) -> ArchGraph:
         """What was built so far."""
@@ -238,7 +244,7 @@ class Builder:
 
     def _add(self, operation: Operation, *sources: int) -> int:
         place = len(self._operations)
-        if not operation.weight and self._known.setdefault((operation, sources), place) != place:
+        if self._merge and not operation.weight and self._known.setdefault((operation, sources), place) != place:
             return self._known[operation, sources]
         self._operations.append(operation)
         self._names.append(self._name(operation))

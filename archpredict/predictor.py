@@ -20,9 +20,11 @@ from archpredict.encoders.base import Encoder
 from archpredict.errors import DataError, NotFittedError, RunError, UsageError
 from archpredict.graph import ArchGraph
 from archpredict.heads.base import Head
-from archpredict.inputs import Features, Inputs, InputSpec, Item, Items, space_of
+from archpredict.inputs import Features, Inputs, InputSpec, Items, space_of
+from archpredict.items import Item
 from archpredict.members import Members
 from archpredict.metrics import kendall_tau
+from archpredict.proxy_features import planned
 from archpredict.saved import Saved, check_params, check_state, has_own_names, located, read, write
 from archpredict.spaces.base import Architecture
 from archpredict.training import PseudoPairs, Recipe, Trainer
@@ -51,6 +53,10 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
             that the space computes), ``choices`` (one-hot) and ``network`` (of computational graphs,
             :func:`archpredict.network_statistics.network_statistics`). Extra columns given to :meth:`fit` are always
             read.
+        proxies: Names of zero-cost proxies (see ``archpredict.proxies``) whose scores are computed of each architecture
+            and read beside the graph.
+        proxy_options: How: keyword arguments of :meth:`archpredict.proxy_features.ProxyFeatures.of`, that is
+            ``dataset``, ``network`` and ``seed``.
         side_width: Units of the layer that takes them in.
         side_dropout: Share of the numbers dropped while training; if left out 0.3, and more where there are many, so
             that about 130 are left.
@@ -95,6 +101,8 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
         encoder_options: Mapping[str, Any] | None = None,
         head_options: Mapping[str, Any] | None = None,
         side: Sequence[str] = ("statistics",),
+        proxies: Sequence[str] = (),
+        proxy_options: Mapping[str, Any] | None = None,
         side_width: int = 64,
         side_dropout: float | None = None,
         ensemble: int = 2,
@@ -120,6 +128,8 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
         self.encoder_options = encoder_options
         self.head_options = head_options
         self.side = side
+        self.proxies = proxies
+        self.proxy_options = proxy_options
         self.side_width = side_width
         self.side_dropout = side_dropout
         self.ensemble = ensemble
@@ -168,7 +178,12 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
         labels = check_labels(architectures, y)
         members, device = self._members(), torch_device(self.device)
         spec, inputs = InputSpec.fit(
-            architectures, form=members.form, side=self.side, vocabulary=self.vocabulary, features=features
+            architectures,
+            form=members.form,
+            side=self.side,
+            vocabulary=self.vocabulary,
+            proxies=planned(self.proxies, self.proxy_options),
+            features=features,
         )
         committee, recipe = members.committee(spec, device), self._recipe()
         if self.pretrain and (space := space_of(architectures)) is not None:

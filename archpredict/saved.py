@@ -101,8 +101,9 @@ def located(path: str | Path) -> Path:
 
 
 def has_own_names(params: Mapping[str, Any]) -> bool:
-    """Whether encoder, head and regressors are given by name, and none by a path to someone's code."""
+    """Whether encoder, head, regressors and proxies are given by name, and none by a path to someone's code."""
     names = [params["head"], *([] if params["encoder"] is None else [params["encoder"]]), *(params["regressors"] or {})]
+    names += params.get("proxies") or ()
     return all(isinstance(name, str) and ":" not in name for name in names)
 
 
@@ -110,7 +111,7 @@ def check_params(params: Mapping[str, Any], num_cells: Any) -> None:
     """Arguments of the constructor, and the spec's number of cells, that may be built from."""
     check_options([num_cells, *(params[name] for name in _BUILDS)])
     if not has_own_names(params):
-        raise ValueError("its encoder, head or regressor is not one of archpredict's own")
+        raise ValueError("its encoder, head, regressor or proxy is not one of archpredict's own")
 
 
 def check_state(

@@ -106,6 +106,43 @@ def stages(graph: ArchGraph) -> list[Stage]:
     return found
 
 
+def flops(graph: ArchGraph, norm: int = 2) -> float:
+    """Multiply-adds and elementwise operations, as the zero-cost tables of NAS-Bench-201 and NAS-Bench-301 count FLOPs.
+
+    These are ``macs``, and 1 per element of a ReLU; ``norm`` per element of a batch norm, one that is folded into a
+    convolution (which then has a bias) too; the window's size per element of a pool; and ``(H + 1)(W + 1)`` per channel
+    of a global pool over ``H x W`` pixels. Sums and concatenations are free. A network in which equal operations are
+    one node has fewer than those tables count; ``Builder(merge=False)`` keeps them apart.
+
+    Args:
+        graph: A computational graph.
+        norm: 2 for batch norms with a scale and a shift, 1 for those without.
+
+    Example:
+        >>> from archpredict.network_builder import Builder
+        >>> b = Builder(image=(3, 4, 4))
+        >>> x = b.relu(b.conv(b.input(), 8, kernel=1, norm=True))
+        >>> flops(b.output(b.max_pool(x, kernel=3)).graph()) == 16 * 8 * (3 + 2 + 1 + 9)
+        True
+    """
+    check_computational(graph)
+    shape, kernel = graph.attrs["shape"], graph.attrs["kernel"]
+    elements = np.maximum(shape, 1).prod(axis=1)
+    normed = _column(graph, "bias") > 0
+    found = float(_column(graph, "macs").sum())
+    source = {target: origin for origin, target in graph.edges}
+    for v, op in enumerate(graph.ops):
+        if op == "relu":
+            found += elements[v]
+        elif op == "batch_norm" or (op == "conv" and normed[v]):
+            found += norm * elements[v]
+        elif op in ("max_pool", "avg_pool"):
+            found += np.maximum(kernel[v], 1).prod() * elements[v]
+        elif op in ("global_max_pool", "global_avg_pool"):
+            found += (np.maximum(shape[source[v], 2:4], 1) + 1).prod() * elements[v]
+    return float(found)
+
+
 def _resolutions(graph: ArchGraph) -> list[int]:
     """Positions of the stage that each node belongs to."""
     own = _own_positions(graph)

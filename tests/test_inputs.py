@@ -16,7 +16,8 @@ from archpredict.batch import batched
 from archpredict.errors import DataError, InvalidGraphError, UnknownNameError, UsageError
 from archpredict.features import Statistics
 from archpredict.graph import ArchGraph
-from archpredict.inputs import Inputs, InputSpec, Item
+from archpredict.inputs import Inputs, InputSpec
+from archpredict.items import Item
 from archpredict.network_statistics import NAMES as NETWORK_NAMES
 from archpredict.network_statistics import network_statistics
 from archpredict.node_features import node_features

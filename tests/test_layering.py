@@ -28,6 +28,8 @@ ORDER = (
     ("images",),
     ("networks",),
     ("proxies",),
+    ("items",),
+    ("proxy_features",),
     ("protocols",),
     ("batch",),
     ("encoders", "heads", "regressors"),

@@ -155,7 +155,7 @@ def test_code_that_is_not_archpredicts_own_is_never_imported(folder: Path, name:
     ]
     for change in changes:
         message = refusal(changed(folder, change))
-        assert "its encoder, head or regressor is not one of archpredict's own" in message
+        assert "its encoder, head, regressor or proxy is not one of archpredict's own" in message
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def check_way(given: Mapping[str, Any]) -> None:
     Raises:
         UsageError: Both, or parts of one.
     """
-    table = [name for name in (*_TABLE, "features") if given[name] is not None]
+    table = [name for name in (*_TABLE, "features", "dataset", "network") if given[name]]
     models = [name for name in _MODELS if given[name] is not None]
     if table and models:
         raise UsageError(

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from archpredict.cli._options import debug_option, json_option
 from archpredict.cli._predictors import device_option, predictor_options, quiet_option, space_option
+from archpredict.cli._proxies import feature_options
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +21,19 @@ if TYPE_CHECKING:
 
 _PATH = click.Path(path_type=Path)
 _FROM_1 = click.IntRange(min=1)
-_TRAINING = ("predictor", "encoder", "head", "ensemble", "epochs", "features", "folds", "train_sizes", "seeds")
+_TRAINING = (
+    "predictor",
+    "encoder",
+    "head",
+    "ensemble",
+    "epochs",
+    "features",
+    "dataset",
+    "network",
+    "folds",
+    "train_sizes",
+    "seeds",
+)
 """Options that say what is trained, and how often: not for a saved model."""
 
 _HEADINGS = {
@@ -56,7 +69,7 @@ def _sizes(ctx: click.Context, parameter: click.Parameter, text: str | None) -> 
 @click.option("--data", type=_PATH, help="Table with labelled architectures; with --protocol, the folder of tables.")
 @click.option("--target", help="Column of --data with the labels, higher is better.")
 @predictor_options
-@click.option("--features", metavar="COL,COL", help="Further columns to learn from, e.g. zero-cost proxies.")
+@feature_options
 @click.option("--protocol", help="Published split and labels, e.g. nb101-20k, instead of --target and --space.")
 @click.option("--folds", type=click.IntRange(min=2), help="Cross-validation.  [default: 5]")
 @click.option("--train-sizes", callback=_sizes, metavar="N,N", help="Learning curve: labels to learn from.")
@@ -98,7 +111,7 @@ def _check(ctx: click.Context, given: Mapping[str, Any]) -> None:
     way = next((name for name in ("model", "protocol", "train_sizes") if name in explicit), "folds")
     unwanted = {
         "model": (*_TRAINING, "protocol"),
-        "protocol": ("space", "target", "features", "folds"),
+        "protocol": ("space", "target", "folds"),
         "train_sizes": ("folds",),
         "folds": (),
     }[way]
@@ -119,12 +132,14 @@ def _option(name: str) -> str:
 def _evaluate_model(given: Mapping[str, Any]) -> None:
     from archpredict.cli._output import number_columns, print_json, write_table
     from archpredict.cli._predictors import load_model, model_space
+    from archpredict.cli._proxies import compute_scores
     from archpredict.cli._tables import read_labelled
     from archpredict.evaluation import evaluate_predictions
 
     model = load_model(given["model"], given["device"])
     space = model_space(model, given["model"], given["space"])
     data = read_labelled(given["data"], space, given["target"], model.feature_names_)
+    compute_scores(model.spec_.proxies, data.architectures, given["quiet"])
     packed = model.pack(data.architectures, data.features)
     predicted = model.predict(packed)
     std = model.predict_std(packed) if model.has_std else None
@@ -152,14 +167,17 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
     from archpredict.cli._console import progress, trials
     from archpredict.cli._output import print_json
     from archpredict.cli._predictors import build_predictor, described_predictor
-    from archpredict.cli._tables import column_names, read_labelled
+    from archpredict.cli._proxies import compute_scores, proxies_of, split_features, with_proxies
+    from archpredict.cli._tables import read_labelled
     from archpredict.evaluation import cross_validate, summarize
     from archpredict.spaces.base import load_space
 
     folds, seeds = given["folds"] or 5, given["seeds"] or 1
-    space, predictor = load_space(given["space"]), build_predictor(given, 0)
-    data = read_labelled(given["data"], space, given["target"], column_names(given["features"]))
+    columns, proxies = split_features(given)
+    space, predictor = load_space(given["space"]), with_proxies(build_predictor(given, 0), proxies, given)
+    data = read_labelled(given["data"], space, given["target"], columns)
     labels = data.table.labels
+    compute_scores(proxies_of(predictor), data.architectures, given["quiet"])
     with progress(given["quiet"]) as observer:
         results = cross_validate(
             predictor,
@@ -197,11 +215,14 @@ def _evaluate_curve(given: Mapping[str, Any]) -> None:
     from archpredict.cli._console import progress, trials
     from archpredict.cli._output import print_json
     from archpredict.cli._predictors import build_predictor, described_predictor
+    from archpredict.cli._proxies import compute_scores, proxies_of, split_features, with_proxies
     from archpredict.evaluation import learning_curve, summarize_sizes
 
     seeds = given["seeds"] or 5
-    predictor = build_predictor(given, 0)
-    protocol, features, source = _protocol(given)
+    columns, proxies = split_features(given)
+    predictor = with_proxies(build_predictor(given, 0), proxies, given)
+    protocol, features, source = _protocol(given, columns)
+    compute_scores(proxies_of(predictor), protocol.architectures, given["quiet"])
     with progress(given["quiet"]) as observer:
         results = learning_curve(
             predictor, protocol, given["train_sizes"], seeds, trials(observer), features=features, k=given["k"]
@@ -232,16 +253,14 @@ def _evaluate_curve(given: Mapping[str, Any]) -> None:
     _show_published(protocol)
 
 
-def _protocol(given: Mapping[str, Any]) -> tuple[Protocol, dict[str, Any], dict[str, Any]]:
-    """The protocol, features of its rows, and where the labels are from."""
-    from archpredict.cli._tables import column_names, read_labelled
+def _protocol(given: Mapping[str, Any], columns: Sequence[str]) -> tuple[Protocol, dict[str, Any], dict[str, Any]]:
+    """The protocol, features (columns) of its rows, and where the labels are from."""
+    from archpredict.cli._tables import read_labelled
     from archpredict.protocols import load_protocol, table_protocol
     from archpredict.spaces.base import load_space
 
     if given["protocol"] is None:
-        data = read_labelled(
-            given["data"], load_space(given["space"]), given["target"], column_names(given["features"])
-        )
+        data = read_labelled(given["data"], load_space(given["space"]), given["target"], columns)
         return table_protocol(data.table), data.features, {"space": data.table.space.name, **_source(data.table)}
     folder = given["data"] or os.environ.get("ARCHPREDICT_DATA")
     if folder is None:

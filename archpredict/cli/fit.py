@@ -13,6 +13,7 @@ import click
 from archpredict.cli._models import input_shape_option
 from archpredict.cli._options import debug_option, json_option
 from archpredict.cli._predictors import device_option, predictor_options, quiet_option
+from archpredict.cli._proxies import feature_options
 from archpredict.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _PATH = click.Path(path_type=Path)
 _MANIFEST = "predictor.json"
-_NEW = ("predictor", "encoder", "head", "ensemble", "features", "folds")
+_NEW = ("predictor", "encoder", "head", "ensemble", "features", "dataset", "network", "folds")
 """Options that make no sense for a predictor that is there already."""
 
 
@@ -33,7 +34,7 @@ _NEW = ("predictor", "encoder", "head", "ensemble", "features", "folds")
 @click.option("--labels", type=_PATH, help="Table of their scores (columns model, score), higher is better.")
 @input_shape_option
 @predictor_options
-@click.option("--features", metavar="COL,COL", help="Further columns to learn from, e.g. zero-cost proxies.")
+@feature_options
 @click.option("--from", "origin", metavar="DIR|NAME", help="Go on training this saved or shipped predictor.")
 @click.option("--folds", type=click.IntRange(min=2), help="Cross-validate first, and put the figures on the card.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Source of all randomness.")
@@ -58,6 +59,7 @@ def _fit(given: dict[str, Any]) -> None:
     from archpredict.cli._console import say
     from archpredict.cli._lessons import check_way
     from archpredict.cli._output import print_json
+    from archpredict.cli._proxies import compute_scores, proxies_of
 
     check_way(given)
     _check_out(given["out"])
@@ -65,10 +67,11 @@ def _fit(given: dict[str, Any]) -> None:
     labels = f"{len(lesson.labels):,} labels"
     if not given["quiet"]:
         say(f"Fitting {name} on {labels} of {lesson.title}")
+    compute_scores(proxies_of(predictor), lesson.architectures, given["quiet"])
     figures = _cross_validate(predictor, lesson, given) if given["folds"] else {}
     start = time.perf_counter()
     _train(predictor, lesson, given)
-    card = _card(name, lesson, given, figures, time.perf_counter() - start)
+    card = _card(predictor, name, lesson, given, figures, time.perf_counter() - start)
     _save(predictor, given["out"], card)
     if given["as_json"]:
         print_json({"out": str(given["out"]), **card})
@@ -83,7 +86,7 @@ def _start(given: dict[str, Any]) -> tuple[Predictor, str, Lesson]:
     """The predictor to train or to go on with, what to call it, and the labels."""
     from archpredict.cli._lessons import onnx_lesson, onnx_predictor, table_lesson
     from archpredict.cli._predictors import build_predictor, described_predictor, load_model, model_space
-    from archpredict.cli._tables import column_names
+    from archpredict.cli._proxies import split_features, with_proxies
     from archpredict.spaces.base import load_space
 
     origin = given["origin"]
@@ -93,9 +96,11 @@ def _start(given: dict[str, Any]) -> tuple[Predictor, str, Lesson]:
             predictor, name = onnx_predictor(given)
             return predictor, name, onnx_lesson(given)
         predictor, space = build_predictor(given, given["seed"]), load_space(given["space"])
-        return predictor, described_predictor(given), table_lesson(given, space, column_names(given["features"]))
+        columns, proxies = split_features(given)
+        predictor = with_proxies(predictor, proxies, given)
+        return predictor, described_predictor(given), table_lesson(given, space, columns)
     for name in _NEW:
-        if given[name] is not None:
+        if given[name]:
             raise UsageError(f"--{name} is for a new predictor, --from goes on with {origin}; leave one of them out")
     predictor = load_model(origin, given["device"]).set_params(seed=given["seed"])
     space = model_space(predictor, origin, given["space"])
@@ -155,7 +160,7 @@ def _cross_validate(predictor: Predictor, lesson: Lesson, given: dict[str, Any])
 
 
 def _card(
-    name: str, lesson: Lesson, given: dict[str, Any], figures: dict[str, float], seconds: float
+    predictor: Predictor, name: str, lesson: Lesson, given: dict[str, Any], figures: dict[str, float], seconds: float
 ) -> dict[str, Any]:
     """What users of the saved predictor should know."""
     card: dict[str, Any] = {
@@ -164,6 +169,7 @@ def _card(
         "rows": len(lesson.labels),
         "range": [float(lesson.labels.min()), float(lesson.labels.max())],
         "features": list(lesson.features),
+        "proxies": list(predictor.proxies),
         "seed": given["seed"],
         "seconds": round(seconds, 2),
     }

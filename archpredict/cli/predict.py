@@ -46,6 +46,7 @@ def command(**given: Any) -> None:
     from archpredict.cli._console import say, warnings_as_lines
     from archpredict.cli._output import check_output, print_csv, write_table
     from archpredict.cli._predictors import load_model, model_space
+    from archpredict.cli._proxies import compute_scores
     from archpredict.cli._tables import check_new_columns, extended, read_unlabelled
 
     with warnings_as_lines():
@@ -56,6 +57,7 @@ def command(**given: Any) -> None:
         data = read_unlabelled(given["data"], space, model.feature_names_)
         names = (SCORE, STD) if model.has_std else (SCORE,)
         check_new_columns(data, given["data"], names)
+        compute_scores(model.spec_.proxies, data.architectures, given["quiet"])
         added = _predicted(model, data, names, given["quiet"])
         columns, rows = extended(data, added)
         if given["out"] == _STDOUT:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,10 +46,6 @@ _PATH = click.Path(path_type=Path)
 _FROM_0 = click.IntRange(min=0)
 _FROM_1 = click.IntRange(min=1)
 _SECONDS = click.FloatRange(min=0, min_open=True)
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM: ends a run as Ctrl-C does, with an exit code of its own."""
 
 
 @click.command(name="search")
@@ -202,70 +195,27 @@ def _plan(invocation: Mapping[str, Any]) -> Plan:
 
 def _run(ctx: click.Context, plan: Plan, invocation: Mapping[str, Any], given: Mapping[str, Any]) -> SearchResult:
     from archpredict.cli._console import progress, say
+    from archpredict.cli._interrupts import resumable
+    from archpredict.cli._runs import run_directory
     from archpredict.run_directory import is_run
     from archpredict.search import run
 
     resume = given["resume"] is not None
-    with _run_directory(plan, given) as out:
+    name = f"{plan.problem.space.name}-{plan.strategy.name}-seed{plan.seed}"
+    with run_directory(given["resume"] or given["out"], name) as out:
         if not given["quiet"]:
             doing = "Resuming the search of" if resume else "Searching"
             say(
                 f"{doing} {plan.problem.space.name} with {plan.strategy.name}: {plan.problem.budget} evaluations by "
                 f"{plan.evaluator.name}, seed {plan.seed}; record in {out}"
             )
-        try:
-            with _sigterm_ends(), progress(given["quiet"]) as observer:
-                return run(
-                    plan,
-                    out=out,
-                    resume=resume,
-                    top=invocation["top"],
-                    observer=observer,
-                    invocation=invocation,
-                )
-        except KeyboardInterrupt as stop:
-            word, code = ("terminated", 143) if isinstance(stop, Terminated) else ("interrupted", 130)
-            hint = f"; go on with: archpredict search --resume {out}" if is_run(out) else ""
-            click.echo(f"Error: {word}{hint}", err=True)
-            ctx.exit(code)
-
-
-@contextmanager
-def _run_directory(plan: Plan, given: Mapping[str, Any]) -> Iterator[Path]:
-    """The run directory that was named, or the first free one; that one goes again if the run never began."""
-    named: Path | None = given["resume"] or given["out"]
-    if named is not None:
-        yield named
-        return
-    from archpredict.run_directory import disk_errors
-
-    parent, name = Path("runs"), f"{plan.problem.space.name}-{plan.strategy.name}-seed{plan.seed}"
-    with disk_errors(parent):
-        parent.mkdir(exist_ok=True)
-        out = next(path for n in itertools.count(1) if _made(path := parent / f"{name}-{n}"))
-    try:
-        yield out
-    finally:
-        if not any(out.iterdir()):
-            out.rmdir()
-
-
-def _made(directory: Path) -> bool:
-    """Whether the directory is new; making it also claims it against another process."""
-    try:
-        directory.mkdir()
-    except FileExistsError:
-        return False
-    return True
-
-
-@contextmanager
-def _sigterm_ends() -> Iterator[None]:
-    def end(number: int, frame: Any) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        how = f"archpredict search --resume {out}"
+        with resumable(ctx, lambda: how if is_run(out) else None), progress(given["quiet"]) as observer:
+            return run(
+                plan,
+                out=out,
+                resume=resume,
+                top=invocation["top"],
+                observer=observer,
+                invocation=invocation,
+            )

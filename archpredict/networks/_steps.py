@@ -283,9 +283,11 @@ def _aligned(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 def _concat(table: Table, v: int, name: str, layer: Layer | None) -> Step:
     shapes, after = [table.shape(u) for u in table.sources[v]], table.shape(v)
+    if len(shapes) == 1:
+        return lambda run, x: x
     rank = len(after)
     padded = [(*shape, *(1,) * (rank - len(shape))) for shape in shapes]
-    axes = [a for a in range(rank) if sum(shape[a] for shape in padded) == after[a] and len(shapes) > 1]
+    axes = [a for a in range(rank) if sum(shape[a] for shape in padded) == after[a]]
     if not axes:
         raise table.fail(v, f"shapes {shapes} do not make up {after} along one axis")
     axis = 1 if 1 in axes else axes[0]

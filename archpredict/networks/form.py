@@ -9,6 +9,7 @@ from typing import Any
 
 from archpredict.errors import UsageError
 from archpredict.graph import ArchGraph
+from archpredict.images.base import Images
 from archpredict.spaces.base import SearchSpace
 
 _GIVEN = ("choices", "num_classes", "image_size", "image_channels")
@@ -36,6 +37,36 @@ class Form:
     image_size: int = 32
     image_channels: int = 3
     options: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of_images(cls, images: Images, numbers: Mapping[str, float] | None = None) -> Form:
+        """The form of a data set's images, with options given as numbers, as on the command line.
+
+        Raises:
+            UsageError: A number is not whole.
+        """
+        for name, number in (numbers or {}).items():
+            if not float(number).is_integer():
+                raise UsageError(f"--network {name}={number:g}: options of networks are whole numbers; round it")
+        options = {name: int(number) for name, number in (numbers or {}).items()}
+        return cls(images.num_classes, images.size, images.channels, options)
+
+    @classmethod
+    def of(cls, images: Images | None, options: Mapping[str, float] | None = None) -> Form:
+        """The form that reads the images of a data set, with options given as numbers, as on the command line.
+
+        Without a data set it is the form for CIFAR-10.
+
+        Raises:
+            UsageError: An option is no whole number.
+        """
+        for name, number in (options or {}).items():
+            if not float(number).is_integer():
+                raise UsageError(f"network: {name} is a whole number, {number:g} was given")
+        whole = {name: int(number) for name, number in (options or {}).items()}
+        if images is None:
+            return cls(options=whole)
+        return cls(images.num_classes, images.size, images.channels, whole)
 
     def graph(self, space: SearchSpace, choices: Sequence[int]) -> ArchGraph:
         """The network of an architecture in this form.

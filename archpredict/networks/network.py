@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from archpredict.errors import DataError, InvalidGraphError
 from archpredict.graph import ArchGraph
-from archpredict.networks._steps import EPS, MOMENTUM, Norm, Run
+from archpredict.networks._steps import EPS, MOMENTUM, Layer, Norm, Run
 from archpredict.networks.program import Program
 
 _FORMAT = "archpredict-network-1"
@@ -108,12 +108,17 @@ def build(graph: ArchGraph, *, norm: bool = True, seed: int = 0) -> Network:
 
 def initial_weights(program: Program, seed: int) -> dict[str, Tensor]:
     """Weights of all layers, each the same wherever a layer of its name and shape occurs."""
-    found = {}
-    for name, layer in program.layers.items():
-        found[f"{name}/weight"] = initial_weight(f"{name}/weight", layer.weight, seed)
-        if layer.bias:
-            bound = 0.0 if layer.normalised else 1 / math.sqrt(math.prod(layer.weight[1:]))
-            found[f"{name}/bias"] = _uniform(f"{name}/bias", layer.weight[:1], bound, seed)
+    return {
+        key: value for name, layer in program.layers.items() for key, value in initial_layer(name, layer, seed).items()
+    }
+
+
+def initial_layer(name: str, layer: Layer, seed: int) -> dict[str, Tensor]:
+    """Weights ``NAME/weight`` and ``NAME/bias`` of one layer."""
+    found = {f"{name}/weight": initial_weight(f"{name}/weight", layer.weight, seed)}
+    if layer.bias:
+        bound = 0.0 if layer.normalised else 1 / math.sqrt(math.prod(layer.weight[1:]))
+        found[f"{name}/bias"] = _uniform(f"{name}/bias", layer.weight[:1], bound, seed)
     return found
 
 

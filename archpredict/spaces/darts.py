@@ -172,6 +172,7 @@ class Darts(SearchSpace):
         image_channels: int = 3,
         channels: int | None = None,
         cells: int = CELLS,
+        merge: bool = True,
     ) -> ArchGraph:
         """The network that :meth:`cost` counts, without auxiliary head.
 
@@ -182,6 +183,8 @@ class Darts(SearchSpace):
             image_channels: As for every space.
             channels: Of the first cells, 32 in the tables and 36 for the publication's final training.
             cells: 8 in the tables, 20 for the publication's final training; two of them are reductions.
+            merge: Whether operations without weights that compute the same are one node; the tables' ``flops`` count
+                each (:func:`archpredict.summary.flops`).
 
         Example:
             >>> from archpredict.ops import total
@@ -193,7 +196,7 @@ class Darts(SearchSpace):
         for cell, node, source, op in self._edges(choices):
             if op != "none":
                 kinds[cell].append((source, node, op))
-        b = Builder((image_channels, image_size, image_size))
+        b = Builder((image_channels, image_size, image_size), merge=merge)
         return build(b, kinds, channels if channels is not None else CHANNELS, cells, num_classes).graph()
 
     def _edges(self, choices: Sequence[int]) -> Iterator[tuple[int, int, int, str]]:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from archpredict.graph import DATA, SUM, ArchGraph
+from archpredict.network_builder import Builder
+from archpredict.spaces._enas_network import Writer
 from archpredict.spaces.base import Choices, SearchSpace
 
 OPERATORS = ("conv_3x3", "sep_conv_3x3", "conv_5x5", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3")
@@ -19,6 +21,7 @@ _NODES = ("input", *(SUM,) * (LAYERS - 1), "output")
 _START = [layer * (layer + 1) // 2 for layer in range(LAYERS + 1)]
 """Where the choices of a layer start; the last entry is their number."""
 _MAX_TEXT = 1_000
+_CHANNELS = 36
 _NUMBERS = re.compile(r"\s*[0-9]{1,3}(\s+[0-9]{1,3})*\s*")
 
 
@@ -88,6 +91,40 @@ class ENAS(SearchSpace):
     def format(self, choices: Sequence[int]) -> str:
         """The list of layers as JSON on one line."""
         return json.dumps(_layers(choices))
+
+    def network(
+        self,
+        choices: Sequence[int],
+        *,
+        num_classes: int = 10,
+        image_size: int = 32,
+        image_channels: int = 3,
+        channels: int | None = None,
+    ) -> ArchGraph:
+        """The network that a vector picks out of the published shared one, which gave the published labels.
+
+        A stem; six layers, each a 1x1 convolution and the operator, then the sum with the skips and from the second
+        layer on a batch norm; after the second and the fourth layer, whatever is read later is halved in size; a
+        classifier without bias. The width is the same everywhere. (For its final training the publication makes other
+        networks, 24 layers deep, which concatenate skips and double the width at each halving.)
+
+        Args:
+            choices: A legal vector.
+            num_classes: As for every space.
+            image_size: As for every space; a multiple of 4.
+            image_channels: As for every space.
+            channels: Of every layer, 36 as published.
+
+        Example:
+            >>> graph = ENAS().network((0,) * 21, image_size=8, channels=4)
+            >>> graph.ops[:7]
+            ('input', 'conv', 'conv', 'relu', 'conv', 'relu', 'conv')
+        """
+        layers = [
+            (OPERATORS[op], [point for point, skip in enumerate(skips) if skip]) for op, *skips in _layers(choices)
+        ]
+        b = Builder((image_channels, image_size, image_size))
+        return Writer(b, channels if channels is not None else _CHANNELS).network(layers, num_classes).graph()
 
     def _listed(self, text: str) -> list[int]:
         try:

@@ -145,8 +145,9 @@ class NASBench201(SearchSpace):
             channels: Of the first stage, 16 in the benchmark; twice and four times as many in the others.
             cells: Per stage.
             pruned: Leave out of each cell what :meth:`decode` leaves out. Without it the cells have every operation,
-                also those that read zeros or that nothing reads: then parameters and multiply-adds are those of
-                the published table for all 15,625 architectures, parameters but for the folded batch norms.
+                also those that read zeros or that nothing reads, each a node of its own: then parameters,
+                multiply-adds and :func:`archpredict.summary.flops` are those of the published table for all 15,625
+                architectures, parameters but for the folded batch norms.
 
         Example:
             >>> from archpredict.ops import total
@@ -155,7 +156,7 @@ class NASBench201(SearchSpace):
             True
         """
         edges = _edges(choices, pruned)
-        b = Builder((image_channels, image_size, image_size))
+        b = Builder((image_channels, image_size, image_size), merge=pruned)
         width = channels if channels is not None else _STAGES[0][0]
         x = b.conv(b.input(), width, 3, norm=True)
         for stage in range(len(_STAGES)):
@@ -166,8 +167,9 @@ class NASBench201(SearchSpace):
                 for cell in range(cells):
                     with b.scope(f"cell{cell}"):
                         x = _cell(b, x, edges)
-        x = b.global_avg_pool(b.relu(b.batch_norm(x)))
-        return b.output(b.linear(x, num_classes)).graph()
+        if not pruned or b.op(x) != "conv":  # else it is folded into the convolution, as the norm of that is
+            x = b.batch_norm(x)
+        return b.output(b.linear(b.global_avg_pool(b.relu(x)), num_classes)).graph()
 
 
 _Edge = tuple[int, int, str]

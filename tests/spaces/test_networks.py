@@ -20,9 +20,10 @@ from archpredict.io.onnx import load
 from archpredict.ops import check_computational, total
 from archpredict.spaces.base import SearchSpace
 from archpredict.spaces.darts import Darts
-from archpredict.spaces.enas import ENAS
+from archpredict.spaces.enas_micro import ENASMicro
 from archpredict.spaces.nasbench101 import NASBench101
 from archpredict.spaces.nasbench201 import NASBench201
+from archpredict.summary import flops
 
 NB101, NB201, DARTS = NASBench101(), NASBench201(), Darts()
 SPACES = (NB101, NB201, DARTS)
@@ -68,16 +69,57 @@ def test_nasbench201_parameters_and_multiply_adds_are_those_of_the_table(data_fo
         assert total(graph, "macs") == NB201.cost(choices)["macs"]
 
 
-def test_darts_parameters_with_its_batch_norms_are_those_of_the_table(data_folder: Path) -> None:
-    # Affine are those of the stem (96 channels) and of both inputs of each cell (32, 32, 64, ... 128 channels).
-    affine = 2 * 96 + 2 * 2 * (2 * 32 + 3 * 64 + 3 * 128)
+def nasbench201_counts_differ(rows: Sequence[dict[str, str]]) -> list[str]:
+    """The cells of the published table whose figures are not those of their graphs."""
+    found = []
+    for row in rows:
+        graph = NB201.network(NB201.parse(row["arch_str"]), pruned=False)
+        counted = total(graph, "params") + folded(graph), flops(graph)
+        if counted != tuple(round(float(row[name]) * 1e6) for name in ("params_M", "flops_M")):
+            found.append(row["arch_str"])
+    return found
+
+
+def test_nasbench201_flops_of_the_table_are_counted_on_the_graph(data_folder: Path) -> None:
+    with gzip.open(data_folder / "nasbench201" / "nasbench201.csv.gz", "rt") as file:
+        table = list(csv.DictReader(file))
+    rows = np.random.default_rng(1).choice(len(table), 300, replace=False)
+    assert nasbench201_counts_differ([table[i] for i in rows]) == []
+
+
+@pytest.mark.slow
+def test_parameters_and_flops_of_all_nasbench201_cells_are_counted_on_the_graph(data_folder: Path) -> None:
+    with gzip.open(data_folder / "nasbench201" / "nasbench201.csv.gz", "rt") as file:
+        table = list(csv.DictReader(file))
+    assert len(table) == 15_625
+    assert nasbench201_counts_differ(table) == []
+
+
+def test_parameters_and_flops_of_all_darts_architectures_of_the_table_are_counted_on_the_graph(
+    data_folder: Path,
+) -> None:
+    # Affine are the batch norms of the stem and of both inputs of each of the eight cells, of which the third and sixth
+    # halve; all others have no parameters and count 1 per element instead of 2.
+    inputs = ((2, 32, 32), (1, 64, 32), (2, 64, 16), (1, 128, 16), (2, 128, 8))  # cells, channels, pixels after it
+    channels = 96 + 2 * sum(cells * width for cells, width, _ in inputs)
+    elements = 96 * 32**2 + 2 * sum(cells * width * pixels**2 for cells, width, pixels in inputs)
     with gzip.open(data_folder / "darts" / "nasbench301_1218.csv.gz", "rt") as file:
         table = list(csv.DictReader(file))
-    for row in table[:100]:
-        graph = DARTS.network(DARTS.parse(row["arch"]))
+    assert len(table) == 1_218
+    for row in table:
+        graph = DARTS.network(DARTS.parse(row["arch"]), merge=False)
         weights = np.prod(np.maximum(graph.attrs["weight"], 1), axis=1)
         counted = sum(w for w, op in zip(weights, graph.ops, strict=True) if op in ("conv", "linear")) + 10
-        assert counted + affine == round(float(row["params"]) * 1e6)
+        assert counted + 2 * channels == round(float(row["params"]) * 1e6)
+        assert flops(graph, norm=1) + elements == round(float(row["flops"]) * 1e6)
+
+
+def test_operations_that_are_not_merged_compute_and_cost_the_same() -> None:
+    choices = DARTS.parse(str([[[0, 0], [1, 3]] * 4, [[0, 0], [1, 3]] * 4]))
+    merged, apart = DARTS.network(choices), DARTS.network(choices, merge=False)
+    assert merged.num_nodes < apart.num_nodes
+    assert flops(merged) < flops(apart)
+    assert [total(merged, name) for name in ("params", "macs")] == [total(apart, name) for name in ("params", "macs")]
 
 
 def test_pruned_nasbench201_networks_lack_exactly_the_operations_that_lead_nowhere() -> None:
@@ -158,9 +200,9 @@ def test_an_image_that_is_too_small_is_refused(space: SearchSpace) -> None:
 
 def test_a_space_without_network_says_what_to_write() -> None:
     with pytest.raises(
-        UsageError, match=r"enas does not define network\(\).*; write \w+\.network\(choices, \*, num_cl"
+        UsageError, match=r"enas-micro does not define network\(\).*; write \w+\.network\(choices, \*, num_cl"
     ):
-        ENAS().network((0,) * 21)
+        ENASMicro().network((0,) * 40)
 
 
 # ---------------------------------------------------------------------- equal cells

@@ -1,0 +1,109 @@
+"""Zero-cost scores for the commands that fit and use predictors: which are asked for, and their progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from archpredict.cli._options import named_numbers
+from archpredict.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from archpredict.graph import ArchGraph
+    from archpredict.predictor import Predictor
+    from archpredict.proxy_features import ProxyFeatures
+    from archpredict.spaces.base import Architecture
+
+_Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
+
+
+def feature_options(command: _Decorated) -> _Decorated:
+    """The options that say what a predictor reads beside the graph."""
+    for option in (
+        click.option(
+            "--network",
+            multiple=True,
+            callback=named_numbers,
+            metavar="NAME=NUMBER",
+            help="Form of the networks that proxies are computed of, e.g. channels=8; repeatable.",
+        ),
+        click.option("--dataset", help="Images for proxies that read some: digits, cifar10:PATH, folder:PATH, ...."),
+        click.option(
+            "--features",
+            metavar="NAME,NAME",
+            help="More to learn from: columns of --data, or zero-cost proxies to compute, e.g. synflow,macs.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def split_features(given: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Names of columns of ``--data``, and of zero-cost proxies; what is both is taken from the table.
+
+    Raises:
+        DataError: A name that is neither.
+        UsageError: Options of proxies without any.
+    """
+    from archpredict.cli._tables import column_names
+    from archpredict.registry import names
+
+    known, wanted = names("proxies"), column_names(given["features"])
+    there = _columns(given["data"]) if wanted else []
+    columns = [name for name in wanted if name in there]
+    proxies = [name for name in wanted if name not in there and name.replace("_", "-") in known]
+    if neither := [name for name in wanted if name not in (*columns, *proxies)]:
+        from archpredict.datasets.columns import listed
+
+        raise DataError(
+            f"{given['data']} has no column {neither[0]!r}, which the predictor reads as a feature; its columns are: "
+            f"{listed(there)}; zero-cost proxies are: {', '.join(known)}"
+        )
+    if (unused := [name for name in ("dataset", "network") if given[name]]) and not proxies:
+        raise UsageError(
+            f"--{unused[0]} says how zero-cost proxies are computed, none is among the --features; leave it out, "
+            "or give --features synflow"
+        )
+    return columns, proxies
+
+
+def with_proxies(predictor: Predictor, proxies: Sequence[str], given: Mapping[str, Any]) -> Predictor:
+    """The unfitted predictor, such that it reads these proxies as ``--dataset`` and ``--network`` say."""
+    if not proxies:
+        return predictor
+    options = {"dataset": given["dataset"], "network": given["network"]}
+    predictor.set_params(proxies=list(proxies), proxy_options={k: v for k, v in options.items() if v})
+    return predictor
+
+
+def proxies_of(predictor: Predictor) -> ProxyFeatures | None:
+    """The zero-cost scores that a predictor reads, or will read once fitted."""
+    from archpredict.proxy_features import planned
+
+    if "committee_" in vars(predictor):
+        return predictor.spec_.proxies
+    return planned(predictor.proxies, predictor.proxy_options)
+
+
+def compute_scores(
+    features: ProxyFeatures | None, architectures: Sequence[Architecture] | Sequence[ArchGraph], quiet: bool
+) -> None:
+    """Compute the zero-cost scores that a predictor will ask for, with progress; they are then known."""
+    from archpredict.cli._console import progress
+    from archpredict.strategies.base import Event
+
+    if features is None:
+        return
+    stage = f"computing {', '.join(features.names)}"
+    with progress(quiet) as observer:
+        features.compute(architectures, lambda done, total: observer(Event(stage, done, total)))
+
+
+def _columns(path: Path | None) -> list[str]:
+    from archpredict.datasets.rows import read_rows
+
+    first = next(iter(read_rows(path)), None) if path is not None and path.is_file() else None
+    return [] if first is None else list(first.values)

@@ -1,0 +1,157 @@
+"""The record of a training by ``archpredict train``: its settings, and the folder it is done in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from archpredict.errors import RunDirectoryError, UsageError
+
+CHECKPOINT, NETWORK, RESULT = "checkpoint.safetensors", "network.safetensors", "result.json"
+_CONFIG, _LOCK, _FORMAT = "config.json", ".lock", "archpredict-train-1"
+
+Settings = dict[str, Any]
+
+SETTINGS: Mapping[str, type] = {
+    "space": str,
+    "architecture": str,
+    "dataset": str,
+    "network": dict,
+    "training": dict,
+    "seed": int,
+    "validate": bool,
+}
+"""What decides the result, and its types in config.json, which keeps it for ``--resume``."""
+
+
+@contextmanager
+def training_folder(path: Path, settings: Settings, resume: bool) -> Iterator[None]:
+    """Hold the folder of a training, new or the one that is resumed.
+
+    Raises:
+        UsageError: It is not empty, or there is no training in it.
+        RunDirectoryError: It is in use, or cannot be written.
+    """
+    import filelock
+
+    from archpredict.run_directory import disk_errors
+
+    if not resume:
+        _refuse_used(path)
+    with disk_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(path / _LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout as error:
+            raise RunDirectoryError(
+                f"the folder {path} is in use by another process; wait until it ends, or give another --out"
+            ) from error
+    try:
+        if not resume:
+            _refuse_used(path)
+            versions = {name: version(name) for name in ("archpredict", "torch", "numpy")}
+            write_json(path, _CONFIG, {"format": _FORMAT, "settings": settings, "versions": versions})
+        with disk_errors(path):
+            yield
+    finally:
+        lock.release()
+
+
+def has_begun(path: Path) -> bool:
+    """Whether there is a training to go on with."""
+    return (path / _CONFIG).is_file()
+
+
+def read_settings(path: Path) -> Settings:
+    """The settings of the training in a folder.
+
+    Raises:
+        UsageError: There is none.
+        RunDirectoryError: Its configuration is damaged.
+    """
+    if not has_begun(path):
+        raise UsageError(
+            f"there is no training to resume in {path}: {path / _CONFIG} does not exist; give the folder of one"
+        )
+    try:
+        config = json.loads((path / _CONFIG).read_text(encoding="utf-8"))
+        if config.get("format") != _FORMAT:
+            raise UsageError(f"{path} is not the folder of a training by 'archpredict train'; give one to --resume")
+        settings: Settings = config["settings"]
+        wrong = [name for name, kind in SETTINGS.items() if not isinstance(settings.get(name), kind)]
+    except UsageError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _corrupt(path, f"{type(error).__name__}: {error}") from error
+    if wrong:
+        raise _corrupt(path, f"{wrong[0]!r} is not there, or no {SETTINGS[wrong[0]].__name__}")
+    return settings
+
+
+def check_same(path: Path, kept: Settings, given: Settings) -> None:
+    """What is given to a resumed training is what it was started with.
+
+    Raises:
+        UsageError: It is not; the message says what differs.
+    """
+    from archpredict.run_directory import flatten
+
+    known, now = flatten(kept), flatten(given)
+    different = [f"{name} is {known.get(name, 'not set')} there and {now[name]} now" for name in now]
+    different = [text for text, name in zip(different, now, strict=True) if known.get(name) != now[name]]
+    if different:
+        raise UsageError(
+            f"the training in {path} was started with other settings: {'; '.join(different)}. Resume it without them, "
+            "or start a new one in another folder"
+        )
+
+
+def found_by(path: Path) -> Settings:
+    """What a search's run directory says of the best architecture: itself, its space, and how it was labelled.
+
+    Raises:
+        UsageError: It has no result, or was started by a program that alone knows its space.
+        RunDirectoryError: It is damaged.
+    """
+    from archpredict.run_directory import corrupt_config, read_config
+
+    invocation = read_config(path)["invocation"]
+    if invocation is None:
+        raise UsageError(f"the run in {path} was started by a program; give its architecture, and --space")
+    if not (path / "best.json").is_file():
+        raise UsageError(f"the run in {path} has no result yet; finish it with: archpredict search --resume {path}")
+    try:
+        best = json.loads((path / "best.json").read_text(encoding="utf-8"))["best"]["architecture"]
+        found = {"space": invocation["space"], "architecture": best}
+        found |= {name: invocation[name] for name in ("dataset", "network") if invocation.get(name)}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise corrupt_config(path, f"{type(error).__name__}: {error}") from error
+    return found
+
+
+def write_json(folder: Path, name: str, value: Mapping[str, Any]) -> None:
+    from archpredict.run_directory import disk_errors, write_atomically
+
+    with disk_errors(folder):
+        write_atomically(folder / name, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def _refuse_used(path: Path) -> None:
+    from archpredict.cli._output import check_folder
+
+    check_folder(path)
+    if path.is_dir() and any(entry.name != _LOCK for entry in path.iterdir()):
+        resume = f", or --resume {path} to go on with the training in it" if has_begun(path) else ""
+        raise UsageError(f"the folder {path} is not empty; give another --out{resume}")
+
+
+def _corrupt(path: Path, why: str) -> RunDirectoryError:
+    return RunDirectoryError(
+        f"the folder {path} is corrupt: {path / _CONFIG} is not the configuration of a training ({why}); restore it "
+        "from a copy, or start a new training in another folder"
+    )

@@ -1,0 +1,181 @@
+"""Labels from training each network from scratch."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from archpredict.errors import TrainingError, UsageError
+from archpredict.evaluators._parallel import as_they_finish, check_jobs
+from archpredict.evaluators.base import Evaluator, Result
+from archpredict.registry import names
+from archpredict.spaces.base import Architecture, SearchSpace
+
+if TYPE_CHECKING:
+    from archpredict.graph import ArchGraph
+    from archpredict.images.base import Images
+    from archpredict.networks.fitting import Epoch
+    from archpredict.networks.form import Form
+    from archpredict.networks.labelling import Label
+    from archpredict.networks.recipe import Recipe
+
+
+class TrainEvaluator(Evaluator):
+    """Trains the network of each architecture from scratch and gives its accuracy in percent.
+
+    Weights are learned from the train split, the accuracy is of the validation split; the test split is left for the
+    end of a search. A label depends on the architecture, the recipe and the seed alone: not on how many are trained at
+    a time nor on what was trained before. For that, each network has one thread on a CPU: several cores are put to use
+    by ``jobs``, which are processes there; on CUDA they are threads of this process, each with a stream of its own.
+
+    A training that diverges, runs out of memory or whose process dies is a failed result.
+
+    Args:
+        images: The data set.
+        form: Of the networks; None: as the images are, with the options of the space's own.
+        recipe: How they are trained; None: the defaults.
+        seed: Of initial weights, order of images, augmentation and drop-path.
+        jobs: Networks at a time.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        split: What the accuracy is measured on.
+
+    Raises:
+        UsageError: A number is out of range, or there is no such device or split.
+
+    Example:
+        >>> from archpredict.images.base import load_images
+        >>> from archpredict.networks.form import Form
+        >>> from archpredict.networks.recipe import Recipe
+        >>> from archpredict.spaces import load_space
+        >>> form = Form(image_size=8, image_channels=1, options={"channels": 4, "cells": 1})
+        >>> evaluator = TrainEvaluator(load_images("digits"), form, Recipe(epochs=1), device="cpu")
+        >>> result = next(evaluator.evaluate([load_space("nasbench201").architecture([3, 1, 3, 1, 1, 3])]))
+        >>> 10 < result.score <= 100, result.metadata["params"]
+        (True, 13926)
+    """
+
+    name = "train"
+    command_line_options: ClassVar[tuple[str, ...]] = ("dataset", "network", "training", "jobs")
+
+    def __init__(
+        self,
+        images: Images,
+        form: Form | None = None,
+        recipe: Recipe | None = None,
+        *,
+        seed: int = 0,
+        jobs: int = 1,
+        device: str = "auto",
+        split: str = "validation",
+    ) -> None:
+        from archpredict.backends import torch_device
+        from archpredict.evaluators._workers import Workers
+        from archpredict.networks.batches import Batches
+        from archpredict.networks.form import Form
+        from archpredict.networks.labelling import Task
+        from archpredict.networks.recipe import Recipe
+
+        self.images = images
+        self.form = form or Form.of(images)
+        self.jobs = check_jobs(jobs)
+        self.task = Task(images, recipe or Recipe(), seed, split, torch_device(device))
+        images.split(split)
+        Batches(images, batch_size=self.task.recipe.batch_size)  # says what is wrong with it
+        self._workers = Workers(self.task)
+        weakref.finalize(self, self._workers.close)
+
+    @classmethod
+    def from_command_line(cls, argument: str | None, space: SearchSpace, options: Mapping[str, Any]) -> Evaluator:
+        """``--evaluator train --dataset digits --training epochs=5 --network channels=4 --jobs 2``."""
+        from archpredict.images.base import load_images
+        from archpredict.networks.form import Form
+        from archpredict.networks.recipe import Recipe
+
+        if argument is not None:
+            raise UsageError(f"--evaluator train takes nothing after a colon, {argument!r} was given; leave it out")
+        if options["dataset"] is None:
+            known = ", ".join(names("images"))
+            raise UsageError(f"--evaluator train needs --dataset, the images to train on; those there are: {known}")
+        recipe = Recipe.from_numbers(options["training"])
+        images = load_images(options["dataset"])
+        made = cls(
+            images,
+            Form.of(images, options["network"]),
+            recipe,
+            seed=options["seed"],
+            jobs=options["jobs"],
+            device=options["device"],
+        )
+        made._check(space)
+        return made
+
+    def evaluate(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
+        for space in {a.space.name: a.space for a in architectures}.values():
+            self._check(space)
+        if self.jobs == 1:
+            return map(self._alone, architectures)
+        return self._packed(architectures) if self.task.device.type == "cuda" else self._spread(architectures)
+
+    def describe(self) -> dict[str, Any]:
+        epochs, images = self.task.recipe.epochs, self.images
+        return {
+            "evaluator": self.name,
+            "labels": (
+                f"accuracies in percent on the {len(images.split(self.task.split))} {self.task.split} images of "
+                f"{images.name}, of networks trained from scratch for {epochs} epoch{'s' if epochs > 1 else ''}"
+            ),
+            "images": images.describe(),
+            "form": self.form.describe(),
+            "recipe": self.task.recipe.describe(),
+            "seed": self.task.seed,
+            "split": self.task.split,
+            "device": self.task.device.type,
+        }
+
+    # ------------------------------------------------------------------ where trainings run
+
+    def _alone(self, architecture: Architecture) -> Result:
+        from archpredict.networks.labelling import one_thread
+
+        with one_thread():
+            return self._result(architecture, self.task.label)
+
+    def _spread(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
+        """In processes, on a CPU."""
+        from archpredict.evaluators._workers import Labelling
+
+        busy = Labelling(self._workers)
+        return as_they_finish(lambda a: self._result(a, busy.label), architectures, self.jobs, busy.stop)
+
+    def _packed(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
+        """In threads of this process, on CUDA."""
+        from archpredict.networks.labelling import one_thread, own_stream
+
+        stopped = threading.Event()
+
+        def go_on(epoch: Epoch) -> None:
+            if stopped.is_set():
+                raise TrainingError("the evaluation was interrupted")
+
+        def label(graph: ArchGraph) -> Label:
+            with own_stream(self.task.device):
+                return self.task.label(graph, go_on)
+
+        with one_thread():
+            yield from as_they_finish(lambda a: self._result(a, label), architectures, self.jobs, stopped.set)
+
+    def _result(self, architecture: Architecture, label: Callable[[ArchGraph], Label]) -> Result:
+        try:
+            graph = self.form.graph(architecture.space, architecture.choices)
+        except UsageError as error:  # e.g. too many reductions for the size of the images
+            return Result(architecture, None, str(error))
+        found = label(graph)
+        return Result(architecture, found.score, found.error, found.seconds, found.metadata)
+
+    def _check(self, space: SearchSpace) -> None:
+        """The space has networks of this form at all."""
+        self.form.check(space)
+        if type(space).network is SearchSpace.network:
+            space.network(())

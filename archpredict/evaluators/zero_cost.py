@@ -1,0 +1,134 @@
+"""Scores of untrained networks."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from archpredict.errors import InvalidGraphError, UsageError
+from archpredict.evaluators.base import Evaluator, Result
+from archpredict.registry import described, names
+from archpredict.spaces.base import Architecture, SearchSpace
+
+if TYPE_CHECKING:
+    from archpredict.images.base import Images
+    from archpredict.networks.form import Form
+
+
+class ZeroCostEvaluator(Evaluator):
+    """Labels architectures with a zero-cost proxy: one or two passes through the network with its initial weights.
+
+    Abdelfattah, Mehrotra, Dudziak and Lane, "Zero-cost proxies for lightweight NAS", 2021, arXiv 2101.08134. The label
+    of an architecture depends on it, the form, the images and the seed alone, not on what else is labelled.
+
+    Args:
+        proxy: Name of a proxy (see ``archpredict.proxies``).
+        form: The form of the networks; if left out that of the images, or of CIFAR-10 where there are none.
+        images: Data set that a batch is taken of, for proxies that read images.
+        batch_size: Images in it.
+        seed: Of initial weights and batch.
+        device: ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
+
+    Raises:
+        UnknownNameError: There is no such proxy.
+        UsageError: The proxy reads images and there are none, or the form is not theirs.
+
+    Example:
+        >>> from archpredict.spaces import load_space
+        >>> space = load_space("nasbench201")
+        >>> cells = [space.architecture([choice] * 6) for choice in (3, 1)]
+        >>> large, small = ZeroCostEvaluator("synflow", device="cpu").evaluate(cells)
+        >>> large.score > small.score
+        True
+    """
+
+    name = "zero-cost"
+    command_line_options: ClassVar[tuple[str, ...]] = ("dataset", "network")
+
+    def __init__(
+        self,
+        proxy: str = "synflow",
+        form: Form | None = None,
+        *,
+        images: Images | None = None,
+        batch_size: int = 64,
+        seed: int = 0,
+        device: str = "auto",
+    ) -> None:
+        from archpredict.backends import torch_device
+        from archpredict.networks.form import Form
+        from archpredict.proxies.base import batch_for, load_proxy
+
+        self._proxy = load_proxy(proxy, images)
+        form = form or Form.of(images)
+        self._form = form if images is None else _checked(form, images)
+        self._images, self._batch_size, self._seed = images, batch_size, seed
+        self._device = torch_device(device)
+        self._batch = batch_for([self._proxy], images, batch_size=batch_size, seed=seed, device=self._device)
+
+    @classmethod
+    def from_command_line(cls, argument: str | None, space: SearchSpace, options: Mapping[str, Any]) -> Evaluator:
+        """The proxy after the colon, ``--dataset`` and ``--network``."""
+        from archpredict.images.base import load_images
+        from archpredict.networks.form import Form
+
+        if not argument:
+            raise UsageError(
+                f"--evaluator zero-cost needs the name of a proxy after a colon, e.g. zero-cost:synflow; "
+                f"there are: {', '.join(names('proxies'))}"
+            )
+        images = None if options["dataset"] is None else load_images(options["dataset"])
+        form = Form.of(images, options["network"])
+        form.check(space)
+        return cls(argument, form, images=images, seed=options["seed"], device=options["device"])
+
+    def evaluate(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
+        for architecture in architectures:
+            start = time.perf_counter()
+            error, score = None, math.nan
+            graph = self._form.graph  # what the space cannot build at all is an error of the call
+            try:
+                network = graph(architecture.space, architecture.choices)
+                score = self._proxy.score_graph(network, *self._batch, seed=self._seed, device=self._device)
+            except (InvalidGraphError, RuntimeError) as failure:
+                error = f"{self._proxy.name} cannot be computed: {described(failure)}"
+            seconds = time.perf_counter() - start
+            if math.isfinite(score):
+                yield Result(architecture, score, seconds=seconds)
+            else:
+                yield Result(architecture, None, error or self._undefined(score), seconds)
+
+    def _undefined(self, score: float) -> str:
+        return (
+            f"{self._proxy.name} is {score}, no finite number: it is not defined for this network, whose output may "
+            "not depend on the image"
+        )
+
+    def describe(self) -> dict[str, Any]:
+        reads = (
+            f" on {self._batch_size} images of {self._images.name}"
+            if self._images and self._batch[0] is not None
+            else ""
+        )
+        return {
+            "evaluator": self.name,
+            "labels": f"the zero-cost proxy {self._proxy.name}{reads}, computed on untrained networks",
+            "proxy": self._proxy.name,
+            "form": self._form.describe(),
+            "images": None if self._images is None else self._images.describe(),
+            "batch_size": self._batch_size,
+            "seed": self._seed,
+        }
+
+
+def _checked(form: Form, images: Images) -> Form:
+    """The form, which reads the images."""
+    wanted, given = ((f.num_classes, f.image_channels, f.image_size) for f in (type(form).of(images), form))
+    if given != wanted:
+        raise UsageError(
+            f"the form has (classes, channels, pixels) {given}, the data set {images.name} {wanted}; give the form of "
+            "the data set, as networks.form.Form.of makes it"
+        )
+    return form

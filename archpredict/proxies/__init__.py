@@ -1,0 +1,1 @@
+"""Zero-cost proxies: a score of an untrained network (one file each)."""

@@ -1,0 +1,42 @@
+"""Parameters as a proxy: the larger network is taken for the better one."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from archpredict.graph import ArchGraph
+from archpredict.networks.network import Network
+from archpredict.ops import total
+from archpredict.proxies.base import Proxy
+
+
+class Params(Proxy):
+    """Number of parameters, batch norms folded: a base line that proxies should beat.
+
+    White, Khodak, Tu, Shah, Bubeck and Dey, "A deeper look at zero-cost proxies for lightweight NAS", 2022, ICLR blog
+    track, show how hard that is.
+
+    Example:
+        >>> from archpredict.network_builder import Builder
+        >>> b = Builder(image=(3, 8, 8))
+        >>> Params().score_graph(b.output(b.conv(b.input(), 4, kernel=3, norm=True)).graph())
+        112.0
+    """
+
+    name = "params"
+    positive = True
+
+    def score(self, network: Network, images: Tensor | None = None, labels: Tensor | None = None) -> float:
+        return total(network.graph, "params")
+
+    def score_graph(
+        self,
+        graph: ArchGraph,
+        images: Tensor | None = None,
+        labels: Tensor | None = None,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+    ) -> float:
+        return total(graph, "params")

@@ -1,0 +1,322 @@
+"""Labels by training: independent of how many are trained at a time, failures recorded, workers replaced."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from archpredict.errors import DataError, UsageError
+from archpredict.evaluators._workers import Labelling, Workers
+from archpredict.evaluators.base import Result
+from archpredict.evaluators.train import TrainEvaluator
+from archpredict.graph import ArchGraph
+from archpredict.images.base import Images, load_images
+from archpredict.networks._worker import read_images, write_images
+from archpredict.networks.fitting import Fit
+from archpredict.networks.form import Form
+from archpredict.networks.labelling import one_thread
+from archpredict.networks.network import build
+from archpredict.networks.recipe import Recipe
+from archpredict.search import search
+from archpredict.spaces.base import Architecture, SearchSpace
+from archpredict.spaces.nasbench201 import NASBench201
+
+TINY = {"channels": 4, "cells": 1}
+RECIPE = Recipe(epochs=1, batch_size=128)
+SPACE = NASBench201()
+posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+
+
+@pytest.fixture(scope="module")
+def digits() -> Images:
+    return load_images("digits")
+
+
+@pytest.fixture(scope="module")
+def cells() -> list[Architecture]:
+    return SPACE.architectures(SPACE.sample(4, np.random.default_rng(0)))
+
+
+def evaluator(images: Images, recipe: Recipe = RECIPE, **more: Any) -> TrainEvaluator:
+    return TrainEvaluator(images, Form.of(images, TINY), recipe, device="cpu", **more)
+
+
+def labels(results: Iterator[Result]) -> dict[tuple[int, ...], Any]:
+    """All but the time."""
+    return {r.architecture.choices: (r.score, r.error, r.metadata) for r in results}
+
+
+# ---------------------------------------------------------------------- labels
+
+
+def test_a_label_is_the_validation_accuracy_of_the_network_trained_alone(
+    digits: Images, cells: list[Architecture]
+) -> None:
+    result = next(evaluator(digits, seed=3).evaluate(cells[:1]))
+    graph = Form.of(digits, TINY).graph(SPACE, cells[0].choices)
+    with one_thread():
+        fit = Fit(build(graph, seed=3), digits, RECIPE, seed=3)
+        fit.run()
+        assert result.score == fit.accuracy("validation")
+    assert result.metadata["loss"] == fit.epochs[-1].loss
+    assert result.metadata["params"] == sum(p.numel() for p in fit.network.parameters())
+    assert result.metadata["epochs"] == 1
+    assert result.seconds > 0
+
+
+def test_labels_do_not_depend_on_jobs_order_or_threads(digits: Images, cells: list[Architecture]) -> None:
+    alone = labels(evaluator(digits).evaluate(cells))
+    assert len(set(alone)) == 4
+    assert labels(evaluator(digits).evaluate(cells[::-1])) == alone
+    spread = evaluator(digits, jobs=2)
+    assert labels(spread.evaluate(cells)) == alone
+    assert labels(spread.evaluate(cells[2:])) == labels(evaluator(digits).evaluate(cells[2:])), "workers are kept"
+    assert labels(evaluator(digits, jobs=2)._packed(cells)) == alone, "threads, as on CUDA"
+
+
+def test_another_seed_gives_other_labels(digits: Images, cells: list[Architecture]) -> None:
+    first, second = (labels(evaluator(digits, seed=seed).evaluate(cells)) for seed in (0, 1))
+    assert first != second
+
+
+def test_the_threads_of_the_caller_stay_as_they_are(digits: Images, cells: list[Architecture]) -> None:
+    before = torch.get_num_threads()
+    next(evaluator(digits).evaluate(cells))
+    assert torch.get_num_threads() == before
+
+
+def test_the_description_tells_labels_apart_that_differ(digits: Images) -> None:
+    assert evaluator(digits).describe() == evaluator(digits, jobs=2).describe()
+    assert evaluator(digits).describe()["images"]["sha256"] == digits.sha256
+    assert evaluator(digits).describe()["labels"] == (
+        "accuracies in percent on the 359 validation images of digits, of networks trained from scratch for 1 epoch"
+    )
+    others = [
+        evaluator(digits, Recipe(epochs=2)),
+        evaluator(digits, seed=1),
+        evaluator(digits, split="train"),
+        TrainEvaluator(digits, recipe=RECIPE, device="cpu"),
+    ]
+    assert all(other.describe() != evaluator(digits).describe() for other in others)
+
+
+# ---------------------------------------------------------------------- failures
+
+
+def test_a_training_that_diverges_is_a_failed_result(digits: Images, cells: list[Architecture]) -> None:
+    wild = Recipe(epochs=1, learning_rate=1e30, clip=0)
+    for jobs in (1, 2):
+        (result,) = evaluator(digits, wild, jobs=jobs).evaluate(cells[:1])
+        assert result.score is None
+        assert "the training diverged: the loss is" in str(result.error)
+        assert result.metadata["params"] > 0
+
+
+def test_an_error_of_torch_is_a_failed_result(
+    digits: Images, cells: list[Architecture], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*given: Any, **more: Any) -> None:
+        raise RuntimeError("something is\nwrong")
+
+    monkeypatch.setattr(Fit, "run", broken)
+    (result,) = evaluator(digits).evaluate(cells[:1])
+    assert result.error == "the training failed: RuntimeError: something is wrong"
+
+
+@posix
+def test_a_worker_that_is_killed_is_a_failed_result_and_replaced(digits: Images, cells: list[Architecture]) -> None:
+    patient = evaluator(digits, Recipe(epochs=1000), jobs=2)
+    graph = patient.form.graph(SPACE, cells[0].choices)
+    labelling = Labelling(patient._workers)
+    worker = patient._workers.take()
+    patient._workers.give_back(worker)
+    worker.process.send_signal(signal.SIGSTOP)  # so that it is killed in the middle, not before or after
+    pid = worker.process.pid
+    subprocess.Popen([sys.executable, "-c", f"import os, time; time.sleep(0.3); os.kill({pid}, 9)"]).wait()
+    label = labelling.label(graph)
+    assert label.score is None
+    results = evaluator(digits, jobs=2).evaluate(cells)
+    assert all(result.score is not None for result in results)
+
+
+@posix
+def test_a_worker_that_dies_in_a_training_says_how(digits: Images, cells: list[Architecture]) -> None:
+    patient = evaluator(digits, Recipe(epochs=100_000), jobs=2)
+    with closing(patient.evaluate(cells)) as results:
+        import threading
+
+        def kill() -> None:
+            while not (pids := _children()):
+                time.sleep(0.05)
+            time.sleep(0.5)
+            os.kill(pids[0], signal.SIGKILL)
+
+        thread = threading.Thread(target=kill)
+        thread.start()
+        first = next(results)
+        thread.join()
+        assert first.error == "the process of the training was killed, as systems do when memory runs out"
+
+
+def test_an_interrupted_evaluation_leaves_no_process(digits: Images, cells: list[Architecture]) -> None:
+    slow = evaluator(digits, Recipe(epochs=100_000), jobs=2)
+    taken: list[Any] = []
+    take = slow._workers.take
+    slow._workers.take = lambda: taken.append(take()) or taken[-1]  # type: ignore[method-assign, func-returns-value]
+    results = slow.evaluate(cells)
+
+    class Enough(Exception): ...
+
+    def interrupt(number: int, frame: Any) -> None:
+        raise Enough
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 1.0)
+    try:
+        with pytest.raises(Enough):
+            next(results)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert len(taken) == 2
+    assert all(worker.process.poll() is not None for worker in taken)
+
+
+def test_a_worker_ends_when_nobody_listens_any_more(digits: Images) -> None:
+    workers = Workers(evaluator(digits, Recipe(epochs=100_000)).task)
+    worker = workers.take()
+    assert worker.process.stdin is not None
+    graph = Form.of(digits, TINY).graph(SPACE, (3,) * 6)
+    worker.process.stdin.write(worker._unsent + '{"graph": ' + _quoted(graph) + "}\n")
+    worker.process.stdin.close()
+    assert worker.process.wait(60) == 0
+    worker.kill()
+    workers.close()
+
+
+def _quoted(graph: ArchGraph) -> str:
+    import json
+
+    return json.dumps(graph.to_json())
+
+
+def _children() -> list[int]:
+    """Processes that train for this one."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except (OSError, NotADirectoryError):
+            continue
+        if entry.name.isdigit() and int(fields[1]) == os.getpid():
+            found.append(int(entry.name))
+    return found
+
+
+def test_a_worker_that_cannot_start_gives_its_last_words(digits: Images, cells: list[Architecture]) -> None:
+    broken = evaluator(digits, jobs=2)
+    broken._workers._setup = "no JSON"
+    broken._workers._folder = _Nothing()  # type: ignore[assignment]
+    results = list(broken.evaluate(cells[:2]))
+    assert all(r.error and r.error.startswith("the process of the training exited with code 1 and said:") for r in results)
+    assert "JSONDecodeError" in str(results[0].error)
+
+
+class _Nothing:
+    name = ""
+
+    def cleanup(self) -> None: ...
+
+
+def test_images_go_to_a_worker_as_they_are(digits: Images, tmp_path: Path) -> None:
+    again = read_images(write_images(digits, tmp_path / "images"))
+    assert (again.sha256, again.flips, again.num_classes) == (digits.sha256, digits.flips, digits.num_classes)
+
+
+# ---------------------------------------------------------------------- what is refused at once
+
+
+class Silent(SearchSpace):
+    name = "silent"
+    num_choices = (2,)
+
+    def decode(self, choices: Sequence[int]) -> ArchGraph:
+        return ArchGraph(ops=("input", "output"), edges=((0, 1),))
+
+
+def test_a_space_without_networks_is_refused_with_what_to_write(digits: Images) -> None:
+    with pytest.raises(UsageError, match=r"the space silent does not define network\(\).*write Silent\.network"):
+        next(evaluator(digits).evaluate([Silent().architecture([0])]))
+
+
+def test_an_option_that_the_space_does_not_have_is_refused(digits: Images, cells: list[Architecture]) -> None:
+    with pytest.raises(UsageError, match="networks of the space nasbench201 have no option 'depth'; they have: channels"):
+        TrainEvaluator(digits, Form.of(digits, {"depth": 3})).evaluate(cells)
+
+
+def test_an_architecture_that_is_too_deep_for_the_images_is_a_failed_result(digits: Images) -> None:
+    class Deep(NASBench201):
+        def network(self, choices: Sequence[int], **form: Any) -> ArchGraph:
+            raise UsageError("the image is too small")
+
+    (result,) = TrainEvaluator(digits, recipe=RECIPE).evaluate([Deep().architecture([3] * 6)])
+    assert (result.score, result.error) == (None, "the image is too small")
+
+
+OPTIONS = {"dataset": "digits", "network": {}, "training": {}, "jobs": 1, "seed": 0, "device": "cpu"}
+
+
+@pytest.mark.parametrize(
+    ("argument", "given", "error", "message"),
+    [
+        (None, {"dataset": None}, UsageError, "needs --dataset, the images to train on; those there are: cifar10, cifar"),
+        (None, {"dataset": "digitz"}, UsageError, "unknown data set 'digitz'; choose from: "),
+        (None, {"dataset": "cifar10:nowhere"}, DataError, "nowhere"),
+        (None, {"training": {"epoch": 3.0}}, UsageError, "unknown training option 'epoch'; choose from: batch_size"),
+        (None, {"training": {"batch_size": 1.0}}, UsageError, "batches of 1 image cannot be trained on"),
+        (None, {"network": {"depth": 3.0}}, UsageError, "networks of the space nasbench201 have no option 'depth'"),
+        (None, {"network": {"cells": 1.5}}, UsageError, "network: cells is a whole number, 1.5 was given"),
+        ("x", {}, UsageError, "--evaluator train takes nothing after a colon, 'x' was given; leave it out"),
+    ],
+)
+def test_what_makes_no_sense_on_the_command_line_is_refused(
+    argument: str | None, given: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        TrainEvaluator.from_command_line(argument, SPACE, {**OPTIONS, **given})
+
+
+# ---------------------------------------------------------------------- in a search
+
+
+def test_a_search_labels_by_training_and_a_resumed_one_ends_the_same(digits: Images, tmp_path: Path) -> None:
+    class Stops(TrainEvaluator):
+        left = 3
+
+        def evaluate(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
+            for result in super().evaluate(architectures):
+                if not self.left:
+                    raise KeyboardInterrupt
+                self.left -= 1
+                yield result
+
+    def made(kind: type[TrainEvaluator]) -> TrainEvaluator:
+        return kind(digits, Form.of(digits, TINY), RECIPE, device="cpu")
+
+    whole = search(SPACE, made(TrainEvaluator), strategy="random", budget=5, out=tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        search(SPACE, made(Stops), strategy="random", budget=5, out=tmp_path / "run")
+    resumed = search(SPACE, made(TrainEvaluator), strategy="random", budget=5, out=tmp_path / "run", resume=True)
+    assert resumed.top == whole.top
+    assert whole.best.score is not None
+    assert whole.best.score > 20
