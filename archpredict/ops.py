@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -190,20 +190,14 @@ def computational_graph(
         >>> graph.attrs["params"].sum(), graph.attrs["macs"].sum()
         (np.float64(216.0), np.float64(3456.0))
     """
+    table = np.array([_row(o) for o in operations], dtype=np.float64).reshape(len(operations), sum(COLUMNS.values()))
+    ends = np.cumsum(list(COLUMNS.values())).tolist()
     attrs = {
-        "shape": _table((_canonical_shape(o.shape) for o in operations), "shape", len(operations)),
-        **{
-            name: _table((getattr(o, name) for o in operations), name, len(operations))
-            for name in ("kernel", "stride", "dilation", "padding", "start", "weight")
-        },
-        "groups": np.array([[o.groups] for o in operations], dtype=np.float64).reshape(-1, 1),
-        "counts_padding": np.array([[o.counts_padding] for o in operations], dtype=np.float64).reshape(-1, 1),
-        "bias": np.array([[o.bias] for o in operations], dtype=np.float64).reshape(-1, 1),
-        "params": np.array([[count_params(o)] for o in operations], dtype=np.float64).reshape(-1, 1),
-        "macs": np.array([[count_macs(o)] for o in operations], dtype=np.float64).reshape(-1, 1),
+        name: np.ascontiguousarray(table[:, end - width : end])
+        for (name, width), end in zip(COLUMNS.items(), ends, strict=True)
     }
     return ArchGraph(
-        tuple(o.op for o in operations), tuple(edges), attrs=attrs, names=None if names is None else tuple(names)
+        tuple([o.op for o in operations]), tuple(edges), attrs=attrs, names=None if names is None else tuple(names)
     )
 
 
@@ -287,14 +281,24 @@ def _canonical_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(kept)
 
 
-def _table(rows: Any, name: str, count: int) -> FloatArray:
-    width = COLUMNS[name]
-    table = np.zeros((count, width))
-    for i, row in enumerate(rows):
-        if row:
-            cut = tuple(row)[:width]
-            table[i, : len(cut)] = cut
-    return table
+@lru_cache(maxsize=4096)
+def _row(o: Operation) -> tuple[float, ...]:
+    """All columns of a node, side by side; networks of equal cells have the same ones again and again."""
+    values: Mapping[str, tuple[float, ...]] = {
+        "shape": _canonical_shape(o.shape),
+        "kernel": o.kernel,
+        "stride": o.stride,
+        "dilation": o.dilation,
+        "padding": o.padding,
+        "groups": (o.groups,),
+        "start": o.start,
+        "counts_padding": (o.counts_padding,),
+        "weight": o.weight,
+        "bias": (o.bias,),
+        "params": (count_params(o),),
+        "macs": (count_macs(o),),
+    }
+    return tuple([n for name, width in COLUMNS.items() for n in (*values[name], *(0,) * width)[:width]])
 
 
 def _product(lengths: Sequence[int]) -> float:

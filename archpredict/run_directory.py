@@ -17,6 +17,7 @@ import filelock
 
 from archpredict.checkpoint import Checkpoint
 from archpredict.errors import RunDirectoryError, UsageError
+from archpredict.files import write_atomically
 from archpredict.history import History, disk_full
 from archpredict.strategies.base import State
 
@@ -214,20 +215,6 @@ def disk_errors(path: Path) -> Iterator[None]:
             f"cannot write the run directory {path} ({error.strerror or error}); make it writable, or give "
             "another with --out; what was recorded before is kept"
         ) from error
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file whole or not at all, even if the machine stops in between."""
-    unfinished = path.with_name(path.name + ".new")
-    try:
-        with open(unfinished, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except OSError:  # e.g. a full disk, which half a file would keep full
-        unfinished.unlink(missing_ok=True)
-        raise
 
 
 def flatten(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """Supernets on digits: how well shared weights rank architectures, and what a step costs.
 
-    OMP_NUM_THREADS=1 python benchmarks/supernet.py ranking --space nasbench201 --network channels=8 --network cells=1
+    OMP_NUM_THREADS=1 python benchmarks/supernet.py ranking --space nasbench201 --network channels=4 --network cells=1
     OMP_NUM_THREADS=1 python benchmarks/supernet.py ranking --space mobilenetv3 --network channels=4 --sandwich
     OMP_NUM_THREADS=1 python benchmarks/supernet.py step
 
-``ranking`` trains some supernets (one per seed) and labels architectures with them; each architecture is also trained
-from scratch, with each of two seeds. Kendall's tau is between the label of a supernet and the mean of the two
-trainings; tau between the two trainings themselves says how well a training ranks, and that of parameters and
-multiply-adds what is known without any. Digits are easy, so trainings are short and the networks narrow, that
-accuracies lie apart.
-``step`` compares a step of a supernet with one of a network of its own, for the same architecture, in turn.
+``ranking`` trains some supernets (one per seed) and labels architectures with them, by the validation split; each
+architecture is also trained from scratch, with several seeds, and measured on validation and test split together.
+Kendall's tau is between the label of a supernet and the mean of these trainings. Tau between the means of two halves of
+the trainings says how well they rank themselves, and that of parameters and multiply-adds what is known without any.
+Digits are easy: trainings are short and networks narrow, so that accuracies lie apart.
+``step`` compares a step of a supernet with one of a network of its own, for the same architecture, in turn; an
+architecture that is new costs the making of its program more.
 """
 
 from __future__ import annotations
@@ -41,9 +42,6 @@ from archpredict.networks.trained_supernet import TrainedSupernet
 from archpredict.ops import total
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 
-TRAININGS = (0, 1)
-"""Seeds of the trainings from scratch."""
-
 
 def numbers(given: list[str]) -> dict[str, float]:
     return {name: float(number) for name, _, number in (text.partition("=") for text in given)}
@@ -61,13 +59,16 @@ def drawn(space: SearchSpace, count: int) -> list[Architecture]:
 
 
 def alone(images: Images, form: Form, recipe: Recipe, architecture: Architecture, seed: int) -> tuple[float, float]:
-    """Validation accuracy in percent and cross-entropy of a training from scratch."""
+    """Accuracy in percent and cross-entropy, on validation and test split, of a training from scratch."""
     fit = Fit(build(form.graph(architecture.space, architecture.choices), seed=seed), images, recipe, seed=seed)
     fit.run()
-    batches = Batches(images, "validation", batch_size=512, shuffle=False)
+    fit.network.eval()
+    splits = [Batches(images, split, batch_size=512, shuffle=False) for split in ("validation", "test")]
     with torch.no_grad():
-        losses = [functional.cross_entropy(fit.network(x), y, reduction="sum") for x, y in batches.plain()]
-    return fit.accuracy("validation"), float(sum(losses)) / batches.num_images
+        answers = [(fit.network(x), y) for batches in splits for x, y in batches.plain()]
+    scores, labels = (torch.cat(parts) for parts in zip(*answers, strict=True))
+    accuracy = 100 * (scores.argmax(1) == labels).double().mean()
+    return float(accuracy), float(functional.cross_entropy(scores, labels))
 
 
 def supernet_labels(
@@ -91,9 +92,8 @@ def ranking(given: argparse.Namespace) -> None:
     architectures = drawn(space, given.architectures)
     recipe = Recipe(epochs=given.epochs, batch_size=given.batch_size)
     start = time.perf_counter()
-    trained = np.array(
-        [[alone(images, form, recipe, a, seed) for seed in TRAININGS] for a in architectures]
-    )  # (n, 2, 2)
+    seeds = range(given.trainings)
+    trained = np.array([[alone(images, form, recipe, a, seed) for seed in seeds] for a in architectures])
     spent = time.perf_counter() - start
     accuracy, loss = trained.mean(axis=1).T
     low, middle, high = np.quantile(accuracy, [0, 0.5, 1])
@@ -101,8 +101,10 @@ def ranking(given: argparse.Namespace) -> None:
     print(
         f"from scratch: {given.epochs} epochs of {given.batch_size}, accuracy {low:.1f} / {middle:.1f} / {high:.1f} %"
     )
-    print(f"  (lowest, median, highest); {spent:.0f} s for {len(TRAININGS)} trainings each")
-    print(f"tau between two trainings: accuracy {tau(*trained[:, :, 0].T)}, cross-entropy {tau(*trained[:, :, 1].T)}")
+    print(f"  (lowest, median, highest); {spent:.0f} s for {given.trainings} trainings each")
+    halves = [trained[:, half::2].mean(axis=1).T for half in (0, 1)]
+    print(f"tau between halves of the trainings: accuracy {tau(halves[0][0], halves[1][0])}", end=", ")
+    print(f"cross-entropy {tau(halves[0][1], halves[1][1])}", flush=True)
     graphs = [form.graph(space, a.choices) for a in architectures]
     for cost in ("params", "macs"):
         values = [total(graph, cost) for graph in graphs]
@@ -146,12 +148,15 @@ def step(given: argparse.Namespace) -> None:
         mean = statistics.mean(total(form.graph(space, a.choices), "params") for a in seen)
         print(f"{name}, {options}: the store has {stored:,} numbers, networks {mean:,.0f} on average of {len(seen)}")
         for architecture in seen[: given.architectures]:
-            ratio, memory = compared(supernet, images, architecture, given.repeats)
-            print(f"  {str(architecture)[:60]}: time of a step {ratio:.2f}, memory {memory:.2f} of a step of its own")
+            ratio, memory, new = compared(supernet, images, architecture, given.repeats)
+            print(f"  {str(architecture)[:60]}", flush=True)
+            print(f"    time {ratio:.2f} and memory {memory:.2f} of a step of its own; new: {new:.2f} more", flush=True)
 
 
-def compared(supernet: Supernet, images: Images, architecture: Architecture, repeats: int) -> tuple[float, float]:
-    """Time and memory of a supernet's step, as parts of those of a network of its own."""
+def compared(
+    supernet: Supernet, images: Images, architecture: Architecture, repeats: int
+) -> tuple[float, float, float]:
+    """Time and memory of a supernet's step, as parts of those of a network of its own; and of making its program."""
     recipe = Recipe()
     training = SupernetTraining(supernet, images, recipe)
     training.choices_of = lambda number: [architecture.choices]  # type: ignore[method-assign]
@@ -165,14 +170,18 @@ def compared(supernet: Supernet, images: Images, architecture: Architecture, rep
     def own() -> None:
         fit._step(x, y, "")
 
-    times: dict[Callable[[], None], list[float]] = {shared: [], own: []}
+    def new() -> None:
+        Supernet(supernet.space, supernet.form).program(architecture.choices)
+
+    times: dict[Callable[[], None], list[float]] = {shared: [], own: [], new: []}
     for repeat in range(repeats + 2):
         for work, taken in times.items():
             start = time.perf_counter()
             work()
             if repeat >= 2:
                 taken.append(time.perf_counter() - start)
-    return statistics.median(times[shared]) / statistics.median(times[own]), kept(shared) / kept(own)
+    middle = {work: statistics.median(taken) for work, taken in times.items()}
+    return middle[shared] / middle[own], kept(shared) / kept(own), middle[new] / middle[own]
 
 
 def kept(work: Callable[[], None]) -> int:
@@ -197,7 +206,8 @@ def main() -> None:
     ranked.add_argument("--space", default="nasbench201")
     ranked.add_argument("--network", action="append", default=[], metavar="NAME=NUMBER")
     ranked.add_argument("--architectures", type=int, default=40)
-    ranked.add_argument("--epochs", type=int, default=5, help="of trainings from scratch")
+    ranked.add_argument("--epochs", type=int, default=3, help="of trainings from scratch")
+    ranked.add_argument("--trainings", type=int, default=4, help="of each architecture")
     ranked.add_argument("--batch-size", type=int, default=64)
     ranked.add_argument("--supernet-epochs", type=int, nargs="+", default=[100])
     ranked.add_argument("--rate", type=float, default=0.1, help="learning rate of the supernet")

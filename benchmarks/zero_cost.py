@@ -3,11 +3,13 @@
     OMP_NUM_THREADS=1 python benchmarks/zero_cost.py                     # all proxies, 1,000 cells
     OMP_NUM_THREADS=1 python benchmarks/zero_cost.py --proxies synflow --count 15625
     OMP_NUM_THREADS=1 python benchmarks/zero_cost.py --dataset cifar10:FOLDER
+    OMP_NUM_THREADS=1 python benchmarks/zero_cost.py --proxies params macs --network pruned=0
 
 The cells are the first of ``numpy.random.default_rng(0).permutation(15625)``, the networks the published ones (16
 channels, 5 cells per stage), without the operations that lead nowhere. Proxies that read a batch of 64 images get it
 from ``--dataset`` (networks are then in its form) and, as a second row, Gaussian noise of CIFAR's shape with random
-labels, on the first ``--noise-count`` cells only. Where a proxy is not defined, the cell ranks last.
+labels, on the first ``--noise-count`` cells only. Where a proxy is not defined, the cell ranks last. Seconds are those
+of the processor (one thread), building the networks included.
 """
 
 from __future__ import annotations
@@ -40,26 +42,28 @@ def main() -> None:
     parser.add_argument("--proxies", nargs="+", default=names("proxies"), help="default: all")
     parser.add_argument("--count", type=int, default=1000, help="cells (default: 1000)")
     parser.add_argument(
-        "--noise-count", type=int, default=250, help="cells for noise images, 0 for none (default: 250)"
+        "--noise-count", type=int, default=100, help="cells for noise images, 0 for none (default: 100)"
     )
     parser.add_argument("--dataset", default="digits", help="images for proxies that read some (default: digits)")
+    parser.add_argument("--network", nargs="+", default=[], metavar="NAME=NUMBER", help="form, e.g. channels=8 cells=2")
     given = parser.parse_args()
     torch.set_num_threads(1)
     protocol = load_nb201(given.data)
     rows = np.random.default_rng(0).permutation(len(protocol.architectures))[: given.count]
     cells, accuracy = [protocol.architectures[i] for i in rows], protocol.test_labels[rows]
     images = load_images(given.dataset)
-    own = Form(images.num_classes, images.size, images.channels)
+    options = {name: float(number) for name, _, number in (text.partition("=") for text in given.network)}
+    form, own = Form.of(None, options), Form.of(images, options)
     print(_HEAD, flush=True)
     for name in given.proxies:
         proxy = resolve("proxies", name, Proxy)()
         if not proxy.needs_images:
-            _row(proxy, "none", Form(), (None, None), cells, accuracy)
+            _row(proxy, "none", form, (None, None), cells, accuracy)
             continue
         _row(proxy, images.name, own, batch_for([proxy], images), cells, accuracy)
         if given.noise_count:
             some = slice(given.noise_count)
-            _row(proxy, "noise 3x32x32", Form(), _noise(), cells[some], accuracy[some])
+            _row(proxy, "noise 3x32x32", form, _noise(), cells[some], accuracy[some])
 
 
 def _noise() -> tuple[Tensor, Tensor]:
@@ -76,9 +80,9 @@ def _row(
     cells: Sequence[Architecture],
     accuracy: np.ndarray,
 ) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     scores = np.array([proxy.score_graph(form.graph(cell.space, cell.choices), *batch) for cell in cells])
-    seconds = (time.perf_counter() - start) / len(cells) * 100
+    seconds = (time.process_time() - start) / len(cells) * 100
     defined = np.isfinite(scores)
     ranked = np.where(defined, scores, scores[defined].min() - 1)
     print(

@@ -15,7 +15,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent / "archpredict"
 
 ORDER = (
     ("errors",),
-    ("registry",),
+    ("registry", "files"),
     ("backends", "metrics", "dropout"),
     ("graph",),
     ("ops",),
@@ -52,7 +52,7 @@ ORDER = (
     ("__main__",),
     ("testing",),  # reads everything that has a contract; nothing reads it
 )
-PLUGINS = ("spaces", "encoders", "heads", "regressors", "predictors", "evaluators", "strategies")
+PLUGINS = ("spaces", "images", "encoders", "heads", "regressors", "predictors", "evaluators", "strategies")
 
 _RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 

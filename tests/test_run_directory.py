@@ -17,7 +17,8 @@ from hypothesis.extra import numpy as hnp
 
 from archpredict.checkpoint import Checkpoint
 from archpredict.errors import RunDirectoryError, UsageError
-from archpredict.run_directory import RunDirectory, read_config, write_atomically
+from archpredict.files import write_atomically
+from archpredict.run_directory import RunDirectory, read_config
 
 SETTINGS: dict[str, Any] = {"space": "toy", "seed": 0, "evaluator": {"labels": "made up", "sha256": "abc"}}
 

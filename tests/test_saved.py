@@ -152,6 +152,7 @@ def test_code_that_is_not_archpredicts_own_is_never_imported(folder: Path, name:
         lambda c: c["params"].update(encoder=name),
         lambda c: c["params"].update(head=name),
         lambda c: c["params"].update(regressors={name: 1.0}),
+        lambda c: c["params"].update(proxies=[name]),
     ]
     for change in changes:
         message = refusal(changed(folder, change))

@@ -135,7 +135,8 @@ def found_by(path: Path) -> Settings:
 
 
 def write_json(folder: Path, name: str, value: Mapping[str, Any]) -> None:
-    from archpredict.run_directory import disk_errors, write_atomically
+    from archpredict.files import write_atomically
+    from archpredict.run_directory import disk_errors
 
     with disk_errors(folder):
         write_atomically(folder / name, (json.dumps(value, indent=2) + "\n").encode())

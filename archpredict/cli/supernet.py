@@ -86,9 +86,12 @@ def train(ctx: click.Context, /, **given: Any) -> None:
                 doing = "Going on to train" if training.epochs else "Training"
                 say(f"{doing} a supernet of {order.space} on {order.dataset}; checkpoints in {folder}")
             how = f"archpredict supernet train --resume {folder}"
-            with resumable(ctx, lambda: how if file.exists() else None), progress(given["quiet"]) as observer:
-                with one_thread():  # so that weights depend on the seed alone
-                    training.run(checkpoint=file, about=order.about(), observe=_observed(observer))
+            with (
+                resumable(ctx, lambda: how if file.exists() else None),
+                progress(given["quiet"]) as observer,
+                one_thread(),  # so that the weights depend on the seed alone
+            ):
+                training.run(checkpoint=file, about=order.about(), observe=_observed(observer))
     _show(training, order, folder, given["as_json"])
 
 

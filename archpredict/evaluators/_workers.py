@@ -28,6 +28,9 @@ _START = (
     "from archpredict.networks._worker import main; main()"
 )
 
+_ENDING_SECONDS = 10.0
+"""How long a process that has closed its output may take to end."""
+
 
 class Workers:
     """Idle processes, started when they are needed and kept for the next batch of architectures.
@@ -135,8 +138,11 @@ class _Worker:
 
     def last_words(self) -> str:
         """Why it ended, in a sentence; it is no longer there after that."""
-        self.process.kill()  # if it only gave a strange answer
-        code = self.process.wait()
+        try:
+            code = self.process.wait(_ENDING_SECONDS)
+        except subprocess.TimeoutExpired:  # it only gave a strange answer
+            self.process.kill()
+            code = self.process.wait()
         self._stderr.seek(0)
         said = [line.strip() for line in self._stderr.read().decode("utf-8", "replace").splitlines() if line.strip()]
         self.kill()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from archpredict.errors import DataError
+from archpredict.files import write_atomically
 
 
 def write(path: Path, form: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
@@ -29,16 +29,7 @@ def write(path: Path, form: str, tensors: Mapping[str, Tensor], about: Mapping[s
     kept = {name: value.detach().to("cpu").contiguous() for name, value in tensors.items()}
     text = json.dumps(about)
     content = save(kept, {"format": form, "about": text, "checksum": str(_checksum(text, kept))})
-    unfinished = path.with_name(path.name + ".new")
-    try:
-        with open(unfinished, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except OSError:  # e.g. a full disk, which half a file would keep full
-        unfinished.unlink(missing_ok=True)
-        raise
+    write_atomically(path, content)
 
 
 def read(path: Path, form: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

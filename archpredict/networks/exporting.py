@@ -7,7 +7,6 @@ import io
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from archpredict.errors import RunError, UsageError
+from archpredict.files import write_atomically
 from archpredict.graph import ArchGraph
 from archpredict.networks.network import Network
 from archpredict.registry import described
@@ -60,15 +60,10 @@ def export(network: Network, path: str | Path, to: str) -> None:
     check_export(file, to)
     module = network.folded()
     content = _WRITERS[to](module, torch.zeros(2, *image_shape(network.graph)))
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(content)
-        part.replace(file)
+        write_atomically(file, content)
     except OSError as error:
         raise RunError(f"cannot write {file}: {error.strerror or error}; choose another place") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 def check_export(path: Path, to: str) -> None:

@@ -56,8 +56,8 @@ class Fit:
     leaves out follow from the seed and the number of the epoch. So a training that goes on from a checkpoint gives the
     same network as one that never stopped; on a CPU, with equally many threads, to the bit.
 
-    On CUDA, products are computed in half precision (bfloat16 where the hardware has it, else float16 with a scaled
-    loss) and tensors lie channels-last. Where memory runs out, the step is done again in twice as many parts, whose
+    Tensors lie channels-last, which is faster on a CPU too. On CUDA, products are computed in half precision: bfloat16
+    where the hardware has it, else float16 with a scaled loss. Where memory runs out, the step is done again in twice as many parts, whose
     gradients are added up: the batch of the recipe stays, but batch norms see the parts (:attr:`parts`).
 
     Args:
@@ -95,11 +95,10 @@ class Fit:
         self.recipe, self.images, self.seed = recipe or Recipe(), images, seed
         self.parts = 1
         self.epochs: list[Epoch] = []
-        self._layout = torch.channels_last if self.device.type == "cuda" else torch.contiguous_format
         self.network = network.to(self.device)
         for parameter in network.parameters():
             if parameter.dim() == 4:
-                parameter.data = parameter.data.contiguous(memory_format=self._layout)
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         flip = images.flips if self.recipe.flip is None else self.recipe.flip
         self.batches = Batches(
             images,
@@ -153,7 +152,7 @@ class Fit:
 
     def _checked_scores(self, images: Tensor) -> Tensor:
         with computing(self.device, self._half):
-            scores: Tensor = self.network(images.contiguous(memory_format=self._layout))
+            scores: Tensor = self.network(images.contiguous(memory_format=torch.channels_last))
         if not torch.isfinite(scores).all():
             raise TrainingError(f"the trained network gives scores that are not finite; {ADVICE}")
         return scores
@@ -198,7 +197,7 @@ class Fit:
         figures = torch.zeros(2, device=self.device)
         for part, target in zip(x.tensor_split(parts), y.tensor_split(parts), strict=True):
             with computing(self.device, self._half):
-                scores = self.network(part.contiguous(memory_format=self._layout))
+                scores = self.network(part.contiguous(memory_format=torch.channels_last))
             loss = F.cross_entropy(scores.float(), target, label_smoothing=self.recipe.label_smoothing, reduction="sum")
             scaled: Tensor = self._scaler.scale(loss / len(y))
             scaled.backward()  # type: ignore[no-untyped-call]

@@ -84,11 +84,13 @@ class Form:
         )
 
     def check(self, space: SearchSpace) -> None:
-        """The space takes the options.
+        """The space has networks, and these take the options.
 
         Raises:
-            UsageError: It does not; the message lists those it takes.
+            UsageError: It has none, and the message says what to write; or they do not, and it lists those they take.
         """
+        if type(space).network is SearchSpace.network:
+            space.network(())
         if not self.options:
             return
         known = [name for name in inspect.signature(space.network).parameters if name not in _GIVEN]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from archpredict.errors import DataError, InvalidGraphError
+from archpredict.files import write_atomically
 from archpredict.graph import ArchGraph
 from archpredict.networks._steps import EPS, MOMENTUM, Layer, Norm, Run
 from archpredict.networks.program import Program
@@ -159,7 +160,7 @@ def save(network: Network, path: str | Path, card: Mapping[str, Any] | None = No
         path: The file.
         card: What else to note, as JSON: the architecture, how it was trained, its accuracy.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save as to_bytes
 
     metadata = {
         "format": _FORMAT,
@@ -168,7 +169,7 @@ def save(network: Network, path: str | Path, card: Mapping[str, Any] | None = No
         "card": json.dumps(dict(card or {})),
     }
     tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    save_file(tensors, str(path), metadata=metadata)
+    write_atomically(Path(path), to_bytes(tensors, metadata))
 
 
 def load(path: str | Path) -> tuple[Network, dict[str, Any]]:
@@ -191,8 +192,9 @@ def load(path: str | Path) -> tuple[Network, dict[str, Any]]:
                 raise DataError(f"{file} is a safetensors file but no network of archpredict ({_FORMAT} is read)")
             graph, norm = ArchGraph.from_json(metadata["graph"]), json.loads(metadata["norm"])
             card = json.loads(metadata["card"])
+            _check_shapes(Program(graph, norm=bool(norm)), opened, file)  # before there is memory for what it promises
             network = Network(graph, norm=bool(norm))
-            _load_tensors(network, {name: opened.get_tensor(name) for name in opened.keys()}, file)  # noqa: SIM118
+            _load_tensors(network, {name: opened.get_tensor(name) for name in network.state_dict()}, file)
     except (SafetensorError, KeyError, ValueError, TypeError, InvalidGraphError) as error:
         if isinstance(error, DataError):
             raise
@@ -200,12 +202,19 @@ def load(path: str | Path) -> tuple[Network, dict[str, Any]]:
     return network.eval(), card if isinstance(card, dict) else {}
 
 
+def _check_shapes(program: Program, opened: Any, file: Path) -> None:
+    """The file has every tensor of the program."""
+    averages = {name: (width,) for name, width in program.statistics.items()}
+    there = set(opened.keys())
+    for name, shape in {**program.shapes, **averages}.items():
+        found = tuple(opened.get_slice(name).get_shape()) if name in there else None
+        if found != shape:
+            said = "none" if found is None else f"shape {found}"
+            raise DataError(f"{file}: {name} has shape {shape} in the graph, {said} in the file")
+
+
 def _load_tensors(network: Network, tensors: Mapping[str, Tensor], file: Path) -> None:
-    expected = network.state_dict()
-    for name, value in expected.items():
-        if name not in tensors or tensors[name].shape != value.shape:
-            found = "none" if name not in tensors else f"shape {tuple(tensors[name].shape)}"
-            raise DataError(f"{file}: {name} has shape {tuple(value.shape)} in the graph, {found} in the file")
-        if not torch.isfinite(tensors[name]).all():
+    for name, value in tensors.items():
+        if not torch.isfinite(value).all():
             raise DataError(f"{file}: {name} has numbers that are not finite; train it again")
-    network.load_state_dict({name: tensors[name] for name in expected})
+    network.load_state_dict(tensors)

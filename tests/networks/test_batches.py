@@ -216,7 +216,9 @@ def test_accuracy_takes_no_gradients() -> None:
 
 @pytest.mark.parametrize(("size", "split"), [(1, "train"), (5, "test")])
 def test_shuffled_batches_of_one_image_are_refused(size: int, split: str) -> None:
-    with pytest.raises(UsageError, match=r"batches of 1 image cannot be trained on, as batch norms .*; take at least 2"):
+    with pytest.raises(
+        UsageError, match=r"batches of 1 image cannot be trained on, as batch norms .*; take at least 2"
+    ):
         Batches(IMAGES, split, batch_size=size)
 
 

@@ -267,7 +267,9 @@ def _written(path: Path, content: bytes) -> str:
 
 def test_a_training_that_diverges_says_in_which_step_and_keeps_the_checkpoint(images: Images, tmp_path: Path) -> None:
     fit = Fit(build(plain_graph()), images, Recipe(epochs=2, batch_size=32, learning_rate=1e30))
-    with pytest.raises(TrainingError, match=r"the training diverged: the loss is (nan|inf) in step [23] of epoch 1; try"):
+    with pytest.raises(
+        TrainingError, match=r"the training diverged: the loss is (nan|inf) in step [23] of epoch 1; try"
+    ):
         fit.run(checkpoint=tmp_path / "fit")
     assert not (tmp_path / "fit").exists(), "what has diverged is never kept"
 
