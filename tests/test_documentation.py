@@ -6,6 +6,7 @@ block leaves it out.
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 import sys
@@ -54,13 +55,20 @@ def test_python_blocks_run(path: Path, tmp_path: Path, monkeypatch: pytest.Monke
             exec(compile(source, str(path), "exec", dont_inherit=True), module.__dict__)
 
 
+def _first_command(line: str) -> list[str]:
+    """The words of a line up to a pipe, a redirection or the next command; quoted ones are words like others."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars="|>&;")
+    lexer.whitespace_split = True
+    return list(itertools.takewhile(lambda word: not set(word) <= set("|>&;"), lexer))
+
+
 def _commands(path: Path) -> Iterator[list[str]]:
     for block in _blocks(path):
         if block.language in _SHELL:
             lines = block.text.replace("\\\n", " ").splitlines()
             prompted = [line for line in lines if line.startswith("$ ")]  # the others are output
             for line in prompted or lines:
-                words = shlex.split(re.split(r"[|>&;]", line.removeprefix("$ "))[0], comments=True)
+                words = _first_command(line.removeprefix("$ "))
                 while words and re.fullmatch(r"\w+=.*", words[0]):
                     words = words[1:]
                 if words and Path(words[0]).name == "archpredict":
