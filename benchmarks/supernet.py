@@ -88,7 +88,7 @@ def supernet_labels(
 
 def ranking(given: argparse.Namespace) -> None:
     space, images = load_space(given.space), load_images("digits")
-    form = Form.of_images(images, numbers(given.network))
+    form = Form.of(images, numbers(given.network))
     architectures = drawn(space, given.architectures)
     recipe = Recipe(epochs=given.epochs, batch_size=given.batch_size)
     start = time.perf_counter()
@@ -140,7 +140,7 @@ def spread(values: Any) -> str:
 def step(given: argparse.Namespace) -> None:
     images = load_images("digits")
     for name, options in (("nasbench201", {"channels": 8, "cells": 1}), ("mobilenetv3", {"channels": 4})):
-        space, form = load_space(name), Form.of_images(images, options)
+        space, form = load_space(name), Form.of(images, options)
         seen = drawn(space, 100)
         supernet = Supernet(space, form)
         supernet.grow(supernet.program(a.choices) for a in seen)

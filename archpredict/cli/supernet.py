@@ -158,7 +158,7 @@ def _training(order: _Order, device: str) -> SupernetTraining:
     sampling = Sampling(**known["sampling"])
     where = torch_device(device)
     space, images = load_space(order.space), load_images(order.dataset)
-    form = Form.of_images(images, known["form"]["options"])
+    form = Form.of(images, known["form"]["options"])
     supernet = Supernet(space, form, seed=known["seed"], device=where)
     return SupernetTraining(supernet, images, Recipe(**known["recipe"]), sampling)
 

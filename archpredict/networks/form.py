@@ -39,19 +39,6 @@ class Form:
     options: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of_images(cls, images: Images, numbers: Mapping[str, float] | None = None) -> Form:
-        """The form of a data set's images, with options given as numbers, as on the command line.
-
-        Raises:
-            UsageError: A number is not whole.
-        """
-        for name, number in (numbers or {}).items():
-            if not float(number).is_integer():
-                raise UsageError(f"--network {name}={number:g}: options of networks are whole numbers; round it")
-        options = {name: int(number) for name, number in (numbers or {}).items()}
-        return cls(images.num_classes, images.size, images.channels, options)
-
-    @classmethod
     def of(cls, images: Images | None, options: Mapping[str, float] | None = None) -> Form:
         """The form that reads the images of a data set, with options given as numbers, as on the command line.
 

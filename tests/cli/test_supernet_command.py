@@ -103,7 +103,7 @@ def test_a_finished_training_that_is_resumed_stays_as_it_is(cli: Any) -> None:
         ((), "archpredict supernet train needs --space and --dataset, or --resume DIR"),
         ((*TINY, "--training", "epoch=3"), "unknown training option 'epoch'; choose from"),
         ((*TINY, "--network", "width=3"), "networks of the space nasbench201 have no option 'width'"),
-        ((*TINY, "--network", "channels=2.5"), "options of networks are whole numbers"),
+        ((*TINY, "--network", "channels=2.5"), "network: channels is a whole number"),
         ((*TINY, "--distillation"), "which the sandwich rule alone trains"),
         ((*TINY[:2], "--dataset", "digit"), "unknown data set 'digit'; choose from"),
         (("--resume", "nothing"), "there is no checkpoint nothing"),

@@ -36,7 +36,7 @@ def images() -> Images:
 @pytest.fixture(scope="module")
 def folder(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("supernet")
-    supernet = Supernet(CELLS, Form.of_images(images, {"channels": 4, "cells": 1}))
+    supernet = Supernet(CELLS, Form.of(images, {"channels": 4, "cells": 1}))
     SupernetTraining(supernet, images, Recipe(epochs=4)).run(checkpoint=made / FILE, about={"dataset": "digits"})
     return made
 
@@ -109,7 +109,7 @@ def test_other_images_than_those_of_the_training_are_refused(folder: Path, image
 
 
 def test_a_checkpoint_that_does_not_say_where_its_images_are_asks_for_them(images: Images, tmp_path: Path) -> None:
-    supernet = Supernet(CELLS, Form.of_images(images, {"channels": 2, "cells": 1}))
+    supernet = Supernet(CELLS, Form.of(images, {"channels": 2, "cells": 1}))
     SupernetTraining(supernet, images, Recipe(epochs=1, batch_size=500)).run(checkpoint=tmp_path / FILE)
     with pytest.raises(UsageError, match="does not say where its images are; give them with --dataset"):
         SupernetEvaluator.load(tmp_path, CELLS, device="cpu")
@@ -126,7 +126,7 @@ def test_weights_that_compute_nothing_finite_are_a_failed_evaluation(folder: Pat
 
 
 def test_weights_that_were_never_trained_are_counted(images: Images, tmp_path: Path) -> None:
-    supernet = Supernet(CELLS, Form.of_images(images, {"channels": 2, "cells": 1}))
+    supernet = Supernet(CELLS, Form.of(images, {"channels": 2, "cells": 1}))
     training = SupernetTraining(supernet, images, Recipe(epochs=1, batch_size=500))
     training.choices_of = lambda number: [(1,) * 6]  # type: ignore[method-assign]
     training.run(checkpoint=tmp_path / FILE)

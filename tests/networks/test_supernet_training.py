@@ -81,7 +81,7 @@ RECIPE = Recipe(epochs=3, batch_size=64)
 def training(
     images: Images, space: SearchSpace = CELLS, recipe: Recipe = RECIPE, sampling: Sampling | None = None, seed: int = 0
 ) -> SupernetTraining:
-    form = Form.of_images(images, FORM.options if space.name == "nasbench201" else {})
+    form = Form.of(images, FORM.options if space.name == "nasbench201" else {})
     return SupernetTraining(Supernet(space, form, seed=seed), images, recipe, sampling)
 
 
@@ -237,7 +237,7 @@ from archpredict.networks.supernet import Supernet
 from archpredict.networks.supernet_training import SupernetTraining
 from archpredict.spaces.base import load_space
 images = load_images("digits")
-supernet = Supernet(load_space("nasbench201"), Form.of_images(images, {"channels": 2, "cells": 1}))
+supernet = Supernet(load_space("nasbench201"), Form.of(images, {"channels": 2, "cells": 1}))
 SupernetTraining(supernet, images, Recipe(epochs=%d)).run(checkpoint=Path(sys.argv[1]))
 """
 
@@ -252,7 +252,7 @@ def test_a_killed_training_goes_on_exactly(tmp_path: Path) -> None:
     process.wait()
 
     def fresh() -> SupernetTraining:
-        supernet = Supernet(CELLS, Form.of_images(images, {"channels": 2, "cells": 1}))
+        supernet = Supernet(CELLS, Form.of(images, {"channels": 2, "cells": 1}))
         return SupernetTraining(supernet, images, Recipe(epochs=epochs))
 
     resumed, whole = fresh(), fresh()
