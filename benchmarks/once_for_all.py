@@ -40,6 +40,11 @@ RUNS: dict[str, dict[str, Any]] = {
     "evolution": {},
     "ctnas, choices, one round": {**CHOICES, "rounds": 1, "final": FINAL},
     "ctnas, choices": CHOICES,
+    "ctnas, 20 rounds": {
+        "predictor": {"ensemble": 0, "regressors": {"gaussian-process": 1.0}, "side": ("choices",)},
+        "rounds": 20,
+        "first_share": 0.1,
+    },
     "ctnas, one round": {"rounds": 1, "final": FINAL},
     "ctnas": {},
 }

@@ -31,6 +31,7 @@ from archpredict.networks.network import build
 from archpredict.networks.recipe import Recipe
 from archpredict.networks.supernet import Supernet
 from archpredict.networks.supernet_training import SupernetTraining
+from archpredict.networks.trained_supernet import load_supernet
 from archpredict.ops import total
 
 SPACE = load_space("mobilenetv3")
@@ -61,8 +62,8 @@ class Recorded(Evaluator):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/end-to-end"), help="folder of the supernet")
-    parser.add_argument("--labels", type=int, default=60, help="random architectures that CTNAS begins with")
-    parser.add_argument("--budget", type=int, default=120, help="architectures that each search may label")
+    parser.add_argument("--labels", type=int, default=50, help="random architectures that CTNAS begins with")
+    parser.add_argument("--budget", type=int, default=100, help="architectures that each search may label")
     parser.add_argument("--seeds", type=int, default=3, help="trainings from scratch of each winner")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
@@ -73,7 +74,7 @@ def main() -> None:
     train_supernet(checkpoint)
     print(f"[{time.perf_counter() - start:5.0f} s] the supernet is trained", flush=True)
 
-    labeller = SupernetEvaluator.load(checkpoint, SPACE, dataset="digits")
+    labeller = SupernetEvaluator(load_supernet(checkpoint, SPACE), IMAGES, calibration=512)
     contrastive, random = Recorded(labeller), Recorded(labeller)
     share = {"first_share": given.labels / given.budget, "rounds": 3}
     search(SPACE, contrastive, strategy="ctnas", budget=given.budget, options=share)

@@ -56,9 +56,9 @@ class Fit:
     leaves out follow from the seed and the number of the epoch. So a training that goes on from a checkpoint gives the
     same network as one that never stopped; on a CPU, with equally many threads, to the bit.
 
-    Tensors lie channels-last, which is faster on a CPU too. On CUDA, products are computed in half precision: bfloat16
-    where the hardware has it, else float16 with a scaled loss. Where memory runs out, the step is done again in twice as many parts, whose
-    gradients are added up: the batch of the recipe stays, but batch norms see the parts (:attr:`parts`).
+    On CUDA, products are computed in half precision: bfloat16 where the hardware has it, else float16 with a scaled
+    loss. Where memory runs out, the step is done again in twice as many parts, whose gradients are added up: the batch
+    of the recipe stays, but batch norms see the parts (:attr:`parts`).
 
     Args:
         network: Is trained in place, and moved to the device.
@@ -152,7 +152,7 @@ class Fit:
 
     def _checked_scores(self, images: Tensor) -> Tensor:
         with computing(self.device, self._half):
-            scores: Tensor = self.network(images.contiguous(memory_format=torch.channels_last))
+            scores: Tensor = self.network(images)
         if not torch.isfinite(scores).all():
             raise TrainingError(f"the trained network gives scores that are not finite; {ADVICE}")
         return scores
@@ -197,7 +197,7 @@ class Fit:
         figures = torch.zeros(2, device=self.device)
         for part, target in zip(x.tensor_split(parts), y.tensor_split(parts), strict=True):
             with computing(self.device, self._half):
-                scores = self.network(part.contiguous(memory_format=torch.channels_last))
+                scores = self.network(part)
             loss = F.cross_entropy(scores.float(), target, label_smoothing=self.recipe.label_smoothing, reduction="sum")
             scaled: Tensor = self._scaler.scale(loss / len(y))
             scaled.backward()  # type: ignore[no-untyped-call]

@@ -124,7 +124,6 @@ class SupernetTraining:
         self._ends = [find(supernet.space, supernet.form) for find in finders]
         self._half = half_type(supernet.device, half)
         self._scaler = torch.amp.GradScaler(supernet.device.type, enabled=self._half is torch.float16)
-        self._layout = torch.channels_last if supernet.device.type == "cuda" else torch.contiguous_format
 
     # ------------------------------------------------------------------ running
 
@@ -242,7 +241,6 @@ class SupernetTraining:
     ) -> Tensor:
         """Gradients of the mean loss, one architecture after another: memory holds what one of them needs."""
         figures, target = torch.zeros(2, device=x.device), y
-        x = x.contiguous(memory_format=self._layout)
         for program in programs:
             tensors = {name: part(leaves[name], shape) for name, shape in program.shapes.items()}
             with computing(x.device, self._half):
