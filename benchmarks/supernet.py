@@ -1,7 +1,9 @@
 """Supernets on digits: how well shared weights rank architectures, and what a step costs.
 
-    OMP_NUM_THREADS=1 python benchmarks/supernet.py ranking --space nasbench201 --network channels=4 --network cells=1
-    OMP_NUM_THREADS=1 python benchmarks/supernet.py ranking --space mobilenetv3 --network channels=4 --sandwich
+    OMP_NUM_THREADS=1 python benchmarks/supernet.py ranking --space nasbench201 --network channels=4 \\
+        --network cells=1 --supernet-epochs 25 50 100 200
+    OMP_NUM_THREADS=1 python benchmarks/supernet.py ranking --space mobilenetv3 --network channels=4 --sandwich \\
+        --architectures 30 --epochs 6 --trainings 2 --supernet-epochs 20 --seeds 2
     OMP_NUM_THREADS=1 python benchmarks/supernet.py step
 
 ``ranking`` trains some supernets (one per seed) and labels architectures with them, by the validation split; each
