@@ -40,7 +40,7 @@ class Cloud:
     def of(cls, x: FloatArray) -> Cloud:
         """The cloud of some numbers; they may be more than the rows."""
         center = x.mean(axis=0)
-        _, sizes, axes = np.linalg.svd(x - center, full_matrices=False)
+        sizes, axes = _principal(x - center)
         spread = sizes / np.sqrt(len(x))
         explained = np.cumsum(spread**2) / max(float(spread @ spread), _FLAT**2)
         kept = min(int((explained < _EXPLAINED).sum()) + 1, _MOST_AXES, int((spread > _FLAT).sum()))
@@ -52,6 +52,21 @@ class Cloud:
         along = centered @ self.axes.T
         beside = centered - along @ self.axes
         return np.stack([np.linalg.norm(along / self.spread, axis=1), np.linalg.norm(beside, axis=1)])
+
+
+def _principal(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Singular values and right singular vectors.
+
+    The fast algorithm fails now and then on numbers that are nearly dependent, one-hot choices for example; the slower
+    one does not.
+    """
+    from scipy.linalg import svd
+
+    try:
+        _, sizes, axes = np.linalg.svd(x, full_matrices=False)
+    except np.linalg.LinAlgError:
+        _, sizes, axes = svd(x, full_matrices=False, lapack_driver="gesvd")
+    return sizes, axes
 
 
 @dataclass(frozen=True)

@@ -105,3 +105,13 @@ def test_what_is_restored_measures_the_same_and_what_does_not_fit_is_refused() -
     for name in ("spread", "limits"):
         with pytest.raises(ValueError, match="the distances from its training set are not positive"):
             Familiarity.from_arrays({**arrays, name: -arrays[name]}, 60)
+
+
+def test_where_the_fast_decomposition_fails_the_slow_one_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise np.linalg.LinAlgError("SVD did not converge")
+
+    side, others = sample(kind(0), 100, 1), sample(kind(1), 20, 2)
+    expected = Cloud.of(side).parts(others)
+    monkeypatch.setattr(np.linalg, "svd", fails)
+    np.testing.assert_allclose(Cloud.of(side).parts(others), expected, rtol=1e-6)

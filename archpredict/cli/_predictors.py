@@ -42,18 +42,19 @@ def predictor_options(command: _Decorated) -> _Decorated:
         click.option("--ensemble", type=from_1, help="Networks to average; from 2 on there are standard deviations."),
         click.option("--head", help="Head of networks of your own choice; goes with --encoder."),
         click.option("--encoder", help="Encoder of networks of your own choice, alone, instead of --predictor."),
-        click.option("--predictor", help="Named predictor (see 'archpredict predictors').  [default: default]"),
+        click.option("--predictor", help="Named predictor (see 'archpredict predictors').  [default: the space's]"),
     ):
         command = option(command)
     return command
 
 
-def build_predictor(given: Invocation, seed: int) -> Predictor:
+def build_predictor(given: Invocation, seed: int, default: str = DEFAULT) -> Predictor:
     """The unfitted predictor that ``--predictor``, or ``--encoder`` and ``--head``, and their companions describe.
 
     Args:
         given: Values of the options of :func:`predictor_options` and ``device``.
         seed: Of initial weights and batches.
+        default: Name of the predictor where none is given.
     """
     overrides = {name: given[name] for name in _OVERRIDES if given[name] is not None}
     if given["encoder"] is not None or given["head"] is not None:
@@ -61,13 +62,13 @@ def build_predictor(given: Invocation, seed: int) -> Predictor:
             raise UsageError("--predictor names encoder and head; leave --encoder and --head out, or --predictor")
         overrides |= {name: given[name] for name in ("encoder", "head") if given[name] is not None}
         return _network(overrides, given["device"], seed)
-    return _named(given["predictor"] or DEFAULT, overrides, given["device"], seed)
+    return _named(given["predictor"] or default, overrides, given["device"], seed)
 
 
-def described_predictor(given: Invocation) -> str:
+def described_predictor(given: Invocation, default: str = DEFAULT) -> str:
     """What to call that predictor in one line."""
     own = [f"{name} {given[name]}" for name in ("encoder", "head") if given[name] is not None]
-    name = ", ".join(own) or given["predictor"] or DEFAULT
+    name = ", ".join(own) or given["predictor"] or default
     return ", ".join([name, *(f"{option} {given[option]}" for option in _OVERRIDES if given[option] is not None)])
 
 

@@ -174,7 +174,9 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
 
     folds, seeds = given["folds"] or 5, given["seeds"] or 1
     columns, proxies = split_features(given)
-    space, predictor = load_space(given["space"]), with_proxies(build_predictor(given, 0), proxies, given)
+    space = load_space(given["space"])
+    predictor = with_proxies(build_predictor(given, 0, space.predictor), proxies, given)
+    name = described_predictor(given, space.predictor)
     data = read_labelled(given["data"], space, given["target"], columns)
     labels = data.table.labels
     compute_scores(proxies_of(predictor), data.architectures, given["quiet"])
@@ -189,13 +191,13 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
             features=data.features,
             k=given["k"],
         )
-    title = f"{described_predictor(given)}: {folds}-fold cross-validation on {len(labels):,} architectures"
+    title = f"{name}: {folds}-fold cross-validation on {len(labels):,} architectures"
     _write_files(given, results, labels, given["data"].name)
     summary = summarize(results)
     if given["as_json"]:
         print_json(
             {
-                "predictor": described_predictor(given),
+                "predictor": name,
                 "space": space.name,
                 **_source(data.table),
                 "folds": folds,

@@ -95,10 +95,11 @@ def _start(given: dict[str, Any]) -> tuple[Predictor, str, Lesson]:
         if given["onnx"] is not None:
             predictor, name = onnx_predictor(given)
             return predictor, name, onnx_lesson(given)
-        predictor, space = build_predictor(given, given["seed"]), load_space(given["space"])
+        space = load_space(given["space"])
+        predictor = build_predictor(given, given["seed"], space.predictor)
         columns, proxies = split_features(given)
         predictor = with_proxies(predictor, proxies, given)
-        return predictor, described_predictor(given), table_lesson(given, space, columns)
+        return predictor, described_predictor(given, space.predictor), table_lesson(given, space, columns)
     for name in _NEW:
         if given[name]:
             raise UsageError(f"--{name} is for a new predictor, --from goes on with {origin}; leave one of them out")

@@ -44,6 +44,9 @@ class SearchSpace(ABC):
     notation: ClassVar[str] = "a JSON list of choices, e.g. [0, 2, 1]"
     """One line for error messages: what :meth:`parse` reads."""
 
+    predictor: ClassVar[str] = "default"
+    """Name of the predictor that ranks architectures of this space where no other is asked for."""
+
     # ------------------------------------------------------------------ what a space defines
 
     @abstractmethod

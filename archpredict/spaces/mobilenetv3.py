@@ -60,6 +60,7 @@ class MobileNetV3(SearchSpace):
     """
 
     name = "mobilenetv3"
+    predictor = "choices"
     num_choices = (len(RESOLUTIONS), *_STAGE_CHOICES * len(STAGES))
     notation = (
         "r224 | k3e6 k5e4 | k7e3 ... of a resolution (112 to 224 in steps of 16) and five stages of 2 to 4 layers, "

@@ -97,7 +97,7 @@ class Round:
     # ------------------------------------------------------------------ comparator
 
     def _make_predictor(self, device: str) -> Predictor:
-        predictor: Predictor = unfitted(self.settings.predictor)
+        predictor: Predictor = unfitted(self.settings.predictor or self.space.predictor)
         if self.settings.dummies:
             slots = max(a.graph.on_nodes.cells.count(c) for a in self.labelled for c in set(a.graph.on_nodes.cells))
             predictor.set_params(encoder_options={**(predictor.encoder_options or {}), "slots": slots})
@@ -108,13 +108,19 @@ class Round:
         tau = self._held_out_tau() if self.settings.held_out else None
         figures = {} if tau is None else {"kendall_tau": tau}
 
+        ended = False
+
         def observe(done: int, total: int, loss: float) -> None:
+            nonlocal ended
             if done:
-                self._tell("comparator", done, total, loss=loss, **(figures if done == total else {}))
+                ended = done == total
+                self._tell("comparator", done, total, loss=loss, **(figures if ended else {}))
             else:
                 self._tell_pretraining(loss)
 
         self.predictor.fit(self.labelled, self.labels, observe=observe)
+        if not ended:  # regressors alone have no epochs
+            self._tell("comparator", 1, 1, **figures)
 
     def _held_out_tau(self) -> float | None:
         """Kendall's tau of one model trained without a share of the labels, on that share."""

@@ -17,7 +17,8 @@ class Settings:
     """How a predictor guides the search.
 
     Args:
-        predictor: Fitted anew in each round: the name of a predictor, or an unfitted one, of which copies are fitted.
+        predictor: Fitted anew in each round: the name of a predictor, or an unfitted one, of which copies are fitted;
+            None: the one that the space names.
         initial: Share of the budget that is labelled at random before the first round.
         explore: Share of each round but the last that is labelled at random, so that a predictor that has settled on
             the wrong corner of the space learns of others.
@@ -33,7 +34,7 @@ class Settings:
             the best of all.
     """
 
-    predictor: Any = "default"
+    predictor: Any = None
     initial: float = 0.4
     explore: float = 0.2
     rounds: int = 5

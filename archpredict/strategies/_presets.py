@@ -18,8 +18,9 @@ class Settings:
     """Everything that the presets of CTNAS differ in.
 
     Args:
-        predictor: What compares: arguments of Predictor, the name of a predictor, or an unfitted one. Any will do;
-            those that are no networks do not learn from pairs with predicted labels.
+        predictor: What compares: arguments of Predictor, the name of a predictor, or an unfitted one; if left out the
+            one that the space names. Any will do; those that are no networks do not learn from pairs with predicted
+            labels.
         first_share: Share of the budget that is labelled at random before the first training.
         rounds: How often labels, comparator and controller take turns. The paper has one round: M random labels, one
             search, and a few architectures evaluated at the end.
@@ -112,6 +113,7 @@ _PAPER = Settings(
 
 PRESETS: dict[str, Settings] = {
     "default": Settings(),
+    "long": Settings(first_share=0.1, rounds=20),
     "paper": _PAPER,
     "repo": replace(
         _PAPER,

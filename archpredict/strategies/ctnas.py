@@ -36,6 +36,7 @@ class CTNAS(Strategy):
         * ``default``: ours. Labels, comparator and controller take turns in rounds, so that later labels are spent on
           what the comparator believes in; a better comparator (messages in both directions, soft targets); centred
           rewards and batches of samples.
+        * ``long``: the same in 20 rounds after a tenth of the labels, for budgets of about a thousand.
         * ``paper``: as published: two-layer GCN, all pairs, pseudo-labels by confidence, curriculum over all past
           baselines and samples, 10,000 single samples.
         * ``repo``: as in the published code (chenyaofo/CTNAS): four layers with residual, one permutation of pairs,

@@ -147,7 +147,8 @@ class PredictorGuided(Strategy):
 
     def _new_predictor(self, seed: int) -> Any:
         """An unfitted predictor of its own seed."""
-        made = unfitted(self.settings.predictor)
+        given = self.settings.predictor
+        made = unfitted(self.problem.space.predictor if given is None else given)
         wanted = {"seed": seed} if self.device == "auto" else {"seed": seed, "device": self.device}
         known = made.get_params(deep=False)
         return made.set_params(**{name: value for name, value in wanted.items() if name in known})

@@ -213,7 +213,7 @@ def test_wrong_options_are_refused_in_one_sentence() -> None:
     problem = Problem(ToySpace(), 50)
     with pytest.raises(
         UnknownNameError,
-        match=r"unknown preset 'papr'; choose from: default, paper, repo. Did you mean 'paper'",
+        match=r"unknown preset 'papr'; choose from: default, long, paper, repo. Did you mean 'paper'",
     ):
         CTNAS(problem, preset="papr")
     with pytest.raises(UnknownNameError, match=r"unknown option of ctnas 'iteration'.*Did you mean 'iterations'"):
