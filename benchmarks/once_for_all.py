@@ -4,12 +4,12 @@
     OMP_NUM_THREADS=1 python benchmarks/once_for_all.py --only "ctnas, long" random --seeds 5
 
 The protocol of CTNAS's ImageNet experiment with a surrogate for the shared weights: 1,000 random labels, then one
-search with the comparator, whose ten best are labelled (``one round``). Beside it, for the same 1,010 labels: CTNAS with
-its default of five rounds and with the 20 of its preset ``long``, predictor-guided search, evolution, random search, and
-the best of each run's first 1,000 labels, which in ``random`` and ``one round`` are random. The space names the predictor
-``choices`` for comparators; ``mlp`` is a network on the choices, as in the published code, and ``graph`` the default of
-other spaces, which takes minutes a run. Everything is scored by that predictor: percent of ImageNet images, top 1, as
-expected with shared weights.
+search with the comparator, whose ten best are labelled (``one round``). Beside it, for the same 1,010 labels: CTNAS
+with its default of five rounds and with the 20 of its preset ``long``, predictor-guided search, evolution, random
+search, and the best of each run's first 1,000 labels, which in ``random`` and ``one round`` are random. The space
+names the predictor ``choices`` for comparators; ``mlp`` is a network on the choices, as in the published code, and
+``graph`` the default of other spaces, which takes minutes a run. Everything is scored by that predictor: percent of
+ImageNet images, top 1, as expected with shared weights.
 """
 
 from __future__ import annotations
