@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from archpredict.datasets.table import Table
 from archpredict.errors import InvalidArchitectureError
+from archpredict.evaluators.train import TrainEvaluator
+from archpredict.images.base import load_images
+from archpredict.networks.form import Form
+from archpredict.networks.recipe import Recipe
+from archpredict.ops import total
 from archpredict.search import search
 from archpredict.spaces import SearchSpace, load_space
 from archpredict.testing.spaces import SpaceContract
@@ -45,6 +53,27 @@ def test_it_searches_its_table(space: SearchSpace, data_folder: Path) -> None:
     assert result.queries == 10
     assert result.best.score is not None
     assert result.best.score <= table.labels.max()
+
+
+def test_networks_have_the_parameters_and_multiply_adds_of_the_table(space: SearchSpace, data_folder: Path) -> None:
+    path = data_folder / "nas_bench_macro" / "nas_bench_macro_cifar10.csv.gz"
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))[::20]
+    for row in rows:
+        graph = space.network(space.parse(row["arch"]))
+        convolutions = np.array(graph.ops) == "conv"
+        scales = graph.attrs["weight"][convolutions, 0].sum()  # batch norms, folded here, have a scale there
+        assert total(graph, "params") + scales == int(row["params"])
+        assert total(graph, "macs") == int(row["flops"])
+
+
+def test_its_networks_are_trained_without_another_line(space: SearchSpace) -> None:
+    images = load_images("digits")
+    evaluator = TrainEvaluator(images, Form.of(images, {"channels": 4}), Recipe(epochs=1))
+    (result,) = evaluator.evaluate([space.from_text("01200000")])
+    assert result.error is None
+    assert result.score is not None
+    assert result.score > 20  # ten classes
 
 
 def test_the_documentation_shows_the_file_as_it_is() -> None:
