@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,10 @@ from archpredict.cli._options import debug_option, json_option
 @debug_option
 def command(as_json: bool) -> None:
     """List the named predictors, encoders, heads, and the shipped models."""
+    from archpredict.cli._listing import described
     from archpredict.cli._output import print_json
 
-    parts = {kind: _described(kind) for kind in ("predictors", "encoders", "heads")}
+    parts = {kind: described(kind, _base(kind)) for kind in ("predictors", "encoders", "heads")}
     models = _shipped()
     if as_json:
         print_json({**parts, "models": models})
@@ -38,19 +38,6 @@ def command(as_json: bool) -> None:
         {"name": "left", "space": "left", "labels": "right", "tau": "right", "description": "left"},
         [(m["name"], str(m["space"]), str(m["rows"]), _tau(m["kendall_tau"]), str(m["labels"])) for m in models],
     )
-
-
-def _described(kind: str) -> list[dict[str, str]]:
-    from archpredict.cli._console import first_line
-    from archpredict.registry import names, resolve
-
-    base = _base(kind)
-    return [{"name": name, "description": _plain(first_line(resolve(kind, name, base)))} for name in names(kind)]
-
-
-def _plain(text: str) -> str:
-    """Without the marks of reStructuredText: "``z``" becomes "z", ":mod:`archpredict`" becomes "archpredict"."""
-    return re.sub(r"(:\w+:)?(`+)(.*?)\2", r"\3", text)
 
 
 def _base(kind: str) -> Any:

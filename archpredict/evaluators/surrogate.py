@@ -96,8 +96,8 @@ class SurrogateEvaluator(Evaluator):
         cards = {folder: card for folder, card in _shipped_cards() if card.get("space") == space}
         if not cards:
             raise UsageError(
-                f"the space {space} has no embedded surrogate: give --data FILE --target COLUMN, "
-                "or --evaluator command --command PROGRAM"
+                f"the space {space} has no embedded surrogate: give --data FILE --target COLUMN, --command PROGRAM, "
+                "--dataset IMAGES to train on, or another --evaluator (see 'archpredict evaluators')"
             )
         return cls.load(max(cards, key=lambda folder: cards[folder].get("default", False)), device)
 

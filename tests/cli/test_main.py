@@ -118,6 +118,14 @@ def test_the_lists_name_everything_there_is(kind: str) -> None:
         assert row["description"].endswith(".")
 
 
+def test_the_list_of_evaluators_names_proxies_and_data_sets_too() -> None:
+    shown = CliRunner().invoke(main, ["evaluators"])
+    data = json.loads(CliRunner().invoke(main, ["evaluators", "--json"]).stdout)
+    for kind in ("evaluators", "proxies", "images"):
+        assert [row["name"] for row in data[kind]] == names(kind)
+        assert all(row["name"] in shown.stdout and row["description"].endswith(".") for row in data[kind])
+
+
 def test_the_lists_say_what_is_needed_to_choose() -> None:
     spaces = {r["name"]: r for r in json.loads(CliRunner().invoke(main, ["spaces", "--json"]).stdout)}
     assert spaces["nasbench201"]["num_choices"] == 6
