@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,7 +23,9 @@ import numpy as np
 import onnx
 from _protocols import add_data_option
 
+from archpredict.errors import InvalidGraphError
 from archpredict.io.onnx import OnnxModel, read
+from archpredict.networks.program import Program
 from archpredict.ops import total
 
 _LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
@@ -51,6 +54,15 @@ def _whole(model: OnnxModel) -> bool:
     return bool((model.graph.attrs["shape"] >= 0).all())
 
 
+def _buildable(model: OnnxModel) -> bool:
+    """Whether it can be built as a network that is trained, and has the parameters of its graph then."""
+    try:
+        program = Program(model.graph)
+    except InvalidGraphError:
+        return False
+    return sum(prod(shape) for shape in program.shapes.values()) == total(model.graph, "params")
+
+
 def _comparisons(folder: Path) -> Iterator[Comparison]:
     with (folder / "labels.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -76,6 +88,7 @@ def _classifiers(folder: Path) -> None:
             print(f"  {name:14}within {bound:6.1%}{np.mean(errors <= bound):8.1%}")
     print(f"  with warnings               {np.mean([bool(c.model.warnings) for c in found]):7.1%}")
     print(f"  with unknown operators      {np.mean([bool(c.model.unknown) for c in found]):7.1%}")
+    print(f"  trainable, with the graph's parameters {sum(_buildable(c.model) for c in found)} of {len(found)}")
     print(
         f"  seconds of one core: {sum(seconds):.1f} in all, median {np.median(seconds):.3f}, "
         f"most {slowest.seconds:.2f} ({slowest.name}, {slowest.model.num_nodes:,} nodes)"
