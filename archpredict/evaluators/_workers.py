@@ -18,14 +18,14 @@ from typing import IO, Any
 
 from archpredict.evaluators._score import short
 from archpredict.graph import ArchGraph
-from archpredict.networks._worker import write_images
 from archpredict.networks.labelling import Label, Task
+from archpredict.networks.worker import write_images
 
 _FOLDER = str(Path(__file__).resolve().parents[2])
 _START = (
     # The folder that the user is in comes first on the path, and may hold a file called as a module is.
     "import sys; sys.path[:] = [place for place in sys.path if place] + sys.argv[1:]; "
-    "from archpredict.networks._worker import main; main()"
+    "from archpredict.networks.worker import main; main()"
 )
 
 _ENDING_SECONDS = 10.0

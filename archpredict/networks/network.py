@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from archpredict.errors import DataError, InvalidGraphError
 from archpredict.files import write_atomically
 from archpredict.graph import ArchGraph
-from archpredict.networks._steps import EPS, MOMENTUM, Layer, Norm, Run
 from archpredict.networks.program import Program
+from archpredict.networks.steps import EPS, MOMENTUM, Layer, Norm, Run
 
 _FORMAT = "archpredict-network-1"
 _MAX_FILE_BYTES = 8 << 30

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from archpredict.errors import InvalidGraphError
 from archpredict.graph import ArchGraph
-from archpredict.networks._steps import MAKERS, Layer, Run, Step, Table, layer_of
+from archpredict.networks.steps import MAKERS, Layer, Run, Step, Table, layer_of
 from archpredict.ops import check_computational
 
 

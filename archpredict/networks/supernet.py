@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from archpredict.errors import InvalidGraphError, UsageError
-from archpredict.networks._steps import Layer, Norm, Run
 from archpredict.networks.form import Form
 from archpredict.networks.network import Network, initial_layer
 from archpredict.networks.program import Program
+from archpredict.networks.steps import Layer, Norm, Run
 from archpredict.spaces.base import SearchSpace
 
 if TYPE_CHECKING:

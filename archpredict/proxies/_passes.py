@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from archpredict.networks._steps import Run
 from archpredict.networks.network import Network
 from archpredict.networks.program import Program
+from archpredict.networks.steps import Run
 
 _SCORED = ("conv", "linear")
 """Kinds of layers whose weights are scored; batch norms and biases are not, as in Abdelfattah et al. 2021."""

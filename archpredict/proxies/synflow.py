@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from archpredict.networks._steps import Run, Table
 from archpredict.networks.network import Network
+from archpredict.networks.steps import Run, Table
 from archpredict.proxies._passes import gradients, weight_names
 from archpredict.proxies.base import Proxy
 

@@ -18,9 +18,9 @@ from archpredict.errors import InvalidGraphError
 from archpredict.graph import ArchGraph
 from archpredict.io.onnx import load
 from archpredict.network_builder import Builder
-from archpredict.networks._steps import MAKERS, Run
 from archpredict.networks.network import initial_weights
 from archpredict.networks.program import Program
+from archpredict.networks.steps import MAKERS, Run
 from archpredict.ops import ACTIVATIONS, Operation, computational_graph, total
 
 
