@@ -184,12 +184,19 @@ def read_config(path: Path) -> dict[str, Any]:
         raise UsageError(f"there is no run to resume in {path}: {file} does not exist; give the directory of a run")
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(config["format"], str):  # that of a training, which has a name
+            raise UsageError(
+                f"{path} is no run of a search ({config['format']}); go on with it by the command that made it, e.g. "
+                f"archpredict train --resume {path}"
+            )
         if config["format"] != _FORMAT:
             why = f"its format is {config['format']}, this version of archpredict reads format {_FORMAT}"
         elif isinstance(config["settings"], dict) and isinstance(config["invocation"], dict | None):
             return dict(config)
         else:
             why = "its settings or its invocation are no JSON objects"
+    except UsageError:
+        raise
     except (ValueError, KeyError, TypeError) as error:
         why = f"{type(error).__name__}: {error}"
     raise corrupt_config(path, why)

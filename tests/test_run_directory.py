@@ -193,3 +193,9 @@ def test_best_json_says_how_long_the_run_took(tmp_path: Path) -> None:
         directory.save_best({"seconds": 12.5})
         assert directory.finished_seconds == 12.5
     assert json.loads((tmp_path / "best.json").read_text()) == {"seconds": 12.5}
+
+
+def test_the_folder_of_a_training_is_no_run_of_a_search(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"format": "archpredict-train-1", "settings": {}}', encoding="utf-8")
+    with pytest.raises(UsageError, match=r"is no run of a search .archpredict-train-1.; go on with it by the command"):
+        read_config(tmp_path)
