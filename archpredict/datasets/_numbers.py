@@ -11,6 +11,9 @@ from archpredict.datasets.rows import Kind
 _PLAIN = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d+)?([eE][-+]?\d{1,3})?")
 """Texts that stay what they are as numbers: no leading zeros (a chain of operators may be ``00120``), no signs."""
 
+_BLANKS = " \t\r\n"
+"""What may stand around a number; other separators, which are blanks to ``str.strip`` alone, make it a text."""
+
 _LARGEST_INTEGER = 2**53
 """Beyond it integers change as they go through programs that know only doubles."""
 
@@ -32,7 +35,7 @@ def kind_of(value: Any) -> Kind | None:
     if value is None or value == "":
         return None
     if isinstance(value, str):
-        match = _PLAIN.fullmatch(value.strip())
+        match = _PLAIN.fullmatch(value.strip(_BLANKS))
         if match is None or not math.isfinite(float(value)):
             return "text"
         whole = match[2] is None and match[3] is None and abs(int(value)) <= _LARGEST_INTEGER

@@ -124,7 +124,7 @@ def test_compressed_parquet_is_refused(source, tmp_path):
         ("1", "integer"), ("-12", "integer"), (7, "integer"), ("1.50", "number"), ("1e-3", "number"), (2.5, "number"),
         ("00120", "text"), ("+1", "text"), ("1_0", "text"), ("nan", "text"), ("1e999", "text"), ("x", "text"),
         (True, "value"), ([1], "value"), (float("nan"), "value"), (2**60, "value"), ("99999999999999999", "number"),
-        (None, None), ("", None),
+        (None, None), ("", None), (" 7\t", "integer"), ("0\x1f", "text"),
     ],
 )  # fmt: skip
 def test_what_a_value_is(value, kind):
