@@ -108,12 +108,12 @@ class TrainEvaluator(Evaluator):
             jobs=options["jobs"],
             device=options["device"],
         )
-        made._check(space)
+        made.form.check(space)
         return made
 
     def evaluate(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
         for space in {a.space.name: a.space for a in architectures}.values():
-            self._check(space)
+            self.form.check(space)
         if self.jobs == 1:
             return map(self._alone, architectures)
         return self._packed(architectures) if self.task.device.type == "cuda" else self._spread(architectures)
@@ -173,9 +173,3 @@ class TrainEvaluator(Evaluator):
             return Result(architecture, None, str(error))
         found = label(graph)
         return Result(architecture, found.score, found.error, found.seconds, found.metadata)
-
-    def _check(self, space: SearchSpace) -> None:
-        """The space has networks of this form at all."""
-        self.form.check(space)
-        if type(space).network is SearchSpace.network:
-            space.network(())
