@@ -6,18 +6,17 @@ Public names are imported when they are first used: ``import archpredict`` loads
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from archpredict.datasets.table import Table
     from archpredict.evaluators.base import Evaluator, Result
-    from archpredict.graph import ArchGraph
-    from archpredict.predictor import Predictor
-    from archpredict.search import SearchResult, search
+    from archpredict.graph.arch_graph import ArchGraph
+    from archpredict.predict.predictor import Predictor
+    from archpredict.progress import Event
+    from archpredict.runs.search import SearchResult, search
     from archpredict.spaces.base import Architecture, SearchSpace, load_space
-    from archpredict.strategies.base import Event, Problem, Recommendation, Strategy
+    from archpredict.strategies.base import Problem, Recommendation, Strategy
+    from archpredict.tables.table import Table
 
 __version__ = "0.1.0"
 
@@ -40,20 +39,20 @@ __all__ = [
 ]
 
 _HOME = {
-    "ArchGraph": "graph",
+    "ArchGraph": "graph.arch_graph",
     "Architecture": "spaces.base",
     "Evaluator": "evaluators.base",
-    "Event": "strategies.base",
-    "Predictor": "predictor",
+    "Event": "progress",
+    "Predictor": "predict.predictor",
     "Problem": "strategies.base",
     "Recommendation": "strategies.base",
     "Result": "evaluators.base",
-    "SearchResult": "search",
+    "SearchResult": "runs.search",
     "SearchSpace": "spaces.base",
     "Strategy": "strategies.base",
-    "Table": "datasets.table",
+    "Table": "tables.table",
     "load_space": "spaces.base",
-    "search": "search",
+    "search": "runs.search",
 }
 
 
@@ -65,14 +64,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
-
-
-class _Facade(ModuleType):
-    """Keeps ``archpredict.search`` the function, where an import would put the module."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name == "search" and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Facade

@@ -7,8 +7,11 @@ import importlib.util
 import os
 import re
 import sys
+import tempfile
 import types
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,3 +87,17 @@ def torch_device(name: str) -> torch.device:
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise UsageError(f"device {name} was asked for, but torch finds no CUDA device; use --device cpu or auto")
     return torch.device(name)
+
+
+@contextmanager
+def nothing_left_at_home() -> Iterator[None]:
+    """Have matplotlib keep its font list in a folder that goes away, unless the user has said where."""
+    if "matplotlib" in sys.modules or "MPLCONFIGDIR" in os.environ:
+        yield
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["MPLCONFIGDIR"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["MPLCONFIGDIR"]

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from archpredict._typing import FloatArray
 from archpredict.errors import UsageError
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def kendall_tau(true: npt.ArrayLike, predicted: npt.ArrayLike) -> float:

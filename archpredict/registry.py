@@ -22,6 +22,11 @@ from typing import Any
 
 from archpredict.errors import ArchPredictError, UnknownNameError, UsageError
 
+_WITHOUT_MODULES = ("predictors",)
+"""Kinds of which this package keeps its own in a table."""
+_FORMER_GROUPS = {"tables.formats": ("archpredict.datasets.formats",)}
+"""Entry-point groups that a kind had before it was renamed; plug-ins that name them still load."""
+
 
 def names(kind: str) -> list[str]:
     """Names of all plug-ins of a kind, without importing any of them.
@@ -31,6 +36,19 @@ def names(kind: str) -> list[str]:
         True
     """
     return sorted({*_modules(kind), *_entry_points(kind)})
+
+
+def load(kind: str, name: str) -> Any:
+    """The object that another distribution's entry point or a ``module:Attribute`` reference names, as it is.
+
+    Args:
+        kind: What it is to be used as, e.g. ``"predictors"``.
+        name: Of the entry point, or the reference.
+
+    Raises:
+        UsageError: The reference's module or attribute does not exist.
+    """
+    return _reference(name, kind) if ":" in name else _entry_points(kind)[name].load()
 
 
 def resolve(kind: str, name: str, base: type) -> Any:
@@ -64,6 +82,8 @@ def _singular(kind: str) -> str:
 
 
 def _modules(kind: str) -> dict[str, str]:
+    if kind in _WITHOUT_MODULES:
+        return {}
     package = importlib.import_module(f"archpredict.{kind}")
     return {
         info.name.replace("_", "-"): f"{package.__name__}.{info.name}"
@@ -73,7 +93,8 @@ def _modules(kind: str) -> dict[str, str]:
 
 
 def _entry_points(kind: str) -> dict[str, Any]:
-    return {point.name: point for point in entry_points(group=f"archpredict.{kind}")}
+    groups = (*_FORMER_GROUPS.get(kind, ()), f"archpredict.{kind}")
+    return {point.name: point for group in groups for point in entry_points(group=group)}
 
 
 def _plugin_class(module: ModuleType, base: type) -> type:

@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from archpredict.protocols import Protocol, Split, load_protocol
+from archpredict.predict.protocols import Protocol, Split, load_protocol
 
 __all__ = ["Protocol", "add_data_option", "load_nb101_20k", "load_nb201", "split"]
 

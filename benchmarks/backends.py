@@ -19,13 +19,13 @@ import numpy as np
 import torch
 
 from archpredict.backends import has_dgl
-from archpredict.batch import Backend, batched
 from archpredict.encoders.base import Encoder
 from archpredict.encoders.comp_graph import CompGraph
 from archpredict.encoders.gcn import GCN
-from archpredict.graph import ArchGraph
-from archpredict.inputs import InputSpec
-from archpredict.packed import PackedGraphs
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.batch import Backend, batched
+from archpredict.graph.packed import PackedGraphs
+from archpredict.predict.inputs import InputSpec
 from archpredict.testing.graphs import random_computational_graph
 
 OPS = tuple("abcdef")

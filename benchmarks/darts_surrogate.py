@@ -21,11 +21,11 @@ from _protocols import add_data_option
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.model_selection import KFold
 
-from archpredict.datasets.table import Table
 from archpredict.metrics import kendall_tau, spearman
-from archpredict.predictor import Predictor
+from archpredict.predict.predictor import Predictor
 from archpredict.spaces.base import Architecture
 from archpredict.spaces.darts import Darts
+from archpredict.tables.table import Table
 
 TARGET = Path(__file__).resolve().parent.parent / "archpredict" / "pretrained" / "darts-cifar10"
 FOLDS, FOLD_SEED = 5, 0

@@ -38,11 +38,11 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from archpredict.graph import ArchGraph
-from archpredict.io.onnx import read
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.network_statistics import NAMES, network_statistics
 from archpredict.metrics import kendall_tau
-from archpredict.network_statistics import NAMES, network_statistics
-from archpredict.ranker import ranker
+from archpredict.onnx.reader import read
+from archpredict.predict.presets import preset
 
 TARGET = Path(__file__).resolve().parent.parent / "archpredict" / "pretrained" / "imagenet"
 MEANING = "ImageNet-1k top-1 accuracy in percent, as the median over published training recipes"
@@ -121,7 +121,7 @@ def scores_of(models: Models, settings: dict[str, Any], split: tuple[np.ndarray,
 
 def _parts(models: Models, settings: dict[str, Any], train: np.ndarray, test: np.ndarray) -> Scores:
     """The ranker and its parts."""
-    whole = ranker(device="cpu", **settings).fit([models.graphs[i] for i in train], models.median[train])
+    whole = preset("ranker").make(device="cpu", **settings).fit([models.graphs[i] for i in train], models.median[train])
     committee = whole.committee_
     inputs = whole.pack([models.graphs[i] for i in test])
     raw = committee.member_scores(committee.encode(inputs))
@@ -140,20 +140,24 @@ def _parts(models: Models, settings: dict[str, Any], train: np.ndarray, test: np
 
 def _graph_networks(models: Models, train: np.ndarray, test: np.ndarray) -> np.ndarray:
     """Networks that read nothing but the graph, with the settings that were best on shuffles 10 and 11."""
-    networks = ranker(
-        encoder="comp-graph",
-        encoder_options={"dim": 32, "layers": 0},
-        head="regression",
-        head_options={"hidden": 64, "dropout": 0.3},
-        side=(),
-        regressors=None,
-        ensemble=3,
-        epochs=20,
-        batch_size=16,
-        weight_decay=0.1,
-        betas=(0.9, 0.99),
-        device="cpu",
-    ).fit([models.graphs[i] for i in train], models.median[train])
+    networks = (
+        preset("ranker")
+        .make(
+            encoder="comp-graph",
+            encoder_options={"dim": 32, "layers": 0},
+            head="regression",
+            head_options={"hidden": 64, "dropout": 0.3},
+            side=(),
+            regressors=None,
+            ensemble=3,
+            epochs=20,
+            batch_size=16,
+            weight_decay=0.1,
+            betas=(0.9, 0.99),
+            device="cpu",
+        )
+        .fit([models.graphs[i] for i in train], models.median[train])
+    )
     return networks.committee_.latent(networks.pack([models.graphs[i] for i in test]))
 
 
@@ -274,7 +278,7 @@ def write(
 ) -> None:
     """Train on all models, correct the uncertainty by the out-of-fold errors, and write predictor and card."""
     start = time.perf_counter()
-    final = ranker(device="cpu", **settings).fit(models.graphs, models.median)
+    final = preset("ranker").make(device="cpu", **settings).fit(models.graphs, models.median)
     seconds = time.perf_counter() - start
     predicted, std, labels = held_out
     final.calibrate_std(predicted, std, labels)

@@ -20,7 +20,7 @@ import torch
 from _protocols import Protocol, add_data_option, load_nb101_20k, split
 
 from archpredict.metrics import kendall_tau
-from archpredict.predictor import Predictor
+from archpredict.predict.predictor import Predictor
 from archpredict.strategies._presets import PRESETS
 
 NUM_LABELS = 423

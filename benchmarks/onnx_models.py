@@ -24,9 +24,9 @@ import onnx
 from _protocols import add_data_option
 
 from archpredict.errors import InvalidGraphError
-from archpredict.io.onnx import OnnxModel, read
+from archpredict.graph.operators import total
 from archpredict.networks.program import Program
-from archpredict.ops import total
+from archpredict.onnx.reader import OnnxModel, read
 
 _LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 _REASONS = {

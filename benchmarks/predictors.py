@@ -26,11 +26,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
 import numpy as np
 from _protocols import Protocol, add_data_option
 
-from archpredict.evaluation import evaluate_predictions
-from archpredict.predictors.base import NamedPredictor
-from archpredict.pretraining import forget
-from archpredict.protocols import load_protocol
-from archpredict.registry import names, resolve
+from archpredict.predict.presets import names, preset
+from archpredict.predict.pretraining import forget
+from archpredict.predict.protocols import load_protocol
+from archpredict.predict.validation import evaluate_predictions
 
 CROSS_SIZES = {"nb101-20k": (172, 423), "nb201-c10": (156,)}
 ENCODERS: dict[str, dict[str, Any]] = {
@@ -67,7 +66,7 @@ def run(name: str, arguments: dict[str, Any], protocol: str, n: int, seed: int, 
     data = _protocol(protocol, folder)
     train, test = data.split(n, seed)
     cells = data.architectures
-    predictor = resolve("predictors", name, NamedPredictor).make(seed=seed, device="cpu", **arguments)
+    predictor = preset(name).make(seed=seed, device="cpu", **arguments)
     forget()  # pre-training counts as training, every time
     start = time.perf_counter()
     predictor.fit([cells[i] for i in train], data.train_labels[train])
@@ -105,7 +104,7 @@ def show(label: str, protocol: str, n: int, rows: list[Figures]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_option(parser)
-    parser.add_argument("--names", nargs="+", default=["default"], choices=names("predictors"), metavar="NAME")
+    parser.add_argument("--names", nargs="+", default=["default"], choices=names(), metavar="NAME")
     parser.add_argument("--cross", action="store_true", help="every encoder with every head")
     parser.add_argument("--protocols", nargs="+", default=list(CROSS_SIZES), choices=list(CROSS_SIZES))
     parser.add_argument("--sizes", type=int, nargs="+", help="numbers of labels (default: those of the protocol)")

@@ -22,11 +22,10 @@ import numpy as np
 import torch
 from _protocols import add_data_option, load_nb101_20k
 
-from archpredict.inputs import Inputs
-from archpredict.packed import PackedGraphs
-from archpredict.predictor import Predictor
-from archpredict.predictors.base import NamedPredictor
-from archpredict.registry import names, resolve
+from archpredict.graph.packed import PackedGraphs
+from archpredict.predict.inputs import Inputs
+from archpredict.predict.predictor import Predictor
+from archpredict.predict.presets import names, preset
 from archpredict.spaces.nasbench101 import NASBench101, choices_from_packed, unpack
 
 LABELS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3", "output", "input")
@@ -36,7 +35,7 @@ NUMBERS = {0: 1, 1: 2, 2: 3, 253: 4, 254: 5, 255: 0}
 def fit(name: str, folder: Path) -> Predictor:
     protocol = load_nb101_20k(folder)
     cells = protocol.space.architectures(protocol.choices[:423])
-    predictor = resolve("predictors", name, NamedPredictor).make(epochs=2, vocabulary=LABELS, device="cpu")
+    predictor = preset(name).make(epochs=2, vocabulary=LABELS, device="cpu")
     fitted: Predictor = predictor.fit(cells, protocol.train_labels[:423])
     return fitted
 
@@ -75,7 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_option(parser)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--names", nargs="+", default=["default", "nac"], choices=names("predictors"), metavar="NAME")
+    parser.add_argument("--names", nargs="+", default=["default", "nac"], choices=names(), metavar="NAME")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     for name in arguments.names:

@@ -31,6 +31,7 @@ import torch
 from torch.nn import functional
 
 from archpredict.evaluators.supernet import SupernetEvaluator
+from archpredict.graph.operators import total
 from archpredict.images.base import Images, load_images
 from archpredict.metrics import kendall_tau
 from archpredict.networks.batches import Batches
@@ -41,7 +42,6 @@ from archpredict.networks.recipe import Recipe
 from archpredict.networks.supernet import Supernet
 from archpredict.networks.supernet_training import Sampling, SupernetTraining
 from archpredict.networks.trained_supernet import TrainedSupernet
-from archpredict.ops import total
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 
 

@@ -19,7 +19,7 @@ import sys
 from collections.abc import Sequence
 
 import archpredict
-from archpredict.network_builder import Builder
+from archpredict.graph.builder import Builder
 
 BLOCKS = ("identity", "mb3x3_e3", "mb5x5_e6")
 LAYERS = 8
@@ -90,7 +90,7 @@ def main(path: str) -> None:
     """Search the table at ``path`` with a budget of 100 labels and print what was found."""
     space = NASBenchMacro()
     table = archpredict.Table.read(path, space, "mean_acc")
-    result = archpredict.search(space, table, strategy="ctnas", budget=100, seed=0)
+    result = archpredict.runs.search(space, table, strategy="ctnas", budget=100, seed=0)
     for found in result.top[:3]:
         print(found.architecture, found.score)
 

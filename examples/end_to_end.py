@@ -24,6 +24,7 @@ import torch
 from archpredict import Architecture, load_space, search
 from archpredict.evaluators.base import Evaluator, Result
 from archpredict.evaluators.supernet import SupernetEvaluator
+from archpredict.graph.operators import total
 from archpredict.images.base import load_images
 from archpredict.networks.fitting import Epoch, Fit
 from archpredict.networks.form import Form
@@ -32,7 +33,6 @@ from archpredict.networks.recipe import Recipe
 from archpredict.networks.supernet import Supernet
 from archpredict.networks.supernet_training import SupernetTraining
 from archpredict.networks.trained_supernet import load_supernet
-from archpredict.ops import total
 
 SPACE = load_space("mobilenetv3")
 IMAGES = load_images("digits")

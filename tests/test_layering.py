@@ -1,113 +1,123 @@
-"""Imports point one way: what is early in ORDER never knows what is late; plug-ins never know each other."""
+"""The house: imports point downwards in the order that docs/architecture.md shows; plug-ins never know each other."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-_PACKAGE = Path(__file__).resolve().parent.parent / "archpredict"
-
-ORDER = (
-    ("errors",),
-    ("registry", "files"),
-    ("backends", "metrics", "dropout"),
-    ("graph",),
-    ("ops",),
-    ("network_builder",),
-    ("node_features", "network_statistics", "summary"),
-    ("packed",),
-    ("sweeping",),
-    ("spaces",),
-    ("io", "datasets", "features"),
-    ("images",),
-    ("networks",),
-    ("proxies",),
-    ("items",),
-    ("proxy_features",),
-    ("protocols",),
-    ("batch",),
-    ("encoders", "heads", "regressors"),
-    ("inputs",),
-    ("training", "calibration", "familiarity", "reweighting"),
-    ("pretraining",),
-    ("saved",),
-    ("committee",),
-    ("members",),
-    ("predictor",),
-    ("adaptation", "ranker"),
-    ("predictors", "evaluation"),
-    ("evaluators",),
-    ("strategies",),
-    ("history", "checkpoint"),
-    ("run_directory",),
-    ("report", "plan"),
-    ("search", "drawing"),
-    ("cli",),
-    ("__main__",),
-    ("testing",),  # reads everything that has a contract; nothing reads it
-)
-PLUGINS = ("spaces", "images", "encoders", "heads", "regressors", "predictors", "evaluators", "strategies")
-
-_RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
+_ROOT = Path(__file__).resolve().parent.parent
+_PACKAGE = _ROOT / "archpredict"
+_PLUGINS = ("spaces", "images", "encoders", "heads", "regressors", "evaluators", "strategies", "proxies")
+_MOST_ROOMS, _MOST_FLOORS, _MOST_IMPORTS = 28, 13, 140
 
 
 def _name(path: Path) -> str:
-    parts = path.relative_to(_PACKAGE.parent).with_suffix("").parts
+    parts = path.relative_to(_ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 _MODULES = {_name(path): path for path in sorted(_PACKAGE.rglob("*.py"))}
+_INSIDE = [name for name in _MODULES if name != "archpredict"]
+
+
+def _floors(block: str) -> dict[str, int]:
+    """Rooms and the floor on which each stands, from the ground up."""
+    page = (_ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    found = re.search(rf"^```text {block}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert found, f"docs/architecture.md has no block {block!r}"
+    lines = [line.split() for line in reversed(found[1].splitlines())]
+    return {room: floor for floor, rooms in enumerate(lines) for room in rooms}
+
+
+_HOUSE = _floors("floors")
 
 
 @cache
 def _imports(module: str) -> frozenset[str]:
     """The modules of archpredict that a module imports, those imported inside functions included."""
-    found = set()
-    for node in ast.walk(ast.parse(_MODULES[module].read_text(encoding="utf-8"))):
+    return frozenset(name for name, _, _ in _imported(_MODULES[module]))
+
+
+def _imported(path: Path) -> Iterator[tuple[str, str, int]]:
+    """Modules of archpredict that a file imports, what it takes from each ("" for the module), and the line."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            found = [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module} line {node.lineno}: write imports in full, not relative"
-            for alias in node.names:
-                full = f"{node.module}.{alias.name}"
-                found.add(full if full in _MODULES else str(node.module))
-    return frozenset(name for name in found if name.split(".")[0] == "archpredict")
+            assert node.level == 0, f"{path} line {node.lineno}: write imports in full, not relative"
+            names = [(f"{node.module}.{alias.name}", alias.name) for alias in node.names]
+            found = [(full, "") if full in _MODULES else (str(node.module), name) for full, name in names]
+        else:
+            continue
+        yield from ((module, name, node.lineno) for module, name in found if module.split(".")[0] == "archpredict")
 
 
-def _top(module: str) -> str:
+def _room(module: str) -> str:
     return module.split(".")[1]
 
 
-_INSIDE = [name for name in _MODULES if name != "archpredict"]
+def _arrows() -> Iterator[tuple[str, str]]:
+    for module in _INSIDE:
+        for imported in _imports(module):
+            yield module, imported
 
 
-@pytest.mark.parametrize("module", _INSIDE)
-def test_imports_only_what_comes_before_it(module: str) -> None:
-    assert _top(module) in _RANK, f"{module} has no place in the order yet: give it one in ORDER"
-    for imported in _imports(module):
-        assert imported != "archpredict", f"{module} imports the façade; import the module that has the name"
-        assert imported in _MODULES, f"{module} imports {imported}, which does not exist"
-        if _top(imported) != _top(module):
-            assert _RANK[_top(imported)] < _RANK[_top(module)], f"{module} must not know {imported}"
+def test_every_import_points_downwards() -> None:
+    wrong = [f"{room} has no floor in docs/architecture.md" for room in {*map(_room, _INSIDE)} - _HOUSE.keys()]
+    wrong += [f"docs/architecture.md has a floor for {room}, which is not there" for room in _gone(_HOUSE, 1)]
+    for module, imported in _arrows():
+        if imported == "archpredict":
+            wrong.append(f"{module} imports the façade; import the module that has the name")
+        elif imported not in _MODULES:
+            wrong.append(f"{module} imports {imported}, which does not exist")
+        elif _room(imported) != _room(module) and _HOUSE[_room(imported)] >= _HOUSE[_room(module)]:
+            wrong.append(f"{module} must not know {imported}")
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("module", [name for name in _INSIDE if _MODULES[name].name != "__init__.py"])
-def test_no_module_imports_the_facade_of_its_own_package(module: str) -> None:
-    assert module.rpartition(".")[0] not in _imports(module)
+def test_every_import_inside_onnx_points_downwards() -> None:
+    floors, wrong = _floors("floors onnx"), []
+    for module, imported in _arrows():
+        if _room(module) == _room(imported) == "onnx" and module.count(".") > 1:
+            own, other = (name.split(".")[2] for name in (module, imported))
+            if own != other and floors[other] >= floors[own]:
+                wrong.append(f"{module} must not know {imported}")
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("module", [m for m in _INSIDE if _top(m) in PLUGINS and m.count(".") == 2])
-def test_plugins_know_their_base_and_private_helpers_but_not_each_other(module: str) -> None:
-    for imported in _imports(module):
-        if _top(imported) == _top(module) and imported.count(".") == 2:
+def _gone(floors: Mapping[str, int], depth: int) -> set[str]:
+    return set(floors) - {name.split(".")[depth] for name in _INSIDE if name.count(".") >= depth}
+
+
+def test_the_house_is_as_small_as_it_was_planned() -> None:
+    rooms = {*map(_room, _INSIDE)}
+    arrows = {(_room(a), _room(b)) for a, b in _arrows() if _room(a) != _room(b)}
+    assert len(rooms) <= _MOST_ROOMS
+    assert max(_HOUSE.values()) + 1 <= _MOST_FLOORS
+    assert len(arrows) <= _MOST_IMPORTS
+
+
+def test_no_module_imports_the_facade_of_its_own_package() -> None:
+    wrong = [m for m in _INSIDE if _MODULES[m].name != "__init__.py" and m.rpartition(".")[0] in _imports(m)]
+    assert not wrong, f"{wrong} import the package that they are part of"
+
+
+def test_plugins_know_their_base_and_private_helpers_but_not_each_other() -> None:
+    wrong = []
+    for module, imported in _arrows():
+        if _room(module) in _PLUGINS and _room(imported) == _room(module) and module.count(".") == 2:
             name = imported.rpartition(".")[2]
-            assert name == "base" or name.startswith("_"), f"{module} must not know its sibling {imported}"
+            if imported.count(".") == 2 and name != "base" and not name.startswith("_"):
+                wrong.append(f"{module} must not know its sibling {imported}")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_no_import_goes_in_a_circle() -> None:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archpredict.cli._labels import Labels, read_labels
 from archpredict.errors import RunError, UsageError
+from archpredict.tables.model_labels import Labels, read_labels
 
 if TYPE_CHECKING:
-    from archpredict.adaptation import AdaptedPredictor, LeaveOneOut
-    from archpredict.io.onnx import OnnxModel
-    from archpredict.predictor import Predictor
+    from archpredict.onnx.reader import OnnxModel
+    from archpredict.predict.adaptation import AdaptedPredictor, LeaveOneOut
+    from archpredict.predict.predictor import Predictor
 
 _AGAINST = -0.3
 """Kendall's tau below which labels look as if fewer were better."""
@@ -53,8 +53,8 @@ class Adaptation:
 
 def check_save(out: Path) -> None:
     """The folder for ``--save`` can be made or replaced: nothing but an adapted predictor is overwritten."""
-    from archpredict.adaptation import MANIFEST
     from archpredict.cli._output import check_folder
+    from archpredict.predict.adaptation import MANIFEST
 
     check_folder(out)
     if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
@@ -65,7 +65,7 @@ def adapt(
     base: Predictor | AdaptedPredictor, name: str, table: Path, models: Sequence[OnnxModel], unreadable: Sequence[str]
 ) -> Adaptation:
     """Adapt the predictor called ``name`` to the models that the table has a score of."""
-    from archpredict.adaptation import MIN_LABELS, AdaptedPredictor
+    from archpredict.predict.adaptation import MIN_LABELS, AdaptedPredictor
 
     if isinstance(base, AdaptedPredictor):
         raise UsageError(

@@ -15,11 +15,11 @@ import click
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from archpredict.evaluation import Observe
-    from archpredict.plan import Plan
-    from archpredict.search import SearchResult
+    from archpredict.predict.validation import Observe
+    from archpredict.progress import Event, Observer
+    from archpredict.runs.plan import Plan
+    from archpredict.runs.search import SearchResult
     from archpredict.spaces.base import SearchSpace
-    from archpredict.strategies.base import Event, Observer
 
 _LABELLING = "label"
 _PHASES = {
@@ -49,7 +49,7 @@ _SHORT = 40
 @contextmanager
 def progress(quiet: bool) -> Iterator[Observer]:
     """An observer that shows progress on stderr: a live line on a terminal, else a line now and then."""
-    from archpredict.strategies.base import silent
+    from archpredict.progress import silent
 
     if quiet:
         yield silent
@@ -135,15 +135,15 @@ class PlainProgress:
 
 def epochs(observer: Observer) -> Callable[[int, int, float], None]:
     """What a predictor's ``fit`` reports, for an observer."""
-    from archpredict.strategies.base import Event
+    from archpredict.progress import Event
 
     return lambda done, total, loss: observer(Event("epoch", done, total, {} if math.isnan(loss) else {"loss": loss}))
 
 
 def trials(observer: Observer) -> Observe:
-    """What the functions of :mod:`archpredict.evaluation` report, for an observer."""
-    from archpredict.evaluation import Progress as Trial
-    from archpredict.strategies.base import Event
+    """What the functions of :mod:`archpredict.predict.validation` report, for an observer."""
+    from archpredict.predict.validation import Progress as Trial
+    from archpredict.progress import Event
 
     def report(trial: Trial) -> None:
         if trial.steps:

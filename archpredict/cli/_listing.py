@@ -15,7 +15,12 @@ def described(kind: str, base: type) -> list[dict[str, str]]:
     from archpredict.cli._console import first_line
     from archpredict.registry import names, resolve
 
-    return [{"name": name, "description": _plain(first_line(resolve(kind, name, base)))} for name in names(kind)]
+    return [row(name, first_line(resolve(kind, name, base))) for name in names(kind)]
+
+
+def row(name: str, description: str) -> dict[str, str]:
+    """A name and the first line of what it is."""
+    return {"name": name, "description": _plain(description.splitlines()[0])}
 
 
 def _plain(text: str) -> str:

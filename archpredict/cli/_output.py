@@ -16,7 +16,7 @@ import click
 from archpredict.errors import RunError, UsageError
 
 if TYPE_CHECKING:
-    from archpredict.datasets.rows import Kind
+    from archpredict.tables.formats.base import Kind
 
 Record = Mapping[str, Any]
 
@@ -27,7 +27,7 @@ def check_output(path: Path, *inputs: Path) -> None:
     Raises:
         UsageError: Its name has another ending, its folder is missing, it is no regular file, or it is an input.
     """
-    from archpredict.datasets.rows import format_to_write
+    from archpredict.tables.formats.base import format_to_write
 
     if path.exists() and not path.is_file():
         raise UsageError(f"{path} is no regular file; give the name of a file to write")
@@ -55,7 +55,7 @@ def check_folder(path: Path) -> None:
 
 def write_table(path: Path, columns: Mapping[str, Kind], rows: Iterable[Record]) -> None:
     """Write rows in the format that the name says; what was there before stays until the new file is whole."""
-    from archpredict.datasets.rows import format_to_write
+    from archpredict.tables.formats.base import format_to_write
 
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     kinds = {} if ".csv" in path.suffixes else columns  # CSV is text: what was read stays as it was written
@@ -101,6 +101,6 @@ def number_columns(rows: Sequence[Record]) -> dict[str, Kind]:
 
 def _values(row: Record, kinds: Mapping[str, Kind]) -> Record:
     """The row's values as its columns have them; None for numbers that are not finite."""
-    from archpredict.datasets._numbers import as_kind
+    from archpredict.tables.formats._numbers import as_kind
 
     return {name: finite(as_kind(value, kinds[name]) if name in kinds else value) for name, value in row.items()}

@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from archpredict._typing import FloatArray
+from archpredict.backends import nothing_left_at_home
 from archpredict.errors import RunError
-from archpredict.report import new_figure, nothing_left_at_home, save_figure
+from archpredict.runs.report import new_figure, save_figure
 
 if TYPE_CHECKING:
-    from archpredict.evaluation import Summary
-    from archpredict.protocols import Published
-
-FloatArray = npt.NDArray[np.float64]
+    from archpredict.predict.protocols import Published
+    from archpredict.predict.validation import Summary
 
 
 def draw_predicted(true: FloatArray, predicted: FloatArray, label: str, title: str, folder: Path) -> Path:

@@ -10,7 +10,7 @@ import click
 from archpredict.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from archpredict.predictor import Predictor
+    from archpredict.predict.predictor import Predictor
     from archpredict.spaces.base import SearchSpace
 
 Invocation = Mapping[str, Any]
@@ -74,7 +74,7 @@ def described_predictor(given: Invocation, default: str = DEFAULT) -> str:
 
 def load_model(reference: str, device: str) -> Predictor:
     """A saved or shipped predictor."""
-    from archpredict.predictor import Predictor
+    from archpredict.predict.predictor import Predictor
 
     return Predictor.load(reference, device)
 
@@ -112,7 +112,7 @@ def model_space(model: Predictor, reference: str, space: str | None) -> SearchSp
 def _network(arguments: Mapping[str, Any], device: str, seed: int) -> Predictor:
     from archpredict.encoders.base import Encoder
     from archpredict.heads.base import Head
-    from archpredict.predictor import Predictor
+    from archpredict.predict.predictor import Predictor
     from archpredict.registry import resolve
 
     for kind, name, base in (("encoders", "encoder", Encoder), ("heads", "head", Head)):
@@ -122,10 +122,9 @@ def _network(arguments: Mapping[str, Any], device: str, seed: int) -> Predictor:
 
 
 def _named(name: str, overrides: Mapping[str, Any], device: str, seed: int) -> Predictor:
-    from archpredict.predictors.base import NamedPredictor
-    from archpredict.registry import resolve
+    from archpredict.predict.presets import preset
 
-    named = resolve("predictors", name, NamedPredictor)
+    named = preset(name)
     if overrides and not named.make().ensemble:
         option = next(iter(overrides))
         raise UsageError(f"the predictor {name} trains no networks, so it has no --{option}; leave it out")

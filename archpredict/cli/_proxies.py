@@ -12,9 +12,9 @@ from archpredict.cli._options import named_numbers
 from archpredict.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from archpredict.graph import ArchGraph
-    from archpredict.predictor import Predictor
-    from archpredict.proxy_features import ProxyFeatures
+    from archpredict.graph.arch_graph import ArchGraph
+    from archpredict.predict.predictor import Predictor
+    from archpredict.predict.proxy_features import ProxyFeatures
     from archpredict.spaces.base import Architecture
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
@@ -56,7 +56,7 @@ def split_features(given: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     columns = [name for name in wanted if name in there]
     proxies = [name for name in wanted if name not in there and name.replace("_", "-") in known]
     if neither := [name for name in wanted if name not in (*columns, *proxies)]:
-        from archpredict.datasets.columns import listed
+        from archpredict.tables.columns import listed
 
         raise DataError(
             f"{given['data']} has no column {neither[0]!r}, which the predictor reads as a feature; its columns are: "
@@ -81,7 +81,7 @@ def with_proxies(predictor: Predictor, proxies: Sequence[str], given: Mapping[st
 
 def proxies_of(predictor: Predictor) -> ProxyFeatures | None:
     """The zero-cost scores that a predictor reads, or will read once fitted."""
-    from archpredict.proxy_features import planned
+    from archpredict.predict.proxy_features import planned
 
     if "committee_" in vars(predictor):
         return predictor.spec_.proxies
@@ -93,7 +93,7 @@ def compute_scores(
 ) -> None:
     """Compute the zero-cost scores that a predictor will ask for, with progress; they are then known."""
     from archpredict.cli._console import progress
-    from archpredict.strategies.base import Event
+    from archpredict.progress import Event
 
     if features is None:
         return
@@ -103,7 +103,7 @@ def compute_scores(
 
 
 def _columns(path: Path | None) -> list[str]:
-    from archpredict.datasets.rows import read_rows
+    from archpredict.tables.formats.base import read_rows
 
     first = next(iter(read_rows(path)), None) if path is not None and path.is_file() else None
     return [] if first is None else list(first.values)

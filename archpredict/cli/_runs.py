@@ -14,7 +14,7 @@ def run_directory(named: Path | None, name: str) -> Iterator[Path]:
     if named is not None:
         yield named
         return
-    from archpredict.run_directory import disk_errors
+    from archpredict.runs.directory import disk_errors
 
     parent = Path("runs")
     with disk_errors(parent):

@@ -10,20 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from archpredict.datasets._files import shown
-from archpredict.datasets._numbers import joined, kind_of, number
-from archpredict.datasets.columns import architecture_column, listed, parsed, value_of
-from archpredict.datasets.duplicates import duplicates
-from archpredict.datasets.rows import ARCHITECTURE, Kind, Row, read_rows
-from archpredict.datasets.table import Table
+from archpredict._typing import FloatArray
 from archpredict.errors import DataError, UsageError
+from archpredict.tables.columns import architecture_column, listed, parsed, value_of
+from archpredict.tables.formats._files import shown
+from archpredict.tables.formats._numbers import joined, kind_of, number
+from archpredict.tables.formats.base import ARCHITECTURE, Kind, Row, read_rows
+from archpredict.tables.isomorphic import duplicates
+from archpredict.tables.table import Table
 
 if TYPE_CHECKING:
     from archpredict.spaces.base import Architecture, SearchSpace
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,7 +38,7 @@ def training_folder(path: Path, settings: Settings, resume: bool) -> Iterator[No
     """
     import filelock
 
-    from archpredict.run_directory import disk_errors
+    from archpredict.runs.directory import disk_errors
 
     if not resume:
         _refuse_used(path)
@@ -99,7 +99,7 @@ def check_same(path: Path, kept: Settings, given: Settings) -> None:
     Raises:
         UsageError: It is not; the message says what differs.
     """
-    from archpredict.run_directory import flatten
+    from archpredict.runs.directory import flatten
 
     known, now = flatten(kept), flatten(given)
     different = [f"{name} is {known.get(name, 'not set')} there and {now[name]} now" for name in now]
@@ -118,7 +118,7 @@ def found_by(path: Path) -> Settings:
         UsageError: It has no result, or was started by a program that alone knows its space.
         RunDirectoryError: It is damaged.
     """
-    from archpredict.run_directory import corrupt_config, read_config
+    from archpredict.runs.directory import corrupt_config, read_config
 
     invocation = read_config(path)["invocation"]
     if invocation is None:
@@ -135,8 +135,8 @@ def found_by(path: Path) -> Settings:
 
 
 def write_json(folder: Path, name: str, value: Mapping[str, Any]) -> None:
-    from archpredict.files import write_atomically
-    from archpredict.run_directory import disk_errors
+    from archpredict._files import write_atomically
+    from archpredict.runs.directory import disk_errors
 
     with disk_errors(folder):
         write_atomically(folder / name, (json.dumps(value, indent=2) + "\n").encode())

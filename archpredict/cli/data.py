@@ -14,8 +14,8 @@ import click
 from archpredict.cli._options import debug_option, json_option
 
 if TYPE_CHECKING:
-    from archpredict.datasets.duplicates import Duplicates
-    from archpredict.datasets.survey import Survey
+    from archpredict.tables.check import Survey
+    from archpredict.tables.isomorphic import Duplicates
 
 _file = click.argument("file", type=click.Path(path_type=Path))
 _space = click.option("--space", required=True, metavar="NAME", help="Search space of the architectures.")
@@ -63,7 +63,7 @@ def check(ctx: click.Context, file: Path, space: str, target: str | None, quiet:
     Problems are rows without an architecture of the space, labels that are no finite numbers or all equal, and
     different labels for one architecture, be it repeated or isomorphic to another.
     """
-    from archpredict.datasets.survey import problems
+    from archpredict.tables.check import problems
 
     found = _survey(file, space, target, quiet)
     wrong = problems(found, target)
@@ -97,8 +97,8 @@ def check(ctx: click.Context, file: Path, space: str, target: str | None, quiet:
 @debug_option
 def convert(file: Path, space: str, out: Path, quiet: bool, as_json: bool) -> None:
     """Write the rows of FILE to FILE2 in another format, with all their columns."""
-    from archpredict.datasets.convert import convert as convert_table
     from archpredict.spaces.base import load_space
+    from archpredict.tables.convert import convert as convert_table
 
     with _Progress("rows", quiet) as observe:
         rows = convert_table(file, load_space(space), out, observe=observe)
@@ -139,8 +139,8 @@ class _Progress:
 
 def _survey(file: Path, space: str, target: str | None, quiet: bool) -> Survey:
     """The table, with the keys of its graphs made."""
-    from archpredict.datasets.survey import survey
     from archpredict.spaces.base import load_space
+    from archpredict.tables.check import survey
 
     with _Progress("rows read", quiet) as observe:
         found = survey(file, load_space(space), target, observe=observe)

@@ -16,8 +16,8 @@ from archpredict.cli._proxies import feature_options
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
-    from archpredict.evaluation import Trial
-    from archpredict.protocols import Protocol
+    from archpredict.predict.protocols import Protocol
+    from archpredict.predict.validation import Trial
 
 _PATH = click.Path(path_type=Path)
 _FROM_1 = click.IntRange(min=1)
@@ -134,7 +134,7 @@ def _evaluate_model(given: Mapping[str, Any]) -> None:
     from archpredict.cli._predictors import load_model, model_space
     from archpredict.cli._proxies import compute_scores
     from archpredict.cli._tables import read_labelled
-    from archpredict.evaluation import evaluate_predictions
+    from archpredict.predict.validation import evaluate_predictions
 
     model = load_model(given["model"], given["device"])
     space = model_space(model, given["model"], given["space"])
@@ -169,7 +169,7 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
     from archpredict.cli._predictors import build_predictor, described_predictor
     from archpredict.cli._proxies import compute_scores, proxies_of, split_features, with_proxies
     from archpredict.cli._tables import read_labelled
-    from archpredict.evaluation import cross_validate, summarize
+    from archpredict.predict.validation import cross_validate, summarize
     from archpredict.spaces.base import load_space
 
     folds, seeds = given["folds"] or 5, given["seeds"] or 1
@@ -218,7 +218,7 @@ def _evaluate_curve(given: Mapping[str, Any]) -> None:
     from archpredict.cli._output import print_json
     from archpredict.cli._predictors import build_predictor, described_predictor
     from archpredict.cli._proxies import compute_scores, proxies_of, split_features, with_proxies
-    from archpredict.evaluation import learning_curve, summarize_sizes
+    from archpredict.predict.validation import learning_curve, summarize_sizes
 
     seeds = given["seeds"] or 5
     columns, proxies = split_features(given)
@@ -258,7 +258,7 @@ def _evaluate_curve(given: Mapping[str, Any]) -> None:
 def _protocol(given: Mapping[str, Any], columns: Sequence[str]) -> tuple[Protocol, dict[str, Any], dict[str, Any]]:
     """The protocol, features (columns) of its rows, and where the labels are from."""
     from archpredict.cli._tables import read_labelled
-    from archpredict.protocols import load_protocol, table_protocol
+    from archpredict.predict.protocols import load_protocol, table_protocol
     from archpredict.spaces.base import load_space
 
     if given["protocol"] is None:

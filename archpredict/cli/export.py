@@ -12,7 +12,7 @@ from archpredict.cli._options import debug_option, json_option, named_numbers
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
-    from archpredict.graph import ArchGraph
+    from archpredict.graph.arch_graph import ArchGraph
     from archpredict.networks.network import Network
     from archpredict.spaces.base import Architecture
 
@@ -59,8 +59,8 @@ def command(**given: Any) -> None:
 
 
 def _export(given: Mapping[str, Any]) -> dict[str, Any]:
+    from archpredict.graph.operators import total
     from archpredict.networks.exporting import check_export, export, image_shape
-    from archpredict.ops import total
 
     check_export(given["out"], given["to"])
     architecture = _architecture(given)

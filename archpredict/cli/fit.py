@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archpredict.cli._models import input_shape_option
+from archpredict.cli._onnx import input_shape_option
 from archpredict.cli._options import debug_option, json_option
 from archpredict.cli._predictors import device_option, predictor_options, quiet_option
 from archpredict.cli._proxies import feature_options
 from archpredict.errors import RunError, UsageError
 
 if TYPE_CHECKING:
-    from archpredict.cli._lessons import Lesson
-    from archpredict.predictor import Predictor
+    from archpredict.cli._fit_data import Lesson
+    from archpredict.predict.predictor import Predictor
 
 _PATH = click.Path(path_type=Path)
 _MANIFEST = "predictor.json"
@@ -57,7 +57,7 @@ def command(**given: Any) -> None:
 
 def _fit(given: dict[str, Any]) -> None:
     from archpredict.cli._console import say
-    from archpredict.cli._lessons import check_way
+    from archpredict.cli._fit_data import check_way
     from archpredict.cli._output import print_json
     from archpredict.cli._proxies import compute_scores, proxies_of
 
@@ -84,7 +84,7 @@ def _fit(given: dict[str, Any]) -> None:
 
 def _start(given: dict[str, Any]) -> tuple[Predictor, str, Lesson]:
     """The predictor to train or to go on with, what to call it, and the labels."""
-    from archpredict.cli._lessons import onnx_lesson, onnx_predictor, table_lesson
+    from archpredict.cli._fit_data import onnx_lesson, onnx_predictor, table_lesson
     from archpredict.cli._predictors import build_predictor, described_predictor, load_model, model_space
     from archpredict.cli._proxies import split_features, with_proxies
     from archpredict.spaces.base import load_space
@@ -139,7 +139,7 @@ def _train(predictor: Predictor, lesson: Lesson, given: dict[str, Any]) -> None:
 
 def _cross_validate(predictor: Predictor, lesson: Lesson, given: dict[str, Any]) -> dict[str, float]:
     from archpredict.cli._console import progress, trials
-    from archpredict.evaluation import cross_validate, summarize
+    from archpredict.predict.validation import cross_validate, summarize
 
     with progress(given["quiet"]) as observer:
         results = cross_validate(

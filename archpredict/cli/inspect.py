@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from archpredict.cli._models import input_shape_option, read_model, shown_shape
+from archpredict.cli._onnx import input_shape_option
 from archpredict.cli._options import debug_option, json_option
 
 if TYPE_CHECKING:
-    from archpredict.io.onnx import OnnxModel
+    from archpredict.onnx.reader import OnnxModel
 
 _PATH = click.Path(path_type=Path)
 
@@ -30,15 +30,16 @@ def command(file: Path, input_shape: Mapping[str, tuple[int, ...]], draw: Path |
     FILE is .onnx or .onnx.gz. Weights are not needed, and no other file is opened.
     """
     from archpredict.cli._console import warnings_as_lines
+    from archpredict.onnx.files import read_model
 
     with warnings_as_lines():
         if draw is not None:
-            from archpredict.drawing import check_drawing
+            from archpredict.graph.drawing import check_drawing
 
             check_drawing(draw)
         model = read_model(file, input_shape, check_names=True)
         if draw is not None:
-            from archpredict.drawing import draw as draw_graph
+            from archpredict.graph.drawing import draw as draw_graph
 
             draw_graph(model.graph, draw, f"{file.name}: {model.graph.num_nodes:,} nodes")
     content = _described(model, draw)
@@ -51,8 +52,8 @@ def command(file: Path, input_shape: Mapping[str, tuple[int, ...]], draw: Path |
 
 
 def _described(model: OnnxModel, drawing: Path | None) -> dict[str, Any]:
-    from archpredict.ops import total
-    from archpredict.summary import operators, stages
+    from archpredict.graph.operators import total
+    from archpredict.graph.summary import operators, stages
 
     graph = model.graph
     return {
@@ -117,6 +118,8 @@ def _show(content: Mapping[str, Any]) -> None:
 
 
 def _tensors(shapes: Mapping[str, list[int]]) -> str:
+    from archpredict.onnx.files import shown_shape
+
     return ", ".join(f"{name} {shown_shape(shape)}" for name, shape in shapes.items()) or "none"
 
 

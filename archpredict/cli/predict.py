@@ -13,7 +13,7 @@ from archpredict.cli._predictors import device_option, model_option, quiet_optio
 
 if TYPE_CHECKING:
     from archpredict.cli._tables import Unlabelled
-    from archpredict.predictor import Predictor
+    from archpredict.predict.predictor import Predictor
 
 _CHUNK = 20_000
 """Architectures predicted at a time: bounds the memory and gives a progress."""
@@ -73,7 +73,7 @@ def _predicted(model: Predictor, data: Unlabelled, names: Sequence[str], quiet: 
     import numpy as np
 
     from archpredict.cli._console import progress
-    from archpredict.strategies.base import Event
+    from archpredict.progress import Event
 
     total = len(data.architectures)
     parts: dict[str, list[Any]] = {name: [] for name in names}

@@ -19,7 +19,7 @@ def command(as_json: bool) -> None:
     from archpredict.cli._listing import described
     from archpredict.cli._output import print_json
 
-    parts = {kind: described(kind, _base(kind)) for kind in ("predictors", "encoders", "heads")}
+    parts = {"predictors": _presets(), **{kind: described(kind, _base(kind)) for kind in ("encoders", "heads")}}
     models = _shipped()
     if as_json:
         print_json({**parts, "models": models})
@@ -43,13 +43,19 @@ def command(as_json: bool) -> None:
 def _base(kind: str) -> Any:
     from archpredict.encoders.base import Encoder
     from archpredict.heads.base import Head
-    from archpredict.predictors.base import NamedPredictor
 
-    return {"predictors": NamedPredictor, "encoders": Encoder, "heads": Head}[kind]
+    return {"encoders": Encoder, "heads": Head}[kind]
+
+
+def _presets() -> list[dict[str, str]]:
+    from archpredict.cli._listing import row
+    from archpredict.predict.presets import names, preset
+
+    return [row(name, preset(name).description) for name in names()]
 
 
 def _shipped() -> list[dict[str, Any]]:
-    from archpredict.saved import PRETRAINED, shipped
+    from archpredict.predict.storage import PRETRAINED, shipped
 
     return [_model(PRETRAINED / name) for name in shipped()]
 

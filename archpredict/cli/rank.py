@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from archpredict.cli._models import find_models, input_shape_option, read_models
+from archpredict.cli._onnx import input_shape_option
 from archpredict.cli._options import debug_option, json_option
 from archpredict.cli._predictors import device_option, quiet_option
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
-    from archpredict.adaptation import AdaptedPredictor
     from archpredict.cli._adapting import Adaptation
-    from archpredict.cli._models import Failure
-    from archpredict.cli._ranking import Ranked
-    from archpredict.datasets.rows import Kind
-    from archpredict.predictor import Predictor
-    from archpredict.strategies.base import Event, Observer
+    from archpredict.onnx.files import Failure
+    from archpredict.predict.adaptation import AdaptedPredictor
+    from archpredict.predict.predictor import Predictor
+    from archpredict.predict.ranking import Ranked
+    from archpredict.progress import Event, Observer
+    from archpredict.tables.formats.base import Kind
 
 SHIPPED = "imagenet"
 _FAILED = 1
@@ -108,12 +108,12 @@ def _check(given: Mapping[str, Any]) -> None:
 
 
 def _result(given: Mapping[str, Any], observer: Observer) -> _Result:
-    from archpredict.cli._ranking import check_ranker, ranked
+    from archpredict.onnx.files import find_models, read_models
+    from archpredict.predict.adaptation import load_ranker
+    from archpredict.predict.ranking import check_ranker, ranked
 
     name = given["predictor"]
     models, failed = read_models(find_models(given["files"]), given["input_shape"], observer)
-    from archpredict.adaptation import load_ranker
-
     ranker: Predictor | AdaptedPredictor = load_ranker(name, given["device"])
     check_ranker(ranker, name)
     adaptation = None
@@ -176,7 +176,7 @@ def _print_csv(result: _Result) -> None:
 
 
 def _record(row: Ranked) -> dict[str, Any]:
-    from archpredict.ops import total
+    from archpredict.graph.operators import total
 
     graph = row.model.graph
     return {

@@ -14,8 +14,8 @@ from archpredict.cli._options import debug_option, json_option, named_numbers
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
-    from archpredict.plan import Plan
-    from archpredict.search import SearchResult
+    from archpredict.runs.plan import Plan
+    from archpredict.runs.search import SearchResult
 
 _NOTHING = type(None)
 _INVOCATION: dict[str, tuple[type, ...]] = {
@@ -142,7 +142,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
     """What makes the plan, as JSON values: what the resumed run was started with, and what is given now."""
     from archpredict.cli._evaluators import absolute
-    from archpredict.run_directory import corrupt_config, read_config
+    from archpredict.runs.directory import corrupt_config, read_config
 
     values = {name: given[name] for name in _INVOCATION}
     values["data"] = None if given["data"] is None else str(given["data"].absolute())
@@ -156,7 +156,7 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
     if kept is None:
         raise UsageError(
             f"the run in {given['resume']} was started by a program; go on with it there: "
-            f"archpredict.search(..., out={str(given['resume'])!r}, resume=True)"
+            f"archpredict.runs.search(..., out={str(given['resume'])!r}, resume=True)"
         )
     for name, types in _INVOCATION.items():
         if not isinstance(kept.get(name, ...), types):
@@ -175,7 +175,7 @@ def _default_evaluator(given: Mapping[str, Any]) -> str:
 
 def _plan(invocation: Mapping[str, Any]) -> Plan:
     from archpredict.cli._evaluators import build_evaluator
-    from archpredict.plan import plan
+    from archpredict.runs.plan import plan
     from archpredict.spaces.base import load_space
 
     space = load_space(invocation["space"])
@@ -197,8 +197,8 @@ def _run(ctx: click.Context, plan: Plan, invocation: Mapping[str, Any], given: M
     from archpredict.cli._console import progress, say
     from archpredict.cli._interrupts import resumable
     from archpredict.cli._runs import run_directory
-    from archpredict.run_directory import is_run
-    from archpredict.search import run
+    from archpredict.runs.directory import is_run
+    from archpredict.runs.search import run
 
     resume = given["resume"] is not None
     name = f"{plan.problem.space.name}-{plan.strategy.name}-seed{plan.seed}"

@@ -75,7 +75,7 @@ def train(ctx: click.Context, /, **given: Any) -> None:
     (archpredict search --evaluator supernet:DIR).
     """
     from archpredict.cli._console import progress, say, warnings_as_lines
-    from archpredict.networks.labelling import one_thread
+    from archpredict.runtime import one_thread
 
     with warnings_as_lines():
         order = _order(ctx, given)
@@ -168,7 +168,7 @@ def _folder(order: _Order, given: Mapping[str, Any]) -> Iterator[Path]:
     """The folder that was named, or the first free one; that one goes again if nothing was trained."""
     from archpredict.cli._output import check_folder
     from archpredict.networks.trained_supernet import FILE
-    from archpredict.run_directory import disk_errors
+    from archpredict.runs.directory import disk_errors
 
     if given["resume"] is not None:
         if given["out"] is not None:
@@ -223,7 +223,7 @@ def _begun(training: SupernetTraining, folder: Path, *, resume: bool) -> Path:
 
 def _observed(observer: Any) -> Any:
     from archpredict.networks.fitting import Epoch
-    from archpredict.strategies.base import Event
+    from archpredict.progress import Event
 
     def observe(epoch: Epoch) -> None:
         values = {"loss": epoch.loss, "train_accuracy": epoch.accuracy}

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from archpredict.cli._training import Settings
     from archpredict.images.base import Images
     from archpredict.networks.fitting import Fit, Observe
+    from archpredict.progress import Observer
     from archpredict.spaces.base import Architecture
-    from archpredict.strategies.base import Observer
 
 _PATH = click.Path(path_type=Path)
 
@@ -175,7 +175,7 @@ def _epochs(number: int) -> str:
 
 
 def _observe(observer: Observer) -> Observe:
-    from archpredict.strategies.base import Event
+    from archpredict.progress import Event
 
     return lambda epoch: observer(
         Event("epoch", epoch.number, epoch.epochs, {"loss": epoch.loss, "training accuracy": epoch.accuracy})
@@ -184,8 +184,8 @@ def _observe(observer: Observer) -> Observe:
 
 def _finish(fit: Fit, architecture: Architecture, images: Images, settings: Settings, out: Path) -> dict[str, Any]:
     from archpredict.cli._training import NETWORK, RESULT, write_json
+    from archpredict.graph.operators import total
     from archpredict.networks.network import save
-    from archpredict.ops import total
 
     split = "validation" if settings["validate"] else "test"
     last = fit.epochs[-1]

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from archpredict.batch import GraphBatch
 from archpredict.encoders.base import Dropout, Encoder
 from archpredict.errors import UsageError
+from archpredict.graph.batch import GraphBatch
 
 
 class Asynchronous(Encoder):
@@ -39,8 +39,8 @@ class Asynchronous(Encoder):
         - output: ``(B, num_cells * 2 * dim)``
 
     Example:
-        >>> from archpredict.batch import collate
-        >>> from archpredict.graph import ArchGraph
+        >>> from archpredict.graph.batch import collate
+        >>> from archpredict.graph.arch_graph import ArchGraph
         >>> graph = ArchGraph(("input", "conv", "output"), ((0, 1), (1, 2)))
         >>> Asynchronous(num_ops=3, dim=8)(collate([graph], ("input", "conv", "output"))).shape
         torch.Size([1, 16])

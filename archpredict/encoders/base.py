@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-from archpredict.batch import GraphBatch
-from archpredict.dropout import Dropout as Dropout
+from archpredict.graph.batch import GraphBatch
+from archpredict.runtime import Dropout as Dropout
 
 
 class Encoder(nn.Module, ABC):
@@ -24,8 +24,9 @@ class Encoder(nn.Module, ABC):
     """What is wanted: ``nodes`` for :attr:`ArchGraph.on_nodes`, ``native`` for the graph as it is, ``choices`` for the
     vector of choices: ``L`` nodes without edges, one per choice, whose operator number stands for one option of one
     choice (so that a sum of embeddings is a linear layer on the one-hot encoding), all graphs then have ``L`` nodes;
-    ``network`` for computational graphs (:mod:`archpredict.ops`) with the numbers of :mod:`archpredict.node_features`
-    as :attr:`GraphBatch.features`; their vocabulary is always :data:`archpredict.ops.OPERATORS`."""
+    ``network`` for computational graphs (:mod:`archpredict.graph.operators`) with the numbers of
+    :mod:`archpredict.graph.node_features`
+    as :attr:`GraphBatch.features`; their vocabulary is always :data:`archpredict.graph.operators.OPERATORS`."""
 
     invariant: ClassVar[bool] = True
     """Whether isomorphic graphs get equal vectors whatever their numbering."""

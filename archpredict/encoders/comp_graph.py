@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from archpredict.batch import GraphBatch
 from archpredict.encoders.base import Dropout, Encoder
 from archpredict.errors import UsageError
-from archpredict.node_features import NAMES, UNITS
+from archpredict.graph.batch import GraphBatch
+from archpredict.graph.node_features import NAMES, UNITS
 
 _COLUMN = {name: i for i, name in enumerate(NAMES)}
 _SCALE, _MIDDLE = 4.0, (1.0, 1.3, 1.0, 1.0)  # bring the logarithms of the totals of common networks to about unit size
@@ -21,7 +21,7 @@ class CompGraph(Encoder):
     """Graph network for whole networks: computational graphs of tens to thousands of nodes.
 
     A node starts as ``h_v = n_v + MLP(n_v)``, ``n_v = norm(E_op(v) + W x_v)``, with an embedding of its operator and
-    the numbers ``x_v`` of :mod:`archpredict.node_features`. Each of the layers sets
+    the numbers ``x_v`` of :mod:`archpredict.graph.node_features`. Each of the layers sets
 
         ``m_v = mean_{u -> v} W_f h_u + mean_{v -> w} W_b h_w``
         ``h_v <- norm(h_v + dropout(relu(W_s h_v + sigmoid(g_op(v)) * m_v + s)))``
@@ -60,9 +60,9 @@ class CompGraph(Encoder):
         - output: ``(B, num_cells * (3 * (layers + 1) * dim + dim + 4))``; ``3 * dim`` of the first without ``jump``
 
     Example:
-        >>> from archpredict.inputs import InputSpec
-        >>> from archpredict.batch import batched
-        >>> from archpredict.ops import Operation, computational_graph
+        >>> from archpredict.predict.inputs import InputSpec
+        >>> from archpredict.graph.batch import batched
+        >>> from archpredict.graph.operators import Operation, computational_graph
         >>> nodes = [Operation("input", (1, 3, 4, 4)), Operation("relu", (1, 3, 4, 4))]
         >>> spec, inputs = InputSpec.fit([computational_graph(nodes, [(0, 1)])], form="network")
         >>> CompGraph(spec.num_ops, dim=8, layers=2)(batched(inputs.graphs)).shape

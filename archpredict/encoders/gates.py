@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from archpredict.batch import GraphBatch
 from archpredict.encoders.base import Dropout, Encoder
 from archpredict.errors import UsageError
-from archpredict.graph import DATA
+from archpredict.graph.arch_graph import DATA
+from archpredict.graph.batch import GraphBatch
 
 NONE = "none"
 """Label of an edge that lets nothing through. Spaces leave such edges out of their graphs; others may not."""
@@ -63,8 +63,8 @@ class GATES(Encoder):
         - output: ``(B, num_cells * dim)``, twice as wide for ``mean_output``
 
     Example:
-        >>> from archpredict.batch import collate
-        >>> from archpredict.graph import ArchGraph
+        >>> from archpredict.graph.batch import collate
+        >>> from archpredict.graph.arch_graph import ArchGraph
         >>> graph = ArchGraph(("input", "sum", "output"), ((0, 1), (0, 1), (1, 2)), ("conv", "skip", "conv"))
         >>> GATES(num_ops=5, dim=8)(collate([graph], ("input", "sum", "output", "conv", "skip"))).shape
         torch.Size([1, 8])

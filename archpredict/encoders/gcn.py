@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from archpredict.batch import GraphBatch
 from archpredict.encoders.base import Dropout, Encoder
 from archpredict.errors import UsageError
+from archpredict.graph.batch import GraphBatch
 
 
 class GCN(Encoder):
@@ -63,8 +63,8 @@ class GCN(Encoder):
         - output: ``(B, num_cells * dim)``, twice as wide for ``mean_output``
 
     Example:
-        >>> from archpredict.batch import collate
-        >>> from archpredict.graph import ArchGraph
+        >>> from archpredict.graph.batch import collate
+        >>> from archpredict.graph.arch_graph import ArchGraph
         >>> graph = ArchGraph(("input", "conv", "output"), ((0, 1), (1, 2)))
         >>> GCN(num_ops=3, num_cells=1, dim=8)(collate([graph], ("input", "conv", "output"))).shape
         torch.Size([1, 16])

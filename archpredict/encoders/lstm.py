@@ -6,9 +6,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from archpredict.batch import GraphBatch
 from archpredict.encoders.base import Dropout, Encoder
 from archpredict.errors import UsageError
+from archpredict.graph.batch import GraphBatch
 
 
 class LSTM(Encoder):
@@ -39,8 +39,8 @@ class LSTM(Encoder):
         - output: ``(B, dim)``
 
     Example:
-        >>> from archpredict.batch import collate
-        >>> from archpredict.graph import ArchGraph
+        >>> from archpredict.graph.batch import collate
+        >>> from archpredict.graph.arch_graph import ArchGraph
         >>> choices = ArchGraph(("0=1", "1=0"), ())
         >>> LSTM(num_ops=4, dim=8)(collate([choices], ("0=0", "0=1", "1=0", "1=1"))).shape
         torch.Size([1, 8])

@@ -8,9 +8,9 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from archpredict.batch import GraphBatch
 from archpredict.encoders.base import Dropout, Encoder
 from archpredict.errors import UsageError
+from archpredict.graph.batch import GraphBatch
 
 
 class MLP(Encoder):
@@ -37,8 +37,8 @@ class MLP(Encoder):
         - output: ``(B, hidden[-1])``
 
     Example:
-        >>> from archpredict.batch import collate
-        >>> from archpredict.graph import ArchGraph
+        >>> from archpredict.graph.batch import collate
+        >>> from archpredict.graph.arch_graph import ArchGraph
         >>> choices = ArchGraph(("0=1", "1=0"), ())
         >>> MLP(num_ops=4, hidden=(8,))(collate([choices], ("0=0", "0=1", "1=0", "1=1"))).shape
         torch.Size([1, 8])

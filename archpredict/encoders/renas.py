@@ -7,9 +7,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from archpredict.batch import GraphBatch
 from archpredict.encoders.base import Dropout, Encoder
 from archpredict.errors import UsageError
+from archpredict.graph.batch import GraphBatch
 
 
 class ReNAS(Encoder):
@@ -46,8 +46,8 @@ class ReNAS(Encoder):
         - output: ``(B, num_cells * dim)``
 
     Example:
-        >>> from archpredict.batch import collate
-        >>> from archpredict.graph import ArchGraph
+        >>> from archpredict.graph.batch import collate
+        >>> from archpredict.graph.arch_graph import ArchGraph
         >>> graph = ArchGraph(("input", "conv", "output"), ((0, 1), (1, 2)))
         >>> ReNAS(num_ops=3, dim=8)(collate([graph], ("input", "conv", "output"))).shape
         torch.Size([1, 8])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from archpredict.datasets.table import Table
 from archpredict.errors import UsageError
 from archpredict.evaluators.base import Evaluator
 from archpredict.registry import resolve
 from archpredict.spaces.base import SearchSpace
+from archpredict.tables.table import Table
 
 
 def as_evaluator(given: Any, space: SearchSpace, *, jobs: int = 1) -> Evaluator:

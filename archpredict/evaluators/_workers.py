@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from archpredict.evaluators._score import short
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
 from archpredict.networks.labelling import Label, Task
 from archpredict.networks.worker import write_images
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from archpredict._typing import IntArray
 from archpredict.errors import UsageError
-from archpredict.spaces.base import Architecture, IntArray, SearchSpace
+from archpredict.spaces.base import Architecture, SearchSpace
 
 
 @dataclass(frozen=True)

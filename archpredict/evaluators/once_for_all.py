@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from archpredict._typing import FloatArray
 from archpredict.errors import DataError, UsageError
 from archpredict.evaluators.base import Evaluator, Result
 from archpredict.spaces.base import Architecture, SearchSpace
 from archpredict.spaces.mobilenetv3 import EXPANSIONS, KERNELS, MAX_DEPTH, RESOLUTIONS, STAGES, MobileNetV3, Subnet
-
-FloatArray = npt.NDArray[np.float64]
 
 _SLOTS = len(STAGES) * MAX_DEPTH
 _FEATURES = _SLOTS * (len(KERNELS) + len(EXPANSIONS)) + len(RESOLUTIONS)

@@ -116,7 +116,7 @@ class SupernetEvaluator(Evaluator):
         }
 
     def _result(self, architecture: Architecture) -> Result:
-        from archpredict.networks.labelling import one_thread
+        from archpredict.runtime import one_thread
 
         start = time.perf_counter()
         try:

@@ -21,7 +21,7 @@ _PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
 
 class Estimator(Protocol):
-    """What is asked of a predictor; :class:`archpredict.predictor.Predictor` has it."""
+    """What is asked of a predictor; :class:`archpredict.predict.predictor.Predictor` has it."""
 
     def predict(self, architectures: Sequence[Architecture], /) -> npt.NDArray[np.float64]: ...
 
@@ -77,7 +77,7 @@ class SurrogateEvaluator(Evaluator):
             UnknownNameError: Neither a folder nor a shipped name.
             DataError: The folder does not hold a valid predictor.
         """
-        from archpredict.predictor import Predictor
+        from archpredict.predict.predictor import Predictor
 
         predictor = Predictor.load(path, device)
         folder = Path(path) if Path(path).is_dir() else _PRETRAINED / path

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from archpredict.datasets.table import Table
+from archpredict._typing import IntArray
 from archpredict.errors import UsageError
 from archpredict.evaluators.base import Evaluator, Result
-from archpredict.spaces.base import Architecture, IntArray, SearchSpace
+from archpredict.spaces.base import Architecture, SearchSpace
+from archpredict.tables.table import Table
 
 
 class TableEvaluator(Evaluator):

@@ -14,7 +14,7 @@ from archpredict.registry import names
 from archpredict.spaces.base import Architecture, SearchSpace
 
 if TYPE_CHECKING:
-    from archpredict.graph import ArchGraph
+    from archpredict.graph.arch_graph import ArchGraph
     from archpredict.images.base import Images
     from archpredict.networks.fitting import Epoch
     from archpredict.networks.form import Form
@@ -137,7 +137,7 @@ class TrainEvaluator(Evaluator):
     # ------------------------------------------------------------------ where trainings run
 
     def _alone(self, architecture: Architecture) -> Result:
-        from archpredict.networks.labelling import one_thread
+        from archpredict.runtime import one_thread
 
         with one_thread():
             return self._result(architecture, self.task.label)
@@ -151,7 +151,7 @@ class TrainEvaluator(Evaluator):
 
     def _packed(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
         """In threads of this process, on CUDA."""
-        from archpredict.networks.labelling import one_thread, own_stream
+        from archpredict.runtime import one_thread, own_stream
 
         stopped = threading.Event()
 

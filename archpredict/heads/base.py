@@ -12,8 +12,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from archpredict.dropout import Dropout
 from archpredict.errors import UsageError
+from archpredict.runtime import Dropout
 
 
 class Head(nn.Module, ABC):

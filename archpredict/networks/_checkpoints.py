@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from archpredict._files import write_atomically
 from archpredict.errors import DataError
-from archpredict.files import write_atomically
 
 
 def write(path: Path, form: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:

@@ -13,9 +13,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from archpredict._files import write_atomically
 from archpredict.errors import RunError, UsageError
-from archpredict.files import write_atomically
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
 from archpredict.networks.network import Network
 from archpredict.registry import described
 
@@ -33,7 +33,7 @@ def export(network: Network, path: str | Path, to: str) -> None:
     """Write a network in the form in which it is used: batch norms folded, the batch of any size.
 
     ``onnx`` is written by torch's TorchScript-based exporter, which keeps the operators one to one, so that
-    :func:`archpredict.io.onnx.load` reads the network's own graph again. ``torch`` is a ``torch.export`` program,
+    :func:`archpredict.onnx.reader.load` reads the network's own graph again. ``torch`` is a ``torch.export`` program,
     which ``torch.export.load(path).module()`` opens without this package.
 
     Args:
@@ -47,7 +47,7 @@ def export(network: Network, path: str | Path, to: str) -> None:
 
     Example:
         >>> import tempfile
-        >>> from archpredict.io.onnx import load
+        >>> from archpredict.onnx.reader import load
         >>> from archpredict.networks.network import build
         >>> from archpredict.spaces import load_space
         >>> graph = load_space("nasbench201").network((3, 0, 1, 0, 0, 2), cells=1, channels=4)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from archpredict.graph.operators import total
 from archpredict.networks.form import Form
-from archpredict.ops import total
 from archpredict.spaces.base import Choices, SearchSpace
 
 _STARTS = 32

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archpredict.errors import UsageError
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
 from archpredict.images.base import Images
 from archpredict.spaces.base import SearchSpace
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from archpredict.errors import ArchPredictError
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.operators import total
 from archpredict.images.base import Images
 from archpredict.networks.fitting import Fit, Observe
 from archpredict.networks.network import build
 from archpredict.networks.recipe import Recipe
-from archpredict.ops import total
 
 
 @dataclass(frozen=True)
@@ -77,27 +75,3 @@ class Task:
         if fit.parts > 1:
             figures["batch_parts"] = fit.parts
         return Label(score, None, figures, time.perf_counter() - start)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch computes with one thread on the CPU: the last bits of a result depend on how many there are."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
-def own_stream(device: torch.device) -> Iterator[None]:
-    """On CUDA, what this thread asks for does not wait for what other threads have asked for."""
-    if device.type != "cuda":
-        yield
-        return
-    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream(device))
-    with torch.cuda.stream(stream):
-        yield
-    stream.synchronize()

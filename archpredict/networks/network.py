@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archpredict._files import write_atomically
 from archpredict.errors import DataError, InvalidGraphError
-from archpredict.files import write_atomically
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
 from archpredict.networks.program import Program
 from archpredict.networks.steps import EPS, MOMENTUM, Layer, Norm, Run
 
@@ -40,7 +40,7 @@ class Network(nn.Module):
         InvalidGraphError: A node cannot be run; the message names it and says why.
 
     Example:
-        >>> from archpredict.network_builder import Builder
+        >>> from archpredict.graph.builder import Builder
         >>> b = Builder(image=(3, 8, 8))
         >>> x = b.global_avg_pool(b.relu(b.conv(b.input(), 4, kernel=3, norm=True)))
         >>> network = build(b.output(b.linear(x, 10)).graph())

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from archpredict.errors import InvalidGraphError
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.operators import check_computational
 from archpredict.networks.steps import MAKERS, Layer, Run, Step, Table, layer_of
-from archpredict.ops import check_computational
 
 
 class Program:
@@ -34,7 +34,7 @@ class Program:
         InvalidGraphError: A node cannot be run; the message names it and says why.
 
     Example:
-        >>> from archpredict.network_builder import Builder
+        >>> from archpredict.graph.builder import Builder
         >>> b = Builder(image=(1, 4, 4))
         >>> program = Program(b.output(b.conv(b.input(), 2, kernel=3, norm=True)).graph())
         >>> program.layers

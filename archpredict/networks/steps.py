@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from archpredict.errors import InvalidGraphError
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
 
 Norm = Literal["batch", "running", "none"]
 """Where mean and variance of batch norms come from: the batch (training), running averages (use), or no norm at all."""

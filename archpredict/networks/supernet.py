@@ -61,7 +61,7 @@ class Supernet:
     """Weights that all architectures of a space share (weight sharing, Pham et al. 2018, arXiv 1802.03268).
 
     A layer's weights are found by its name in the network (see
-    :meth:`Builder.scope <archpredict.network_builder.Builder.scope>`). Each is stored once, in the largest shape seen,
+    :meth:`Builder.scope <archpredict.graph.builder.Builder.scope>`). Each is stored once, in the largest shape seen,
     and a layer takes :func:`part` of it: the first channels and the centre of the window, as in Once-for-All (Cai et
     al. 2020, arXiv 1908.09791, but without its learnt transforms between windows). What a layer finds missing it would
     find as it was at the start: numbers drawn from the seed, the name and the shape alone.

@@ -56,9 +56,10 @@ def _listen(source: IO[str], lines: queue.SimpleQueue[str]) -> None:
 def _serve(lines: queue.SimpleQueue[str], answers: IO[str]) -> None:
     import torch
 
-    from archpredict.graph import ArchGraph
-    from archpredict.networks.labelling import Task, one_thread
+    from archpredict.graph.arch_graph import ArchGraph
+    from archpredict.networks.labelling import Task
     from archpredict.networks.recipe import Recipe
+    from archpredict.runtime import one_thread
 
     given = json.loads(lines.get())
     images, recipe = read_images(given["images"]), Recipe(**given["recipe"])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from archpredict.errors import UsageError
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
 from archpredict.images.base import Images
 from archpredict.networks.batches import Batches
 from archpredict.networks.network import Network, build

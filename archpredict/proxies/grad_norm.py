@@ -22,7 +22,7 @@ class GradNorm(Proxy):
 
     Example:
         >>> import torch
-        >>> from archpredict.network_builder import Builder
+        >>> from archpredict.graph.builder import Builder
         >>> b = Builder(image=(3, 8, 8))
         >>> graph = b.output(b.linear(b.global_avg_pool(b.relu(b.conv(b.input(), 4, kernel=3, norm=True))), 10)).graph()
         >>> images = torch.randn(16, 3, 8, 8, generator=torch.Generator().manual_seed(0))

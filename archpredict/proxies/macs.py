@@ -5,20 +5,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.operators import total
 from archpredict.networks.network import Network
-from archpredict.ops import total
 from archpredict.proxies.base import Proxy
 
 
 class Macs(Proxy):
-    """Number of multiply-adds for one image (:func:`archpredict.ops.count_macs`): a base line that proxies should beat.
+    """Number of multiply-adds for one image (:func:`archpredict.graph.operators.count_macs`): a base line that
+    proxies should beat.
 
     White, Khodak, Tu, Shah, Bubeck and Dey, "A deeper look at zero-cost proxies for lightweight NAS", 2022, ICLR blog
     track, show how hard that is.
 
     Example:
-        >>> from archpredict.network_builder import Builder
+        >>> from archpredict.graph.builder import Builder
         >>> b = Builder(image=(3, 8, 8))
         >>> Macs().score_graph(b.output(b.conv(b.input(), 4, kernel=3, norm=True)).graph())
         6912.0

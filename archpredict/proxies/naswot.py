@@ -27,7 +27,7 @@ class NASWOT(Proxy):
     activation is.
 
     Example:
-        >>> from archpredict.network_builder import Builder
+        >>> from archpredict.graph.builder import Builder
         >>> b = Builder(image=(3, 8, 8))
         >>> graph = b.output(b.linear(b.global_avg_pool(b.relu(b.conv(b.input(), 4, kernel=3, norm=True))), 10)).graph()
         >>> images = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))

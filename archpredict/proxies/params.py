@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.operators import total
 from archpredict.networks.network import Network
-from archpredict.ops import total
 from archpredict.proxies.base import Proxy
 
 
@@ -18,7 +18,7 @@ class Params(Proxy):
     track, show how hard that is.
 
     Example:
-        >>> from archpredict.network_builder import Builder
+        >>> from archpredict.graph.builder import Builder
         >>> b = Builder(image=(3, 8, 8))
         >>> Params().score_graph(b.output(b.conv(b.input(), 4, kernel=3, norm=True)).graph())
         112.0

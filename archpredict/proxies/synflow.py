@@ -34,7 +34,7 @@ class SynFlow(Proxy):
     -708.4, the logarithm of the smallest normal number. Needs no images.
 
     Example:
-        >>> from archpredict.network_builder import Builder
+        >>> from archpredict.graph.builder import Builder
         >>> b = Builder(image=(3, 8, 8))
         >>> graph = b.output(b.linear(b.global_avg_pool(b.relu(b.conv(b.input(), 4, kernel=3, norm=True))), 10)).graph()
         >>> round(SynFlow().score_graph(graph), 2)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from archpredict._typing import FloatArray
 from archpredict.regressors._trees import MAX_DEPTH, TreeEnsemble
-from archpredict.regressors.base import Arrays, FloatArray, Regressor, Values
+from archpredict.regressors.base import Arrays, Regressor, Values
 
 
 class Forest(Regressor):

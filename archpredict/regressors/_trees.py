@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from archpredict._typing import FloatArray, IntArray
+
 Tree = tuple[IntArray, IntArray, IntArray, FloatArray, FloatArray]
 """``(nodes,)`` left child (-1 of leaves), right child, feature, threshold and value of each node; the root is first."""
 

@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from archpredict._typing import FloatArray
+
 Values = Mapping[str, Any]
 Arrays = Mapping[str, npt.NDArray[Any]]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.linear_model import BayesianRidge as SklearnBayesianRidge
 
-from archpredict.regressors.base import Arrays, FloatArray, Regressor, Values, check_arrays
+from archpredict._typing import FloatArray
+from archpredict.regressors.base import Arrays, Regressor, Values, check_arrays
 
 
 class BayesianRidge(Regressor):

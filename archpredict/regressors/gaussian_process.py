@@ -20,8 +20,9 @@ from sklearn.gaussian_process.kernels import (
     WhiteKernel,
 )
 
+from archpredict._typing import FloatArray
 from archpredict.errors import UnknownNameError, UsageError
-from archpredict.regressors.base import Arrays, FloatArray, Regressor, Values, check_arrays
+from archpredict.regressors.base import Arrays, Regressor, Values, check_arrays
 
 _CHUNK = 4096
 _LENGTHS = (1e-2, 1e6)

@@ -9,8 +9,9 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import ThreadpoolController
 
+from archpredict._typing import FloatArray
 from archpredict.regressors._trees import MAX_DEPTH, Tree, TreeEnsemble
-from archpredict.regressors.base import Arrays, FloatArray, Regressor, Values
+from archpredict.regressors.base import Arrays, Regressor, Values
 
 
 class HistGradientBoosting(Regressor):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from archpredict.errors import UsageError
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
 from archpredict.registry import described
 from archpredict.spaces.base import SearchSpace
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archpredict.network_builder import Builder
+from archpredict.graph.builder import Builder
 from archpredict.spaces._paths import LabelledEdge, on_paths
 
 _STEM_MULTIPLIER = 3

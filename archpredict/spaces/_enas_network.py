@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archpredict.network_builder import Builder
+from archpredict.graph.builder import Builder
 
 POOLED_AFTER = (1, 3)
 """Layers after which all that was computed is halved: a third and two thirds of six."""

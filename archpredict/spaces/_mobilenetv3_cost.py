@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 
+from archpredict._typing import IntArray
 from archpredict.spaces._mobilenetv3_network import (
     EXPANSIONS,
     FINAL,
@@ -20,7 +21,6 @@ from archpredict.spaces._mobilenetv3_network import (
     sizes,
     squeezed,
 )
-from archpredict.spaces.base import IntArray
 
 CLASSES = 1000
 COSTS = ("params", "macs")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil, gcd
 
 from archpredict.errors import InvalidGraphError
-from archpredict.network_builder import Builder
+from archpredict.graph.builder import Builder
 
 RESOLUTIONS = tuple(range(112, 225, 16))
 DEPTHS = (2, 3, 4)

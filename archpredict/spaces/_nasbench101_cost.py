@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from archpredict._typing import BoolArray, FloatArray, IntArray
+
 STEM = 128
 STACKS = ((128, 32), (256, 16), (512, 8))  # channels, pixels per side
 CELLS_PER_STACK = 3
@@ -18,9 +20,6 @@ _CLASSES = 10
 KERNELS = {"conv3x3-bn-relu": 3, "conv1x1-bn-relu": 1}
 
 Edge = tuple[int, int]
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 _INNER, _OUTPUT = range(1, 6), 6
 
 

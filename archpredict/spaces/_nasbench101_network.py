@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from archpredict.network_builder import Builder
+from archpredict.graph.builder import Builder
 from archpredict.spaces._nasbench101_cost import KERNELS, STACKS, vertex_channels
 
 Edge = tuple[int, int]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
 
 LabelledEdge = tuple[int, int, str]
 

@@ -17,13 +17,11 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from archpredict._typing import BoolArray, FloatArray, IntArray
 from archpredict.errors import InvalidArchitectureError, UsageError
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
 from archpredict.registry import described, resolve
 
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
-FloatArray = npt.NDArray[np.float64]
 Choices = tuple[int, ...]
 
 _ENUMERATION_LIMIT = 10_000_000
@@ -107,11 +105,11 @@ class SearchSpace(ABC):
         image_channels: int = 3,
         channels: int | None = None,
     ) -> ArchGraph:
-        """The whole network of an architecture, in the operators of :mod:`archpredict.ops`.
+        """The whole network of an architecture, in the operators of :mod:`archpredict.graph.operators`.
 
-        It is the graph that :func:`archpredict.io.onnx.load` reads from the same network exported from torch: batch
+        It is the graph that :func:`archpredict.onnx.reader.load` reads from the same network exported from torch: batch
         norms are folded into the convolutions before them. A space writes it with
-        :class:`archpredict.network_builder.Builder`.
+        :class:`archpredict.graph.builder.Builder`.
 
         Args:
             choices: A legal vector.
@@ -126,7 +124,7 @@ class SearchSpace(ABC):
         raise UsageError(
             f"the space {self.name} does not define network(), which turns choices into a trainable network; "
             f"write {type(self).__name__}.network(choices, *, num_classes, image_size, image_channels, channels) "
-            "with archpredict.network_builder.Builder"
+            "with archpredict.graph.builder.Builder"
         )
 
     # ------------------------------------------------------------------ what follows from it

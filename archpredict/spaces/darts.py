@@ -10,14 +10,15 @@ from typing import Literal
 
 import numpy as np
 
+from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import InvalidArchitectureError, UnknownNameError
-from archpredict.graph import DATA, SUM, ArchGraph
-from archpredict.network_builder import Builder
+from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
+from archpredict.graph.builder import Builder
 from archpredict.spaces._darts_cost import CELLS, CHANNELS, Cost, operation_cost, skeleton_cost
 from archpredict.spaces._darts_network import build
 from archpredict.spaces._darts_notation import NODES, Cell, read
 from archpredict.spaces._paths import LabelledEdge, pruned_cells
-from archpredict.spaces.base import Choices, FloatArray, IntArray, SearchSpace
+from archpredict.spaces.base import Choices, SearchSpace
 
 OPERATORS = (
     "max_pool_3x3",
@@ -184,10 +185,10 @@ class Darts(SearchSpace):
             channels: Of the first cells, 32 in the tables and 36 for the publication's final training.
             cells: 8 in the tables, 20 for the publication's final training; two of them are reductions.
             merge: Whether operations without weights that compute the same are one node; the tables' ``flops`` count
-                each (:func:`archpredict.summary.flops`).
+                each (:func:`archpredict.graph.summary.flops`).
 
         Example:
-            >>> from archpredict.ops import total
+            >>> from archpredict.graph.operators import total
             >>> space = Darts()
             >>> total(space.network((0, 3, 3) * 8), "macs") == space.cost((0, 3, 3) * 8)["macs"]
             True

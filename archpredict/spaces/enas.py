@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from archpredict.graph import DATA, SUM, ArchGraph
-from archpredict.network_builder import Builder
+from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
+from archpredict.graph.builder import Builder
 from archpredict.spaces._enas_network import Writer
 from archpredict.spaces.base import Choices, SearchSpace
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from archpredict.errors import InvalidArchitectureError, UnknownNameError
-from archpredict.graph import DATA, SUM, ArchGraph
+from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
 from archpredict.spaces._darts_notation import MAX_TEXT, Cell, read
 from archpredict.spaces.base import Choices, SearchSpace
 

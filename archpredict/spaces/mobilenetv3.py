@@ -7,9 +7,10 @@ from itertools import product
 
 import numpy as np
 
+from archpredict._typing import BoolArray, FloatArray, IntArray
 from archpredict.errors import InvalidArchitectureError
-from archpredict.graph import ArchGraph
-from archpredict.network_builder import Builder
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.builder import Builder
 from archpredict.spaces._mobilenetv3_cost import COSTS, layer_costs, skeleton_costs
 from archpredict.spaces._mobilenetv3_network import (
     DEPTHS,
@@ -26,7 +27,7 @@ from archpredict.spaces._mobilenetv3_network import (
     scaled,
 )
 from archpredict.spaces._mobilenetv3_notation import read, write
-from archpredict.spaces.base import BoolArray, Choices, FloatArray, IntArray, SearchSpace
+from archpredict.spaces.base import Choices, SearchSpace
 
 __all__ = ["DEPTHS", "EXPANSIONS", "KERNELS", "MAX_DEPTH", "RESOLUTIONS", "STAGES", "MobileNetV3", "Subnet"]
 
@@ -179,7 +180,7 @@ class MobileNetV3(SearchSpace):
                 largest common divisor of this number and 8, as published to multiples of 8.
 
         Example:
-            >>> from archpredict.ops import total
+            >>> from archpredict.graph.operators import total
             >>> space = MobileNetV3()
             >>> choices = space.parse("r160" + 5 * " | k3e6 k5e3")
             >>> total(space.network(choices, num_classes=1000), "macs") == space.cost(choices)["macs"]

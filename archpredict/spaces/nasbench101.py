@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from archpredict._typing import BoolArray, FloatArray, IntArray
 from archpredict.errors import InvalidArchitectureError, UnknownNameError
-from archpredict.graph import ArchGraph
-from archpredict.network_builder import Builder
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.builder import Builder
 from archpredict.spaces._nasbench101_cost import CELLS_PER_STACK, STEM, network_cost, network_costs
 from archpredict.spaces._nasbench101_network import Cell, build
 from archpredict.spaces._paths import on_paths
-from archpredict.spaces.base import BoolArray, Choices, FloatArray, IntArray, SearchSpace
+from archpredict.spaces.base import Choices, SearchSpace
 
 OPERATORS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 """Choices of operators are indices into this."""
@@ -210,7 +211,7 @@ class NASBench101(SearchSpace):
             cells: Per stack.
 
         Example:
-            >>> from archpredict.ops import total
+            >>> from archpredict.graph.operators import total
             >>> space = NASBench101()
             >>> choices = space.from_matrix([[0, 1, 1], [0, 0, 1], [0, 0, 0]], ["input", "maxpool3x3", "output"])
             >>> total(space.network(choices), "macs") == space.cost(choices)["macs"]

@@ -9,11 +9,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import UnknownNameError
-from archpredict.graph import SUM, ArchGraph
-from archpredict.network_builder import Builder
+from archpredict.graph.arch_graph import SUM, ArchGraph
+from archpredict.graph.builder import Builder
 from archpredict.spaces._paths import on_paths, pruned_cells
-from archpredict.spaces.base import Choices, FloatArray, IntArray, SearchSpace
+from archpredict.spaces.base import Choices, SearchSpace
 
 OPERATORS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 """The official order; choices are indices into it."""
@@ -146,11 +147,12 @@ class NASBench201(SearchSpace):
             cells: Per stage.
             pruned: Leave out of each cell what :meth:`decode` leaves out. Without it the cells have every operation,
                 also those that read zeros or that nothing reads, each a node of its own: then parameters,
-                multiply-adds and :func:`archpredict.summary.flops` are those of the published table for all 15,625
+                multiply-adds and :func:`archpredict.graph.summary.flops` are those of the published table for all
+                15,625
                 architectures, parameters but for the folded batch norms.
 
         Example:
-            >>> from archpredict.ops import total
+            >>> from archpredict.graph.operators import total
             >>> space = NASBench201()
             >>> total(space.network((3,) * 6), "macs") == space.cost((3,) * 6)["macs"]
             True

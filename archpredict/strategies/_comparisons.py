@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from archpredict._typing import FloatArray
+
 Confidence = Literal["distance", "probability"]
 
 

@@ -10,17 +10,20 @@ import torch
 from sklearn.base import clone
 from torch import Tensor
 
-from archpredict.inputs import Inputs
+from archpredict._typing import FloatArray, IntArray
 from archpredict.metrics import kendall_tau
-from archpredict.predictor import Predictor
-from archpredict.predictors.base import unfitted
-from archpredict.pretraining import EVERY
-from archpredict.spaces.base import Architecture, Choices, IntArray
-from archpredict.strategies._comparisons import FloatArray, confident_pairs, mean_win_rate
+from archpredict.predict.inputs import Inputs
+from archpredict.predict.predictor import Predictor
+from archpredict.predict.presets import unfitted
+from archpredict.predict.pretraining import EVERY
+from archpredict.predict.training import PseudoPairs
+from archpredict.progress import Event, Observer
+from archpredict.runtime import few_threads, seeded
+from archpredict.spaces.base import Architecture, Choices
+from archpredict.strategies._comparisons import confident_pairs, mean_win_rate
 from archpredict.strategies._policy import Policy
 from archpredict.strategies._presets import Settings
-from archpredict.strategies.base import Event, Observer, Problem
-from archpredict.training import PseudoPairs, few_threads, seeded
+from archpredict.strategies.base import Problem
 
 _MIN_HELD_OUT = 8
 _POOL_CANDIDATES = 5000

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import UsageError
-from archpredict.spaces.base import Architecture, Choices, IntArray
+from archpredict.spaces.base import Architecture, Choices
 from archpredict.strategies.base import Problem
 
-FloatArray = npt.NDArray[np.float64]
 Inner = Literal["auto", "all", "evolution", "random"]
 
 SMALL_SPACE = 100_000

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from archpredict.spaces.base import IntArray, SearchSpace
+from archpredict._typing import IntArray
+from archpredict.spaces.base import SearchSpace
 
 
 class Policy(nn.Module):

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from archpredict.predictor import Predictor
-from archpredict.predictors._published import ALONE, PUBLISHED_GCN, PUBLISHED_TRAINING
+from archpredict.predict.predictor import Predictor
+from archpredict.predict.presets import ALONE, PUBLISHED_GCN, PUBLISHED_TRAINING
 from archpredict.strategies._comparisons import Confidence
 
 _NAC: dict[str, Any] = {**PUBLISHED_TRAINING, **ALONE, "encoder": "gcn", "head": "comparator"}

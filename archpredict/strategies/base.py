@@ -18,15 +18,17 @@ A worked example of one run with a budget of 100::
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
+from archpredict._typing import BoolArray, IntArray
 from archpredict.errors import BudgetError, UsageError
 from archpredict.evaluators.base import Result
-from archpredict.spaces.base import Architecture, BoolArray, Choices, IntArray, SearchSpace
+from archpredict.progress import Observer, silent
+from archpredict.spaces.base import Architecture, Choices, SearchSpace
 
 State = dict[str, Any]
 """JSON-serialisable values and numpy arrays, nested in dicts only."""
@@ -36,30 +38,6 @@ _BLOCK = 4096
 _SMALL_SPACE = 100_000
 """Vectors of choices up to which a space is looked through where random draws no longer find anything new."""
 _FEW_ROUNDS = 8
-
-
-@dataclass(frozen=True)
-class Event:
-    """One step of progress inside a strategy, for the progress display and the report.
-
-    Args:
-        stage: What is being done, e.g. ``"comparator"``, ``"controller"``, ``"derive"``.
-        step: Steps done, counting from 1.
-        total: Steps of the stage.
-        values: Named figures, e.g. ``{"loss": 0.4, "kendall_tau": 0.71}``.
-    """
-
-    stage: str
-    step: int
-    total: int
-    values: Mapping[str, float] = field(default_factory=dict)
-
-
-Observer = Callable[[Event], None]
-
-
-def silent(event: Event) -> None:
-    """The observer that does nothing."""
 
 
 @dataclass(frozen=True)

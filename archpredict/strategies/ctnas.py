@@ -10,12 +10,13 @@ import numpy as np
 
 from archpredict.errors import UnknownNameError, UsageError
 from archpredict.evaluators.base import Result
-from archpredict.predictors.base import unfitted
+from archpredict.predict.presets import unfitted
+from archpredict.progress import Observer, silent
 from archpredict.spaces.base import Architecture, Choices
 from archpredict.strategies._contrastive import Round
 from archpredict.strategies._presets import PRESETS, Settings
 from archpredict.strategies._recommend import Candidate, distinct_first, with_predicted
-from archpredict.strategies.base import Observer, Problem, Recommendation, State, Strategy, silent
+from archpredict.strategies.base import Problem, Recommendation, State, Strategy
 
 _MIN_LABELS = 4
 _COUNTS = (

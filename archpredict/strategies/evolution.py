@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from archpredict._typing import IntArray
 from archpredict.errors import UsageError
 from archpredict.evaluators.base import Result
-from archpredict.spaces.base import Architecture, IntArray
-from archpredict.strategies.base import Observer, Problem, Strategy, silent
+from archpredict.progress import Observer, silent
+from archpredict.spaces.base import Architecture
+from archpredict.strategies.base import Problem, Strategy
 
 _SMALLEST_POPULATION = 10
 _BLOCK = 32

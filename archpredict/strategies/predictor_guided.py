@@ -7,14 +7,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from archpredict._typing import FloatArray
 from archpredict.evaluators.base import Result
-from archpredict.predictor import Predictor
-from archpredict.predictors.base import unfitted
+from archpredict.predict.predictor import Predictor
+from archpredict.predict.presets import unfitted
+from archpredict.progress import Event, Observer, silent
 from archpredict.spaces.base import Architecture, Choices
 from archpredict.strategies._guidance import PRESETS, with_options
-from archpredict.strategies._inner import FloatArray, InnerSearch, Scored
+from archpredict.strategies._inner import InnerSearch, Scored
 from archpredict.strategies._recommend import Candidate, distinct_first, with_predicted
-from archpredict.strategies.base import Event, Observer, Problem, Recommendation, State, Strategy, silent
+from archpredict.strategies.base import Problem, Recommendation, State, Strategy
 
 _MIN_LABELS = 4
 _KEEP = 200

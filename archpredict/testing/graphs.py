@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from archpredict.errors import MissingDependencyError
-from archpredict.graph import DATA, SUM, ArchGraph
-from archpredict.ops import Operation, computational_graph
+from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
+from archpredict.graph.operators import Operation, computational_graph
 
 try:
     from hypothesis import strategies as st

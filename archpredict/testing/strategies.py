@@ -11,10 +11,12 @@ from typing import Any, Protocol
 import numpy as np
 import pytest
 
+from archpredict._typing import IntArray
 from archpredict.errors import BudgetError
 from archpredict.evaluators.base import Evaluator, Result
-from archpredict.spaces.base import Architecture, IntArray, unique_rows
-from archpredict.strategies.base import Event, Observer, Problem, Recommendation, Strategy, silent
+from archpredict.progress import Event, Observer, silent
+from archpredict.spaces.base import Architecture, unique_rows
+from archpredict.strategies.base import Problem, Recommendation, Strategy
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from archpredict._typing import BoolArray, IntArray
 from archpredict.evaluators.base import Evaluator, Result
-from archpredict.graph import ArchGraph
-from archpredict.spaces.base import Architecture, BoolArray, IntArray, SearchSpace
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.spaces.base import Architecture, SearchSpace
 
 _BRANCH_OPS = ("none", "conv", "pool")
 _CHAIN_OPS = ("skip", "conv", "pool")

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from archpredict.cli.main import main
-from archpredict.predictor import Predictor
+from archpredict.predict.predictor import Predictor
 from archpredict.spaces.base import Architecture, load_space
 
 
@@ -133,7 +133,7 @@ def onnx_writer() -> Any:
 @pytest.fixture(scope="session")
 def fitted_on_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A predictor that has learnt from 30 small networks that depth is good."""
-    from archpredict.io.onnx import load
+    from archpredict.onnx.reader import load
 
     place, rng = tmp_path_factory.mktemp("ranker"), np.random.default_rng(0)
     depths = rng.integers(1, 7, 30)

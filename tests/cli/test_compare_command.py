@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from archpredict.predictor import Predictor
+from archpredict.predict.predictor import Predictor
 from archpredict.spaces.base import Architecture, load_space
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from archpredict.cli._output import print_json
-from archpredict.evaluation import evaluate_predictions
-from archpredict.predictor import Predictor
-from archpredict.protocols import hold_out
+from archpredict.predict.predictor import Predictor
+from archpredict.predict.protocols import hold_out
+from archpredict.predict.validation import evaluate_predictions
 from archpredict.spaces.base import Architecture
 
 SMALL = ("--encoder", "gcn", "--epochs", "2", "--ensemble", "1", "--device", "cpu")

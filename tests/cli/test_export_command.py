@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from archpredict.cli.main import main
-from archpredict.io.onnx import load
+from archpredict.graph.operators import total
 from archpredict.networks.exporting import num_scores
 from archpredict.networks.network import build, save
-from archpredict.ops import total
+from archpredict.onnx.reader import load
 from archpredict.spaces.base import load_space
 
 ARCH = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_1x1~2|"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from archpredict.predictor import Predictor
+from archpredict.predict.predictor import Predictor
 from archpredict.spaces.base import Architecture
 
 SMALL = ("--encoder", "gcn", "--head", "pairwise", "--epochs", "2", "--ensemble", "1")

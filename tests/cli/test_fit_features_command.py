@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from archpredict.predictor import Predictor
-from archpredict.proxy_features import ProxyFeatures
+from archpredict.predict.predictor import Predictor
+from archpredict.predict.proxy_features import ProxyFeatures
 from archpredict.spaces.base import Architecture
 
 ON_CELLS = ("--space", "nasbench201", "--data", "cells.csv", "--target", "size")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from archpredict.metrics import kendall_tau
-from archpredict.predictor import Predictor
+from archpredict.predict.predictor import Predictor
 
 ON_MODELS = ("--onnx", "nets", "--labels", "labels.csv")
 OUT = ("--out", "model", "--quiet")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from archpredict.predictor import Predictor
+from archpredict.predict.predictor import Predictor
 from archpredict.spaces.base import Architecture
 from archpredict.testing.toys import ToySpace
 

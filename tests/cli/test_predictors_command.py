@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from archpredict.predict import presets
+from archpredict.predict.storage import shipped
 from archpredict.registry import names
-from archpredict.saved import shipped
 
 
 def test_json_lists_every_plug_in_and_every_shipped_model(cli: Any) -> None:
     shown = json.loads(cli("predictors", "--json").stdout)
     assert set(shown) == {"predictors", "encoders", "heads", "models"}
-    for kind in ("predictors", "encoders", "heads"):
-        assert [row["name"] for row in shown[kind]] == names(kind)
+    for kind, known in {"predictors": presets.names(), "encoders": names("encoders"), "heads": names("heads")}.items():
+        assert [row["name"] for row in shown[kind]] == known
         assert all(row["description"] for row in shown[kind])
     assert [row["name"] for row in shown["models"]] == shipped()
 
@@ -33,6 +34,6 @@ def test_shipped_models_come_with_the_figures_of_their_cards(cli: Any) -> None:
 def test_the_tables_name_everything_without_marks_of_the_documentation(cli: Any) -> None:
     result = cli("predictors")
     assert result.exit_code == 0
-    for name in (*names("predictors"), *names("encoders"), *names("heads"), *shipped()):
+    for name in (*presets.names(), *names("encoders"), *names("heads"), *shipped()):
         assert name in result.stdout
     assert "`" not in result.stdout

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from archpredict.adaptation import AdaptedPredictor
-from archpredict.predictor import Predictor
+from archpredict.predict.adaptation import AdaptedPredictor
+from archpredict.predict.predictor import Predictor
 from archpredict.spaces.base import load_space
 
 BY = ("--predictor", "ranker")
@@ -52,7 +52,7 @@ def test_json_is_one_object_with_all_there_is_to_know(cli: Any, models: Path) ->
 
 
 def test_scores_are_the_predictors_and_the_probability_is_that_of_two_normal_variables(cli: Any, models: Path) -> None:
-    from archpredict.io.onnx import load
+    from archpredict.onnx.reader import load
 
     rows = ranking(cli("rank", "models", *BY, "--json"))
     predictor, graphs = Predictor.load("ranker"), [load(row["model"]) for row in rows]
@@ -318,7 +318,7 @@ def test_labels_that_cannot_be_used_are_one_sentence(
 
 
 def test_the_shipped_predictor_is_the_default(cli: Any, onnx_writer: Any) -> None:
-    from archpredict.saved import shipped
+    from archpredict.predict.storage import shipped
 
     if "imagenet" not in shipped():
         pytest.skip("the shipped ranker is not there yet")

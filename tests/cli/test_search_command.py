@@ -20,13 +20,14 @@ from click.testing import CliRunner, Result
 
 from archpredict.cli._console import PlainProgress, show_result
 from archpredict.cli.main import main
-from archpredict.history import History
-from archpredict.plan import plan as make_plan
+from archpredict.progress import Event
 from archpredict.registry import names, resolve
-from archpredict.run_directory import RunDirectory, read_config
-from archpredict.search import SearchResult
+from archpredict.runs.directory import RunDirectory, read_config
+from archpredict.runs.history import History
+from archpredict.runs.plan import plan as make_plan
+from archpredict.runs.search import SearchResult
 from archpredict.spaces.base import load_space
-from archpredict.strategies.base import Event, Recommendation, Strategy
+from archpredict.strategies.base import Recommendation, Strategy
 from archpredict.testing.toys import ToySpace
 
 TOY = (
@@ -345,7 +346,7 @@ def test_a_run_of_a_program_is_resumed_by_the_program() -> None:
     RunDirectory("run", {"space": "toy"}).close()
     result = cli("--resume", "run")
     assert result.exit_code == 2
-    assert "go on with it there: archpredict.search(..., out='run', resume=True)" in result.stderr
+    assert "go on with it there: archpredict.runs.search(..., out='run', resume=True)" in result.stderr
 
 
 def test_a_used_directory_is_refused_with_a_hint() -> None:

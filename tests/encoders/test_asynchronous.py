@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from archpredict.backends import has_dgl
-from archpredict.batch import Backend, batched, collate
 from archpredict.encoders.asynchronous import Asynchronous
 from archpredict.errors import UsageError
-from archpredict.graph import ArchGraph
-from archpredict.packed import PackedGraphs
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.batch import Backend, batched, collate
+from archpredict.graph.packed import PackedGraphs
 from archpredict.spaces.base import load_space
 from archpredict.testing.graphs import NODE_OPS, arch_graphs, relabelled
 

@@ -13,16 +13,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from archpredict.backends import has_dgl
-from archpredict.batch import Backend, GraphBatch, batched, collate
 from archpredict.encoders.comp_graph import CompGraph
 from archpredict.errors import UsageError
-from archpredict.graph import ArchGraph
-from archpredict.inputs import InputSpec
-from archpredict.node_features import node_features
-from archpredict.ops import OPERATORS, Operation, computational_graph
-from archpredict.packed import PackedGraphs
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.batch import Backend, GraphBatch, batched, collate
+from archpredict.graph.node_features import node_features
+from archpredict.graph.operators import OPERATORS, Operation, computational_graph
+from archpredict.graph.packed import PackedGraphs
+from archpredict.predict.inputs import InputSpec
+from archpredict.runtime import seeded
 from archpredict.testing.graphs import computational_graphs, random_computational_graph, topological_orders
-from archpredict.training import seeded
 
 BACKENDS: list[Backend] = ["dense", "scatter", *(["dgl"] if has_dgl() else [])]  # type: ignore[list-item]
 VARIANTS = [

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from archpredict.backends import has_dgl
-from archpredict.batch import batched, collate
 from archpredict.encoders.base import Encoder
 from archpredict.encoders.gates import GATES
 from archpredict.encoders.gcn import GCN
 from archpredict.errors import UsageError
-from archpredict.graph import DATA, SUM, ArchGraph
-from archpredict.packed import PackedGraphs
+from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
+from archpredict.graph.batch import batched, collate
+from archpredict.graph.packed import PackedGraphs
 from archpredict.spaces.base import load_space
 from archpredict.testing.graphs import EDGE_OPS, NODE_OPS, arch_graphs, relabelled
 

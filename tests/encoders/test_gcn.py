@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archpredict.backends import has_dgl
-from archpredict.batch import batched, collate
 from archpredict.encoders.gcn import GCN
 from archpredict.errors import UsageError
-from archpredict.graph import ArchGraph
-from archpredict.packed import PackedGraphs
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.batch import batched, collate
+from archpredict.graph.packed import PackedGraphs
 from archpredict.testing.graphs import arch_graphs, relabelled
 
 OPS = ("input", "conv", "pool", "output")

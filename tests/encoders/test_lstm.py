@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from archpredict.batch import batched, collate
 from archpredict.encoders.lstm import LSTM
 from archpredict.errors import UsageError
-from archpredict.graph import ArchGraph
-from archpredict.packed import PackedGraphs
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.batch import batched, collate
+from archpredict.graph.packed import PackedGraphs
 
 OPTIONS = ("0=0", "0=1", "1=0", "1=1", "2=0")
 FIRST, SECOND = ArchGraph(("0=1", "1=0", "2=0"), ()), ArchGraph(("0=0", "1=1", "2=0"), ())

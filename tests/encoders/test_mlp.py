@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from archpredict.batch import GraphBatch, batched
 from archpredict.encoders.mlp import MLP
 from archpredict.errors import UsageError
-from archpredict.packed import PackedGraphs
+from archpredict.graph.batch import GraphBatch, batched
+from archpredict.graph.packed import PackedGraphs
 from archpredict.spaces.base import load_space
 
 SPACE = load_space("nasbench101")

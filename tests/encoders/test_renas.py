@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from archpredict.batch import batched, collate
 from archpredict.encoders.renas import ReNAS
 from archpredict.errors import UsageError
-from archpredict.graph import ArchGraph
-from archpredict.packed import PackedGraphs
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.batch import batched, collate
+from archpredict.graph.packed import PackedGraphs
 
 OPS = ("input", "conv", "pool", "output")
 CELL = ArchGraph(("input", "conv", "pool", "output"), ((0, 1), (0, 2), (1, 3), (2, 3)))

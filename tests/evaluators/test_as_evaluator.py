@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archpredict.datasets.table import Table
 from archpredict.errors import UsageError
 from archpredict.evaluators._convert import as_evaluator
 from archpredict.evaluators.function import FunctionEvaluator
 from archpredict.evaluators.table import TableEvaluator
+from archpredict.tables.table import Table
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
 SPACE = ToySpace()

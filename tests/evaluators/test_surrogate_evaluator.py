@@ -8,7 +8,7 @@ import pytest
 from archpredict.errors import UnknownNameError, UsageError
 from archpredict.evaluators import surrogate
 from archpredict.evaluators.surrogate import SurrogateEvaluator
-from archpredict.predictor import Predictor
+from archpredict.predict.predictor import Predictor
 from archpredict.testing.evaluators import EvaluatorContract
 from archpredict.testing.toys import ToySpace
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archpredict.datasets.table import Table
 from archpredict.evaluators.table import TableEvaluator
+from archpredict.tables.table import Table
 from archpredict.testing.evaluators import EvaluatorContract
 from archpredict.testing.toys import ToySpace
 

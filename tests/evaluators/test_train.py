@@ -20,15 +20,15 @@ from archpredict.errors import DataError, UsageError
 from archpredict.evaluators._workers import Workers
 from archpredict.evaluators.base import Result
 from archpredict.evaluators.train import TrainEvaluator
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
 from archpredict.images.base import Images, load_images
 from archpredict.networks.fitting import Fit
 from archpredict.networks.form import Form
-from archpredict.networks.labelling import one_thread
 from archpredict.networks.network import build
 from archpredict.networks.recipe import Recipe
 from archpredict.networks.worker import read_images, write_images
-from archpredict.search import search
+from archpredict.runs.search import search
+from archpredict.runtime import one_thread
 from archpredict.spaces.base import Architecture, SearchSpace
 from archpredict.spaces.nasbench201 import NASBench201
 

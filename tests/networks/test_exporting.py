@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from archpredict.errors import RunError, UsageError
-from archpredict.graph import ArchGraph
-from archpredict.io.onnx import load
-from archpredict.network_builder import Builder
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.builder import Builder
+from archpredict.graph.operators import total
 from archpredict.networks.exporting import export, image_shape, num_scores
 from archpredict.networks.form import Form
 from archpredict.networks.network import Network, build
-from archpredict.ops import total
+from archpredict.onnx.reader import load
 from archpredict.spaces.base import load_space
 
 SMALL = {

@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from archpredict.errors import DataError, TrainingError, UsageError
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.builder import Builder
 from archpredict.images.base import Images, Split
-from archpredict.network_builder import Builder
 from archpredict.networks.batches import Augmentation, Batches
 from archpredict.networks.fitting import Epoch, Fit
 from archpredict.networks.form import Form

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from archpredict.errors import DataError
-from archpredict.graph import ArchGraph
-from archpredict.network_builder import Builder
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.builder import Builder
+from archpredict.graph.operators import total
 from archpredict.networks.form import Form
 from archpredict.networks.network import Network, build, initial_weight, load, save
-from archpredict.ops import total
 from archpredict.spaces.base import load_space
 
 SPACES = ("nasbench101", "nasbench201", "darts")

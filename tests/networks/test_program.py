@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from archpredict.errors import InvalidGraphError
-from archpredict.graph import ArchGraph
-from archpredict.io.onnx import load
-from archpredict.network_builder import Builder
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.builder import Builder
+from archpredict.graph.operators import ACTIVATIONS, Operation, computational_graph, total
 from archpredict.networks.network import initial_weights
 from archpredict.networks.program import Program
 from archpredict.networks.steps import MAKERS, Run
-from archpredict.ops import ACTIVATIONS, Operation, computational_graph, total
+from archpredict.onnx.reader import load
 
 
 class Function(nn.Module):

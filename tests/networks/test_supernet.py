@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archpredict.errors import InvalidGraphError, UsageError
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.builder import Builder
+from archpredict.graph.operators import total
 from archpredict.images.base import load_images
-from archpredict.network_builder import Builder
 from archpredict.networks.batches import Batches
 from archpredict.networks.extremes import changed, largest, smallest
 from archpredict.networks.form import Form
 from archpredict.networks.network import Network, build
 from archpredict.networks.supernet import Supernet, joint, part
-from archpredict.ops import total
 from archpredict.spaces.base import SearchSpace, load_space
 from archpredict.spaces.nasbench201 import NASBench201
 

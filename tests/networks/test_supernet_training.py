@@ -16,10 +16,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
+from archpredict._typing import BoolArray, IntArray
 from archpredict.errors import DataError, TrainingError, UsageError
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.builder import Builder
 from archpredict.images.base import Images, Split, load_images
-from archpredict.network_builder import Builder
 from archpredict.networks.fitting import Fit
 from archpredict.networks.form import Form
 from archpredict.networks.network import build
@@ -27,7 +28,7 @@ from archpredict.networks.recipe import Recipe
 from archpredict.networks.supernet import Supernet, part
 from archpredict.networks.supernet_training import Sampling, SupernetTraining
 from archpredict.networks.trained_supernet import load_supernet
-from archpredict.spaces.base import BoolArray, Choices, IntArray, SearchSpace
+from archpredict.spaces.base import Choices, SearchSpace
 from archpredict.spaces.nasbench201 import NASBench201
 
 FORM = Form(image_size=8, image_channels=1, options={"channels": 4, "cells": 1})

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from archpredict.errors import UnknownNameError, UsageError
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.builder import Builder
+from archpredict.graph.operators import total
 from archpredict.images.base import load_images
-from archpredict.network_builder import Builder
 from archpredict.networks.form import Form
 from archpredict.networks.network import Network, build
-from archpredict.ops import total
 from archpredict.proxies.base import Proxy, batch_for, load_proxy
 from archpredict.proxies.grad_norm import GradNorm
 from archpredict.proxies.jacob_cov import JacobCov

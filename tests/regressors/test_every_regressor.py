@@ -10,8 +10,9 @@ import pytest
 from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import BayesianRidge
 
+from archpredict._typing import FloatArray
 from archpredict.registry import names, resolve
-from archpredict.regressors.base import FloatArray, Regressor
+from archpredict.regressors.base import Regressor
 
 RNG = np.random.default_rng(0)
 

@@ -9,8 +9,9 @@ import pytest
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
+from archpredict._typing import FloatArray
 from archpredict.errors import UnknownNameError
-from archpredict.regressors.base import FloatArray, Values
+from archpredict.regressors.base import Values
 from archpredict.regressors.gaussian_process import GaussianProcess, Laplacian
 
 RNG = np.random.default_rng(0)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.tree import DecisionTreeRegressor
 
+from archpredict._typing import FloatArray
 from archpredict.regressors import _trees
 from archpredict.regressors._trees import Tree, TreeEnsemble
-from archpredict.regressors.base import FloatArray
 
 
 def outputs(trees: TreeEnsemble, x: FloatArray) -> FloatArray:

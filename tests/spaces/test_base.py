@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archpredict._typing import BoolArray, IntArray
 from archpredict.errors import InvalidArchitectureError, UsageError
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
 from archpredict.spaces import Architecture, SearchSpace, load_space
-from archpredict.spaces.base import BoolArray, IntArray, unique_rows
+from archpredict.spaces.base import unique_rows
 
 
 class Rising(SearchSpace):

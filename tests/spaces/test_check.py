@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from archpredict.errors import UsageError
-from archpredict.graph import ArchGraph
+from archpredict.graph.arch_graph import ArchGraph
 from archpredict.registry import names
 from archpredict.spaces._check import check_space
 from archpredict.spaces.base import Choices, SearchSpace, load_space

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archpredict.datasets.table import Table
 from archpredict.errors import InvalidArchitectureError
 from archpredict.evaluators.train import TrainEvaluator
+from archpredict.graph.operators import total
 from archpredict.images.base import load_images
 from archpredict.networks.form import Form
 from archpredict.networks.recipe import Recipe
-from archpredict.ops import total
-from archpredict.search import search
+from archpredict.runs.search import search
 from archpredict.spaces import SearchSpace, load_space
+from archpredict.tables.table import Table
 from archpredict.testing.spaces import SpaceContract
 
 _FILE = Path(__file__).resolve().parents[2] / "examples" / "custom_space.py"

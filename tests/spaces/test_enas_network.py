@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from archpredict.errors import InvalidGraphError
-from archpredict.graph import ArchGraph
-from archpredict.io.onnx import load
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.operators import check_computational, total
 from archpredict.networks.network import build
-from archpredict.ops import check_computational, total
+from archpredict.onnx.reader import load
 from archpredict.spaces.enas import ENAS
 
 SPACE = ENAS()

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from archpredict.errors import InvalidArchitectureError, InvalidGraphError
-from archpredict.graph import ArchGraph
-from archpredict.io.onnx import load
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.operators import check_computational, total
 from archpredict.networks.network import build
-from archpredict.ops import check_computational, total
+from archpredict.onnx.reader import load
 from archpredict.spaces import load_space
 from archpredict.spaces.mobilenetv3 import RESOLUTIONS, MobileNetV3
 from archpredict.testing.spaces import SpaceContract

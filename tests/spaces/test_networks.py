@@ -15,15 +15,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from archpredict.errors import InvalidGraphError, UsageError
-from archpredict.graph import ArchGraph
-from archpredict.io.onnx import load
-from archpredict.ops import check_computational, total
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.operators import check_computational, total
+from archpredict.graph.summary import flops
+from archpredict.onnx.reader import load
 from archpredict.spaces.base import SearchSpace
 from archpredict.spaces.darts import Darts
 from archpredict.spaces.enas_micro import ENASMicro
 from archpredict.spaces.nasbench101 import NASBench101
 from archpredict.spaces.nasbench201 import NASBench201
-from archpredict.summary import flops
 
 NB101, NB201, DARTS = NASBench101(), NASBench201(), Darts()
 SPACES = (NB101, NB201, DARTS)

@@ -13,9 +13,10 @@ import pytest
 import torch
 
 from archpredict.errors import BudgetError, UnknownNameError, UsageError
+from archpredict.progress import Event
 from archpredict.strategies._contrastive import Round
 from archpredict.strategies._presets import PRESETS
-from archpredict.strategies.base import Event, Problem
+from archpredict.strategies.base import Problem
 from archpredict.strategies.ctnas import CTNAS
 from archpredict.testing.strategies import drive
 from archpredict.testing.toys import ToyEvaluator, ToySpace

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from archpredict.spaces.base import IntArray
+from archpredict._typing import IntArray
 from archpredict.spaces.nasbench101 import NASBench101
 from archpredict.spaces.nasbench201 import NASBench201
 from archpredict.strategies._policy import Policy, _invert

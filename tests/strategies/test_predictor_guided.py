@@ -11,11 +11,12 @@ from sklearn.base import BaseEstimator
 
 from archpredict.errors import BudgetError, UnknownNameError, UsageError
 from archpredict.evaluators.base import Result
-from archpredict.predictor import Predictor
+from archpredict.predict.predictor import Predictor
+from archpredict.progress import Event
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 from archpredict.strategies._inner import InnerSearch
 from archpredict.strategies._recommend import distinct_first
-from archpredict.strategies.base import Event, Problem
+from archpredict.strategies.base import Problem
 from archpredict.strategies.predictor_guided import PredictorGuided
 from archpredict.testing.strategies import drive, structures, summary
 from archpredict.testing.toys import ToyEvaluator, ToySpace

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import find, given
 from hypothesis import strategies as st
 
-from archpredict.graph import ArchGraph
-from archpredict.ops import OPERATORS, check_computational, known_label
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.operators import OPERATORS, check_computational, known_label
 from archpredict.testing.graphs import (
     EDGE_OPS,
     arch_graphs,

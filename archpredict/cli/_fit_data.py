@@ -1,0 +1,124 @@
+"""What ``fit`` learns from: rows of a table, or ONNX models with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from archpredict._typing import FloatArray
+from archpredict.errors import UsageError
+
+if TYPE_CHECKING:
+    from archpredict.graph.arch_graph import ArchGraph
+    from archpredict.predict.predictor import Predictor
+    from archpredict.spaces.base import Architecture, SearchSpace
+
+
+_TABLE = ("space", "data", "target")
+_MODELS = ("onnx", "labels")
+_LEAST = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """Labelled architectures.
+
+    Args:
+        title: Where they are from, in a few words.
+        architectures, labels: As ``Predictor.fit`` takes them.
+        features: Further columns.
+        about: What the card says of them.
+    """
+
+    title: str
+    architectures: list[Architecture] | list[ArchGraph]
+    labels: FloatArray
+    features: Mapping[str, FloatArray]
+    about: Mapping[str, Any]
+
+
+def check_way(given: Mapping[str, Any]) -> None:
+    """Either a table or ONNX models are given, and all that belongs to them.
+
+    Raises:
+        UsageError: Both, or parts of one.
+    """
+    table = [name for name in (*_TABLE, "features", "dataset", "network") if given[name]]
+    models = [name for name in _MODELS if given[name] is not None]
+    if table and models:
+        raise UsageError(
+            f"--{table[0]} is for a table of architectures, --{models[0]} for ONNX models; give one or the other"
+        )
+    wanted = _MODELS if models else _TABLE
+    missing = [f"--{name}" for name in wanted if given[name] is None]
+    if missing:
+        ways = "--space, --data and --target for a table of architectures, or --onnx and --labels for ONNX models"
+        raise UsageError(f"{' and '.join(missing)} missing; give {ways}")
+    if models and given["origin"] is not None:
+        raise UsageError(
+            "--from goes on with labels of a table; to adapt a predictor to ONNX models of yours, use "
+            "archpredict rank --predictor ... --labels ... --save ..."
+        )
+    if given["input_shape"] and not models:
+        raise UsageError("--input-shape is for ONNX models (--onnx); leave it out")
+
+
+def table_lesson(given: Mapping[str, Any], space: SearchSpace, features: Sequence[str]) -> Lesson:
+    """The rows of ``--data``."""
+    from archpredict.cli._tables import read_labelled
+
+    data = read_labelled(given["data"], space, given["target"], features)
+    table = data.table
+    about = {
+        "space": table.space.name,
+        "data": table.path.name,
+        "data_sha256": table.sha256,
+        "target": table.target,
+        "labels": f"{table.target} of {table.path.name}",
+    }
+    title = f"{table.space.name}, column {table.target} of {table.path}"
+    return Lesson(title, data.architectures, table.labels, data.features, about)
+
+
+def onnx_predictor(given: Mapping[str, Any]) -> tuple[Predictor, str]:
+    """The predictor that the options describe, reading numbers of whole networks in place of those of cells."""
+    from archpredict.cli._onnx import new_ranker
+    from archpredict.cli._predictors import build_predictor, described_predictor
+
+    if given["predictor"] is None and given["encoder"] is None and given["head"] is None:
+        overrides = {name: given[name] for name in ("ensemble", "epochs") if given[name] is not None}
+        predictor = new_ranker(given["seed"], given["device"])
+        return predictor.set_params(**overrides), "the default for ONNX models"
+    predictor = build_predictor(given, given["seed"])
+    side = tuple("network" if name == "statistics" else name for name in predictor.side)
+    return predictor.set_params(side=side), described_predictor(given)
+
+
+def onnx_lesson(given: Mapping[str, Any]) -> Lesson:
+    """The models of ``--onnx`` that ``--labels`` has a score of."""
+    import warnings
+
+    from archpredict.cli._console import progress
+    from archpredict.onnx.files import find_models, read_models
+    from archpredict.predict.calibration import check_labels
+    from archpredict.tables.model_labels import read_labels
+
+    with progress(given["quiet"]) as observer:
+        models, failures = read_models(find_models([given["onnx"]]), given["input_shape"], observer)
+    for failure in failures:
+        warnings.warn(f"left out: {failure.error}", stacklevel=2)
+    labels = read_labels(given["labels"], models, [failure.model for failure in failures], _LEAST)
+    if labels.missing:
+        warnings.warn(
+            f"{labels.path}: {len(labels.missing)} rows name none of the models, the first is {labels.missing[0]!r}",
+            stacklevel=2,
+        )
+    about = {
+        "data": labels.path.name,
+        "data_sha256": labels.sha256,
+        "target": "score",
+        "labels": f"score as in {labels.path.name}",
+    }
+    graphs = [model.graph for model in labels.models]
+    return Lesson(f"ONNX models, {labels.path}", graphs, check_labels(graphs, labels.scores), {}, about)

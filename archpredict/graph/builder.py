@@ -1,0 +1,291 @@
+"""Networks written in a few lines: a builder of computational graphs.
+
+The graph is the one that :mod:`archpredict.onnx.reader` reads from the same network exported from torch: same nodes,
+same
+attributes, same key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache, reduce
+from math import prod
+
+from archpredict.errors import InvalidGraphError, UnknownNameError
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.operators import ACTIVATIONS, Operation, computational_graph, count_macs, count_params
+
+Shape = tuple[int, ...]
+Window = tuple[int, int, int | None, int]
+"""Kernel, stride, padding (None for what keeps the size), dilation."""
+
+
+class Builder:
+    """A network, operator by operator; shapes, parameters and multiply-adds follow from the rules.
+
+    Every method takes the nodes that it reads and returns the number of the node that it adds. Windows are square,
+    and padding is ``(kernel - 1) // 2 * dilation`` unless given, which keeps the size at stride 1 and odd kernels;
+    what a stride does not fill is left out (floor division).
+
+    What has no weights and computes the same of the same nodes is one node, however often it is asked for, as exporters
+    write it: ``relu(x)`` twice is one ReLU with two readers.
+
+    A batch norm after a convolution (``norm=True``) is folded into it, as in any network that is ready for use: the
+    convolution has a bias, one parameter per channel. Publications count two per channel for a batch norm with a
+    scale and a shift, and none for one without; such counts by convention are those of
+    :meth:`SearchSpace.cost <archpredict.spaces.base.SearchSpace.cost>`, never those of a graph.
+
+    Weights are named, so that a supernet knows which layers of different architectures share theirs: by the
+    :meth:`scope` that a layer is in, what it is, and how many such layers the scope had before it.
+
+    Args:
+        image: Channels, height and width of what enters; the batch is 1.
+        merge: Whether equal operations without weights on equal nodes are one node. Without it every operation that is
+            asked for is a node of its own, as published counts of operations have them.
+
+    Raises:
+        InvalidGraphError: By any method, where shapes do not fit together.
+
+    Example:
+        >>> b = Builder(image=(3, 32, 32))
+        >>> x = b.relu(b.conv(b.input(), 16, kernel=3, stride=2, norm=True))
+        >>> b.shape(x)
+        (1, 16, 16, 16)
+        >>> graph = b.output(b.linear(b.global_avg_pool(x), 10)).graph()
+        >>> graph.ops
+        ('input', 'conv', 'relu', 'global_avg_pool', 'linear', 'output')
+        >>> graph.attrs["params"].sum() == (3 * 3 * 3 * 16 + 16) + (16 * 10 + 10)
+        np.True_
+    """
+
+    def __init__(self, image: tuple[int, int, int] = (3, 32, 32), *, merge: bool = True) -> None:
+        if min(image) < 1:
+            raise InvalidGraphError(f"an image has channels, height and width of at least 1, {image} was given")
+        self._image, self._merge = image, merge
+        self._operations: list[Operation] = []
+        self._edges: list[tuple[int, int]] = []
+        self._known: dict[tuple[Operation, tuple[int, ...]], int] = {}
+        self._scope: tuple[str, ...] = ()
+        self._names: list[str] = []
+        self._named: dict[str, int] = {}
+
+    def shape(self, x: int) -> Shape:
+        """Shape of what a node gives, batch first."""
+        return self._operations[x].shape
+
+    def channels(self, x: int) -> int:
+        """Channels of what a node gives."""
+        return self.shape(x)[1]
+
+    def op(self, x: int) -> str:
+        """The operator of a node."""
+        return self._operations[x].op
+
+    def graph(self) -> ArchGraph:
+        """What was built so far."""
+        return computational_graph(self._operations, self._edges, self._names)
+
+    @contextmanager
+    def scope(self, name: str | int) -> Iterator[None]:
+        """Name what is built inside: layers with equal names share weights in a supernet.
+
+        A good name says what place in the search space a layer belongs to, not what the rest of the architecture is:
+        the cell and the edge, or the stage and the layer. Where one place has several operators to choose from, their
+        kinds are told apart without a name, and layers that differ in channels or in the size of the window share
+        one weight, of which each takes its part.
+
+        Example:
+            >>> b = Builder()
+            >>> with b.scope("stage1"), b.scope(0):
+            ...     x = b.conv(b.input(), 16, kernel=3)
+            >>> b.graph().names
+            ('stage1/0/input', 'stage1/0/conv')
+        """
+        before = self._scope
+        self._scope = (*before, str(name))
+        try:
+            yield
+        finally:
+            self._scope = before
+
+    def input(self) -> int:
+        """The image."""
+        return self._add(Operation("input", (1, *self._image)))
+
+    def output(self, x: int) -> Builder:
+        """Make a node the network's result; returns the builder, for ``.graph()``."""
+        self._add(Operation("output", self.shape(x)), x)
+        return self
+
+    def conv(
+        self,
+        x: int,
+        channels: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        padding: int | None = None,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = False,
+        norm: bool = False,
+    ) -> int:
+        """A convolution; with ``norm`` a batch norm follows it and is folded in, so that it has a bias."""
+        before = self.channels(x)
+        if channels < 1 or groups < 1 or before % groups or channels % groups:
+            raise InvalidGraphError(
+                f"a convolution from {before} to {channels} channels in {groups} groups: "
+                "both must be positive multiples of the groups"
+            )
+        weight = (channels, before // groups, kernel, kernel)
+        window = (kernel, stride, padding, dilation)
+        return self._add(_windowed("conv", self.shape(x), channels, window, groups, weight, bias or norm), x)
+
+    def max_pool(self, x: int, kernel: int, *, stride: int = 1, padding: int | None = None) -> int:
+        """The largest of each window."""
+        return self._pool("max_pool", x, kernel, stride, padding)
+
+    def avg_pool(self, x: int, kernel: int, *, stride: int = 1, padding: int | None = None) -> int:
+        """The mean of each window, of which padding is no part."""
+        return self._pool("avg_pool", x, kernel, stride, padding)
+
+    def global_avg_pool(self, x: int) -> int:
+        """The mean of each channel."""
+        batch, channels, *places = self.shape(x)
+        return self._add(Operation("global_avg_pool", (batch, channels, *(1 for _ in places))), x)
+
+    def linear(self, x: int, features: int, *, bias: bool = True) -> int:
+        """A linear layer on all that arrives, flattened."""
+        batch, *rest = self.shape(x)
+        if features < 1:
+            raise InvalidGraphError(f"a linear layer gives at least 1 number, {features} were asked for")
+        return self._add(Operation("linear", (batch, features), weight=(features, prod(rest)), bias=bias), x)
+
+    def relu(self, x: int) -> int:
+        """max(x, 0)."""
+        return self.activation(x, "relu")
+
+    def activation(self, x: int, name: str) -> int:
+        """A function of single elements, by its name in :data:`archpredict.graph.operators.ACTIVATIONS`."""
+        if name not in ACTIVATIONS:
+            raise UnknownNameError("activation", name, ACTIVATIONS)
+        return self._add(Operation(name, self.shape(x)), x)
+
+    def batch_norm(self, x: int) -> int:
+        """A batch norm that cannot be folded, as it follows no convolution: it has a scale and a shift."""
+        return self._add(Operation("batch_norm", self.shape(x), weight=(self.channels(x),), bias=True), x)
+
+    def add(self, *xs: int) -> int:
+        """The sum; of more than two it is a chain of sums of two, from the first to the last, as exporters write it."""
+        return reduce(self._sum, self._given(xs, "sum"))
+
+    def mul(self, x: int, scale: int) -> int:
+        """The product; a scale of one number per channel, ``(1, C)`` or ``(1, C, 1, 1)``, multiplies whole channels."""
+        of_channels = (*self.shape(x)[:2], *(1 for _ in self.shape(x)[2:]))
+        if self.shape(scale) not in (self.shape(x), of_channels, of_channels[:2]):
+            raise InvalidGraphError(
+                f"a product takes equal shapes or one number per channel, got {self.shape(x)} and {self.shape(scale)}"
+            )
+        return self._add(Operation("mul", self.shape(x)), x, scale)
+
+    def resize(self, x: int, size: int) -> int:
+        """Another height and width, bilinear; where they are the same, the node itself."""
+        if size < 1:
+            raise InvalidGraphError(f"a height and width of at least 1 can be made, {size} was given")
+        batch, channels, *_ = self.shape(x)
+        wanted = (batch, channels, size, size)
+        return x if wanted == self.shape(x) else self._add(Operation("resize", wanted), x)
+
+    def zeros(self, x: int) -> int:
+        """Zeros in the shape of a node: what it gives less itself."""
+        return self._add(Operation("sub", self.shape(x)), x, x)
+
+    def concat(self, *xs: int) -> int:
+        """Channels side by side; of one node it is the node itself."""
+        shapes = [self.shape(x) for x in self._given(xs, "concatenation")]
+        if len({(shape[0], *shape[2:]) for shape in shapes}) > 1:
+            raise InvalidGraphError(f"what is concatenated must be alike but for the channels, got shapes {shapes}")
+        if len(xs) == 1:
+            return xs[0]
+        batch, _, *places = shapes[0]
+        return self._add(Operation("concat", (batch, sum(shape[1] for shape in shapes), *places)), *xs)
+
+    def slice(self, x: int, channels: int) -> int:
+        """The first channels; where these are all, the node itself."""
+        batch, before, *places = self.shape(x)
+        if not 0 < channels <= before:
+            raise InvalidGraphError(f"{channels} channels cannot be taken of {before}; take 1 to {before}")
+        part = Operation("slice", (batch, channels, *places), start=(0,) * (2 + len(places)))
+        return x if channels == before else self._add(part, x)
+
+    def shifted(self, x: int) -> int:
+        """Without the first row and the first column: two slices, as exporters write it."""
+        batch, channels, height, width = self.shape(x)
+        if min(height, width) < 2:
+            raise InvalidGraphError(f"the shape {self.shape(x)} has no rows and columns to spare; take a larger image")
+        rows = self._add(Operation("slice", (batch, channels, height - 1, width), start=(0, 0, 1, 0)), x)
+        return self._add(Operation("slice", (batch, channels, height - 1, width - 1), start=(0, 0, 0, 1)), rows)
+
+    def _sum(self, x: int, y: int) -> int:
+        if self.shape(x) != self.shape(y):
+            raise InvalidGraphError(f"a sum takes equal shapes, got {self.shape(x)} and {self.shape(y)}")
+        return self._add(Operation("add", self.shape(x)), x, y)
+
+    def _given(self, xs: tuple[int, ...], what: str) -> tuple[int, ...]:
+        if not xs:
+            raise InvalidGraphError(f"a {what} takes at least one node, none was given")
+        return xs
+
+    def _pool(self, op: str, x: int, kernel: int, stride: int, padding: int | None) -> int:
+        if self.shape(x)[2:] == (kernel, kernel) and not (padding or (padding is None and (kernel - 1) // 2)):
+            return self._add(Operation(f"global_{op}", (*self.shape(x)[:2], 1, 1)), x)  # one window is all there is
+        return self._add(_windowed(op, self.shape(x), self.channels(x), (kernel, stride, padding, 1)), x)
+
+    def _add(self, operation: Operation, *sources: int) -> int:
+        place = len(self._operations)
+        if self._merge and not operation.weight and self._known.setdefault((operation, sources), place) != place:
+            return self._known[operation, sources]
+        self._operations.append(operation)
+        self._names.append(self._name(operation))
+        self._edges.extend((source, place) for source in sources)
+        return place
+
+    def _name(self, operation: Operation) -> str:
+        """The scope, then the kind of operator, told apart by groups and by how many such ones came before."""
+        kind = "depthwise" if operation.groups > 1 and operation.weight[1:2] == (1,) else operation.op
+        name = "/".join((*self._scope, kind))
+        number = self._named[name] = self._named.get(name, -1) + 1
+        return f"{name}{number}" if number else name
+
+
+@lru_cache(maxsize=4096)
+def _windowed(
+    op: str, shape: Shape, channels: int, window: Window, groups: int = 0, weight: Shape = (), bias: bool = False
+) -> Operation:
+    """A convolution or a pool over a shape, counted; networks of equal cells ask for the same ones again and again."""
+    kernel, stride, given, dilation = window
+    padding = (kernel - 1) // 2 * dilation if given is None else given
+    if len(shape) != 4 or min(kernel, stride, dilation) < 1 or padding < 0:
+        raise InvalidGraphError(
+            f"a {op} with kernel {kernel}, stride {stride}, dilation {dilation} and padding {padding} over the shape "
+            f"{shape}: it takes (batch, channels, height, width), positive numbers and a padding of at least 0"
+        )
+    places = tuple((n + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1 for n in shape[2:])
+    if min(places) < 1:
+        raise InvalidGraphError(
+            f"a {op} with a window of {kernel} places does not fit into the shape {shape}; take a larger image"
+        )
+    made = Operation(
+        op,
+        (shape[0], channels, *places),
+        kernel=(kernel, kernel),
+        stride=(stride, stride),
+        dilation=(dilation, dilation),
+        padding=(padding, padding, 0) * 2,
+        groups=groups,
+        weight=weight,
+        bias=bias,
+    )
+    return replace(made, params=count_params(made), macs=count_macs(made))

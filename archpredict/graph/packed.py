@@ -1,0 +1,200 @@
+"""PackedGraphs: any number of architectures in a few contiguous arrays.
+
+What training, statistics and mini-batches are made from. Slices are taken without a Python loop; 423,624 cells fit in
+tens of MB. No torch here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from archpredict.errors import UsageError
+from archpredict.graph.arch_graph import ArchGraph
+
+
+@dataclass(frozen=True)
+class PackedGraphs:
+    """``G`` graphs with ``T`` nodes and ``E`` edges in all, as contiguous arrays.
+
+    Args:
+        vocabulary: Operator labels; label ``i`` has number ``i + 1``, 0 stands for "no operator".
+        op: ``(T,)`` operator number of each node.
+        cell: ``(T,)`` cell of each node.
+        node_start: ``(G + 1,)`` where each graph's nodes begin.
+        source, target: ``(E,)`` edge ends, counted within the graph.
+        edge_op: ``(E,)`` operator number of each edge, 0 where operations are on nodes.
+        edge_start: ``(G + 1,)`` where each graph's edges begin.
+        num_cells: Cells per graph.
+        features: ``(T, K)`` numbers of each node, None where there are none.
+    """
+
+    vocabulary: tuple[str, ...]
+    op: npt.NDArray[Any]
+    cell: npt.NDArray[Any]
+    node_start: npt.NDArray[np.int64]
+    source: npt.NDArray[Any]
+    target: npt.NDArray[Any]
+    edge_op: npt.NDArray[Any]
+    edge_start: npt.NDArray[np.int64]
+    num_cells: int = 1
+    features: npt.NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        if self.features is not None and (self.features.ndim != 2 or len(self.features) != len(self.op)):
+            raise UsageError(
+                f"features of {len(self.op)} nodes are an array with as many rows, one of shape "
+                f"{self.features.shape} was given"
+            )
+
+    @classmethod
+    def from_graphs(
+        cls,
+        graphs: Sequence[ArchGraph],
+        vocabulary: Sequence[str],
+        num_cells: int | None = None,
+        *,
+        unknown: str | None = None,
+        features: npt.NDArray[np.float32] | None = None,
+    ) -> PackedGraphs:
+        """Pack graphs.
+
+        Args:
+            graphs: Any number of graphs.
+            vocabulary: Every operator label that may occur on nodes or edges.
+            num_cells: Cells per graph; the largest number found if left out.
+            unknown: The label of the vocabulary that stands for those which are not in it; None refuses them.
+            features: ``(T, K)`` numbers of all nodes.
+
+        Raises:
+            UsageError: A label that is not in the vocabulary, features of another number of nodes, or a graph with
+                more cells than ``num_cells``.
+        """
+        most_cells = max((g.num_cells for g in graphs), default=1)
+        if num_cells is not None and most_cells > num_cells:
+            raise UsageError(f"a graph with {most_cells} cells was given, the predictor knows {num_cells} per graph")
+        number = {label: i + 1 for i, label in enumerate(vocabulary)}
+        if unknown is not None:
+            number |= {x: number[unknown] for g in graphs for x in {*g.ops, *(g.edge_ops or ())} - number.keys()}
+        try:
+            op = [number[label] for graph in graphs for label in graph.ops]
+            edge_op = [number[x] for g in graphs for x in (g.edge_ops or ())] if _any_edge_ops(graphs) else None
+        except KeyError as error:
+            raise UsageError(
+                f"the operator {error.args[0]!r} is not one of those the predictor knows: {', '.join(vocabulary)}"
+            ) from error
+        edges = np.array([edge for graph in graphs for edge in graph.edges], dtype=np.int64).reshape(-1, 2)
+        small = _index_type(max((g.num_nodes for g in graphs), default=0))
+        labels = _index_type(len(vocabulary) + 1)
+        return cls(
+            vocabulary=tuple(vocabulary),
+            op=np.array(op, dtype=labels),
+            cell=np.array([c for graph in graphs for c in graph.cells], dtype=_index_type(most_cells)),
+            node_start=_starts([graph.num_nodes for graph in graphs]),
+            source=edges[:, 0].astype(small),
+            target=edges[:, 1].astype(small),
+            edge_op=np.zeros(len(edges), dtype=labels) if edge_op is None else np.array(edge_op, dtype=labels),
+            edge_start=_starts([graph.num_edges for graph in graphs]),
+            num_cells=num_cells or most_cells,
+            features=features,
+        )
+
+    @classmethod
+    def from_arrays(cls, op: npt.NDArray[Any], adjacency: npt.NDArray[Any], vocabulary: Sequence[str]) -> PackedGraphs:
+        """Pack operation-on-node graphs that are already padded arrays, without a Python loop.
+
+        Args:
+            op: ``(G, N)`` operator numbers (1 for the first label), 0 for padding at the end.
+            adjacency: ``(G, N, N)``, non-zero at ``[g, source, target]`` where there is an edge.
+            vocabulary: Operator labels.
+
+        Raises:
+            UsageError: Padding stands before an operator, or an edge ends at it.
+        """
+        real = op > 0
+        has_edge: npt.NDArray[np.bool_] = np.any(adjacency, axis=1) | np.any(adjacency, axis=2)
+        if (real[:, 1:] > real[:, :-1]).any() or (has_edge & ~real).any():
+            raise UsageError("padding (operator 0) must come after all nodes of a graph and have no edges")
+        graph, source, target = np.nonzero(adjacency)
+        small = _index_type(op.shape[1])
+        return cls(
+            vocabulary=tuple(vocabulary),
+            op=op[real].astype(_index_type(len(vocabulary) + 1)),
+            cell=np.zeros(int(real.sum()), dtype=np.uint8),
+            node_start=_starts(real.sum(axis=1)),
+            source=source.astype(small),
+            target=target.astype(small),
+            edge_op=np.zeros(len(graph), dtype=np.uint8),
+            edge_start=_starts(np.bincount(graph, minlength=len(op))),
+        )
+
+    @classmethod
+    def concat(cls, parts: Sequence[PackedGraphs]) -> PackedGraphs:
+        """Several packs of one vocabulary, one after another."""
+        first = parts[0]
+
+        def joined(name: str) -> npt.NDArray[Any]:
+            return np.concatenate([getattr(part, name) for part in parts])
+
+        return cls(
+            vocabulary=first.vocabulary,
+            op=joined("op"),
+            cell=joined("cell"),
+            node_start=_starts(np.concatenate([np.diff(part.node_start) for part in parts])),
+            source=joined("source"),
+            target=joined("target"),
+            edge_op=joined("edge_op"),
+            edge_start=_starts(np.concatenate([np.diff(part.edge_start) for part in parts])),
+            num_cells=first.num_cells,
+            features=None if first.features is None else joined("features"),
+        )
+
+    def __len__(self) -> int:
+        return len(self.node_start) - 1
+
+    def __getitem__(self, index: slice | npt.NDArray[Any]) -> PackedGraphs:
+        """The graphs of a slice or of an index array, in that order."""
+        chosen = np.arange(len(self))[index]
+        nodes, node_start = _ragged(self.node_start, chosen)
+        edges, edge_start = _ragged(self.edge_start, chosen)
+        return PackedGraphs(
+            vocabulary=self.vocabulary,
+            op=self.op[nodes],
+            cell=self.cell[nodes],
+            node_start=node_start,
+            source=self.source[edges],
+            target=self.target[edges],
+            edge_op=self.edge_op[edges],
+            edge_start=edge_start,
+            num_cells=self.num_cells,
+            features=None if self.features is None else self.features[nodes],
+        )
+
+
+def _any_edge_ops(graphs: Sequence[ArchGraph]) -> bool:
+    with_edge_ops = sum(graph.edge_ops is not None for graph in graphs)
+    if with_edge_ops not in (0, len(graphs)):
+        raise UsageError("graphs with operations on nodes and on edges cannot be in one batch; convert with .on_nodes")
+    return with_edge_ops > 0
+
+
+def _starts(sizes: Any) -> npt.NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
+def _ragged(
+    start: npt.NDArray[np.int64], chosen: npt.NDArray[Any]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Positions of the chosen pieces of a ragged array, and where each begins in the new one."""
+    sizes = start[chosen + 1] - start[chosen]
+    new_start = _starts(sizes)
+    shift = np.repeat(start[chosen] - new_start[:-1], sizes)
+    return np.arange(new_start[-1]) + shift, new_start
+
+
+def _index_type(size: int) -> type[np.unsignedinteger[Any]]:
+    return np.uint8 if size <= 256 else np.uint16 if size <= 65_536 else np.uint32

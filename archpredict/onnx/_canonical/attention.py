@@ -1,0 +1,135 @@
+"""Scaled dot-product attention, which exporters spread over two products, a softmax and what is between them."""
+
+from __future__ import annotations
+
+from math import isqrt, prod
+
+from archpredict.onnx._trace.steps import Tensor
+from archpredict.onnx._translate.nodes import RESHAPE, SCALAR, TRANSPOSE, Network, Node, behind, size
+
+_LAYOUT = (RESHAPE, TRANSPOSE, SCALAR)
+_BETWEEN = (RESHAPE, SCALAR, "add", "mul", "elementwise")
+"""What may be between products and softmax: scales, masks, tables of relative positions, checks for NaN."""
+_DEEPEST = 8
+
+
+def find_attention(network: Network) -> None:
+    """Make one node of each softmax of a product of activations that weighs other activations."""
+    for node in network.nodes:
+        if node.label == "matmul" and len(node.inputs) == 2:
+            _try(network, node)
+    for node in network.nodes:
+        if node.label == "attention":
+            _normalise(node)
+    network.drop_dead()
+
+
+def _try(network: Network, node: Node) -> None:
+    softmax = _up(node.inputs[0], "softmax", ())
+    if softmax is None or not softmax.inputs:
+        return
+    extra: list[Node] = []
+    product = _up(softmax.inputs[0], "matmul", extra)
+    if product is None or len(product.inputs) != 2 or product.macs is None or node.macs is None:
+        return
+    query, key, value = product.inputs[0], product.inputs[1], node.inputs[1]
+    node.label = "attention"
+    node.macs += product.macs
+    node.groups = query.shape[1] if query.shape and query.rank == 4 else 1
+    node.inputs = [query, key, value, *extra]
+    between = _constants_between(softmax.inputs[0], product)
+    node.params = sum(_learnt(tensor, node.groups) for tensor in dict.fromkeys(between))
+    network.count("attention of several operators")
+
+
+def _up(node: Node, label: str, extra: list[Node] | tuple[()]) -> Node | None:
+    """The node of this label that is found through what may be between; other inputs on the way go to ``extra``."""
+    for _ in range(_DEEPEST):
+        if node.label == label:
+            return node
+        if node.label not in _BETWEEN or not node.inputs:
+            return None
+        if len(node.inputs) == 1:
+            node = node.inputs[0]
+            continue
+        onward = [source for source in node.inputs if _leads(source, label)]
+        if not onward:
+            return None
+        if isinstance(extra, list):
+            extra += [source for source in node.inputs if source is not onward[0]]
+        node = onward[0]
+    return None
+
+
+def _leads(node: Node, label: str) -> bool:
+    for _ in range(_DEEPEST):
+        if node.label == label:
+            return True
+        if node.label not in _BETWEEN or len(node.inputs) != 1:
+            return False
+        node = node.inputs[0]
+    return False
+
+
+def _constants_between(node: Node, end: Node) -> list[Tensor]:
+    found: list[Tensor] = []
+    for _ in range(_DEEPEST):
+        if node is end or not node.inputs:
+            break
+        found += node.constants
+        node = next((s for s in node.inputs if s is end or _leads(s, end.label)), node.inputs[0])
+    return found
+
+
+def _learnt(tensor: Tensor, heads: int) -> float:
+    """Parameters behind a constant that scores are multiplied by or to which it is added.
+
+    A table of pairs of tokens that is the same for all heads is a mask, which nobody learns. One with numbers per head
+    has been written out from as many numbers as a square window, with or without a class token, has relative positions.
+    """
+    shape, found = tensor.shape or (), behind(tensor)
+    if len(shape) > 1 and min(shape[-2:]) > 1:
+        if heads > 1 and (1, *shape)[-3] == 1:
+            return 0.0
+        side = isqrt(shape[-1])
+        if tensor.stored and shape[-1] == shape[-2] and shape[-1] - side**2 in (0, 1):
+            return float(prod(shape[:-2]) * ((2 * side - 1) ** 2 + 3 * (shape[-1] - side**2)))
+    return float(sum(max(0, size(t.shape)) for t in found))
+
+
+def _normalise(node: Node) -> None:
+    """Heads are joined in the output's shape, and how they were cut out of the inputs is no matter."""
+    node.shape = _joined(node.shape)
+    node.inputs = [_before_heads(source) for source in node.inputs[:3]] + node.inputs[3:]
+
+
+def _joined(shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """``(..., heads, tokens, channels)`` as ``(..., tokens, heads * channels)``."""
+    if shape is None or len(shape) < 4 or min(shape) < 0:
+        return shape
+    return (*shape[:-3], shape[-2], shape[-3] * shape[-1])
+
+
+def _before_heads(source: Node) -> Node:
+    source = _above(source)
+    if source.label == "slice" and source.inputs and not source.constants:
+        source.start = (-1,)  # exporters number the parts of a shared layer on different axes
+        before = _above(source.inputs[0])
+        if before is not source.inputs[0]:
+            source.inputs = [before]
+            source.shape = _share(source, before)
+    return source
+
+
+def _share(part: Node, whole: Node) -> tuple[int, ...] | None:
+    """The shape of a part of what is ``whole`` before it was cut into heads: its last axis is shorter."""
+    if part.shape is None or whole.shape is None or min(*part.shape, *whole.shape, 0) < 0 or not prod(whole.shape):
+        return part.shape
+    parts = max(1, round(prod(whole.shape) / max(1, prod(part.shape))))
+    return (*whole.shape[:-1], whole.shape[-1] // parts)
+
+
+def _above(node: Node) -> Node:
+    while node.label in _LAYOUT and node.inputs:
+        node = node.inputs[0]
+    return node

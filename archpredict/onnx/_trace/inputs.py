@@ -1,0 +1,92 @@
+"""What a model reads: which of its inputs are data and which are parameters, and how long the axes of the data are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from archpredict.errors import ModelFileError
+from archpredict.onnx._file.protos import Kind, Shape, kind_of
+from archpredict.onnx._trace.ordering import WEIGHT_SLOTS, shown
+
+
+def data_inputs(graph: Any, parameters: set[str]) -> tuple[list[Any], list[Any]]:
+    """The inputs that are data, and those that are parameters although the file holds no elements of them.
+
+    Old files list parameters among the inputs, and a file whose parameters were stripped may have them only there.
+    """
+    inputs = list({value.name: value for value in graph.input if value.name not in parameters}.values())
+    names = {value.name for value in inputs}
+    slots = {
+        name
+        for node in graph.node
+        for place in WEIGHT_SLOTS.get(node.op_type, ())
+        for name in node.input[place : place + 1]
+        if name in names
+    }
+    ranks = {value.name: len(kind_of(value.type).shape or ()) for value in inputs}
+    products = {name for node in graph.node if node.op_type == "MatMul" for name in node.input}
+    weights = {name for name in slots if name not in products or ranks[name] == 2}
+    first = next((value.name for value in inputs if value.name not in weights), None)
+    if first is None:
+        return inputs, []
+    # Where some are parameters, the others are too: those that are added or multiplied, and tables.
+    stripped = [v for v in inputs if v.name != first and weights and min(kind_of(v.type).shape or (-1,)) >= 0]
+    kept = {v.name for v in stripped}
+    return [v for v in inputs if v.name not in kept], stripped
+
+
+def input_kinds(
+    inputs: Sequence[Any], given: Mapping[str, Sequence[int]], warn: Callable[[str], None]
+) -> dict[str, Kind]:
+    """Shapes of the inputs by name: a batch that is left open is 1, other lengths must be given to be known.
+
+    Raises:
+        ModelFileError: A given shape is of no input, or does not fit.
+    """
+    names = [value.name for value in inputs]
+    for name in given:
+        if name not in names:
+            known = ", ".join(shown(n) for n in names[:20]) or "none"
+            raise ModelFileError(f"the model has no input {shown(name)}; its inputs are: {known}")
+    found = {}
+    for value in inputs:
+        declared = kind_of(value.type)
+        if value.name in given:
+            shape: Shape = _checked(value.name, given[value.name], declared.shape)
+        else:
+            shape = _opened(value.name, declared, warn)
+        found[value.name] = Kind(shape, declared.dtype or 1, declared.other)
+    return found
+
+
+def _checked(name: str, given: Sequence[int], declared: Shape) -> Shape:
+    shape = tuple(int(n) for n in given)
+    text = "x".join(map(str, shape))
+    if any(n < 1 for n in shape):
+        raise ModelFileError(f"the shape {text} for the input {shown(name)} has a length below 1; give whole numbers")
+    if declared is not None and len(declared) != len(shape):
+        raise ModelFileError(
+            f"the shape {text} for the input {shown(name)} has {len(shape)} axes, and the input has {len(declared)}"
+        )
+    return shape
+
+
+def _opened(name: str, declared: Kind, warn: Callable[[str], None]) -> Shape:
+    if declared.other is not None:
+        warn(f"the input {shown(name)} is no tensor; what is computed from it is not known")
+        return None
+    if declared.shape is None:
+        warn(f"the input {shown(name)} has no shape in the file; give one: --input-shape {name[:60]}=1x3x224x224")
+        return None
+    shape = tuple(n if n > 0 else 1 if axis == 0 else -1 for axis, n in enumerate(declared.shape))
+    if -1 in shape:
+        example = "x".join(
+            str(n) if n > 0 else {1: "3"}.get(axis, "224") if len(shape) == 4 else "?" for axis, n in enumerate(shape)
+        )
+        axes = ", ".join(str(axis) for axis, n in enumerate(shape) if n < 0)
+        warn(
+            f"the input {shown(name)} has axes without a length (number {axes}, from 0); "
+            f"give its shape: --input-shape {name[:60]}={example}"
+        )
+    return shape

@@ -1,0 +1,261 @@
+"""Shapes of what operators write, by ONNX's own rules, one operator at a time, guarded against hostile attributes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import defs, numpy_helper, shape_inference
+
+from archpredict.onnx._file.protos import (
+    MAX_ATTRIBUTE,
+    MAX_RANK,
+    Kind,
+    Opsets,
+    Shape,
+    attributes_of,
+    kind_of,
+    newest_opset,
+    plain_domain,
+)
+from archpredict.onnx._trace.steps import Tensor
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Value:
+    """What a name stands for.
+
+    Args:
+        tensor: The tensor; casts write the tensor that they read.
+        dtype: Its type under this name: of its elements, 0 where not known.
+        partial: Elements of a vector of lengths of which some are not known: NaN.
+        other: Its type where it is no tensor.
+    """
+
+    tensor: Tensor
+    dtype: int
+    partial: Any = None
+    other: onnx.TypeProto | None = None
+
+
+@lru_cache(maxsize=4096)
+def _type_of(dtype: int, shape: Shape) -> onnx.TypeProto:
+    proto = onnx.TypeProto()
+    proto.tensor_type.elem_type = dtype
+    if shape is not None:
+        dims = proto.tensor_type.shape
+        dims.SetInParent()
+        for n in shape:
+            dim = dims.dim.add()
+            if 0 <= n < 1 << 62:
+                dim.dim_value = n
+    return proto
+
+
+_READS_NUMBERS = ("Resize", "Upsample", "Range")
+"""Operators whose output's shape depends on inputs that are no integers."""
+
+_LIKE_FIRST = {"Gelu", "FastGelu", "QuickGelu", "BiasGelu", "SkipLayerNormalization", "SimplifiedLayerNormalization"}
+_LIKE_FIRST |= {"LayerNormalization", "SkipSimplifiedLayerNormalization", "GroupNorm", "Silu", "Swish"}
+_LIKE_FIRST |= {"Attention", "MultiHeadAttention"}
+_LIKE_STANDARD = {"FusedConv": "Conv", "FusedMatMul": "MatMul", "FusedGemm": "Gemm"}
+"""Operators of ONNX Runtime's domain, whose shapes are those of an operator of ONNX."""
+
+_WINDOWS = ("Conv", "MaxPool", "AveragePool", "LpPool")
+_EINSUM = re.compile(r"([A-Za-z\s]|\.\.\.)*(,([A-Za-z\s]|\.\.\.)*)*(->([A-Za-z\s]|\.\.\.)*)?")
+_INFERENCE_ERRORS = (
+    shape_inference.InferenceError,
+    *(RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError),
+)
+"""ONNX's own, and what the exceptions of C++ become."""
+_INT, _INTS = 2, 7
+_POSITIVE = ("strides", "dilations", "kernel_shape", "group", "blocksize", "block_size", "num_groups")
+_BOUNDS: Mapping[str, tuple[int, int]] = {
+    **dict.fromkeys(("axis", "axes", "perm", "batch_axis", "time_axis"), (-MAX_RANK, MAX_RANK)),
+    **dict.fromkeys(_POSITIVE, (1, 1 << 40)),
+    "batch_dims": (0, MAX_RANK),
+}
+"""Attributes of which other values than these, both ends included, cannot be meant."""
+
+
+class ShapeRules:
+    """Applies ONNX's rules for shapes; ``problems`` gathers what they say about operators that do not fit."""
+
+    def __init__(self) -> None:
+        self.problems: list[tuple[Any, str]] = []
+        self._schemas: dict[tuple[str, str, int], list[Any]] = {}
+        self._types: dict[tuple[str, str], dict[str, set[int]]] = {}
+        self._elements: dict[Tensor, onnx.TensorProto] = {}
+
+    def outputs(
+        self, node: Any, inputs: Sequence[Value | None], attributes: Mapping[str, Any], opsets: Opsets
+    ) -> list[Kind]:
+        """Shape and type of each output of an operator."""
+        first = next((v for v in inputs if v is not None), None)
+        unknown = Kind(None, first.dtype if first is not None else 1)
+        if plain_domain(node.domain) == "com.microsoft":
+            if node.op_type in _LIKE_FIRST and first is not None:
+                return [Kind(first.tensor.shape, first.dtype), *[unknown] * (len(node.output) - 1)]
+            node, inputs, opsets = _as_standard(node, inputs, attributes, opsets)
+        if not _harmless(node, attributes):
+            self.problems.append((node, "it has attributes that it cannot have"))
+            return [unknown] * len(node.output)
+        found, problem = self._inferred(node, inputs, opsets)
+        problem = problem or _misfit(node, inputs, attributes)
+        least = 1 if node.op_type in _WINDOWS else 0
+        if any(d.dim_value < least for t in found.values() for d in t.tensor_type.shape.dim if d.HasField("dim_value")):
+            problem = problem or "its input is smaller than what it takes at once"
+        if problem:
+            self.problems.append((node, problem))
+        return [kind_of(found[name]) if name in found else unknown for name in node.output]
+
+    def _inferred(
+        self, node: Any, inputs: Sequence[Value | None], opsets: Opsets
+    ) -> tuple[dict[str, onnx.TypeProto], str]:
+        """Types by name, and why there are none."""
+        types = {name: _passed_type(v) for name, v in zip(node.input, inputs, strict=True) if v is not None and name}
+        data, problem = self._data(node, inputs), ""
+        for schema in self._candidates(node.op_type, plain_domain(node.domain), opsets):
+            try:
+                return shape_inference.infer_node_outputs(schema, node, types, data, opset_imports=opsets.imports), ""
+            except onnx.checker.ValidationError as error:
+                problem = problem or _reason(str(error))  # not of this version
+            except _INFERENCE_ERRORS as error:
+                return {}, _reason(str(error))
+        return {}, problem
+
+    def attributes(self, node: Any, opsets: Opsets) -> dict[str, Any]:
+        """An operator's attributes as Python values, without those of types that they have in no version of
+        it, and axes that no tensor has.
+
+        Raises:
+            ValueError: One is a tensor whose elements do not fit its shape.
+        """
+        domain, op = plain_domain(node.domain), node.op_type
+        if domain == "com.microsoft":
+            domain, op = "", _LIKE_STANDARD.get(op, op)
+        key = (op, domain)
+        if key not in self._types:
+            schemas = self._candidates(op, domain, opsets)
+            self._types[key] = {}
+            for name, attribute in (pair for schema in schemas for pair in schema.attributes.items()):
+                self._types[key].setdefault(name, set()).add(int(attribute.type.value))
+        return {
+            k: v for k, v in attributes_of(node, self._types[key]).items() if not self._types[key] or _possible(k, v)
+        }
+
+    def _candidates(self, op: str, domain: str, opsets: Opsets) -> list[Any]:
+        """Descriptions of an operator: of the version that the file names, then of the others, the newest first."""
+        version = opsets.get(domain, newest_opset())
+        key = (op, domain, version)
+        if key not in self._schemas:
+            self._schemas[key] = _schemas(op, domain, version)
+        return self._schemas[key]
+
+    def _data(self, node: Any, inputs: Sequence[Value | None]) -> dict[str, onnx.TensorProto]:
+        found = {}
+        for name, value in zip(node.input, inputs, strict=True):
+            if value is None or value.tensor.data is None or value.tensor.data.size > 1024:
+                continue
+            if value.tensor.data.dtype.kind in "iu" or node.op_type in _READS_NUMBERS:
+                if value.tensor not in self._elements:
+                    self._elements[value.tensor] = numpy_helper.from_array(np.asarray(value.tensor.data))
+                found[name] = self._elements[value.tensor]
+        return found
+
+
+def _misfit(node: Any, inputs: Sequence[Value | None], attributes: Mapping[str, Any]) -> str:
+    """What ONNX's rule for convolutions does not look at, or did not: the numbers of axes and channels."""
+    shapes = [v.tensor.shape if v is not None else None for v in inputs[:2]]
+    if node.op_type != "Conv" or len(shapes) < 2 or None in shapes:
+        return ""
+    ranks = [len(shape or ()) for shape in shapes]
+    if ranks[0] != ranks[1]:
+        return f"its input has {ranks[0]} axes, and its weight {ranks[1]}"
+    if ranks[0] < 2 or min(min(shape or ()) for shape in shapes) < 0:
+        return ""
+    (_, arriving, *_), (_, taken, *_) = (s or () for s in shapes)
+    groups = attributes.get("group", 1)
+    return "" if arriving == taken * groups else f"{arriving} channels arrive, and its weight takes {taken * groups}"
+
+
+def _passed_type(value: Value) -> onnx.TypeProto:
+    return value.other if value.other is not None else _type_of(value.dtype or 1, value.tensor.shape)
+
+
+def _schemas(op: str, domain: str, version: int) -> list[Any]:
+    found: list[Any] = []
+    newest = newest_opset() if domain == "" else version
+    version = min(version, newest)
+    while version > 0 and len(found) < 40:
+        try:
+            schema = defs.get_schema(op, version, domain)
+        except (defs.SchemaError, TypeError, ValueError, OverflowError):
+            break
+        found.append(schema)
+        version = schema.since_version - 1
+    newer = []
+    version = newest
+    while found and version > found[0].since_version:
+        schema = defs.get_schema(op, version, domain)
+        if schema.since_version <= found[0].since_version:
+            break
+        newer.append(schema)
+        version = schema.since_version - 1
+    if not found and domain == "":
+        try:
+            return [defs.get_schema(op, newest, domain)]
+        except defs.SchemaError:
+            return []
+    return found + newer
+
+
+def _as_standard(
+    node: Any, inputs: Sequence[Value | None], attributes: Mapping[str, Any], opsets: Opsets
+) -> tuple[Any, Sequence[Value | None], Opsets]:
+    name = _LIKE_STANDARD.get(node.op_type)
+    if name is None:
+        return node, inputs, opsets
+    opsets = Opsets({"": min(newest_opset(), max(13, opsets.get("", 13)))})
+    allowed = defs.get_schema(name, opsets[""], "").attributes
+    plain = onnx.NodeProto(op_type=name, input=node.input[:3], output=node.output, name=node.name)
+    plain.attribute.extend(a for a in node.attribute if a.name in allowed)
+    inputs = list(inputs[:3])
+    for index, transposed in enumerate(("transA", "transB")):
+        value = inputs[index] if index < len(inputs) else None
+        if name == "MatMul" and attributes.get(transposed) and value is not None and len(value.tensor.shape or ()) > 1:
+            shape = value.tensor.shape or ()
+            turned = Tensor(value.tensor.name, (*shape[:-2], shape[-1], shape[-2]), value.dtype)
+            inputs[index] = Value(turned, value.dtype)
+            plain.input[index] = f"{plain.input[index]}~{index}"  # the same tensor may be read both ways
+    return plain, inputs, opsets
+
+
+def _harmless(node: Any, attributes: Mapping[str, Any]) -> bool:
+    """Whether ONNX's rules, which are written in C++, may be given these attributes."""
+    for a in node.attribute:
+        integers = a.ints if a.type == _INTS else (a.i,) if a.type == _INT else ()
+        if max(len(a.ints), len(a.floats)) > MAX_ATTRIBUTE or not _possible(a.name, integers):
+            return False
+    if attributes.get("num_outputs", len(node.output)) != len(node.output):
+        return False
+    # An equation that has a dot alone never ends.
+    return node.op_type != "Einsum" or bool(_EINSUM.fullmatch(str(attributes.get("equation", ""))))
+
+
+def _possible(name: str, value: Any) -> bool:
+    """Whether an attribute can have such a value."""
+    low, high = _BOUNDS.get(name, (0, 0))
+    values = (value,) if isinstance(value, int | float | str) else value
+    return (low, high) == (0, 0) or all(isinstance(n, int) and low <= n <= high for n in values)
+
+
+def _reason(text: str) -> str:
+    """ONNX's sentence on one line, without its prefix, shortened."""
+    text = " ".join(re.sub(r"^\s*(\[\w+\]\s*)*", "", text).split())
+    return text if len(text) <= 160 else text[:157] + "..."

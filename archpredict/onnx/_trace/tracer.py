@@ -1,0 +1,294 @@
+"""From ONNX's nodes to the operators that work on data, with shapes: one pass in topological order.
+
+Constants and the arithmetic on shapes are computed on the way; functions and the branches that are taken are walked
+through where they are called, so that nothing has to be copied or renamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import onnx
+
+from archpredict.errors import ModelFileError
+from archpredict.onnx._file.protos import Kind, Opsets, kind_of, newest_opset, plain_domain
+from archpredict.onnx._trace.constants import Constants
+from archpredict.onnx._trace.inputs import data_inputs, input_kinds
+from archpredict.onnx._trace.ordering import WEIGHT_SLOTS, bodies, called, captured, ordered, shown
+from archpredict.onnx._trace.partial_shapes import refined
+from archpredict.onnx._trace.scopes import Scope, inside, with_arguments
+from archpredict.onnx._trace.shapes import ShapeRules, Value
+from archpredict.onnx._trace.steps import Step, Tensor, Trace
+
+MAX_NODES = 100_000
+"""Nodes of one model, with functions and branches written out."""
+MAX_CALLS = 40
+"""Levels of functions and branches within each other."""
+_MAX_PARTS = 800_000
+_MAX_BYTES = 1 << 27
+"""Of all nodes, with functions and branches written out."""
+_MAX_WARNINGS = 20
+
+_SAME = ("Identity", "Dropout", "Cast", "CastLike")
+_OPAQUE = ("If", "Loop", "Scan", "SequenceMap")
+_BOOL = 9
+
+
+def trace(model: onnx.ModelProto, input_shapes: Mapping[str, Sequence[int]] | None = None) -> Trace:
+    """The operators of a model that work on data.
+
+    Args:
+        model: As read from a file; weights are not needed and external files not opened.
+        input_shapes: Shapes of inputs by name, where the model leaves them open; a batch that is left open is 1.
+
+    Raises:
+        ModelFileError: The graph is empty, cyclic or incomplete, or has no outputs.
+    """
+    return _Tracer(model).run(input_shapes or {})
+
+
+class _Tracer:
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.model = model
+        self.steps: list[Step] = []
+        self.warnings: dict[str, None] = {}
+        self.rules, self.constants = ShapeRules(), Constants(self.warn)
+        self.nodes = self.parts = self.bytes = 0
+        self.functions = {(plain_domain(f.domain), f.name, f.overload): f for f in model.functions}
+
+    def run(self, given: Mapping[str, Sequence[int]]) -> Trace:
+        graph = self.model.graph
+        if not graph.node:
+            raise ModelFileError("the graph has no operators; export the model again")
+        if not graph.output:
+            raise ModelFileError("the graph has no outputs, so nothing says what the network computes; export it again")
+        scope = Scope(self._opsets())
+        scope.values.update(self.constants.of_graph(graph))
+        inputs, stripped = data_inputs(graph, set(scope.values))
+        for value in stripped:
+            scope.values[value.name] = self.constants.parameter(value.name, kind_of(value.type))
+        kinds = input_kinds(inputs, given, self.warn)
+        tensors = {name: Tensor(name, kind.shape, kind.dtype) for name, kind in kinds.items()}
+        scope.values.update({n: Value(tensors[n], kind.dtype, other=kind.other) for n, kind in kinds.items()})
+        if not given:
+            scope.declared = {v.name: kind_of(v.type).shape for v in (*graph.value_info, *graph.output)}
+        self._walk(graph.node, scope)
+        outputs = list(dict.fromkeys(v.tensor for v in self._results(graph.output, scope, "the graph")))
+        self.steps = _alive(self.steps, outputs)
+        return Trace(
+            steps=self.steps,
+            inputs=list(tensors.values()),
+            outputs=outputs,
+            opset=scope.opsets[""],
+            producer=self.model.producer_name[:60],
+            num_nodes=self.nodes,
+            warnings=self._sentences(),
+        )
+
+    def warn(self, text: str) -> None:
+        self.warnings[text] = None
+
+    def _sentences(self) -> list[str]:
+        problems: dict[str, list[str]] = {}
+        for node, reason in self.rules.problems:
+            problems.setdefault(node.op_type, []).append(f"{called(node)} does not fit: {reason}")
+        for texts in problems.values():
+            self.warn(texts[0] + (f" ({len(texts) - 1} more like it)" if len(texts) > 1 else ""))
+        unsure = [(s, t) for s in self.steps for t in s.outputs if t is not None and (t.shape is None or -1 in t.shape)]
+        if unsure:
+            step, tensor = unsure[0]
+            self.warn(
+                f"{len(unsure)} shapes after {len(self.steps)} operators are not known, "
+                f"beginning with {step.op[:60]} {shown(tensor.name)}"
+            )
+        texts = list(self.warnings)
+        more = len(texts) - _MAX_WARNINGS
+        return texts if more <= 0 else [*texts[:_MAX_WARNINGS], f"{more} more warnings are not shown"]
+
+    def _opsets(self) -> Opsets:
+        opsets, newest = Opsets.of(self.model.opset_import), newest_opset()
+        if "" not in opsets:
+            opsets[""] = 1 if 0 < self.model.ir_version < 3 else newest
+            if any(plain_domain(node.domain) == "" for node in self.model.graph.node):
+                self.warn(f"the file does not say which version of ONNX's operators it uses; taken for {opsets['']}")
+        elif not 1 <= opsets[""] <= newest:
+            self.warn(
+                f"the file uses version {opsets['']} of ONNX's operators, and the package onnx knows 1 to {newest}; "
+                "what is new in it may not be known"
+            )
+            opsets[""] = min(max(opsets[""], 1), newest)
+        return opsets
+
+    # Walking.
+
+    def _walk(self, nodes: Sequence[Any], scope: Scope) -> None:
+        self.nodes += len(nodes)
+        if self.nodes > MAX_NODES:
+            raise ModelFileError(
+                f"the model has more than {MAX_NODES:,} operators (functions written out), the most that are read"
+            )
+        self.parts += sum(len(node.input) + len(node.output) + len(node.attribute) for node in nodes)
+        self.bytes += sum(node.ByteSize() for node in nodes)
+        if self.parts > _MAX_PARTS or self.bytes > _MAX_BYTES:
+            raise ModelFileError(
+                f"the operators (functions written out) have more than {_MAX_PARTS:,} inputs, outputs and attributes "
+                f"or {_MAX_BYTES:,} bytes, the most that are read"
+            )
+        if scope.depth > MAX_CALLS:
+            raise ModelFileError(
+                f"the model has functions or branches more than {MAX_CALLS} deep within each other, or a function "
+                "that calls itself; export it without functions"
+            )
+
+        def missing(name: str, node: Any, place: int) -> bool:
+            if place not in WEIGHT_SLOTS.get(node.op_type, ()):
+                return False
+            self.warn(f"nothing writes {shown(name)}, which {called(node)} reads; taken for a parameter left out")
+            scope.values[name] = self.constants.parameter(name, Kind(scope.declared.get(name), 1))
+            return True
+
+        sequence, in_order = ordered(nodes, scope.has, missing)
+        if not in_order:
+            self.warn("the operators are not in topological order and were sorted")
+        for node in sequence:
+            self._visit(node, scope)
+
+    def _results(self, outputs: Sequence[Any], scope: Scope, where: str) -> list[Value]:
+        values = []
+        for output in outputs:
+            name = output if isinstance(output, str) else output.name
+            value = scope.find(name)
+            if value is None:
+                raise ModelFileError(f"nothing writes {shown(name)}, an output of {where}; export the model again")
+            values.append(value)
+        return values
+
+    def _visit(self, node: Any, scope: Scope) -> None:
+        domain = plain_domain(node.domain)
+        if domain == "" and node.op_type == "Constant" and node.output:
+            scope.values[node.output[0]] = self.constants.written(with_arguments(node, scope))
+            return
+        inputs = [scope.find(name) if name else None for name in node.input]
+        node = with_arguments(node, scope)
+        function = self.functions.get((domain, node.op_type, node.overload)) if self.functions else None
+        if function is not None:
+            self._call(function, node, inputs, scope)
+        elif domain == "" and node.op_type in _OPAQUE:
+            self._branch(node, inputs, scope)
+        elif domain != "" or node.op_type not in _SAME or not _same(node, inputs, scope):
+            self._apply(node, inputs, scope)
+
+    def _apply(self, node: Any, inputs: Sequence[Value | None], scope: Scope) -> None:
+        attributes = self._attributes(node, scope)
+        kinds = self.rules.outputs(node, inputs, attributes, scope.opsets)
+        self._write(node, inputs, attributes, kinds, scope)
+
+    def _attributes(self, node: Any, scope: Scope) -> dict[str, Any]:
+        try:
+            return self.rules.attributes(node, scope.opsets)
+        except ValueError:
+            self.warn(f"{called(node)} has an attribute that is not read: its elements do not fit its shape")
+            return {}
+
+    def _write(
+        self,
+        node: Any,
+        inputs: Sequence[Value | None],
+        attributes: dict[str, Any],
+        kinds: Sequence[Kind],
+        scope: Scope,
+    ) -> None:
+        """Give the outputs' names their values: constants, or what a new step writes."""
+        standard = plain_domain(node.domain) == ""
+        kinds = [
+            refined(node, inputs, attributes, kind, scope.declared.get(name))
+            for name, kind in zip(node.output, kinds, strict=True)
+        ]
+        if (standard and node.op_type in ("Shape", "Size")) or all(v is None or v.tensor.constant for v in inputs):
+            values = self.constants.computed(node, inputs, attributes, kinds)
+        else:
+            values = [
+                Value(Tensor(n, k.shape, k.dtype), k.dtype, other=k.other)
+                for n, k in zip(node.output, kinds, strict=True)
+            ]
+            tensors = [v.tensor if v is not None else None for v in inputs]
+            outputs = [v.tensor if name else None for name, v in zip(node.output, values, strict=True)]
+            self.steps.append(Step(node.op_type, plain_domain(node.domain), attributes, tensors, outputs))
+        scope.values.update({name: value for name, value in zip(node.output, values, strict=True) if name})
+
+    # Functions, branches and loops.
+
+    def _call(self, function: Any, node: Any, inputs: Sequence[Value | None], scope: Scope) -> None:
+        opsets = Opsets({**scope.opsets, **Opsets.of(function.opset_import)})
+        inner = Scope(opsets, dict.fromkeys(function.input), depth=scope.depth + 1)
+        inner.values.update(zip(function.input, inputs, strict=False))
+        inner.arguments = {a.name: a for a in (*function.attribute_proto, *node.attribute)}
+        self._walk(function.node, inner)
+        results = self._results(function.output, inner, f"the function {shown(function.name)}")
+        scope.values.update({name: v for name, v in zip(node.output, results, strict=False) if name})
+        self._all_written(node, scope)
+
+    def _all_written(self, node: Any, scope: Scope) -> None:
+        for name in node.output:
+            if name and name not in scope.values:
+                raise ModelFileError(f"{called(node)} has more outputs than what it stands for; export the model again")
+
+    def _branch(self, node: Any, inputs: Sequence[Value | None], scope: Scope) -> None:
+        condition = inputs[0].tensor.data if inputs and inputs[0] is not None else None
+        if node.op_type == "If" and condition is not None and condition.size == 1:
+            wanted = "then_branch" if condition.reshape(()) else "else_branch"
+            body = next((a.g for a in node.attribute if a.name == wanted and a.HasField("g")), None)
+            if body is None:
+                raise ModelFileError(f"{called(node)} has no {wanted}; export the model again")
+            inner = Scope(scope.opsets, outer=scope, arguments=scope.arguments, depth=scope.depth + 1)
+            inner.values.update(self.constants.of_graph(body))
+            self._walk(body.node, inner)
+            results = self._results(body.output, inner, called(node))
+            scope.values.update({name: v for name, v in zip(node.output, results, strict=False) if name})
+            self._all_written(node, scope)
+            return
+        self._opaque(node, inputs, scope)
+
+    def _opaque(self, node: Any, inputs: Sequence[Value | None], scope: Scope) -> None:
+        """A loop, or a branch that data decides: one step that also reads what its bodies capture."""
+        graphs = list(bodies(node))
+        around = {name: scope.find(name) for body in graphs for name in captured(body)}
+        read = [*inputs, *(v for v in around.values() if v is not None)]
+        nodes, parameters = inside(graphs)
+        self.nodes += nodes
+        self.warn(f"{called(node)} counts as one opaque operator, for data decide what it computes")
+        kinds = [Kind(None, 1)] * len(node.output)
+        if node.op_type == "If" and len(graphs) == 2:
+            both = zip(*([kind_of(v.type) for v in graph.output] for graph in graphs), strict=False)
+            kinds = [a if a.shape == b.shape else Kind(None, a.dtype) for a, b in both] + kinds
+        attributes = {**self._attributes(node, scope), "body_params": parameters}
+        self._write(node, read, attributes, kinds[: len(node.output)], scope)
+
+
+def _same(node: Any, inputs: Sequence[Value | None], scope: Scope) -> bool:
+    """Casts, copies and dropout write the tensor that they read; whether it is such a case."""
+    first = inputs[0] if inputs else None
+    if first is None or not node.output:
+        return False
+    dtype = first.dtype
+    if node.op_type in ("Cast", "CastLike"):
+        if first.tensor.constant:
+            return False
+        like = inputs[1].dtype if len(inputs) > 1 and inputs[1] is not None else 0
+        dtype = next((a.i for a in node.attribute if a.name == "to"), like)
+        dtype = dtype if dtype in onnx.TensorProto.DataType.values() else 0
+    scope.values[node.output[0]] = Value(first.tensor, dtype, first.partial, first.other)
+    for name in node.output[1:]:
+        scope.values[name] = Value(Tensor(name, first.tensor.shape, _BOOL, constant=True), _BOOL)
+    return True
+
+
+def _alive(steps: Sequence[Step], outputs: Sequence[Tensor]) -> list[Step]:
+    """The steps that some output depends on."""
+    needed, kept = set(outputs), []
+    for step in reversed(steps):
+        if any(tensor in needed for tensor in step.outputs if tensor is not None):
+            kept.append(step)
+            needed.update(tensor for tensor in step.inputs if tensor is not None)
+    return kept[::-1]

@@ -1,0 +1,147 @@
+"""Rules for layers with weights and for norms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+
+from archpredict.onnx._trace.steps import Step, Tensor
+from archpredict.onnx._translate.nodes import Node, size
+from archpredict.onnx._translate.spatial import pad
+from archpredict.onnx._translate.translation import Rule, Translation, dims, given, integers, shape_of
+
+
+def convolution(label: str) -> Rule:
+    """``conv`` or ``conv_transpose``."""
+
+    def rule(self: Translation, step: Step) -> Node:
+        weight, groups = dims(given(step, 1)), max(1, int(step.attributes.get("group", 1)))
+        axes = max(1, len(weight) - 2)
+        macs = None
+        if label == "conv_transpose" and len(weight) > 1:
+            macs = float(max(0, size(dims(step.inputs[0]))) * max(0, prod(weight[1:])))
+            weight = (weight[1] * groups, weight[0] // groups, *weight[2:])  # output channels first
+        node = self.plain(step, label, weight=weight, bias=given(step, 2) is not None, kernel=weight[2:], macs=macs)
+        node.stride = integers(step.attributes.get("strides", (1,) * axes))
+        node.dilation = integers(step.attributes.get("dilations", (1,) * axes))
+        node.groups = groups
+        node.params = _none_if_computed(given(step, 1))
+        pad(node, step, axes)
+        return node
+
+    return rule
+
+
+def _none_if_computed(weight: Tensor | None) -> float | None:
+    """No parameters, where a weight is computed from data."""
+    return 0.0 if weight is not None and not weight.constant else None
+
+
+def gemm(self: Translation, step: Step) -> Node:
+    """A matrix times a matrix, plus a bias."""
+    weight = given(step, 1)
+    if weight is None or not weight.constant:
+        return self.plain(step, "matmul", macs=_matmul_macs(step))
+    rows = dims(weight) if step.attributes.get("transB", 0) else dims(weight)[::-1]
+    return self.plain(step, "linear", weight=rows, bias=given(step, 2) is not None)
+
+
+def matmul(self: Translation, step: Step) -> Node:
+    """A linear layer if one side is a constant, from the left as well as from the right."""
+    first, second = given(step, 0), given(step, 1)
+    if second is not None and second.constant and len(dims(second)) >= 2:
+        shape = dims(second)
+        weight = (shape[-1], shape[-2], *shape[:-2])
+        return self.plain(step, "linear", weight=weight, macs=_over(weight, shape_of(step)))
+    if first is not None and first.constant and len(dims(first)) >= 2:
+        shape = dims(first)
+        return self.plain(step, "linear", weight=(shape[-2], shape[-1], *shape[:-2]), macs=_matmul_macs(step))
+    return self.plain(step, "matmul", macs=_matmul_macs(step))
+
+
+def _over(weight: Sequence[int], shape: tuple[int, ...] | None) -> float:
+    return float(max(0, size(shape)) * max(0, weight[1]))
+
+
+def _matmul_macs(step: Step) -> float:
+    first = dims(given(step, 0))
+    return float(max(0, size(shape_of(step))) * max(0, first[-1])) if first else 0.0
+
+
+def einsum(self: Translation, step: Step) -> Node:
+    """One multiply-add for every combination of indices, as if written as one loop."""
+    equation = str(step.attributes.get("equation", "")).replace(" ", "")
+    lengths: dict[str, int] = {}
+    for letters, tensor in zip(equation.partition("->")[0].split(","), step.inputs, strict=False):
+        lengths.update(zip(letters, dims(tensor), strict=False))
+    macs = float(prod(max(0, n) for n in lengths.values())) if len(step.inputs) > 1 else 0.0
+    weights = [t for t in step.inputs if t is not None and t.constant]
+    if weights:
+        return self.plain(step, "linear", weight=dims(weights[0])[::-1], macs=macs)
+    return self.plain(step, "matmul", macs=macs)
+
+
+def recurrent(self: Translation, step: Step) -> Node:
+    """LSTM, GRU, RNN: every weight once for each step of each sequence."""
+    weights = [t for t in step.inputs[1:4] if t is not None and t.constant]
+    each = sum(max(0, size(t.shape)) for t in weights[:2])
+    return self.plain(
+        step,
+        "recurrent",
+        weight=dims(given(step, 1))[1:],
+        macs=float(each * max(0, prod(dims(step.inputs[0])[:2]))),
+        params=float(sum(max(0, size(t.shape)) for t in weights)),
+    )
+
+
+def gather(self: Translation, step: Step) -> Node:
+    """An embedding if the table is a constant; a slice if the place is."""
+    table, index = given(step, 0), given(step, 1)
+    if table is not None and table.constant:
+        return self.plain(step, "embedding", weight=dims(table)[::-1])
+    if index is None or not index.constant:
+        return self.plain(step, "gather")
+    node = self.plain(step, "slice")
+    node.start = _taken(step)
+    return node
+
+
+def _taken(step: Step) -> tuple[int, ...]:
+    """The place that a gather with one constant index takes, on each axis; -1 where it takes others."""
+    lengths, index = dims(given(step, 0)), given(step, 1)
+    axis = int(step.attributes.get("axis", 0))
+    values = integers(None if index is None else index.data)
+    if len(values) != 1 or not -len(lengths) <= axis < len(lengths) or lengths[axis] < 0:
+        return (-1,)
+    place = values[0] + lengths[axis] if values[0] < 0 else values[0]
+    return tuple(place if i == axis % len(lengths) else 0 for i in range(len(lengths)))
+
+
+_MAY_LACK_SCALE = ("layer_norm", "rms_norm", "instance_norm", "group_norm")
+"""Exporters write ones and zeros where a network's norm has no scale and shift."""
+
+
+def _is_number(tensor: Tensor | None, number: float) -> bool:
+    """Whether a tensor that is no parameter is full of one number."""
+    if tensor is None or tensor.data is None or tensor.parameters:
+        return False
+    return bool((np.asarray(tensor.data) == number).all())
+
+
+def norm(label: str) -> Rule:
+    """A norm whose scale is its second input, and whose shift its third."""
+
+    def rule(self: Translation, step: Step) -> Node:
+        scale, shift = given(step, 1), given(step, 2)
+        if label in _MAY_LACK_SCALE and _is_number(scale, 1.0) and (shift is None or _is_number(shift, 0.0)):
+            step, scale, shift = Step(step.op, step.domain, step.attributes, step.inputs[:1], step.outputs), None, None
+        node = self.plain(step, label, weight=dims(scale), bias=shift is not None and label != "rms_norm")
+        node.groups = int(step.attributes.get("num_groups", step.attributes.get("groups", 0)))
+        if label in ("layer_norm", "rms_norm"):
+            axis, rank = int(step.attributes.get("axis", -1)), len(dims(step.inputs[0]))
+            node.axes = tuple(range(axis if axis < 0 else axis - rank, 0))
+        return node
+
+    return rule

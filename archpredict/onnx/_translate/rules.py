@@ -1,0 +1,147 @@
+"""ONNX's operators as nodes: which rule is for which operator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from archpredict.onnx._trace.steps import Step, Trace
+from archpredict.onnx._translate import elementwise, fused, layers, spatial
+from archpredict.onnx._translate.nodes import RESHAPE, SCALAR, Network, Node
+from archpredict.onnx._translate.translation import Rule, Translation, labelled, one_input, shape_of
+
+_STANDARD = ("", "ai.onnx")
+_RUNTIME = "com.microsoft"
+
+_UNARY = {
+    "Relu": "relu",
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "Softplus": "softplus",
+    "Mish": "mish",
+    "HardSwish": "hard_swish",
+    "Selu": "selu",
+    "Gelu": "gelu",
+    "Swish": "silu",
+    "Erf": "erf",
+    "Exp": "exp",
+    "Log": "log",
+    "Sqrt": "sqrt",
+    "Abs": "abs",
+    "Neg": "neg",
+    "Reciprocal": "reciprocal",
+}
+_BINARY = {
+    "Add": "add",
+    "Sum": "add",
+    "Sub": "sub",
+    "Mul": "mul",
+    "Div": "div",
+    "Pow": "pow",
+    "Min": "minimum",
+    "Max": "maximum",
+}
+_REDUCTIONS = {
+    "ReduceMean": "mean",
+    "ReduceSum": "sum",
+    "ReduceMax": "max",
+    "ReduceL2": "l2",
+    "ReduceSumSquare": "sum_square",
+    **{name: name for name in ("ReduceMin", "ReduceProd", "ReduceL1", "ReduceLogSum", "ReduceLogSumExp")},
+}
+_ELEMENTWISE = (
+    *("Where", "Not", "And", "Or", "Xor", "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual"),
+    *("Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Floor", "Ceil", "Round", "Sign", "Mod", "Mean"),
+    *("Softsign", "ThresholdedRelu", "CumSum", "Trilu", "BitShift", "Shrink", "IsNaN", "IsInf"),
+)
+
+
+def nodes_of(trace: Trace) -> Network:
+    """The trace's operators as nodes, one each, but for those that do the work of several."""
+    made = Translation()
+    for tensor in trace.inputs:
+        made.add(Node("input", [], tensor.shape), tensor)
+    for step in trace.steps:
+        made.add(_rule(step)(made, step), *step.outputs)
+    outputs = [made.node(tensor) for tensor in trace.outputs]
+    return Network(list(dict.fromkeys(made.nodes)), outputs)
+
+
+def _rule(step: Step) -> Rule:
+    if step.domain == _RUNTIME and step.op in _OF_RUNTIME:
+        return _OF_RUNTIME[step.op]
+    known = _RULES.get(step.op) if step.domain in (*_STANDARD, _RUNTIME) else None
+    return known or _unknown
+
+
+def _unknown(self: Translation, step: Step) -> Node:
+    name = step.op if step.domain in _STANDARD else f"{step.domain}.{step.op}"
+    return self.plain(step, f"unknown:{name}"[:80])
+
+
+def _opaque(self: Translation, step: Step) -> Node:
+    return self.plain(step, "opaque", params=float(step.attributes.get("body_params", 0)))
+
+
+def _same(self: Translation, step: Step) -> Node:
+    return Node(SCALAR, self.data(step)[:1], shape_of(step)) if self.data(step) else self.plain(step, "parameter")
+
+
+_RULES: Mapping[str, Rule] = {
+    **{name: elementwise.unary(function) for name, function in _UNARY.items()},
+    **{name: elementwise.binary(function) for name, function in _BINARY.items()},
+    **{name: elementwise.reduction(function) for name, function in _REDUCTIONS.items()},
+    **dict.fromkeys(_ELEMENTWISE, labelled("elementwise")),
+    "LeakyRelu": elementwise.with_numbers("leaky_relu", ("alpha", 0.01)),
+    "Elu": elementwise.with_numbers("elu", ("alpha", 1.0)),
+    "HardSigmoid": elementwise.with_numbers("hard_sigmoid", ("alpha", 0.2), ("beta", 0.5)),
+    "Celu": labelled("celu"),
+    "PRelu": labelled("prelu"),
+    "Clip": elementwise.clip,
+    **dict.fromkeys(("Softmax", "LogSoftmax"), elementwise.softmax),
+    **dict.fromkeys(("Conv", "ConvInteger"), layers.convolution("conv")),
+    "ConvTranspose": layers.convolution("conv_transpose"),
+    "Gemm": layers.gemm,
+    **dict.fromkeys(("MatMul", "MatMulInteger"), layers.matmul),
+    "Einsum": layers.einsum,
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), layers.recurrent),
+    "Gather": layers.gather,
+    "Attention": fused.attention,
+    "BatchNormalization": layers.norm("batch_norm"),
+    "InstanceNormalization": layers.norm("instance_norm"),
+    "GroupNormalization": layers.norm("group_norm"),
+    "LayerNormalization": layers.norm("layer_norm"),
+    **dict.fromkeys(("RMSNormalization", "SimplifiedLayerNormalization"), layers.norm("rms_norm")),
+    "LpNormalization": one_input("l2_norm"),
+    "LRN": one_input("local_response_norm"),
+    "MaxPool": spatial.pool("max_pool"),
+    **dict.fromkeys(("AveragePool", "LpPool"), spatial.pool("avg_pool")),
+    **dict.fromkeys(("GlobalAveragePool", "GlobalLpPool"), one_input("global_avg_pool")),
+    "GlobalMaxPool": one_input("global_max_pool"),
+    **dict.fromkeys(("Resize", "Upsample", "GridSample", "RoiAlign", "MaxRoiPool"), one_input("resize")),
+    **dict.fromkeys(("DepthToSpace", "SpaceToDepth", "Col2Im"), one_input("pixel_shuffle")),
+    "Slice": spatial.cut,
+    **dict.fromkeys(("Split", "SplitToSequence", "Unique"), spatial.split),
+    **dict.fromkeys(("GatherND", "GatherElements", "ScatterND", "ScatterElements"), labelled("gather")),
+    **dict.fromkeys(("TopK", "NonZero"), labelled("gather")),
+    "Pad": spatial.padding,
+    "Transpose": spatial.transpose,
+    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), spatial.reshape),
+    "Expand": spatial.expand,
+    "Tile": one_input(RESHAPE),
+    "Concat": spatial.concat,
+    **dict.fromkeys(("ArgMax", "ArgMin"), one_input("reduce")),
+    **dict.fromkeys(("Cast", "CastLike", "Identity", "Dropout", "QuantizeLinear", "DequantizeLinear"), _same),
+    **dict.fromkeys(("If", "Loop", "Scan", "SequenceMap"), _opaque),
+}
+_OF_RUNTIME: Mapping[str, Rule] = {
+    "Attention": fused.packed_attention,
+    "MultiHeadAttention": fused.attention,
+    "FusedConv": fused.fused_convolution,
+    "FusedGemm": fused.fused_gemm,
+    "FusedMatMul": layers.matmul,
+    **dict.fromkeys(("BiasGelu", "FastGelu"), fused.biased("gelu")),
+    "QuickGelu": elementwise.unary("quick_gelu"),
+    "GroupNorm": layers.norm("group_norm"),
+    "SkipLayerNormalization": fused.skipped_norm("layer_norm"),
+    "SkipSimplifiedLayerNormalization": fused.skipped_norm("rms_norm"),
+}

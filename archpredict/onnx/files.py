@@ -1,0 +1,161 @@
+"""Model files: found in folders and patterns, read one by one, and whether they are image classifiers."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from archpredict.errors import ModelFileError, UsageError
+from archpredict.onnx.reader import OnnxModel, read
+from archpredict.progress import Event, Observer
+
+ENDINGS = (".onnx", ".onnx.gz")
+_MAX_FILES = 10_000
+_MAX_ENTRIES = 1_000_000
+Shapes = Mapping[str, tuple[int, ...]]
+ONLY = ""
+"""Stands for the name of a model's only input."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file that could not be read, and the sentence that says why."""
+
+    model: str
+    error: str
+
+
+def find_models(given: Sequence[str]) -> list[Path]:
+    """The files that paths, folders and patterns lead to, each once, in the order given.
+
+    Folders are searched with all folders below them, for names that end in .onnx or .onnx.gz, in alphabetical order.
+    Paths of files that are not there are kept: reading them says so.
+
+    Raises:
+        UsageError: Nothing is there at all, or too much.
+    """
+    found = {path.resolve(): path for text in reversed(given) for path in reversed(_expanded(text))}
+    paths = list(reversed(found.values()))
+    if not any(path.exists() for path in paths):
+        where = f"in {given[0]}" if len(given) == 1 else f"in any of the {len(given)} places given"
+        raise UsageError(f"there is no ONNX model {where}; give .onnx or .onnx.gz files, folders or patterns of them")
+    return paths
+
+
+def _expanded(text: str) -> list[Path]:
+    path = Path(text)
+    try:
+        if path.is_dir():
+            return _below(path)
+        if path.exists() or not glob.has_magic(text):
+            return [path]
+    except (OSError, ValueError) as error:  # a name that is too long, or holds a null
+        raise UsageError(f"{text[:80]!r} is no file's path: {error}") from error
+    matches = (Path(name) for name in sorted(glob.iglob(text, recursive=True)))
+    return [file for match in matches for file in (_below(match) if match.is_dir() else [match])]
+
+
+def _below(folder: Path) -> list[Path]:
+    files: list[Path] = []
+    entries = 0
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        entries += len(names) + len(folders)
+        files += [Path(place, name) for name in sorted(names) if name.lower().endswith(ENDINGS)]
+        if len(files) > _MAX_FILES or entries > _MAX_ENTRIES:
+            raise UsageError(
+                f"the folder {folder} holds more than {_MAX_FILES:,} models or {_MAX_ENTRIES:,} files; "
+                "give a smaller folder"
+            )
+    return files
+
+
+def stem(name: str) -> str:
+    """A file's name without what it ends in, where that is .onnx or .onnx.gz."""
+    ending = next((e for e in reversed(ENDINGS) if name.lower().endswith(e)), "")
+    return name[: len(name) - len(ending)]
+
+
+def read_model(path: Path, shapes: Shapes, *, check_names: bool = False) -> OnnxModel:
+    """One file, with the shapes that concern it.
+
+    Args:
+        path: The file.
+        shapes: Shapes of inputs by name.
+        check_names: Refuse names that are none of its inputs.
+
+    Raises:
+        ModelFileError: It cannot be read as a network.
+        UsageError: A shape is of an input that it has not.
+    """
+    model = read(path)
+    if check_names:
+        _check_names([model], shapes)
+    own = {name: shape for name, shape in shapes.items() if name in model.inputs}
+    if ONLY in shapes and not own:
+        if len(model.inputs) != 1:
+            raise ModelFileError(
+                f"{path} has {len(model.inputs)} inputs, {', '.join(model.inputs)}; "
+                "say which one has the shape: --input-shape NAME=..."
+            )
+        own = {next(iter(model.inputs)): shapes[ONLY]}
+    return read(path, own) if own else model
+
+
+def read_models(paths: Sequence[Path], shapes: Shapes, observer: Observer) -> tuple[list[OnnxModel], list[Failure]]:
+    """All files that can be read, and why the others cannot.
+
+    Raises:
+        UsageError: A shape is of an input that no model has.
+    """
+    models, failures = [], []
+    for done, (path, result) in enumerate(_each(paths, shapes), start=1):
+        if isinstance(result, ModelFileError):
+            failures.append(Failure(str(path), str(result)))
+        else:
+            models.append(result)
+        observer(Event("reading", done, len(paths)))
+    _check_names(models, shapes)
+    return models, failures
+
+
+def _each(paths: Iterable[Path], shapes: Shapes) -> Iterator[tuple[Path, OnnxModel | ModelFileError]]:
+    for path in paths:
+        try:
+            yield path, read_model(path, shapes)
+        except ModelFileError as error:
+            yield path, error
+
+
+def _check_names(models: Sequence[OnnxModel], shapes: Shapes) -> None:
+    names = dict.fromkeys(name for model in models for name in model.inputs)
+    for name in shapes:
+        if models and name != ONLY and name not in names:
+            raise UsageError(f"--input-shape: no model has an input {name!r}; there are: {', '.join([*names][:10])}")
+
+
+def not_a_classifier(model: OnnxModel) -> str | None:
+    """Why a model is no image classifier, as the end of a sentence; None where it is one, as far as one can tell."""
+    if len(model.inputs) != 1:
+        return f"it has {len(model.inputs)} inputs, an image classifier has one"
+    ((name, shape),) = model.inputs.items()
+    if len(shape) != 4 or not any(length in (-1, 1, 2, 3, 4) for length in (shape[1], shape[3])):
+        return f"its input {name!r} has shape {shown_shape(shape)}, expected images, e.g. 1x3x224x224"
+    for name, shape in model.outputs.items():
+        classes = [length for length in shape[1:] if length != 1]
+        if len(shape) < 2 or len(classes) != 1 or shape[1] == 1:
+            return f"its output {name!r} has shape {shown_shape(shape)}, expected one score per class, e.g. 1x1000"
+    return None
+
+
+def shown_shape(shape: Sequence[int]) -> str:
+    """A shape as people write it.
+
+    Example:
+        >>> shown_shape((-1, 3, 224, 224))
+        '?x3x224x224'
+    """
+    return "x".join("?" if length < 0 else str(length) for length in shape) or "that is not known"

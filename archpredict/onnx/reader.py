@@ -1,0 +1,87 @@
+"""ONNX files as computational graphs, from the graph alone: weights are never needed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.onnx._canonical.canonical import canonical
+from archpredict.onnx._file.reading import read_proto
+from archpredict.onnx._trace.tracer import trace
+
+
+@dataclass(frozen=True)
+class OnnxModel:
+    """An ONNX file as a computational graph, and what was seen on the way.
+
+    Args:
+        path: The file.
+        graph: In the operators of :mod:`archpredict.graph.operators`.
+        warnings: Sentences for the user.
+        folded: What was folded into something else, and how often.
+        unknown: Operators that are not known, and how often they occur.
+        num_nodes: Nodes in the file, those of functions and bodies included.
+        opset: Version of ONNX's own operators.
+        producer: Program that wrote the file.
+        inputs, outputs: Shapes by name, -1 where a length is not known.
+    """
+
+    path: Path
+    graph: ArchGraph
+    warnings: tuple[str, ...]
+    folded: Mapping[str, int]
+    unknown: Mapping[str, int]
+    num_nodes: int
+    opset: int
+    producer: str
+    inputs: Mapping[str, tuple[int, ...]]
+    outputs: Mapping[str, tuple[int, ...]]
+
+
+def read(path: str | Path, input_shapes: Mapping[str, Sequence[int]] | None = None) -> OnnxModel:
+    """Read an ONNX file, plain or compressed with gzip; no other file is opened.
+
+    Shape arithmetic, reshapes, identities, casts and dropout disappear; batch norms are folded into the layer before;
+    GELU, SiLU, HardSwish, layer norms and attention that an exporter has spread over many operators become one node.
+    ``docs/onnx.md`` tells how far the same network, exported in different ways, gives the same graph.
+
+    Args:
+        path: The file. Weights may be absent: external data is never opened.
+        input_shapes: Shapes of inputs by name, where the file leaves them open; a batch that is left open is 1.
+
+    Raises:
+        ModelFileError: It cannot be read as a network; one sentence says why.
+    """
+    seen = trace(read_proto(path), input_shapes)
+    result = canonical(seen)
+    return OnnxModel(
+        path=Path(path),
+        graph=result.graph,
+        warnings=(*seen.warnings, *result.warnings),
+        folded=result.folded,
+        unknown=result.unknown,
+        num_nodes=seen.num_nodes,
+        opset=seen.opset,
+        producer=seen.producer,
+        inputs={tensor.name: tensor.shape or () for tensor in seen.inputs},
+        outputs={tensor.name: tensor.shape or () for tensor in seen.outputs},
+    )
+
+
+def load(path: str | Path, input_shapes: Mapping[str, Sequence[int]] | None = None) -> ArchGraph:
+    """The computational graph of an ONNX file; what :func:`read` notes becomes Python warnings.
+
+    Args:
+        path: As for :func:`read`.
+        input_shapes: As for :func:`read`.
+
+    Raises:
+        ModelFileError: It cannot be read as a network; one sentence says why.
+    """
+    model = read(path, input_shapes)
+    for text in model.warnings:
+        warnings.warn(f"{model.path.name}: {text}", stacklevel=2)
+    return model.graph

@@ -1,0 +1,210 @@
+"""AdaptedPredictor: a predictor that was trained on others' labels, bent to a few labels of the user's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from archpredict._typing import FloatArray
+from archpredict.errors import DataError
+from archpredict.metrics import kendall_tau
+from archpredict.predict._items import Item
+from archpredict.predict._reweighting import MAX_LABELS, Known, Reweighting, held_out
+from archpredict.predict.calibration import check_labels
+from archpredict.predict.predictor import Predictor
+
+MIN_LABELS = 3
+BASE = "base"
+MANIFEST = "adaptation.json"
+_ARRAYS = "adaptation.safetensors"
+_FORMAT = 1
+_MAX_BYTES = 100_000_000
+_COLUMNS = ("scores", "stds", "members", "numbers")
+
+
+@dataclass(frozen=True)
+class LeaveOneOut:
+    """How well the order of labelled architectures is predicted, each from the labels of all others.
+
+    Args:
+        before: Kendall's tau of the predictor as it was, which has seen none of the labels.
+        after: Kendall's tau of what is learnt from all labels but one, for that one (of all but a twentieth, above 200
+            labels); hyper-parameters included.
+        labels: How many there are.
+    """
+
+    before: float
+    after: float
+    labels: int
+
+
+class AdaptedPredictor:
+    """A fitted predictor and, on top of it, a :class:`~archpredict.predict._reweighting.Reweighting`.
+
+    Predictions are on the scale of the new labels, whatever that of the old ones was; higher is better.
+
+    Args:
+        base: The fitted predictor.
+        reweighting: What the labels say about its scores.
+        card: What users should know.
+
+    Attributes:
+        card_: The card.
+
+    Example:
+        >>> from archpredict.spaces import load_space
+        >>> space = load_space("nasbench201")
+        >>> cells = space.architectures(space.sample(40, np.random.default_rng(0)))
+        >>> sizes = [cell.cost["params"] for cell in cells]
+        >>> base = Predictor(ensemble=0, regressors={"bayesian-ridge": 1.0}).fit(cells[:20], sizes[:20])
+        >>> adapted = AdaptedPredictor.fit(base, cells[20:30], [size / 1e6 for size in sizes[20:30]])
+        >>> adapted.leave_one_out().labels, adapted.predict(cells[30:]).shape
+        (10, (10,))
+    """
+
+    has_std = True
+
+    def __init__(self, base: Predictor, reweighting: Reweighting, card: Mapping[str, Any] | None = None) -> None:
+        self.base = base
+        self.reweighting = reweighting
+        self.card_ = dict(card or {})
+
+    @classmethod
+    def fit(
+        cls, base: Predictor, architectures: Sequence[Item], y: Sequence[float] | npt.NDArray[Any]
+    ) -> AdaptedPredictor:
+        """Adapt a fitted predictor; it stays as it is.
+
+        Args:
+            base: The predictor.
+            architectures: ``n`` of the kind it reads, 3 to 1,000.
+            y: ``(n,)`` finite labels on any scale, higher is better, not all equal.
+
+        Raises:
+            DataError: Too few or too many labels, or labels that are not finite or all equal.
+        """
+        labels = check_labels(architectures, y)
+        if len(labels) < MIN_LABELS:
+            raise DataError(f"adapting needs at least {MIN_LABELS} labelled models, {len(labels)} were given")
+        if len(labels) > MAX_LABELS:
+            raise DataError(
+                f"adapting takes at most {MAX_LABELS:,} labels, {len(labels):,} were given; so many can train a "
+                "predictor of their own: archpredict fit"
+            )
+        return cls(base, Reweighting(known(base, architectures), labels))
+
+    def leave_one_out(self) -> LeaveOneOut:
+        """Kendall's tau on the labels it was adapted to, before and after."""
+        told, labels = self.reweighting.known, self.reweighting.labels
+        before, after = kendall_tau(labels, told.scores), kendall_tau(labels, held_out(told, labels))
+        return LeaveOneOut(before, after, len(labels))
+
+    def predict(self, architectures: Sequence[Item]) -> FloatArray:
+        """Predicted scores on the scale of the new labels, ``(n,)``; higher is better."""
+        return self.reweighting(known(self.base, architectures))[0]
+
+    def predict_std(self, architectures: Sequence[Item]) -> FloatArray:
+        """Standard deviation of the predictions, ``(n,)``, on the same scale."""
+        return self.reweighting(known(self.base, architectures))[1]
+
+    def rank(self, architectures: Sequence[Item]) -> npt.NDArray[np.int64]:
+        """Indices of the architectures, best first."""
+        return np.argsort(-self.predict(architectures), kind="stable")
+
+    def unfamiliar(self, architectures: Sequence[Item]) -> npt.NDArray[np.bool_]:
+        """Whether each architecture is far from what the base predictor was trained on, ``(n,)``."""
+        return self.base.unfamiliar(architectures)
+
+    # ------------------------------------------------------------------ saving
+
+    def save(self, path: str | Path, card: Mapping[str, Any] | None = None) -> None:
+        """Write a folder: the base predictor in ``base``, ``adaptation.json``, ``adaptation.safetensors``; no pickle.
+
+        Args:
+            path: Folder, made if it is not there.
+            card: What users should know; ``card_`` if left out.
+        """
+        from safetensors.numpy import save_file
+
+        folder = Path(path)
+        self.base.save(folder / BASE, vars(self.base).get("card_"))
+        told = self.reweighting.known
+        arrays = {name: np.ascontiguousarray(getattr(told, name)) for name in _COLUMNS}
+        save_file({**arrays, "labels": self.reweighting.labels}, folder / _ARRAYS)
+        content = {"archpredict_adaptation": _FORMAT, "card": dict(self.card_ if card is None else card)}
+        (folder / MANIFEST).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "auto") -> AdaptedPredictor:
+        """Read what :meth:`save` has written.
+
+        Args:
+            path: The folder.
+            device: Where to predict: ``auto``, ``cpu`` or ``cuda``.
+
+        Raises:
+            DataError: The folder does not hold a valid adapted predictor.
+        """
+        folder = Path(path)
+        try:
+            card, told, labels = _read(folder)
+            base = Predictor.load(folder / BASE, device)
+            if told.numbers.shape[1] != int(_telling(base).sum()):
+                raise ValueError("its numbers are not those of its predictor")
+            if told.members.shape[1] != len(base.location_):
+                raise ValueError("its members are not those of its predictor")
+            return cls(base, Reweighting(told, labels), card)
+        except Exception as error:  # whatever a damaged or hostile folder provokes
+            raise DataError(f"{folder} does not hold a valid adapted predictor: {error}") from error
+
+
+def load_ranker(path: str | Path, device: str = "auto") -> Predictor | AdaptedPredictor:
+    """A saved predictor, a shipped one by its name, or an adapted one: what the folder holds."""
+    if (Path(path) / MANIFEST).is_file():
+        return AdaptedPredictor.load(path, device)
+    return Predictor.load(path, device)
+
+
+def known(base: Predictor, architectures: Sequence[Item]) -> Known:
+    """What the predictor tells of architectures, for :class:`~archpredict.predict._reweighting.Reweighting`."""
+    inputs = base.pack(architectures)
+    scores = base.predict(inputs)
+    stds = base.predict_std(inputs) if base.has_std else np.zeros(len(scores))
+    members = base.committee_.member_scores(base.encode(inputs))
+    standardized = (members - base.location_[:, None]) / base.scale_[:, None]
+    side = base.spec_.side(inputs)
+    numbers = np.zeros((len(scores), 0)) if side is None else side[:, _telling(base)].astype(np.float64)
+    return Known(scores, stds, (standardized - standardized.mean(axis=0)).T, numbers)
+
+
+def _telling(base: Predictor) -> npt.NDArray[np.bool_]:
+    """Which of the numbers beside the graph vary; those that were constant in training would thin out distances."""
+    scale = base.spec_.scale
+    return np.zeros(0, dtype=np.bool_) if scale is None else np.asarray(scale > 0)
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], Known, FloatArray]:
+    from safetensors.numpy import load_file
+
+    for name in (MANIFEST, _ARRAYS):
+        if (folder / name).stat().st_size > _MAX_BYTES:
+            raise ValueError(f"{name} is larger than {_MAX_BYTES:,} bytes")
+    content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    if content["archpredict_adaptation"] != _FORMAT:
+        raise ValueError(f"its format is {content['archpredict_adaptation']!r}, this version reads {_FORMAT}")
+    arrays = load_file(folder / _ARRAYS)
+    labels, parts = arrays["labels"], [arrays[name] for name in _COLUMNS]
+    n = len(labels)
+    if not MIN_LABELS <= n <= MAX_LABELS or labels.ndim != 1:
+        raise ValueError(f"it holds {n} labels")
+    if [part.ndim for part in parts] != [1, 1, 2, 2] or {len(part) for part in parts} != {n}:
+        raise ValueError("it does not hold one row for each label")
+    if not all(part.dtype == np.float64 and np.isfinite(part).all() for part in (labels, *parts)):
+        raise ValueError("its numbers are not all finite doubles")
+    return dict(content["card"]), Known(*parts), labels

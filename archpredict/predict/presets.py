@@ -1,0 +1,240 @@
+"""Named predictors: one table of configurations of Predictor, and what turns a name into an unfitted one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn.base import BaseEstimator, clone
+
+from archpredict import registry
+from archpredict.errors import UnknownNameError, UsageError
+from archpredict.predict.predictor import Predictor
+
+_KIND = "predictors"
+
+ALONE: Mapping[str, Any] = {"side": (), "ensemble": 1, "pretrain": 0, "regressors": None}
+"""One network that reads the graph and nothing else, as most published predictors are."""
+
+PUBLISHED_TRAINING: Mapping[str, Any] = {
+    "optimizer": "adam",
+    "betas": (0.5, 0.999),
+    "weight_decay": 5e-4,
+    "learning_rate": 2e-4,
+    "schedule": "constant",
+    "batch_size": 256,
+    "epochs": 1000,
+}
+"""Training of the comparator in the published code of CTNAS."""
+
+PUBLISHED_GCN: Mapping[str, Any] = {
+    "dim": 128,
+    "layers": 4,
+    "direction": "forward",
+    "layer_norm": False,
+    "dropout": 0.0,
+    "readout": "mean",
+}
+"""Encoder of the comparator in the published code of CTNAS."""
+
+_ADAM: Mapping[str, Any] = {"optimizer": "adam", "learning_rate": 1e-3, "schedule": "cosine", "epochs": 300}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named configuration of :class:`~archpredict.predict.predictor.Predictor`.
+
+    Args:
+        name: What users write.
+        description: Whose it is and what it does; the first line is shown in lists.
+        arguments: Arguments of Predictor that are not its defaults.
+
+    Example:
+        >>> preset("extra-trees").make(seed=3).seed
+        3
+    """
+
+    name: str
+    description: str
+    arguments: Mapping[str, Any]
+
+    def make(self, **overrides: Any) -> Predictor:
+        """The unfitted predictor.
+
+        Args:
+            overrides: Arguments of Predictor in place of those of the preset.
+        """
+        return Predictor(**{**deepcopy(dict(self.arguments)), **overrides})
+
+
+def _baseline(name: str, description: str) -> Preset:
+    """One regressor on graph statistics."""
+    return Preset(name, description, {"ensemble": 0, "regressors": {name: 1.0}})
+
+
+_TABLE = (
+    Preset(
+        "default",
+        """What ranked best from few labels: an ensemble of asynchronous graph networks with graph statistics.
+
+        The default arguments of Predictor; docs/benchmarks.md tells how they were chosen.""",
+        {},
+    ),
+    Preset(
+        "choices",
+        """Gaussian process with a Matérn 5/2 kernel on one-hot choices, which does not look at the graph.
+
+        For spaces in which every choice is a place of its own, such as the kernel of a layer: there no
+        two vectors name one architecture, and where an operator stands matters more than how it is connected.""",
+        {"ensemble": 0, "regressors": {"gaussian-process": 1.0}, "side": ("choices",)},
+    ),
+    Preset(
+        "ranker",
+        """Gaussian process and boosted trees on statistics of whole networks, for ONNX models.
+
+        What ``archpredict rank`` uses, and what ships as ``imagenet``. With some hundreds of labels these are ahead of
+        any graph network that was tried (docs/benchmarks.md); ``make(encoder="comp-graph", ensemble=3)`` adds some.""",
+        {
+            "encoder": None,
+            "ensemble": 0,
+            "side": ("network",),
+            "pretrain": 0,
+            "regressors": {"gaussian-process": 1.0, "hist-gradient-boosting": 0.2},
+            "regressor_options": {
+                "gaussian-process": {"kernel": "laplacian", "relevance": "correlation", "length": 2.0, "noise": 0.03}
+            },
+            "target": "values",
+        },
+    ),
+    Preset(
+        "gates",
+        """GATES: gated message passing with the pairwise hinge loss that it publishes.
+
+        Ning et al., ECCV 2020, arXiv 2004.01899. Encoder, loss (margin 0.1, random pairs, at most four times as many as
+        architectures) and Adam at 1e-3 are as published; the schedule is ours, 300 epochs in batches of 128 with a
+        cosine decay, because the published 50 to 80 epochs in batches of 512 are not enough for few labels.""",
+        {
+            **_ADAM,
+            **ALONE,
+            "encoder": "gates",
+            "head": "pairwise",
+            "head_options": {"loss": "hinge", "pairs": "random", "target": "hard", "hidden": 200},
+            "weight_decay": 0.0,
+            "batch_size": 128,
+        },
+    ),
+    Preset(
+        "nac",
+        """NAC: the neural architecture comparator of CTNAS, as in its published code.
+
+        Chen, Guo et al., CVPR 2021, arXiv 2103.05471. Four graph convolutions, a linear layer on the concatenation of
+        two architectures, one random pairing of a batch per step, 1,000 epochs. (On NAS-Bench-101 the published code
+        averages over 7 node slots: ``encoder_options={..., "slots": 7}``.)""",
+        {
+            **PUBLISHED_TRAINING,
+            **ALONE,
+            "encoder": "gcn",
+            "encoder_options": PUBLISHED_GCN,
+            "head": "comparator",
+            "head_options": {"form": "linear", "pairs": "permutation"},
+        },
+    ),
+    Preset(
+        "regression-nas",
+        """RegressionNAS: the encoder of CTNAS's comparator with a regression head (mean squared error).
+
+        The baseline of Chen, Guo et al., CVPR 2021, arXiv 2103.05471, table 1, which predicts the accuracy instead of
+        comparing. Encoder and training are those of their published comparator; the publication gives no others.""",
+        {**PUBLISHED_TRAINING, **ALONE, "encoder": "gcn", "encoder_options": PUBLISHED_GCN, "head": "regression"},
+    ),
+    Preset(
+        "renas",
+        """ReNAS: a convolutional network on feature tensors with a pairwise ranking loss.
+
+        Xu et al., CVPR 2021, arXiv 1910.01523; see :class:`archpredict.encoders.renas.ReNAS` for the tensors.""",
+        {
+            **_ADAM,
+            **ALONE,
+            "encoder": "renas",
+            "head": "pairwise",
+            "head_options": {"loss": "hinge", "target": "hard", "hidden": 200},
+            "weight_decay": 5e-4,
+            "batch_size": 256,
+        },
+    ),
+    _baseline("bayesian-ridge", "Bayesian linear regression on graph statistics."),
+    _baseline("extra-trees", "Extremely randomised trees on graph statistics."),
+    _baseline("gaussian-process", "Gaussian process with a Matérn 5/2 kernel on graph statistics."),
+    _baseline("hist-gradient-boosting", "Histogram gradient boosting on graph statistics."),
+    _baseline("random-forest", "Random forest on graph statistics."),
+)
+PRESETS: Mapping[str, Preset] = {row.name: row for row in _TABLE}
+"""Those that come with the package, by name."""
+
+
+def names() -> list[str]:
+    """Names of all presets, those of other distributions (entry points ``archpredict.predictors``) included.
+
+    Example:
+        >>> "gates" in names()
+        True
+    """
+    return sorted({*PRESETS, *registry.names(_KIND)})
+
+
+def preset(name: str) -> Preset:
+    """The preset called ``name``, of this package or another, or the one that a ``module:Attribute`` names.
+
+    Raises:
+        UnknownNameError: There is none; the message lists those there are.
+        UsageError: What the reference names is no preset.
+    """
+    plain = name.replace("_", "-")
+    if plain in PRESETS:
+        return PRESETS[plain]
+    if ":" not in name and name not in registry.names(_KIND):
+        raise UnknownNameError(
+            "predictor", name, names(), "Or name your own as module:Preset or path/to/file.py:Preset."
+        )
+    return _as_preset(name, registry.load(_KIND, name))
+
+
+def _as_preset(name: str, found: Any) -> Preset:
+    if isinstance(found, Preset):
+        return found
+    arguments = getattr(found, "arguments", None)  # a class with this method, as plug-ins of version 0.1 had
+    if inspect.isclass(found) and callable(arguments):
+        return Preset(str(getattr(found, "name", name)), inspect.getdoc(found) or "", arguments())
+    raise UsageError(f"{name} is no named predictor; expected a Preset of archpredict.predict.presets")
+
+
+def unfitted(predictor: Any) -> Any:
+    """A predictor of one's own of what the user named or gave.
+
+    Args:
+        predictor: The name of a preset, arguments of Predictor, or an unfitted estimator with its methods, of which a
+            copy is made.
+
+    Raises:
+        UsageError: It is none of these.
+
+    Example:
+        >>> unfitted({"ensemble": 2}).ensemble
+        2
+    """
+    if isinstance(predictor, str):
+        return preset(predictor).make()
+    if isinstance(predictor, Mapping):
+        known = Predictor().get_params(deep=False)
+        for name in predictor:
+            if name not in known:
+                raise UnknownNameError("argument of Predictor", name, known)
+        return Predictor(**predictor)
+    if not isinstance(predictor, BaseEstimator):
+        raise UsageError(
+            f"the predictor is a name, an unfitted Predictor, or a mapping of its arguments; {predictor!r} was given"
+        )
+    return clone(predictor)

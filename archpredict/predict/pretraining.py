@@ -1,0 +1,104 @@
+"""Pre-training an encoder on unlabelled architectures: it learns to tell their statistics from their graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from archpredict.encoders.base import Encoder
+from archpredict.graph.batch import batched
+from archpredict.predict.inputs import InputSpec
+from archpredict.runtime import few_threads, seeded
+from archpredict.spaces.base import SearchSpace
+
+Weights = dict[str, Tensor]
+
+_SAMPLES = 4096
+_BATCH = 128
+_RATE, _DECAY = 3e-3, 1e-2
+_WARMUP = 30
+EVERY = 20
+"""Steps from one call of the observer to the next."""
+_SEED = 0
+
+_known: WeakKeyDictionary[SearchSpace, dict[Any, Weights | None]] = WeakKeyDictionary()
+
+
+def pretrained(
+    make: Callable[[], Encoder],
+    space: SearchSpace,
+    spec: InputSpec,
+    steps: int,
+    *,
+    key: object = None,
+    observe: Callable[[float], None] | None = None,
+) -> Weights | None:
+    """Weights of an encoder that tells graph statistics of architectures drawn from the space.
+
+    The targets are the standardised :class:`~archpredict.graph.statistics.Statistics`, costs included, of 4,096 random
+    architectures; the loss is the mean squared error of a linear layer on the encoding. No label is used, so that
+    this depends on nothing but the space and the encoder, and is done once for both in a process.
+
+    Args:
+        make: Makes the untrained encoder.
+        space: Where architectures are drawn from.
+        spec: What the predictor reads; form and vocabulary are taken from it.
+        steps: Mini-batches of 128 architectures.
+        key: What tells this encoder from others in the same space.
+        observe: Called with the loss now and then.
+
+    Returns:
+        The encoder's state, None where its number of cells is not that of the space's architectures.
+    """
+    known = _known.setdefault(space, {})
+    place = (key, spec.form, spec.vocabulary, spec.num_cells, steps)
+    if place not in known:
+        known[place] = _train(make, space, spec, steps, observe)
+    return known[place]
+
+
+def forget() -> None:
+    """Drop what is remembered, so that the next one takes its time again."""
+    _known.clear()
+
+
+def _train(
+    make: Callable[[], Encoder],
+    space: SearchSpace,
+    spec: InputSpec,
+    steps: int,
+    observe: Callable[[float], None] | None,
+) -> Weights | None:
+    rng = np.random.default_rng(_SEED)
+    rows = np.unique(space.sample(_SAMPLES, rng), axis=0)
+    own, inputs = InputSpec.fit(
+        space.architectures(rows), form=spec.form, side=("statistics",), vocabulary=spec.vocabulary
+    )
+    if own.num_cells != spec.num_cells:
+        return None
+    targets = torch.from_numpy(np.asarray(own.side(inputs)))
+    with seeded(_SEED):
+        encoder = make().train()
+        readout = nn.Linear(encoder.out_features, targets.shape[1])
+        parameters = [*encoder.parameters(), *readout.parameters()]
+        optimizer = torch.optim.AdamW(parameters, lr=_RATE, weight_decay=_DECAY)
+        for step in range(steps):
+            factor = min(1.0, (step + 1) / _WARMUP) * 0.5 * (1 + np.cos(np.pi * step / steps))
+            for group in optimizer.param_groups:
+                group["lr"] = _RATE * factor
+            index = rng.integers(0, len(inputs), _BATCH)
+            batch = batched(inputs.graphs[index])
+            with few_threads(len(batch.packed.op)):
+                loss = F.mse_loss(readout(encoder(batch)), targets[torch.from_numpy(index)])
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+            if observe is not None and step % EVERY == 0:
+                observe(float(loss.detach()))
+    return {name: value.detach().clone() for name, value in encoder.state_dict().items()}

@@ -1,0 +1,205 @@
+"""Predictors on disk: JSON and safetensors, no pickle; and checks that a damaged or hostile folder does not pass.
+
+Each check raises ``ValueError`` with a phrase that goes on from "does not hold a valid predictor:".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from archpredict._typing import FloatArray
+from archpredict.errors import UnknownNameError, UsageError
+from archpredict.predict.calibration import Calibration
+
+PRETRAINED = Path(__file__).parent.parent / "pretrained"
+
+_FORMAT = 3
+_MAX_JSON_BYTES = 20_000_000
+_PACKAGES = ("archpredict", "torch", "scikit-learn", "numpy")
+_MAX_OPTION = 10_000
+"""Largest integer among the options of encoder and head; a hostile file must not make us build without end."""
+_BUILDS = ("encoder_options", "head_options", "regressor_options", "ensemble", "side_width")
+"""Arguments that decide how much is built."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The content of a folder.
+
+    Args:
+        params: Arguments of the constructor.
+        fitted: What fitting has set, as JSON values.
+        card: What users should know.
+        weights: Tensors by name.
+    """
+
+    params: dict[str, Any]
+    fitted: dict[str, Any]
+    card: dict[str, Any]
+    weights: dict[str, torch.Tensor]
+
+
+def write(folder: Path, saved: Saved) -> None:
+    """Write ``predictor.json`` and ``weights.safetensors``; the folder is made if it is not there."""
+    content = {
+        "archpredict_predictor": _FORMAT,
+        "versions": {name: version(name) for name in _PACKAGES},
+        "params": saved.params,
+        "fitted": saved.fitted,
+        "card": saved.card,
+    }
+    text = json.dumps(content, indent=1, default=plain) + "\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "predictor.json").write_text(text)
+    weights = {name: value.cpu().contiguous() for name, value in saved.weights.items()}
+    save_file(weights, folder / "weights.safetensors")
+
+
+def read(folder: Path) -> Saved:
+    """Read what :func:`write` has written.
+
+    Raises:
+        Exception: Whatever a damaged file provokes; ``ValueError`` for another format.
+    """
+    path = folder / "predictor.json"
+    if path.stat().st_size > _MAX_JSON_BYTES:
+        raise ValueError(f"predictor.json is larger than {_MAX_JSON_BYTES:,} bytes")
+    content = json.loads(path.read_text())
+    if content["archpredict_predictor"] != _FORMAT:
+        raise ValueError(
+            f"its format is {content['archpredict_predictor']!r}, this version reads {_FORMAT}; "
+            "fit it again with this version"
+        )
+    weights = load_file(folder / "weights.safetensors")
+    return Saved(content["params"], content["fitted"], content["card"], weights)
+
+
+def shipped() -> list[str]:
+    """Names of the predictors that come with the package."""
+    return sorted(p.parent.name for p in PRETRAINED.glob("*/predictor.json"))
+
+
+def located(path: str | Path) -> Path:
+    """The folder of a saved predictor: ``path`` itself, or that of the shipped one of this name.
+
+    Raises:
+        UnknownNameError: Neither a folder nor a shipped name.
+    """
+    if Path(path).is_dir():
+        return Path(path)
+    if str(path) not in shipped():
+        raise UnknownNameError("predictor", str(path), shipped(), "Or give the folder of a saved one.")
+    return PRETRAINED / str(path)
+
+
+def has_own_names(params: Mapping[str, Any]) -> bool:
+    """Whether encoder, head, regressors and proxies are given by name, and none by a path to someone's code."""
+    names = [params["head"], *([] if params["encoder"] is None else [params["encoder"]]), *(params["regressors"] or {})]
+    names += params.get("proxies") or ()
+    return all(isinstance(name, str) and ":" not in name for name in names)
+
+
+def check_params(params: Mapping[str, Any], num_cells: Any) -> None:
+    """Arguments of the constructor, and the spec's number of cells, that may be built from."""
+    check_options([num_cells, *(params[name] for name in _BUILDS)])
+    if not has_own_names(params):
+        raise ValueError("its encoder, head, regressor or proxy is not one of archpredict's own")
+
+
+def check_state(
+    values: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], networks: int, regressors: int, columns: int
+) -> None:
+    """The state of a committee is that of so many networks and regressors, and numbers beside the graph."""
+    check_scale(*scale_of(values), networks + regressors)
+    if regressors and not columns:
+        raise ValueError("its regressors have no numbers to read")
+    check_weights(tensors, networks, [*["regressors"] * (regressors > 0), *["familiarity"] * (columns > 0)])
+
+
+def parts_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, dict[str, torch.Tensor]]:
+    """Tensors named ``part.name``, by part and name."""
+    parts: dict[str, dict[str, torch.Tensor]] = {}
+    for key, tensor in tensors.items():
+        part, _, name = key.partition(".")
+        parts.setdefault(part, {})[name] = tensor
+    return parts
+
+
+def scale_of(values: Mapping[str, Any]) -> tuple[FloatArray, FloatArray, Calibration]:
+    """Location, scale and calibration among the JSON values of a committee."""
+    calibration = Calibration(*(np.array(knots, dtype=float) for knots in values["calibration"]))
+    return np.array(values["location"]), np.array(values["scale"]), calibration
+
+
+def deviation_of(values: Mapping[str, Any]) -> tuple[float, float]:
+    """The two numbers that standard deviations are calibrated by."""
+    a, b = map(float, values["deviation"])
+    if not (0 <= a < np.inf and 0 <= b < np.inf):
+        raise ValueError(f"its standard deviations are calibrated by {[a, b]}, not by numbers of at least 0")
+    return a, b
+
+
+def check_options(value: Any) -> None:
+    """No integer in nested options is out of bounds."""
+    if isinstance(value, (Mapping, list)):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            check_options(item)
+    elif isinstance(value, int) and abs(value) > _MAX_OPTION:
+        raise ValueError(f"an option of {value} is out of bounds")
+
+
+def check_weights(weights: Mapping[str, torch.Tensor], ensemble: int, others: Sequence[str]) -> None:
+    """There are finite weights, named ``member.parameter``, of every member of the ensemble, others, and no more."""
+    found = parts_of(weights).keys()
+    wanted = {*map(str, range(ensemble)), *others}
+    if found != wanted:
+        raise ValueError(f"it holds weights of {', '.join(sorted(found))}; expected are {', '.join(sorted(wanted))}")
+    if not all(bool(torch.isfinite(w).all()) for w in weights.values()):
+        raise ValueError("its weights are not all finite")
+
+
+def check_model(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> None:
+    """The weights of one model have the names, shapes and types that its encoder and head want."""
+    missing, unknown = sorted(wanted.keys() - given.keys()), sorted(given.keys() - wanted.keys())
+    if missing or unknown:
+        first = [*missing, *unknown][0]
+        raise ValueError(f"{len(missing)} of its weights are missing and {len(unknown)} unknown, the first is {first}")
+    for name, tensor in wanted.items():
+        if (given[name].shape, given[name].dtype) != (tensor.shape, tensor.dtype):
+            raise ValueError(
+                f"size mismatch, {name} is {tuple(given[name].shape)} of {given[name].dtype}, "
+                f"its encoder and head want {tuple(tensor.shape)} of {tensor.dtype}"
+            )
+
+
+def check_scale(location: FloatArray, scale: FloatArray, calibration: Calibration, ensemble: int) -> None:
+    """Scores are scaled by one finite location and one positive scale per model, and by an increasing calibration."""
+    x, y = calibration.scores, calibration.labels
+    if not (location.shape == scale.shape == (ensemble,) and x.shape == y.shape == (len(x),)):
+        raise ValueError("its scores are not scaled once for each model")
+    if not np.isfinite([*location, *scale, *x, *y]).all():
+        raise ValueError("the scale of its scores is not finite")
+    if len(x) < 2 or min(*scale, *np.diff(x)) <= 0 or min(np.diff(y)) < 0:
+        raise ValueError("the scale of its scores does not increase")
+
+
+def plain(value: Any) -> Any:
+    """What JSON has no word for: numbers of numpy, as parameter grids hold them, and mappings that are no dict.
+
+    Raises:
+        UsageError: A value that is neither.
+    """
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    raise UsageError(f"a predictor with an option of type {type(value).__name__} cannot be saved")

@@ -1,0 +1,285 @@
+"""How a model of one encoder and one head is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from archpredict.encoders.base import Encoder
+from archpredict.errors import UnknownNameError, UsageError
+from archpredict.graph.batch import GraphBatch, batched
+from archpredict.heads.base import Head
+from archpredict.metrics import kendall_tau
+from archpredict.predict.inputs import Inputs, InputSpec
+from archpredict.runtime import Dropout, few_threads, seeded
+
+CHUNK = 1024
+"""Architectures encoded at once: few enough to stay in the processor's caches."""
+
+_NODES = 32_768
+"""Nodes encoded at once, where architectures are large: these bound the memory."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Optimiser, schedule and sizes of a training.
+
+    Args:
+        epochs: Passes over the labelled architectures.
+        batch_size: Architectures per step, about: an epoch is cut into batches of equal size. Pairs are formed within
+            a batch, so that no batch has fewer than two architectures.
+        learning_rate: Peak learning rate.
+        weight_decay: Decoupled for ``adamw``, added to the gradient for ``adam``.
+        optimizer: ``adamw`` or ``adam``.
+        betas: Moment decay rates.
+        schedule: ``cosine`` to zero after 5 % of warm-up, or ``constant``.
+        held_out: Share of the labelled architectures kept aside for early stopping: the weights of the epoch with the
+            best Kendall's tau on them are kept. 0 trains on all of them to the end.
+        patience: With ``held_out``, stop after so many epochs without a better tau.
+
+    Raises:
+        UsageError: A number of epochs or a batch size below 1, an unknown optimiser or schedule, a share out of range.
+    """
+
+    epochs: int = 120
+    batch_size: int = 64
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    betas: tuple[float, float] = (0.9, 0.999)
+    schedule: Literal["cosine", "constant"] = "cosine"
+    held_out: float = 0.0
+    patience: int = 20
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.held_out < 1:
+            raise UsageError(f"held_out is a share of the labels, at least 0 and below 1; {self.held_out} was given")
+        for name in ("epochs", "batch_size", "patience"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is a number of at least 1, {getattr(self, name)} was given")
+        if self.optimizer not in ("adamw", "adam"):
+            raise UnknownNameError("optimizer", self.optimizer, ("adamw", "adam"))
+        if self.schedule not in ("cosine", "constant"):
+            raise UnknownNameError("schedule", self.schedule, ("cosine", "constant"))
+
+
+@dataclass(frozen=True)
+class PseudoPairs:
+    """Pairs of unlabelled architectures with predicted labels (data exploration).
+
+    Args:
+        inputs: The architectures.
+        first, second: ``(P,)`` indices into ``inputs``.
+        target: ``(P,)`` probability that the first is better.
+    """
+
+    inputs: Inputs
+    first: npt.NDArray[np.int64]
+    second: npt.NDArray[np.int64]
+    target: npt.NDArray[np.float32]
+
+
+class Model(nn.Module):
+    """An encoder, numbers beside the graph, and a head that reads both.
+
+    ``z = [encoder(graph) ; relu(W dropout(side))]``; either part may be missing.
+
+    Args:
+        encoder: None reads the numbers alone.
+        head: On ``z``.
+        side: ``(F, width)`` of the layer that takes the numbers in, None without.
+        dropout: Share of the numbers dropped while training.
+    """
+
+    def __init__(
+        self, encoder: Encoder | None, head: Head, side: nn.Linear | None = None, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.encoder, self.head, self.side = encoder, head, side
+        self.dropout = Dropout(dropout)
+        self.out_features = (encoder.out_features if encoder else 0) + (side.out_features if side else 0)
+
+    def forward(self, batch: GraphBatch | None, side: Tensor | None) -> Tensor:
+        """``(B, D)`` encodings."""
+        parts = []
+        if self.encoder is not None and batch is not None:
+            parts.append(self.encoder(batch))
+        if self.side is not None and side is not None:
+            parts.append(F.relu(self.side(self.dropout(side))))
+        return torch.cat(parts, dim=1)
+
+
+@torch.no_grad()
+def encode(models: Sequence[Model], spec: InputSpec, inputs: Inputs, device: torch.device) -> list[Tensor]:
+    """``(G, D)`` encodings by each model in evaluation mode, then the numbers beside the graph, ``(G, F)``.
+
+    Each architecture is batched, and its numbers computed, once for all models.
+    """
+    parts: list[list[Tensor]] = [[] for _ in range(len(models) + 1)]
+    for chunk in _chunks(inputs):
+        with few_threads(len(chunk.graphs.op)):
+            side = _tensor(spec.side(chunk), device)
+            batch = batched(chunk.graphs, device) if any(m.encoder is not None for m in models) and len(chunk) else None
+            for model, encodings in zip(models, parts[:-1], strict=True):
+                model.eval()
+                empty = torch.zeros(0, model.out_features, device=device)
+                encodings.append(model(batch, side) if len(chunk) else empty)
+            parts[-1].append(torch.zeros(len(chunk), 0, device=device) if side is None else side)
+    return [torch.cat(encodings) for encodings in parts]
+
+
+def _chunks(inputs: Inputs) -> Iterator[Inputs]:
+    """Pieces to encode at once, one at least, none of which is empty unless all are."""
+    start, nodes = 0, inputs.graphs.node_start
+    while True:
+        enough = int(np.searchsorted(nodes, nodes[start] + _NODES, side="right")) - 1
+        end = min(start + CHUNK, max(start + 1, enough))
+        yield inputs[start:end]
+        if end >= len(inputs):
+            return
+        start = end
+
+
+def _tensor(values: npt.NDArray[np.float32] | None, device: torch.device) -> Tensor | None:
+    return None if values is None else torch.from_numpy(values).to(device)
+
+
+class Trainer:
+    """Trains one model, in one go or a few epochs at a time.
+
+    Args:
+        model: Trained in place.
+        spec: What it reads.
+        inputs: ``n`` labelled architectures.
+        y: ``(n,)`` labels.
+        recipe: How.
+        seed: Order of mini-batches, pairs and dropout, and what is held out.
+        device: Where the model is.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        spec: InputSpec,
+        inputs: Inputs,
+        y: npt.NDArray[np.floating[Any]],
+        recipe: Recipe,
+        *,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.model, self.spec, self.recipe, self.seed, self.device = model, spec, recipe, seed, device
+        held = round(recipe.held_out * len(inputs))
+        order = np.random.default_rng([seed, 0]).permutation(len(inputs)) if held else np.arange(len(inputs))
+        if recipe.held_out > 0 and (held < 2 or len(inputs) - held < 2):
+            raise UsageError(
+                f"held_out={recipe.held_out} of {len(inputs)} labels leaves {held} to stop by and "
+                f"{len(inputs) - held} to train on; both must be at least 2"
+            )
+        self._held, kept = order[:held], order[held:]
+        self._inputs, self._y = inputs, np.asarray(y, dtype=np.float32)
+        self.inputs = inputs if not held else inputs[kept]
+        self.side = _tensor(spec.side(self.inputs), device)
+        self.y = torch.as_tensor(self._y[kept]).to(device)
+        kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[recipe.optimizer]
+        self.optimizer = kind(
+            model.parameters(), lr=recipe.learning_rate, betas=recipe.betas, weight_decay=recipe.weight_decay
+        )
+        self.epochs_done = 0
+        self._step = 0
+        self.num_batches = max(1, min(round(len(kept) / recipe.batch_size), len(kept) // 2))
+
+    def fit(self, observe: Callable[[int, float], None] | None = None) -> None:
+        """All epochs of the recipe, or until the held-out tau stops rising.
+
+        Args:
+            observe: Called with (epochs done, loss) after each epoch, and with all epochs where it stops early.
+        """
+        best, best_epoch, best_weights = -np.inf, 0, None
+        for epoch in range(1, self.recipe.epochs + 1):
+            loss = self.epoch()
+            if observe is not None:
+                observe(epoch, loss)
+            if not len(self._held):
+                continue
+            tau = self._held_out_tau()
+            if tau > best or best_weights is None:
+                best, best_epoch = tau, epoch
+                best_weights = {name: value.clone() for name, value in self.model.state_dict().items()}
+            elif epoch - best_epoch >= self.recipe.patience:
+                if observe is not None and epoch < self.recipe.epochs:
+                    observe(self.recipe.epochs, loss)
+                break
+        if best_weights is not None:
+            self.model.load_state_dict(best_weights)
+
+    @torch.no_grad()
+    def _held_out_tau(self) -> float:
+        held = self._inputs[self._held]
+        z = encode([self.model], self.spec, held, self.device)[0]
+        tau = kendall_tau(self._y[self._held], self.model.head.score(z).cpu().numpy())
+        return tau if np.isfinite(tau) else -1.0
+
+    def epoch(self, pseudo: PseudoPairs | None = None, share: float = 0.0) -> float:
+        """One pass over the labelled architectures; returns the mean loss.
+
+        Args:
+            pseudo: Pairs with predicted labels to mix in.
+            share: Their share ``r`` of a step's loss, below 1 (CTNAS, section 6.3: of its pairs, which is the same
+                where the head compares each architecture with one other).
+        """
+        rng = np.random.default_rng([self.seed, self.epochs_done])
+        losses = []
+        with seeded(self.seed, self.epochs_done), few_threads(len(self.inputs.graphs.op) // self.num_batches):
+            self.model.train()
+            for index in np.array_split(rng.permutation(len(self.inputs)), self.num_batches):
+                loss = self._loss(index)
+                if pseudo is not None and share > 0 and len(pseudo.target):
+                    size = max(1, round(len(index) * share / (1 - share)))
+                    loss = (1 - share) * loss + share * self._pseudo_loss(pseudo, size, rng)
+                self._set_rate()
+                self.optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                self.optimizer.step()
+                losses.append(loss.detach())
+        self.epochs_done += 1
+        return float(torch.stack(losses).mean())
+
+    def slow_down(self, factor: float) -> None:
+        """Go on at a constant rate, ``factor`` times the recipe's."""
+        self.recipe = replace(self.recipe, schedule="constant")
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate * factor
+
+    def _loss(self, index: npt.NDArray[np.int64]) -> Tensor:
+        rows = torch.from_numpy(index).to(self.device)
+        batch = batched(self.inputs.graphs[index], self.device) if self.model.encoder is not None else None
+        z = self.model(batch, None if self.side is None else self.side[rows])
+        return self.model.head.loss(z, self.y[rows])
+
+    def _pseudo_loss(self, pseudo: PseudoPairs, size: int, rng: np.random.Generator) -> Tensor:
+        chosen = rng.choice(len(pseudo.target), size=size, replace=size > len(pseudo.target))
+        used, place = np.unique(np.concatenate([pseudo.first[chosen], pseudo.second[chosen]]), return_inverse=True)
+        inputs = pseudo.inputs[used]
+        batch = batched(inputs.graphs, self.device) if self.model.encoder is not None else None
+        z = self.model(batch, _tensor(self.spec.side(inputs), self.device))[torch.from_numpy(place).to(self.device)]
+        target = torch.from_numpy(pseudo.target[chosen]).to(self.device)
+        return self.model.head.pair_loss(z[:size], z[size:], target)
+
+    def _set_rate(self) -> None:
+        if self.recipe.schedule == "constant":
+            return
+        total = max(1, self.recipe.epochs * self.num_batches)
+        step = min(self._step, total - 1)
+        warmup = max(1, round(0.05 * total))
+        factor = min(1.0, (step + 1) / warmup) * 0.5 * (1 + np.cos(np.pi * step / total))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate * factor
+        self._step += 1

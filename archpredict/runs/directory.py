@@ -1,0 +1,262 @@
+"""RunDirectory: everything a run leaves behind, and what a resumed run goes on from."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import filelock
+
+from archpredict.runs.checkpoint import Checkpoint
+from archpredict.errors import RunDirectoryError, UsageError
+from archpredict._files import write_atomically
+from archpredict.runs.history import History, disk_full
+from archpredict.strategies.base import State
+
+_FORMAT = 1
+_LOCK, _CONFIG, _HISTORY, _CHECKPOINT, _BEST = (
+    ".lock",
+    "config.json",
+    "history.db",
+    "checkpoint.safetensors",
+    "best.json",
+)
+
+
+_LABELS = "evaluator.labels"
+"""Says in words what the other settings of the evaluator say already."""
+
+
+class RunDirectory:
+    """A run's folder: configuration, history, checkpoint, ``best.json`` and ``report/``.
+
+    Holds a lock for as long as it is open, which the operating system releases however the process ends.
+
+    Args:
+        path: The folder.
+        settings: What decides the run's result; a run is resumed only with equal settings.
+        resume: Go on with the run that is there, instead of making a new one.
+        invocation: How a command line rebuilds the run, kept for ``--resume``.
+
+    Raises:
+        UsageError: There is a run already, there is none to resume, or its settings differ.
+        RunDirectoryError: In use, corrupt, or not writable.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        settings: Mapping[str, Any],
+        *,
+        resume: bool = False,
+        invocation: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        if resume:
+            read_config(self.path)  # before the lock, which would make a file in a folder that is no run
+        else:
+            self._refuse_used()
+        with disk_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = filelock.FileLock(self.path / _LOCK)
+            self._acquire()
+        try:
+            with disk_errors(self.path):
+                if resume:
+                    self._compare(settings)
+                else:
+                    self._refuse_used()
+                    self._write_json(_CONFIG, _config(settings, invocation))
+                self.history = History(self.path / _HISTORY)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    # ------------------------------------------------------------------ checkpoint and result
+
+    def save_checkpoint(self, state: State, num_told: int) -> None:
+        """Replace the checkpoint by this one, whole or not at all."""
+        self.history.flush()
+        checkpoint = Checkpoint(state, num_told, self.history.num_events)
+        with disk_errors(self.path):
+            write_atomically(self.path / _CHECKPOINT, checkpoint.to_bytes())
+
+    def load_checkpoint(self) -> Checkpoint | None:
+        """The newest checkpoint; None where there is none.
+
+        Raises:
+            ValueError: It is there and cannot be used.
+        """
+        path = self.path / _CHECKPOINT
+        return Checkpoint.read(path) if path.exists() else None
+
+    def save_best(self, result: Mapping[str, Any]) -> None:
+        """Write ``best.json``, which also marks the run as finished."""
+        with disk_errors(self.path):
+            self._write_json(_BEST, result)
+
+    @property
+    def finished_seconds(self) -> float | None:
+        """How long the whole run took, where it is finished."""
+        try:
+            seconds = json.loads((self.path / _BEST).read_text(encoding="utf-8"))["seconds"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return float(seconds)
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report"
+
+    # ------------------------------------------------------------------ opening and closing
+
+    def close(self) -> None:
+        self.history.close()
+        self._lock.release()
+
+    def __enter__(self) -> RunDirectory:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _acquire(self) -> None:
+        try:
+            self._lock.acquire(timeout=0)
+        except filelock.Timeout as error:
+            raise RunDirectoryError(
+                f"the run directory {self.path} is in use by another process; wait until it ends, or give another --out"
+            ) from error
+
+    def _refuse_used(self) -> None:
+        with disk_errors(self.path):
+            used = self.path.is_dir() and any(entry.name != _LOCK for entry in self.path.iterdir())
+        if used:
+            resume = f", or --resume {self.path} to go on with the run in it" if is_run(self.path) else ""
+            raise UsageError(f"the directory {self.path} is not empty; give another --out{resume}")
+
+    def _compare(self, settings: Mapping[str, Any]) -> None:
+        known = flatten(read_config(self.path)["settings"])
+        given = flatten(json.loads(json.dumps(settings)))
+        different = [name for name in sorted({*known, *given}) if known.get(name) != given.get(name)]
+        if any(name.startswith("evaluator.") and name != _LABELS for name in different):
+            different = [name for name in different if name != _LABELS]
+        differences = [f"{name} is {_shown(known, name)} there and {_shown(given, name)} now" for name in different]
+        if differences:
+            raise UsageError(
+                f"the run in {self.path} belongs to another configuration: {'; '.join(differences)}. Resume "
+                "it with the settings it was started with, or start a new run in another directory"
+            )
+        if not (self.path / _HISTORY).exists() and (self.path / _CHECKPOINT).exists():
+            raise RunDirectoryError(
+                f"the run directory {self.path} is corrupt: {_HISTORY} is missing; restore it from a copy, "
+                "or start a new run in another directory"
+            )
+
+    def _write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        write_atomically(self.path / name, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def is_run(path: Path) -> bool:
+    """Whether a run has begun in ``path``."""
+    return (path / _CONFIG).is_file()
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The configuration of the run in ``path``.
+
+    Raises:
+        UsageError: There is no run.
+        RunDirectoryError: The file is damaged.
+    """
+    file = path / _CONFIG
+    if not is_run(path):
+        raise UsageError(f"there is no run to resume in {path}: {file} does not exist; give the directory of a run")
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(config["format"], str):  # that of a training, which has a name
+            raise UsageError(
+                f"{path} is no run of a search ({config['format']}); go on with it by the command that made it, e.g. "
+                f"archpredict train --resume {path}"
+            )
+        if config["format"] != _FORMAT:
+            why = f"its format is {config['format']}, this version of archpredict reads format {_FORMAT}"
+        elif isinstance(config["settings"], dict) and isinstance(config["invocation"], dict | None):
+            return dict(config)
+        else:
+            why = "its settings or its invocation are no JSON objects"
+    except UsageError:
+        raise
+    except (ValueError, KeyError, TypeError) as error:
+        why = f"{type(error).__name__}: {error}"
+    raise corrupt_config(path, why)
+
+
+def corrupt_config(path: Path, why: str) -> RunDirectoryError:
+    """The error for a configuration that is damaged."""
+    return RunDirectoryError(
+        f"the run directory {path} is corrupt: {path / _CONFIG} is not the configuration of a run ({why}); restore it "
+        "from a copy, or start a new run in another directory"
+    )
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn what the operating system says about a place into one sentence that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise disk_full(path) from error
+        raise RunDirectoryError(
+            f"cannot write the run directory {path} ({error.strerror or error}); make it writable, or give "
+            "another with --out; what was recorded before is kept"
+        ) from error
+
+
+def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted names.
+
+    Example:
+        >>> flatten({"a": {"b": 1}, "c": [2]})
+        {'a.b': 1, 'c': [2]}
+    """
+    if not isinstance(value, dict):
+        return {prefix: value}
+    flat: dict[str, Any] = {}
+    for name, inner in value.items():
+        flat.update(flatten(inner, f"{prefix}.{name}" if prefix else name))
+    return flat
+
+
+def _shown(values: Mapping[str, Any], name: str) -> str:
+    return json.dumps(values[name]) if name in values else "not set"
+
+
+def _config(settings: Mapping[str, Any], invocation: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        "format": _FORMAT,
+        "settings": settings,
+        "invocation": invocation,
+        "versions": {
+            "python": platform.python_version(),
+            **{p: _version(p) for p in ("archpredict", "torch", "numpy")},
+        },
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

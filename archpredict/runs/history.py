@@ -1,0 +1,278 @@
+"""History: the durable record of a run, one SQLite file."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from archpredict.errors import RunDirectoryError
+from archpredict.evaluators.base import Result
+from archpredict.spaces.base import SearchSpace
+from archpredict.progress import Event
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE evaluations (
+    number INTEGER PRIMARY KEY, choices TEXT NOT NULL, architecture TEXT NOT NULL, key TEXT NOT NULL,
+    score REAL, error TEXT, seconds REAL NOT NULL, metadata TEXT NOT NULL, time REAL NOT NULL);
+CREATE TABLE events (
+    sequence INTEGER PRIMARY KEY, round INTEGER NOT NULL, stage TEXT NOT NULL, step INTEGER NOT NULL,
+    total INTEGER NOT NULL, "values" TEXT NOT NULL);
+CREATE TABLE sessions (number INTEGER PRIMARY KEY, started REAL NOT NULL, seconds REAL NOT NULL);
+"""
+_TABLES = {"evaluations", "events", "sessions"}
+_BUFFERED_EVENTS = 500
+_FULL = "full"
+
+
+@dataclass(frozen=True)
+class RecordedEvent:
+    """An event and the number of results the strategy had been told when it came (its round)."""
+
+    round: int
+    event: Event
+
+
+class History:
+    """Every evaluation and every event of a run.
+
+    An evaluation is on the disk (SQLite's write-ahead log, ``synchronous=FULL``) when :meth:`record` returns.
+    Events are buffered and written with the next evaluation or checkpoint: whoever resumes from before them
+    produces them again.
+
+    Args:
+        path: The file, made where it is missing; ``":memory:"`` keeps the record in memory.
+
+    Raises:
+        RunDirectoryError: The file is corrupt, is no history, or cannot be written.
+
+    Example:
+        >>> with History(":memory:") as history:
+        ...     len(history)
+        0
+    """
+
+    def __init__(self, path: str | os.PathLike[str] = ":memory:") -> None:
+        self.path = str(path)
+        self._started = time.perf_counter()
+        self._buffer: list[RecordedEvent] = []
+        with self._errors():
+            if self.path == ":memory:":
+                self._db = _connect(self.path)
+                _make_tables(self._db)
+            else:
+                _create(Path(self.path))
+                self._db = _connect(self.path)
+                self._check()
+        self._num_events = int(self._scalar("SELECT COALESCE(MAX(sequence) + 1, 0) FROM events"))
+        self._session = int(self._scalar("SELECT COALESCE(MAX(number) + 1, 0) FROM sessions"))
+        with self._transaction() as db:
+            db.execute("INSERT INTO sessions VALUES (?, ?, 0)", (self._session, time.time()))
+
+    # ------------------------------------------------------------------ evaluations
+
+    def record(self, number: int, result: Result) -> None:
+        """Keep the result of the ``number``-th evaluation asked for, replacing an earlier one."""
+        row = (
+            number,
+            json.dumps(list(result.architecture.choices)),
+            str(result.architecture),
+            result.architecture.key,
+            result.score,
+            result.error,
+            result.seconds,
+            json.dumps(dict(result.metadata)),
+            time.time(),
+        )
+        with self._transaction() as db:
+            db.execute(f"INSERT OR REPLACE INTO evaluations VALUES ({', '.join('?' * len(row))})", row)
+            self._write_pending(db)
+
+    def results(self, space: SearchSpace) -> dict[int, Result]:
+        """Recorded results by number."""
+        query = "SELECT number, choices, score, error, seconds, metadata FROM evaluations ORDER BY number"
+        results = {}
+        for number, choices, score, error, seconds, metadata in self._rows(query):
+            try:
+                architecture = space.architecture(json.loads(choices))
+                score = None if score is None else float(score)
+                results[number] = Result(architecture, score, error, float(seconds), dict(json.loads(metadata)))
+            except (ValueError, TypeError) as wrong:
+                raise self._corrupt(f"evaluation {number} cannot be read: {wrong}") from wrong
+        return results
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All evaluations as plain values, in the order they were asked for."""
+        columns = ("number", "architecture", "score", "error", "seconds", "time", "metadata")
+        query = f"SELECT {', '.join(columns)} FROM evaluations ORDER BY number"
+        return [dict(zip(columns, row, strict=True)) for row in self._rows(query)]
+
+    def __len__(self) -> int:
+        return int(self._scalar("SELECT COUNT(*) FROM evaluations"))
+
+    # ------------------------------------------------------------------ events
+
+    @property
+    def num_events(self) -> int:
+        """Events recorded so far; a checkpoint keeps it and hands it to :meth:`truncate_events`."""
+        return self._num_events + len(self._buffer)
+
+    def add_event(self, round_: int, event: Event) -> None:
+        """Keep an event; it is written with the next evaluation or :meth:`flush`."""
+        self._buffer.append(RecordedEvent(round_, event))
+        if len(self._buffer) >= _BUFFERED_EVENTS:
+            self.flush()
+
+    def truncate_events(self, count: int) -> None:
+        """Forget all but the first ``count`` events, because what follows is done again."""
+        self._buffer.clear()
+        with self._transaction() as db:
+            db.execute("DELETE FROM events WHERE sequence >= ?", (count,))
+        self._num_events = min(self._num_events, count)
+
+    def events(self) -> list[RecordedEvent]:
+        """All events in the order they came."""
+        query = 'SELECT round, stage, step, total, "values" FROM events ORDER BY sequence'
+        written = [
+            RecordedEvent(round_, Event(stage, step, total, json.loads(values)))
+            for round_, stage, step, total, values in self._rows(query)
+        ]
+        return written + self._buffer
+
+    # ------------------------------------------------------------------ time, writing, closing
+
+    @property
+    def seconds(self) -> float:
+        """Time worked on the run, over all its sessions."""
+        before = float(self._scalar("SELECT COALESCE(SUM(seconds), 0) FROM sessions WHERE number < ?", self._session))
+        return before + time.perf_counter() - self._started
+
+    def flush(self) -> None:
+        """Write buffered events and the time worked."""
+        with self._transaction() as db:
+            self._write_pending(db)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> History:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write_pending(self, db: sqlite3.Connection) -> None:
+        rows = [
+            (self._num_events + i, r.round, r.event.stage, r.event.step, r.event.total, _values(r.event))
+            for i, r in enumerate(self._buffer)
+        ]
+        db.executemany("INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?, ?)", rows)
+        worked = time.perf_counter() - self._started
+        db.execute("UPDATE sessions SET seconds = ? WHERE number = ?", (worked, self._session))
+        self._num_events += len(rows)
+        self._buffer.clear()
+
+    def _check(self) -> None:
+        state = self._scalar("PRAGMA quick_check")
+        version = self._scalar("PRAGMA user_version")
+        tables = {row[0] for row in self._rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if state != "ok":
+            raise self._corrupt(str(state).splitlines()[0])
+        if missing := sorted(_TABLES - tables):
+            raise self._corrupt(f"it lacks the tables {', '.join(missing)}")
+        if version != _VERSION:
+            raise self._corrupt(f"it has the format {version}, this version of archpredict reads format {_VERSION}")
+
+    def _corrupt(self, why: str) -> RunDirectoryError:
+        return RunDirectoryError(
+            f"the history {self.path} is corrupt or not a history of archpredict ({why}); restore it from a "
+            "copy, or start a new run in another directory"
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._errors(), self._db:
+            yield self._db
+
+    def _rows(self, query: str, *values: Any) -> Sequence[Any]:
+        with self._errors():
+            return self._db.execute(query, values).fetchall()
+
+    def _scalar(self, query: str, *values: Any) -> Any:
+        return self._rows(query, *values)[0][0]
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if _FULL in str(error):
+                raise disk_full(Path(self.path).parent) from error
+            raise RunDirectoryError(
+                f"the history {self.path} cannot be read or written ({error}); check the directory and its "
+                "permissions, then resume; what was evaluated before is kept"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise self._corrupt(str(error)) from error
+
+
+def disk_full(directory: Path) -> RunDirectoryError:
+    """The error for a disk without space."""
+    return RunDirectoryError(
+        f"the disk that holds {directory} is full; what was evaluated so far is kept: free some space, then "
+        f"go on with archpredict search --resume {directory}"
+    )
+
+
+def running_best(scores: Iterable[float | None]) -> list[float]:
+    """The best score so far at each evaluation; NaN before the first success.
+
+    Example:
+        >>> running_best([1.0, None, 3.0, 2.0])
+        [1.0, 1.0, 3.0, 3.0]
+    """
+    best, curve = float("nan"), []
+    for score in scores:
+        if score is not None and not score <= best:
+            best = score
+        curve.append(best)
+    return curve
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+def _make_tables(db: sqlite3.Connection) -> None:
+    db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+
+
+def _create(path: Path) -> None:
+    """Make the file complete under another name first, so that one without tables is always a corrupt one."""
+    if path.exists():
+        return
+    unfinished = path.with_name(path.name + ".new")
+    unfinished.unlink(missing_ok=True)
+    db = sqlite3.connect(unfinished)
+    try:
+        _make_tables(db)
+    finally:
+        db.close()
+    os.replace(unfinished, path)
+
+
+def _values(event: Event) -> str:
+    return json.dumps({name: float(value) for name, value in event.values.items()})

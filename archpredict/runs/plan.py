@@ -1,0 +1,185 @@
+"""Plan: what a search is given, checked and put together before anything is started."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Union
+
+import numpy as np
+
+from archpredict.errors import BudgetError, UsageError
+from archpredict.evaluators._convert import as_evaluator
+from archpredict.evaluators.base import Evaluator
+from archpredict.evaluators.table import TableEvaluator
+from archpredict.registry import resolve
+from archpredict.spaces._check import check_space
+from archpredict.spaces.base import Architecture, SearchSpace, load_space
+from archpredict.progress import Observer, silent
+from archpredict.strategies.base import Problem, Strategy
+
+if TYPE_CHECKING:
+    from archpredict.tables.table import Table
+
+_BLOCK = 1000
+_SUPPLIED = {"problem", "seed", "observer"}
+_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+Labeller = Union[Evaluator, "Table", Callable[[Architecture], Any]]
+"""What can label architectures: an Evaluator, a Table, or a callable that returns a score."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A search that is checked and ready to run; made by :func:`plan`.
+
+    ``budget`` is what was asked for; ``problem.budget`` is less where a table has fewer architectures.
+    """
+
+    evaluator: Evaluator
+    problem: Problem
+    strategy: type[Strategy]
+    seed: int
+    budget: int
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+
+    def make_strategy(self, observer: Observer = silent) -> Strategy:
+        return self.strategy(self.problem, seed=self.seed, observer=observer, **self.keywords)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides the result, as JSON values; a run is resumed only with equal ones."""
+        settings = {
+            "space": self.problem.space.name,
+            "num_choices": list(self.problem.space.num_choices),
+            "strategy": self.strategy.name,
+            "options": dict(self.keywords),
+            "seed": self.seed,
+            "budget": self.problem.budget,
+            "limits": dict(self.problem.limits),
+            "within_table": self.problem.within_pool,
+            "evaluator": self.evaluator.describe(),
+        }
+        return dict(json.loads(json.dumps(settings, default=repr)))
+
+
+def plan(
+    space: str | type[SearchSpace] | SearchSpace,
+    evaluator: Labeller,
+    *,
+    strategy: str | type[Strategy] = "ctnas",
+    budget: int | None = None,
+    seed: int = 0,
+    limits: Mapping[str, float] | None = None,
+    within_table: bool = False,
+    device: str = "auto",
+    preset: str | None = None,
+    jobs: int = 1,
+    options: Mapping[str, Any] | None = None,
+) -> Plan:
+    """Check what :func:`search` is given, without starting anything; arguments and errors as there."""
+    seed = whole_number("the seed", seed, 0)
+    loaded = load_space(space)
+    check_space(loaded)
+    found = _strategy(strategy)
+    labeller = as_evaluator(evaluator, loaded, jobs=whole_number("jobs, the number of evaluations at a time,", jobs, 1))
+    pool = labeller.pool()
+    if within_table and pool is None and not isinstance(labeller, TableEvaluator):
+        raise UsageError(
+            f"within_table (--within-table) needs an evaluator with a table; {labeller.name} can label the whole "
+            "space: leave it out"
+        )
+    asked = found.default_budget if budget is None else whole_number("the budget, a number of evaluations,", budget, 1)
+    problem = Problem(loaded, asked, _numbers(limits or {}), pool, within_table)
+    if pool is not None:
+        problem = _within_pool(problem, labeller, found)
+    ready = Plan(labeller, problem, found, seed, asked, _keywords(found, device, preset, options or {}))
+    first = ready.make_strategy()  # what the strategy has to say against its problem, it says here
+    if problem.limits and not first.ask(problem.budget):
+        raise _nothing_allowed(problem)
+    return ready
+
+
+def whole_number(what: str, value: Any, least: int) -> int:
+    """The value as an int of at least ``least``, or a UsageError that begins with ``what``."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise UsageError(f"{what} is an integer of at least {least}, {value!r} was given")
+    return number
+
+
+def _strategy(given: str | type[Strategy]) -> type[Strategy]:
+    found: Any = resolve("strategies", given, Strategy) if isinstance(given, str) else given
+    if not isinstance(found, type) or not issubclass(found, Strategy):
+        raise UsageError(
+            f"{given!r} was given as the strategy; expected a name or a class derived from archpredict.Strategy"
+        )
+    return found
+
+
+def _numbers(limits: Mapping[str, float]) -> dict[str, float]:
+    if not isinstance(limits, Mapping):
+        raise UsageError(f"limits maps costs to numbers, e.g. {{'params': 4e6}}; {limits!r} was given")
+    for name, value in limits.items():
+        if not isinstance(value, int | float | np.number) or math.isnan(value):
+            raise UsageError(f"the limit of {name!r} is a number, {value!r} was given")
+    return {name: float(value) for name, value in limits.items()}
+
+
+def _within_pool(problem: Problem, labeller: Evaluator, strategy: type[Strategy]) -> Problem:
+    """The problem with no more budget than there are distinct architectures to spend it on."""
+    assert problem.pool is not None
+    keys: set[str] = set()
+    for start in range(0, len(problem.pool), _BLOCK):
+        rows = problem.pool[start : start + _BLOCK]
+        keys.update(a.key for a in problem.space.architectures(rows[problem.is_allowed(rows)]))
+        if len(keys) >= problem.budget:
+            return problem
+    if not keys:
+        raise _nothing_allowed(problem)
+    if len(keys) < strategy.min_budget <= problem.budget:
+        within = " within the limits" if problem.limits else ""
+        raise BudgetError(
+            f"the strategy {strategy.name} needs at least {strategy.min_budget} evaluations, but the {labeller.name} "
+            f"has only {len(keys)} distinct architectures{within} to evaluate; use the strategy random"
+        )
+    return replace(problem, budget=len(keys)) if len(keys) >= strategy.min_budget else problem
+
+
+def _nothing_allowed(problem: Problem) -> UsageError:
+    """The error where no architecture keeps the limits, with the least costs of some that do not."""
+    rng = np.random.default_rng(0)
+    rows = problem.space.sample(_BLOCK, rng) if problem.pool is None else problem.pool[:_BLOCK]
+    costs = [problem.space.cost(row) for row in rows.tolist()]
+    least = ", ".join(f"{name} {min(c[name] for c in costs):g}" for name in problem.limits)
+    limits = ", ".join(f"{name} {value:g}" for name, value in problem.limits.items())
+    return UsageError(
+        f"no architecture of the space {problem.space.name} was found within the limits ({limits}); the least among "
+        f"{len(rows):,} of them: {least}; raise the limits"
+    )
+
+
+def _keywords(strategy: type[Strategy], device: str, preset: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the strategy's constructor gets: the options, and device and preset where it takes them."""
+    parameters = inspect.signature(strategy).parameters.values()
+    accepted = sorted({p.name for p in parameters if p.kind in _BY_NAME} - _SUPPLIED)
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)  # it checks the names itself
+    unknown = sorted(set(options) - set(accepted))
+    if unknown and not takes_any:
+        takes = f"its options are: {', '.join(accepted)}" if accepted else "it has no options"
+        raise UsageError(f"the strategy {strategy.name} has no option {', '.join(map(repr, unknown))}; {takes}")
+    if preset is not None and "preset" not in accepted:
+        raise UsageError(f"the strategy {strategy.name} has no presets; leave out the preset {preset!r}")
+    keywords = dict(options)
+    if "device" in accepted:
+        keywords.setdefault("device", device)
+    if preset is not None:
+        keywords["preset"] = preset
+    return keywords

@@ -1,0 +1,78 @@
+"""Seeds, threads and CUDA streams of torch, and dropout that a seed decides on every device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+_WORTH_SHARING = 20_000
+"""Nodes in a step from which a second thread is worth its waiting."""
+
+
+@contextmanager
+def few_threads(nodes: int) -> Iterator[None]:
+    """Work on one thread where tensors of ``nodes`` rows are too small to share out.
+
+    For cells a second thread gains nothing, and where other processes keep the cores busy its waiting costs a multiple
+    of the work itself.
+    """
+    before = torch.get_num_threads()
+    if nodes > _WORTH_SHARING or before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def seeded(*seed: int) -> Iterator[None]:
+    """Run with torch's random numbers on the CPU set by ``seed``, and leave the global generators as they were."""
+    with torch.random.fork_rng(devices=[]):
+        # Not torch.manual_seed, which would set the generators of CUDA devices too; nothing here draws from those.
+        torch.default_generator.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+        yield
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch computes with one thread on the CPU: the last bits of a result depend on how many there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def own_stream(device: torch.device) -> Iterator[None]:
+    """On CUDA, what this thread asks for does not wait for what other threads have asked for."""
+    if device.type != "cuda":
+        yield
+        return
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    stream.wait_stream(torch.cuda.current_stream(device))
+    with torch.cuda.stream(stream):
+        yield
+    stream.synchronize()
+
+
+class Dropout(nn.Module):
+    """Dropout with masks drawn on the CPU, so that the same seed drops the same units on every device."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, h: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return h
+        keep = torch.rand(h.shape, device="cpu") >= self.p
+        return h * keep.to(h.device) / (1 - self.p)

@@ -1,0 +1,297 @@
+"""What a table holds and what is wrong with it, found in one reading."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from archpredict._typing import FloatArray, IntArray
+from archpredict.errors import DataError
+from archpredict.spaces.base import SearchSpace
+from archpredict.tables.columns import architecture_column, check_target, parsed
+from archpredict.tables.formats._files import file_sha256
+from archpredict.tables.formats._numbers import joined, kind_of, number
+from archpredict.tables.formats.base import ARCHITECTURE, Kind, Observe, Row, format_of, unobserved
+from archpredict.tables.isomorphic import Duplicates, duplicates
+
+_EXAMPLES = 3
+_MAX_COLUMNS = 1_000
+
+
+@dataclass
+class Column:
+    """A column's values; those that are no numbers count as not a number.
+
+    Args:
+        kind: What it holds; None while every value is missing.
+        numbers: One per row of the table.
+        missing: Rows without a value.
+    """
+
+    kind: Kind | None = None
+    numbers: array[float] = field(default_factory=lambda: array("d"))
+    missing: int = 0
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """The lowest and the highest finite number, None where there is none."""
+        values = np.array(self.numbers)
+        values = values[np.isfinite(values)]
+        return (float(values.min()), float(values.max())) if len(values) else None
+
+    def add(self, row: int, value: Any) -> None:
+        """The value of a row; rows before it that were not added have none."""
+        self.pad(row)
+        kind = kind_of(value)
+        self.kind = joined(self.kind, kind)
+        self.missing += kind is None
+        found = number(value)
+        self.numbers.append(math.nan if found is None else found)
+
+    def pad(self, rows: int) -> None:
+        """Note that the rows up to ``rows`` have no value here."""
+        absent = rows - len(self.numbers)
+        if absent > 0:
+            self.missing += absent
+            self.numbers.extend([math.nan] * absent)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is wrong with a table.
+
+    Args:
+        name: What kind of problem, e.g. ``"labels-not-finite"``.
+        count: How many rows or architectures it concerns.
+        message: One sentence.
+    """
+
+    name: str
+    count: int
+    message: str
+
+
+class Survey:
+    """The contents of a table; made by :func:`survey`."""
+
+    def __init__(self, path: Path, space: SearchSpace, form: str, description: str) -> None:
+        self.path, self.space, self.format, self.description = path, space, form, description
+        self.column = ""
+        self.columns: dict[str, Column] = {}
+        self.num_rows = 0
+        self.unreadable: list[str] = []
+        self.num_unreadable = 0
+        self.stopped: str | None = None
+        self._flat, self._rows = array("q"), array("q")
+        self._wheres: list[str] = []
+
+    @cached_property
+    def sha256(self) -> str:
+        return file_sha256(self.path)
+
+    @cached_property
+    def choices(self) -> IntArray:
+        """``(V, L)`` choices of the rows whose architecture was read."""
+        return np.array(self._flat, dtype=np.int64).reshape(len(self._rows), self.space.num_decisions)
+
+    @cached_property
+    def tokens(self) -> list[bytes]:
+        """One per row of :attr:`choices`, equal for equal rows."""
+        return [row.tobytes() for row in self.choices]
+
+    def keys(self, observe: Observe = unobserved) -> list[str]:
+        """One per row of :attr:`choices`, equal for isomorphic architectures; calculated once.
+
+        Args:
+            observe: Called with the number of architectures done.
+        """
+        if self._keys is None:
+            known: dict[bytes, str] = {}
+            for i, (token, row) in enumerate(zip(self.tokens, self.choices.tolist(), strict=True)):
+                if token not in known:
+                    known[token] = self.space.decode(row).key
+                observe(i + 1)
+            self._keys = [known[token] for token in self.tokens]
+        return self._keys
+
+    _keys: list[str] | None = None
+
+    def labels(self, name: str) -> FloatArray:
+        """The numbers of a column for the rows of :attr:`choices`; not a number where there is none."""
+        numbers: FloatArray = np.array(self.columns[name].numbers)
+        return numbers[np.array(self._rows, dtype=np.int64)]
+
+    def where(self, i: int) -> str:
+        """The place of a row of :attr:`choices`."""
+        return self._wheres[i]
+
+    def repeated(self, target: str | None = None) -> Duplicates:
+        """Rows with equal choices."""
+        return duplicates(self.tokens, None if target is None else self.labels(target))
+
+    def isomorphic(self, target: str | None = None) -> Duplicates:
+        """Rows with isomorphic architectures, equal ones included."""
+        return duplicates(self.keys(), None if target is None else self.labels(target))
+
+    def add(self, row: Row) -> None:
+        """Take a row in."""
+        for name, value in row.values.items():
+            if name not in self.columns and len(self.columns) >= _MAX_COLUMNS:
+                raise DataError(f"{self.path}, {row.where}: there are more than {_MAX_COLUMNS:,} columns")
+            if name != self.column:
+                self.columns.setdefault(name, Column()).add(self.num_rows, value)
+        self.num_rows += 1
+        try:
+            self._flat.extend(parsed(self.path, row, self.column, self.space))
+        except DataError as error:
+            self.num_unreadable += 1
+            if len(self.unreadable) < _EXAMPLES:
+                self.unreadable.append(str(error).removeprefix(f"{self.path}, "))
+        else:
+            self._rows.append(self.num_rows - 1)
+            self._wheres.append(row.where)
+
+
+def survey(
+    path: str | Path,
+    space: SearchSpace,
+    target: str | None = None,
+    *,
+    column: str = ARCHITECTURE,
+    observe: Observe = unobserved,
+) -> Survey:
+    r"""Read a table to its end, whatever its rows hold.
+
+    Args:
+        path: The file.
+        space: The space of its architectures.
+        target: A column of labels that must be there.
+        column: The column of the architectures.
+        observe: Called with the number of rows read so far.
+
+    Raises:
+        DataError: There is no such file, its format is not known, or not even its first row can be read.
+
+    Example:
+        >>> import tempfile
+        >>> from archpredict.spaces.base import load_space
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "two.csv")
+        ...     _ = file.write_text("architecture,accuracy\n|none~0|+|none~0|none~1|+|none~0|none~1|none~2|,10\nA,5\n")
+        ...     found = survey(file, load_space("nasbench201"))
+        >>> found.num_rows, found.num_unreadable, found.columns["accuracy"].range
+        (2, 1, (5.0, 10.0))
+    """
+    path = Path(path)
+    name, form = format_of(path)
+    rows = form.rows(path, observe)
+    first = next(rows, None)
+    if first is None:
+        raise DataError(f"{path} has no rows")
+    found = Survey(path, space, name, (type(form).__doc__ or "").partition("\n")[0].replace("``", ""))
+    found.column = architecture_column(path, first, column)
+    if target is not None:
+        check_target(path, first, target, found.column)
+    try:
+        for row in chain([first], rows):
+            found.add(row)
+            observe(found.num_rows)
+    except DataError as error:
+        found.stopped = str(error)
+    for values in found.columns.values():
+        values.pad(found.num_rows)
+    return found
+
+
+def problems(found: Survey, target: str | None = None) -> list[Problem]:
+    """What is wrong with a table, the gravest first.
+
+    Args:
+        found: The table.
+        target: The column of labels; without it only architectures are checked.
+    """
+    checks: list[Callable[[Survey], Problem | None]] = [_stopped, _unreadable, _too_few]
+    if target is not None:
+        checks += [
+            lambda found: _not_finite(found, target),
+            lambda found: _all_equal(found, target),
+            lambda found: _conflicts(found, target, isomorphic=False),
+            lambda found: _conflicts(found, target, isomorphic=True),
+        ]
+    return [problem for check in checks if (problem := check(found)) is not None]
+
+
+def _stopped(found: Survey) -> Problem | None:
+    if found.stopped is None:
+        return None
+    return Problem("broken-file", 1, f"reading stopped after {found.num_rows:,} rows: {found.stopped}")
+
+
+def _unreadable(found: Survey) -> Problem | None:
+    if not found.num_unreadable:
+        return None
+    more = found.num_unreadable - len(found.unreadable)
+    rest = f"; and {more:,} more" if more else ""
+    return Problem(
+        "unreadable-architectures",
+        found.num_unreadable,
+        f"{found.num_unreadable:,} of {found.num_rows:,} rows hold no architecture of the space {found.space.name}: "
+        f"{'; '.join(found.unreadable)}{rest}",
+    )
+
+
+def _too_few(found: Survey) -> Problem | None:
+    distinct = len(set(found.tokens))
+    if distinct >= 2:
+        return None
+    return Problem("too-few", distinct, f"there are {distinct} distinct architectures; at least 2 are needed")
+
+
+def _not_finite(found: Survey, target: str) -> Problem | None:
+    labels = found.labels(target)
+    wrong = np.flatnonzero(~np.isfinite(labels))
+    if not len(wrong):
+        return None
+    places = [f"{found.where(i)} ({labels[i]:g})" for i in wrong[:_EXAMPLES].tolist()]
+    places = [place.replace("(nan)", "(missing or not a number)") for place in places]
+    rest = f" and {len(wrong) - _EXAMPLES:,} more" if len(wrong) > _EXAMPLES else ""
+    return Problem(
+        "labels-not-finite",
+        len(wrong),
+        f"{len(wrong):,} labels in {target!r} are no finite numbers: {', '.join(places)}{rest}",
+    )
+
+
+def _all_equal(found: Survey, target: str) -> Problem | None:
+    labels = found.labels(target)
+    labels = labels[np.isfinite(labels)]
+    if len(labels) < 2 or (labels != labels[0]).any():
+        return None
+    message = f"all {len(labels):,} labels in {target!r} are {labels[0]:g}: nothing to learn from"
+    return Problem("labels-all-equal", len(labels), message)
+
+
+def _conflicts(found: Survey, target: str, isomorphic: bool) -> Problem | None:
+    same = found.isomorphic(target) if isomorphic else found.repeated(target)
+    if isomorphic and same.num_conflicts and same == found.repeated(target):
+        return None  # told already
+    if not same.num_conflicts:
+        return None
+    places = [found.where(i) for i in same.widest[:_EXAMPLES]]
+    rest = f" and {len(same.widest) - _EXAMPLES:,} more" if len(same.widest) > _EXAMPLES else ""
+    what = "isomorphic" if isomorphic else "equal"
+    return Problem(
+        "isomorphic-with-different-labels" if isomorphic else "repeated-with-different-labels",
+        same.num_conflicts,
+        f"rows with {what} architectures differ in {target!r} in {same.num_conflicts:,} of {same.num_classes:,} "
+        f"classes, by {same.mean_spread:.4g} in the mean and {same.largest_spread:.4g} at most "
+        f"({', '.join(places)}{rest})",
+    )

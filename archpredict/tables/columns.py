@@ -1,0 +1,105 @@
+"""Which column of a table holds what, and its values with errors that say where."""
+
+from __future__ import annotations
+
+import json
+import math
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from archpredict.errors import DataError
+from archpredict.spaces.base import Choices, SearchSpace
+from archpredict.tables.formats._files import shown
+from archpredict.tables.formats._numbers import number
+from archpredict.tables.formats.base import ARCHITECTURE, Row
+
+_PUBLISHED_NAMES = ("arch", "arch_str")
+"""What published tables call the column; looked for where there is no ``architecture``."""
+
+
+def architecture_column(path: Path, first: Row, column: str) -> str:
+    """The column of the architectures.
+
+    Raises:
+        DataError: There is none; the message lists those there are.
+    """
+    columns = list(first.values)
+    if column in columns:
+        return column
+    published = [name for name in _PUBLISHED_NAMES if name in columns and column == ARCHITECTURE]
+    if len(published) == 1:
+        return published[0]
+    if published:
+        raise DataError(
+            f"{path} has no column {column!r} but both {' and '.join(map(repr, published))}; "
+            f"rename the one that holds the architectures to {column!r}"
+        )
+    if any(number(name) is not None for name in columns):
+        raise DataError(
+            f"{path} has no header: it begins with {shown(columns)}, "
+            f"expected the names of its columns, one of them {column!r}"
+        )
+    raise DataError(f"{path} has no column {column!r} for the architectures; its columns are: {listed(columns)}")
+
+
+def check_target(path: Path, first: Row, target: str, column: str) -> None:
+    """See that there is a column of labels.
+
+    Raises:
+        DataError: There is not; the message lists the columns of numbers.
+    """
+    if target in first.values:
+        return
+    numeric = [name for name, value in first.values.items() if name != column and number(value) is not None]
+    close = get_close_matches(target, numeric, n=1)
+    guess = f" Did you mean {close[0]!r}?" if close else ""
+    raise DataError(f"{path} has no column {target!r}; its columns of numbers are: {listed(numeric)}.{guess}")
+
+
+def parsed(path: Path, row: Row, column: str, space: SearchSpace) -> Choices:
+    """The choices of a row's architecture.
+
+    Raises:
+        DataError: The row has none, or it is not in the space.
+    """
+    value = value_of(path, row, column)
+    try:
+        return space.parse(value if isinstance(value, str) else json.dumps(value))
+    except ValueError as error:  # InvalidArchitectureError, and the plain ValueError of a user's own parser
+        raise DataError(f"{path}, {row.where}, column {column!r}: {error}") from error
+
+
+def label_of(path: Path, row: Row, column: str) -> float:
+    """The number that a row has in a column.
+
+    Raises:
+        DataError: It has none, or one that is not finite.
+    """
+    value = value_of(path, row, column)
+    label = number(value)
+    if label is None:
+        raise DataError(f"{path}, {row.where}, column {column!r}: found {shown(value)}, expected a number")
+    if not math.isfinite(label):
+        raise DataError(
+            f"{path}, {row.where}, column {column!r}: found {shown(value)}, expected a finite number; "
+            "remove rows without a label"
+        )
+    return label
+
+
+def value_of(path: Path, row: Row, column: str) -> Any:
+    """What a row has in a column.
+
+    Raises:
+        DataError: It has no such column.
+    """
+    if column not in row.values:  # only JSON: CSV rows have been counted
+        raise DataError(f"{path}, {row.where}: the object has no {column!r}; it has: {listed(list(row.values))}")
+    return row.values[column]
+
+
+def listed(names: list[str], most: int = 40) -> str:
+    """Names for a message."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(shown(name)[1:-1] for name in names[:most]) + more if names else "none"

@@ -1,0 +1,143 @@
+"""JSON documents read element by element, so that a list of a million architectures needs no memory for them all."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from archpredict.errors import DataError
+from archpredict.tables.formats._files import Source, opened, shown
+
+MAX_ELEMENT = 1_000_000
+"""Characters of one element of the outermost list or object."""
+
+_MARGIN = 32
+"""A number that ends this far before the end of what was read has been read whole."""
+
+_SPACE = " \t\r\n"
+_DECODER = json.JSONDecoder()
+
+
+def elements(path: Path) -> Iterator[tuple[str, Any]]:
+    """The elements of the outermost list, or the values of the outermost object, and where they are.
+
+    Raises:
+        DataError: The file is no JSON list or object, or an element is too long.
+    """
+    with opened(path) as source:
+        text = _Text(path, source)
+        opening = text.next_mark()
+        if opening not in ("[", "{"):
+            raise text.wrong(f"found {shown(text.ahead())}, expected a JSON list or object")
+        closing = {"[": "]", "{": "}"}[opening]
+        text.skip()
+        if text.next_mark() != closing:
+            while True:
+                key = _key(text) if opening == "{" else None
+                text.number += 1
+                yield (f"element {text.number}" if key is None else f"element {shown(key)}"), text.value()
+                mark = text.next_mark()
+                if mark == closing:
+                    break
+                if mark != ",":
+                    raise text.wrong(f"found {shown(text.ahead())}, expected ',' or {closing!r} after this element")
+                text.skip()
+        text.skip()
+        if text.next_mark():
+            raise text.wrong(f"found {shown(text.ahead())} after the end of the JSON document")
+
+
+def small_object(path: Path) -> dict[str, Any] | None:
+    """The whole document where it is an object that is no longer than an element may be; else None.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    with opened(path) as source:
+        raw = source.read(MAX_ELEMENT + 1, "element 1")
+    if len(raw) > MAX_ELEMENT:
+        return None
+    try:
+        value = json.loads(raw.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def first_element(path: Path) -> Any:
+    """The first element, None where there is none."""
+    return next((value for _, value in elements(path)), None)
+
+
+def _key(text: _Text) -> str:
+    text.next_mark()
+    key = text.value()
+    if not isinstance(key, str) or text.next_mark() != ":":
+        raise text.wrong(f"found {shown(text.ahead())}, expected a key in double quotes and ':'")
+    text.skip()
+    text.next_mark()
+    return key
+
+
+class _Text:
+    """Decoded text ahead of the place that has been read to."""
+
+    def __init__(self, path: Path, source: Source) -> None:
+        self.number = 0
+        self._path, self._source = path, source
+        self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode
+        self._buffer, self._at, self._ended = "", 0, False
+
+    def wrong(self, what: str) -> DataError:
+        return DataError(f"{self._path}, element {max(self.number, 1)}: {what}")
+
+    def ahead(self) -> str:
+        return self._buffer[self._at : self._at + 60]
+
+    def skip(self) -> None:
+        """Go past one character."""
+        self._at += 1
+
+    def next_mark(self) -> str:
+        """The next character that is no space, without going past it; empty at the end."""
+        while True:
+            while self._at < len(self._buffer) and self._buffer[self._at] in _SPACE:
+                self._at += 1
+            if self._at < len(self._buffer):
+                return self._buffer[self._at]
+            if not self._more():
+                return ""
+
+    def value(self) -> Any:
+        """The JSON value that begins here."""
+        self.next_mark()
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._buffer, self._at)
+            except (ValueError, RecursionError) as error:
+                if len(self._buffer) - self._at > MAX_ELEMENT:
+                    raise self.wrong(f"it is no JSON or longer than {MAX_ELEMENT:,} characters") from error
+                if isinstance(error, RecursionError) or not self._more():
+                    raise self.wrong(f"found {shown(self.ahead())}, which is no JSON value") from error
+                continue
+            if end - self._at > MAX_ELEMENT:
+                raise self.wrong(f"it is longer than {MAX_ELEMENT:,} characters")
+            if len(self._buffer) - end >= _MARGIN or not self._more():
+                self._at = end
+                return value
+
+    def _more(self) -> bool:
+        """Read on; at least as much as is ahead, so that an element is begun again only a few times."""
+        if self._ended:
+            return False
+        ahead = self._buffer[self._at :]
+        raw = self._source.read(max(1 << 16, len(ahead)), f"element {self.number + 1}")
+        self._ended = not raw
+        try:
+            self._buffer, self._at = ahead + self._decode(raw, final=self._ended), 0
+        except UnicodeDecodeError as error:
+            raise self.wrong("it is not UTF-8; save the file as UTF-8") from error
+        return True

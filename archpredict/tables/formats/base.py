@@ -1,0 +1,150 @@
+"""Rows of labelled architectures, whatever the file's format.
+
+A format is one file in ``archpredict/tables/formats``: a class derived from :class:`Format` that says which names it
+goes by and yields rows. Other distributions join through the entry-point group ``archpredict.tables.formats``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from archpredict.errors import DataError, UsageError
+from archpredict.registry import names, resolve
+from archpredict.tables.formats._files import is_folder
+
+ARCHITECTURE = "architecture"
+"""The column of the architectures where a format has no name of its own for it."""
+
+Observe = Callable[[int], None]
+Kind = Literal["integer", "number", "text", "value"]
+"""What a column holds; ``value``: texts and whatever else JSON has."""
+
+_KIND = "tables.formats"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: where it is, e.g. ``"line 3"`` or ``"record 17"``, and its values by column name."""
+
+    where: str
+    values: Mapping[str, Any]
+
+
+def unobserved(done: int) -> None:
+    """The observer that does nothing."""
+
+
+class Format(ABC):
+    """How one kind of file holds rows. The first line of the docstring is what ``archpredict data info`` shows."""
+
+    endings: ClassVar[tuple[str, ...]]
+    """What names end in, without ``.gz``; the first is the usual one."""
+
+    folders: ClassVar[bool] = False
+    """Whether a folder of such files is read as one table."""
+
+    fallback: ClassVar[bool] = False
+    """Whether it takes what no other format of the same ending recognises."""
+
+    writable: ClassVar[bool] = False
+
+    def recognises(self, path: Path) -> bool:
+        """Whether this is the file's format; asked where several formats share an ending."""
+        return True
+
+    @abstractmethod
+    def rows(self, path: Path, observe: Observe = unobserved) -> Iterator[Row]:
+        """The rows in the order of the file, read as they are asked for.
+
+        Args:
+            path: The file; plain or gzip-compressed.
+            observe: Called with the number of records read so far by a format that must read many before it can
+                yield the first row.
+
+        Raises:
+            DataError: The file is not what the format says; the message names file and place.
+        """
+
+    def write(self, path: Path, columns: Mapping[str, Kind], rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write a table; gzip-compressed where the path ends in ``.gz``.
+
+        Args:
+            path: The file to make.
+            columns: What each column holds, in order.
+            rows: Values by column; a missing value is absent or None.
+        """
+        raise UsageError(f"{self.endings[0]} files of this format are only read; convert to {writable_endings()}")
+
+
+def read_rows(path: str | Path, observe: Observe = unobserved) -> Iterator[Row]:
+    r"""The rows of a table in any format.
+
+    Raises:
+        DataError: The file is missing, of no known format, or not what its format says.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder) / "two.csv"
+        ...     _ = file.write_text("architecture,accuracy\nA,1\nB,2\n")
+        ...     [(row.where, dict(row.values)) for row in read_rows(file)][1]
+        ('line 3', {'architecture': 'B', 'accuracy': '2'})
+    """
+    return format_of(path)[1].rows(Path(path), observe)
+
+
+def format_of(path: str | Path) -> tuple[str, Format]:
+    """Name and reader of an existing file's format, found from its name, and from its content where names agree.
+
+    Raises:
+        DataError: The file does not exist, or its format is not known.
+    """
+    path = Path(path)
+    folder = is_folder(path)
+    known = [(name, form) for name, form in _formats() if form.folders] if folder else _by_name(path)
+    for name, form in known:
+        if len(known) == 1 and not folder:
+            return name, form
+        if form.recognises(path):
+            return name, form
+    if folder:
+        raise DataError(f"{path} is a folder; give the table's file, or a folder of NAS-Bench-301 results")
+    if known:
+        raise DataError(f"{path} is of no format that is known of files {known[0][1].endings[0]}")
+    raise DataError(f"the format of {path} is not known from its name; expected a name that ends in {_endings()}")
+
+
+def format_to_write(path: str | Path) -> Format:
+    """The format that a new file's name asks for.
+
+    Raises:
+        UsageError: No format that can be written has this ending.
+    """
+    for _, form in _by_name(Path(path)):
+        if form.writable:
+            return form
+    raise UsageError(f"a table cannot be written as {Path(path).name}; give a name that ends in {writable_endings()}")
+
+
+def writable_endings() -> str:
+    """What names of files to write end in, for messages."""
+    return _endings(writable=True)
+
+
+def _formats() -> list[tuple[str, Format]]:
+    formats = [(name, resolve(_KIND, name, Format)()) for name in names(_KIND)]
+    return sorted(formats, key=lambda pair: pair[1].fallback)
+
+
+def _by_name(path: Path) -> list[tuple[str, Format]]:
+    stem = path.name.lower().removesuffix(".gz")
+    return [(name, form) for name, form in _formats() if stem.endswith(form.endings)]
+
+
+def _endings(writable: bool = False) -> str:
+    found = sorted({form.endings[0] for _, form in _formats() if form.writable or not writable})
+    return f"{', '.join(found[:-1])} or {found[-1]} (text may be gzip-compressed, e.g. .csv.gz)"

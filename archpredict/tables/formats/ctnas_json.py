@@ -1,0 +1,40 @@
+"""The table that is published with CTNAS: NAS-Bench-101 as one JSON list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from archpredict.errors import DataError
+from archpredict.tables.formats._files import shown
+from archpredict.tables.formats._json import elements, first_element
+from archpredict.tables.formats.base import ARCHITECTURE, Format, Observe, Row, unobserved
+
+_CELL = ("matrix", "ops")
+
+
+class CtnasJson(Format):
+    """JSON list of NAS-Bench-101 cells as published with CTNAS (``nas_bench.json``).
+
+    Chen et al., "Contrastive neural architecture search with neural architecture comparators", 2021,
+    arXiv 2103.05471. Each element is an object with ``matrix`` and ``ops``, which become the column
+    ``architecture``, and with ``validation_accuracy``, ``test_accuracy``, ``train_accuracy``, ``training_time``,
+    ``n_params``, ``hash_`` and ``rank``, which keep their names.
+    """
+
+    endings = (".json",)
+
+    def recognises(self, path: Path) -> bool:
+        return _is_cell(first_element(path))
+
+    def rows(self, path: Path, observe: Observe = unobserved) -> Iterator[Row]:
+        for where, value in elements(path):
+            if not _is_cell(value):
+                raise DataError(f"{path}, {where}: found {shown(value)}, expected an object with 'matrix' and 'ops'")
+            cell = {ARCHITECTURE: {name: value[name] for name in _CELL}}
+            yield Row(where, cell | {name: v for name, v in value.items() if name not in (*_CELL, ARCHITECTURE)})
+
+
+def _is_cell(value: Any) -> bool:
+    return isinstance(value, dict) and all(name in value for name in _CELL)

@@ -1,0 +1,31 @@
+"""The text file of ENAS cells that D-VAE publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from archpredict.errors import DataError
+from archpredict.tables.formats._files import shown, text_lines
+from archpredict.tables.formats.base import ARCHITECTURE, Format, Observe, Row, unobserved
+
+
+class EnasText(Format):
+    """Text lines ``[[operator, links...], ...], accuracy`` as published with D-VAE (``final_structures6.txt``).
+
+    Zhang, Jiang, Cui, Garnett and Chen, "D-VAE: a variational autoencoder for directed acyclic graphs", 2019,
+    arXiv 1904.11088. The columns are ``architecture`` and ``accuracy``.
+    """
+
+    endings = (".txt",)
+
+    def rows(self, path: Path, observe: Observe = unobserved) -> Iterator[Row]:
+        for line, text in enumerate(text_lines(path), start=1):
+            if not text.strip():
+                continue
+            architecture, comma, accuracy = text.strip().rpartition(",")
+            if not comma or not architecture.endswith("]"):
+                raise DataError(
+                    f"{path}, line {line}: found {shown(text.strip())}, expected [[operator, links...], ...], accuracy"
+                )
+            yield Row(f"line {line}", {ARCHITECTURE: architecture, "accuracy": accuracy.strip()})

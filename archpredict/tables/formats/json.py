@@ -1,0 +1,33 @@
+"""JSON documents that list architectures or rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from archpredict.errors import DataError
+from archpredict.tables.formats._files import shown
+from archpredict.tables.formats._json import elements
+from archpredict.tables.formats.base import ARCHITECTURE, Format, Observe, Row, unobserved
+
+
+class Json(Format):
+    """JSON list (or object) of rows, or of architectures without labels.
+
+    An element that is an object is a row. A text or a list is an architecture; where the outermost value is an object,
+    its keys are not kept.
+    """
+
+    endings = (".json",)
+    fallback = True
+
+    def rows(self, path: Path, observe: Observe = unobserved) -> Iterator[Row]:
+        for where, value in elements(path):
+            if isinstance(value, dict):
+                yield Row(where, value)
+            elif isinstance(value, str | list):
+                yield Row(where, {ARCHITECTURE: value})
+            else:
+                raise DataError(
+                    f"{path}, {where}: found {shown(value)}, expected an object with columns or an architecture"
+                )

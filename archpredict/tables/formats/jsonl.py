@@ -1,0 +1,39 @@
+"""JSON lines: one JSON object per line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from archpredict.errors import DataError
+from archpredict.tables.formats._files import shown, text_lines
+from archpredict.tables.formats._writing import text_writer
+from archpredict.tables.formats.base import Format, Kind, Observe, Row, unobserved
+
+
+class JsonLines(Format):
+    """JSON lines, one object per line."""
+
+    endings = (".jsonl", ".ndjson")
+    writable = True
+
+    def rows(self, path: Path, observe: Observe = unobserved) -> Iterator[Row]:
+        for line, text in enumerate(text_lines(path), start=1):
+            if not text.strip():
+                continue
+            try:
+                values = json.loads(text)
+            except (ValueError, RecursionError) as error:
+                found = shown(text.strip())
+                raise DataError(f"{path}, line {line}: found {found}, expected one JSON object per line") from error
+            if not isinstance(values, dict):
+                raise DataError(f"{path}, line {line}: found {shown(values)}, expected one JSON object per line")
+            yield Row(f"line {line}", values)
+
+    def write(self, path: Path, columns: Mapping[str, Kind], rows: Iterable[Mapping[str, Any]]) -> None:
+        with text_writer(path) as stream:
+            for row in rows:
+                present = {name: row[name] for name in columns if row.get(name) is not None}
+                stream.write(json.dumps(present) + "\n")

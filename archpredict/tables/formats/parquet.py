@@ -1,0 +1,83 @@
+"""Apache Parquet files, where pyarrow is installed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from archpredict.errors import DataError, MissingDependencyError, UsageError
+from archpredict.tables.formats._files import MAX_BYTES, MAX_LINES, open_bytes
+from archpredict.tables.formats.base import Format, Kind, Observe, Row, unobserved
+
+_BATCH = 4096
+_MAX_GROUP = 1_000_000_000
+
+
+class Parquet(Format):
+    """Apache Parquet (needs the extra ``parquet``)."""
+
+    endings = (".parquet", ".pq")
+    writable = True
+
+    def rows(self, path: Path, observe: Observe = unobserved) -> Iterator[Row]:
+        pyarrow, parquet = _pyarrow()
+        with open_bytes(path) as stream:
+            try:
+                file = parquet.ParquetFile(stream)
+                _check_size(path, file.metadata)
+                row = 0
+                for batch in file.iter_batches(batch_size=_BATCH):
+                    for values in batch.to_pylist():
+                        row += 1
+                        yield Row(f"row {row}", values)
+            except (pyarrow.ArrowException, OSError, ValueError) as error:
+                if isinstance(error, DataError):
+                    raise
+                why = " ".join(str(error).split())[:200]
+                raise DataError(f"{path} is no Parquet file that can be read ({why}); make it again") from error
+
+    def write(self, path: Path, columns: Mapping[str, Kind], rows: Iterable[Mapping[str, Any]]) -> None:
+        pyarrow, parquet = _pyarrow()
+        if path.name.lower().endswith(".gz"):
+            raise UsageError(f"a Parquet file is compressed already; leave .gz out of the name {path.name}")
+        types = {"integer": pyarrow.int64(), "number": pyarrow.float64()}
+        schema = pyarrow.schema([(name, types.get(kind, pyarrow.string())) for name, kind in columns.items()])
+        rest = iter(rows)
+        with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+            while batch := list(islice(rest, _BATCH * 16)):
+                arrays = [
+                    pyarrow.array([_cell(row.get(name), kind) for row in batch], schema.field(name).type)
+                    for name, kind in columns.items()
+                ]
+                writer.write_batch(pyarrow.record_batch(arrays, schema=schema))
+
+
+def _cell(value: Any, kind: Kind) -> Any:
+    """A value as its column's type has it; what is no text, in a column of mixed values, as JSON."""
+    return value if value is None or kind != "value" or isinstance(value, str) else json.dumps(value)
+
+
+def _check_size(path: Path, metadata: Any) -> None:
+    groups = [metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)]
+    if metadata.num_rows > MAX_LINES:
+        raise DataError(f"{path} has more than {MAX_LINES:,} rows, the most that is read")
+    if sum(groups) > MAX_BYTES or max(groups, default=0) > _MAX_GROUP:
+        raise DataError(
+            f"{path} holds more than {MAX_BYTES:,} bytes (decompressed), or more than {_MAX_GROUP:,} in one row group, "
+            "the most that is read; split it"
+        )
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingDependencyError(
+            "Parquet files need the package pyarrow, which is not installed; pip install 'archpredict[parquet]', "
+            "or use CSV"
+        ) from error
+    return pyarrow, pyarrow.parquet

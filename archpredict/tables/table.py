@@ -1,0 +1,193 @@
+"""Table: labelled architectures of one space, read from a file that the user brings."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from archpredict._typing import FloatArray, IntArray
+from archpredict.errors import DataError
+from archpredict.spaces.base import Architecture, SearchSpace, load_space
+from archpredict.tables.columns import architecture_column, check_target, label_of, parsed
+from archpredict.tables.formats._files import file_sha256
+from archpredict.tables.formats._nasbench101 import api_rows
+from archpredict.tables.formats.base import ARCHITECTURE, Row, read_rows
+from archpredict.tables.isomorphic import Duplicates, duplicates
+
+_API = Path("nasbench.api.NASBench")
+"""Stands for the file of a table that comes from an object."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Labelled architectures, one row for each.
+
+    Args:
+        space: The search space of the rows.
+        choices: ``(R, L)`` choices, rows distinct.
+        labels: ``(R,)`` finite labels, not all equal.
+        path: The file.
+        target: The column of the labels.
+        column: The column of the architectures.
+        sha256: Hexadecimal digest of the file's bytes.
+
+    Example:
+        >>> import tempfile
+        >>> from archpredict.spaces import load_space
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> file = Path(folder.name) / "two.csv"
+        >>> _ = file.write_text('''architecture,accuracy
+        ... |none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|,10.0
+        ... |none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|,87.5
+        ... ''')
+        >>> table = Table.read(file, load_space("nasbench201"), "accuracy")
+        >>> len(table), table.labels.tolist()
+        (2, [10.0, 87.5])
+        >>> folder.cleanup()
+    """
+
+    space: SearchSpace
+    choices: IntArray
+    labels: FloatArray
+    path: Path
+    target: str
+    column: str
+    sha256: str
+
+    @classmethod
+    def read(cls, path: str | Path, space: SearchSpace, target: str, *, column: str = ARCHITECTURE) -> Table:
+        """Read a file of any format: CSV, JSONL, JSON, Parquet, or an official file of a benchmark.
+
+        The format is found from the name, and for ``.json`` from the content; text may be gzip-compressed.
+        ``docs/data.md`` lists the formats and their columns. Rows that name the same choices become one row, at
+        the place of the first. Where their labels differ, the lower median is its label (a value that was
+        measured, whatever the order of the file) and one warning says for how many architectures that was so.
+        Isomorphic architectures with different choices keep their own rows; see :meth:`duplicates`.
+
+        Args:
+            path: The file; for results of NAS-Bench-301 a folder of files too.
+            space: The space whose notation the architectures are in; a JSON value that is no text is handed
+                to the space as JSON text.
+            target: The column of the labels, higher is better.
+            column: The column of the architectures. Where ``architecture`` is not there, ``arch`` or
+                ``arch_str`` is taken.
+
+        Raises:
+            DataError: The file is missing or malformed (the message names file, place and column), has fewer
+                than two architectures, or all labels are equal.
+            MissingDependencyError: The format needs a package that is not installed.
+        """
+        path = Path(path)
+        rows = read_rows(path)
+        digest = file_sha256(path)
+        return cls._from_rows(rows, path, space, target, column, digest)
+
+    @classmethod
+    def from_nasbench(cls, api: Any, target: str = "valid_accuracy", *, epochs: int = 108) -> Table:
+        """The cells of a ``nasbench.api.NASBench`` object, labelled with the mean over the trainings.
+
+        The object is used through ``hash_iterator()`` and ``get_metrics_from_hash(hash)``; no package is needed.
+
+        Args:
+            api: The object.
+            target: ``valid_accuracy``, ``test_accuracy``, ``train_accuracy``, ``training_time``, or the accuracy
+                of a single training, e.g. ``valid_accuracy_run1``.
+            epochs: Length of the trainings: 108, or 4, 12 or 36 where the object has the full data.
+
+        Raises:
+            DataError: The object is no such object, or has no trainings of this length.
+        """
+        digest = hashlib.sha256()
+
+        def digested() -> Iterator[Row]:
+            for row in api_rows(api, epochs, _API):
+                digest.update(f"{row.values['hash']} {row.values.get(target)}\n".encode())
+                yield row
+
+        table = cls._from_rows(digested(), _API, load_space("nasbench101"), target, ARCHITECTURE, "")
+        return replace(table, sha256=digest.hexdigest())
+
+    @classmethod
+    def _from_rows(
+        cls, rows: Iterator[Row], path: Path, space: SearchSpace, target: str, column: str, digest: str
+    ) -> Table:
+        first = next(rows, None)
+        if first is None:
+            raise DataError(
+                f"{path} has no rows; expected a header with {column!r} and {target!r}, then at least 2 rows"
+            )
+        column = architecture_column(path, first, column)
+        check_target(path, first, target, column)
+        flat, values = array("q"), array("d")
+        for row in chain([first], rows):
+            flat.extend(parsed(path, row, column, space))
+            values.append(label_of(path, row, target))
+        choices = np.array(flat, dtype=np.int64).reshape(len(values), space.num_decisions)
+        choices, labels, num_conflicts = _one_row_each(choices, np.array(values, dtype=np.float64))
+        _check_usable(path, labels, target)
+        if num_conflicts:
+            warnings.warn(
+                f"{path}: {num_conflicts} architectures have several rows with different values in "
+                f"{target!r}; the lower median of each is used",
+                stacklevel=3,
+            )
+        return cls(space, choices, labels, path, target, column, digest)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def lookup(self, architecture: Architecture) -> int | None:
+        """The row of an architecture: that with its choices, else the first that is isomorphic, else None."""
+        row = self._row_of_choices.get(architecture.choices)
+        return self._row_of_key.get(architecture.key) if row is None else row
+
+    def duplicates(self) -> Duplicates:
+        """The rows that are isomorphic to others, and how far their labels lie apart."""
+        return duplicates(self.keys, self.labels)
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """The key of each row; equal for isomorphic rows. Decodes every row when first asked for."""
+        return tuple(architecture.key for architecture in self.space.architectures(self.choices))
+
+    @cached_property
+    def _row_of_choices(self) -> dict[tuple[int, ...], int]:
+        return {tuple(row): i for i, row in enumerate(self.choices.tolist())}
+
+    @cached_property
+    def _row_of_key(self) -> dict[str, int]:
+        return {key: i for i, key in reversed(list(enumerate(self.keys)))}  # so that the first of equals stays
+
+
+def _one_row_each(choices: IntArray, labels: FloatArray) -> tuple[IntArray, FloatArray, int]:
+    """Merge equal rows; also the number of merged rows whose labels differed."""
+    tokens = np.ascontiguousarray(choices).view(np.dtype((np.void, choices.dtype.itemsize * choices.shape[1]))).ravel()
+    _, first, group = np.unique(tokens, return_index=True, return_inverse=True)
+    if len(first) == len(choices):
+        return choices, labels, 0
+    order = np.lexsort((labels, group))  # by group, then by label
+    size = np.bincount(group)
+    start = np.cumsum(size) - size
+    lowest, median, highest = (
+        labels[order[start]],
+        labels[order[start + (size - 1) // 2]],
+        labels[order[start + size - 1]],
+    )
+    place = np.argsort(first)
+    return choices[first[place]], median[place], int((lowest != highest).sum())
+
+
+def _check_usable(path: Path, labels: FloatArray, target: str) -> None:
+    if len(labels) < 2:
+        raise DataError(f"{path} has one architecture; expected at least 2 with different values in {target!r}")
+    if (labels == labels[0]).all():
+        raise DataError(f"{path}, column {target!r}: all {len(labels)} labels are {labels[0]:g}: nothing to learn from")

@@ -1,0 +1,218 @@
+"""Zero-cost scores as features of predictors: computed once, scaled, saved, and refused where they cannot be had."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from archpredict.errors import DataError, UsageError
+from archpredict.graph.operators import total
+from archpredict.networks.form import Form
+from archpredict.predict.predictor import Predictor
+from archpredict.predict.proxy_features import ProxyFeatures, planned
+from archpredict.predict.validation import cross_validate
+from archpredict.proxies.synflow import SynFlow
+from archpredict.spaces.nasbench201 import NASBench201
+from archpredict.testing.toys import ToySpace
+
+SMALL = {"channels": 4, "cells": 1}
+DEAD = [0] * 6
+
+
+def cells(count: int = 20) -> list[Any]:
+    """Architectures of a space object of their own, of which nothing is known yet."""
+    space = NASBench201()
+    return space.architectures(space.sample(count, np.random.default_rng(0)))
+
+
+def features(*names: str, **options: Any) -> ProxyFeatures:
+    return ProxyFeatures.of(names or ("synflow", "macs"), network=SMALL, **options)
+
+
+def predictor(**changes: Any) -> Predictor:
+    given = {"side": (), "proxies": ["synflow", "macs"], "proxy_options": {"network": SMALL}, **changes}
+    return Predictor(encoder=None, ensemble=0, regressors={"bayesian-ridge": 1.0}, **given)
+
+
+# ---------------------------------------------------------------------- scores
+
+
+def test_scores_are_those_of_the_proxies_and_positive_ones_are_logarithms() -> None:
+    known = cells(3)
+    graphs = [Form(options=SMALL).graph(cell.space, cell.choices) for cell in known]
+    expected = [[SynFlow().score_graph(graph), math.log(total(graph, "macs"))] for graph in graphs]
+    np.testing.assert_allclose(features().compute(known), expected)
+
+
+def test_a_score_is_computed_once_and_progress_tells_only_of_what_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int]] = []
+    known = cells(4)
+    first = features().compute(known[:3], lambda *now: seen.append(now))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    monkeypatch.setattr(SynFlow, "score_graph", lambda *given, **more: pytest.fail("computed again"))
+    np.testing.assert_array_equal(features().compute(known[:3], lambda *now: pytest.fail("nothing is new")), first)
+
+
+def test_scores_in_another_form_or_with_another_seed_are_others() -> None:
+    known = cells(1)
+    found = {
+        float(given.compute(known)[0, 0]) for given in (features(), features(seed=1), ProxyFeatures.of(["synflow"]))
+    }
+    assert len(found) == 3
+
+
+def test_a_graph_of_a_network_is_scored_as_it_is() -> None:
+    graph = Form(options=SMALL).graph(NASBench201(), [3] * 6)
+    assert features().compute([graph])[0].tolist() == [SynFlow().score_graph(graph), math.log(total(graph, "macs"))]
+
+
+def test_a_score_that_is_not_defined_is_the_lower_fence() -> None:
+    naswot = features("naswot", dataset="digits")
+    known = cells(20)
+    dead = known[0].space.architecture(DEAD)
+    fitted = naswot.fit([*known, dead])
+    assert np.isnan(naswot.compute([dead])).all()
+    assert fitted.columns([dead])[0, 0] == fitted.bounds[0][0]
+
+
+def test_one_dead_network_does_not_press_the_others_together() -> None:
+    known = cells(20)
+    scores = features("synflow").compute(known)[:, 0]
+    dead = known[0].space.architecture(DEAD)
+    column = features("synflow").fit([*known, dead]).columns([*known, dead])[:, 0]
+    assert features("synflow").compute([dead])[0, 0] < -700
+    np.testing.assert_array_equal(column[:-1], scores)
+    assert scores.min() - 6 * scores.std() < column[-1] < scores.min()
+
+
+def test_no_proxies_are_no_features() -> None:
+    assert planned((), None) is None
+
+
+# ---------------------------------------------------------------------- predictors
+
+
+def test_a_predictor_that_reads_synflow_and_macs_alone_learns_from_them() -> None:
+    known = cells(40)
+    labels = features().compute(known) @ [1.0, 2.0]
+    fitted = predictor().fit(known[:30], labels[:30])
+    assert fitted.spec_.num_side == 2
+    assert fitted.score(known[30:], labels[30:]) > 0.95
+
+
+def test_scores_are_beside_statistics_and_columns() -> None:
+    known, column = cells(12), np.arange(12.0)
+    with_all = predictor(side=("statistics",)).fit(known, column, features={"extra": column})
+    without = predictor(side=("statistics",), proxies=()).fit(known, column)
+    assert with_all.spec_.num_side == without.spec_.num_side + 3
+    inputs = with_all.pack(known, {"extra": column})
+    scores = with_all.spec_.proxies
+    assert scores is not None
+    np.testing.assert_array_equal(inputs.known[:, -3:-1], scores.columns(known))
+    np.testing.assert_array_equal(inputs.known[:, -1], column)
+
+
+def test_a_predictor_with_proxies_is_cloned_and_cross_validated() -> None:
+    known = cells(12)
+    labels = features().compute(known)[:, 1] + np.arange(12) * 1e-3
+    copy = clone(predictor())
+    assert (copy.proxies, copy.proxy_options) == (["synflow", "macs"], {"network": SMALL})
+    assert len(cross_validate(copy, known, labels, folds=2)) == 2
+
+
+def test_a_saved_predictor_computes_the_scores_of_new_architectures(tmp_path: Path) -> None:
+    known = cells(30)
+    given = {"proxies": ["synflow", "naswot"], "proxy_options": {"network": SMALL, "dataset": "digits", "seed": 5}}
+    fitted = predictor(**given).fit(known[:20], np.arange(20))
+    expected = fitted.predict(known[20:])
+    fitted.save(tmp_path / "model")
+    loaded = Predictor.load(tmp_path / "model", device="cpu")
+    assert loaded.spec_.proxies == fitted.spec_.proxies
+    np.testing.assert_array_equal(loaded.predict(cells(30)[20:]), expected)
+
+
+# ---------------------------------------------------------------------- refused
+
+
+def test_bare_cells_are_refused() -> None:
+    fitted = predictor().fit(cells(10), np.arange(10))
+    with pytest.raises(
+        UsageError, match=r"reads zero-cost scores of whole networks \(synflow, macs\), which a bare cell"
+    ):
+        fitted.predict([cell.graph for cell in cells(2)])
+
+
+def test_packed_graphs_are_refused() -> None:
+    known = cells(10)
+    fitted = predictor().fit(known, np.arange(10))
+    graphs = fitted.pack(known).graphs
+    with pytest.raises(
+        UsageError, match="reads zero-cost scores of networks, which packed graphs do not have; give Arch"
+    ):
+        fitted.predict(graphs)
+    with pytest.raises(UsageError, match="zero-cost scores are taken of Architecture objects; packed graphs have none"):
+        predictor().fit(graphs, np.arange(10))
+
+
+def test_a_space_without_networks_is_refused_with_what_to_write() -> None:
+    toys = ToySpace()
+    with pytest.raises(UsageError, match=r"the space toy does not define network\(\)"):
+        predictor().fit(toys.architectures(toys.enumerate()[:5]), np.arange(5))
+
+
+def test_a_data_set_that_has_changed_is_refused() -> None:
+    changed = replace(features("snip", dataset="digits"), sha256="0" * 64)
+    with pytest.raises(
+        DataError, match=r"the data set digits has the SHA-256 \w{64}, the predictor was fitted with scor"
+    ):
+        changed.compute(cells(1))
+
+
+def test_a_proxy_that_reads_images_needs_a_data_set() -> None:
+    with pytest.raises(
+        UsageError, match="the zero-cost proxy snip reads a batch of labelled images and no data set was"
+    ):
+        predictor(proxies=["snip"]).fit(cells(5), np.arange(5))
+
+
+def test_a_predictor_on_a_data_set_of_the_users_own_is_not_saved(tmp_path: Path) -> None:
+    own = replace(features(), dataset="mine.py:Flowers")
+    with pytest.raises(
+        UsageError, match=r"scores on mine\.py:Flowers cannot be saved: a saved predictor opens without c"
+    ):
+        own.to_dict()
+    reference = predictor(proxies=["archpredict.proxies.macs:Macs"]).fit(cells(5), np.arange(5))
+    with pytest.raises(UsageError, match="only predictors whose encoder, head and regressors are given by name can be"):
+        reference.save(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.update(names=["mine.py:Own", "macs"]), "its zero-cost proxies mine.py:Own, macs are not those of"),
+        (lambda d: d.update(names=[]), "are not those of archpredict"),
+        (lambda d: d.update(dataset="mine.py:Flowers"), "taken on mine.py:Flowers, no data set of archpredict"),
+        (lambda d: d["form"]["options"].update(channels=10**9), "sizes out of bounds, above 4096"),
+        (lambda d: d.update(bounds=[[0, 1]]), "the fences of its zero-cost scores are not one finite pair each"),
+        (lambda d: d.update(bounds=[[0, 1], [0, math.inf]]), "are not one finite pair each"),
+    ],
+)
+def test_damaged_or_hostile_features_are_refused(change: Callable[[dict[str, Any]], None], message: str) -> None:
+    data = json.loads(json.dumps(features().fit(cells(5)).to_dict()))
+    assert ProxyFeatures.from_dict(data).to_dict() == data
+    change(data)
+    with pytest.raises(ValueError, match=message):
+        ProxyFeatures.from_dict(data)
+
+
+def test_what_is_neither_architecture_nor_graph_is_refused() -> None:
+    with pytest.raises(UsageError, match="a predictor takes Architecture or ArchGraph objects, str was given"):
+        features().compute(["cell"])  # type: ignore[list-item]
