@@ -122,12 +122,12 @@ def scores_of(models: Models, settings: dict[str, Any], split: tuple[np.ndarray,
 def _parts(models: Models, settings: dict[str, Any], train: np.ndarray, test: np.ndarray) -> Scores:
     """The ranker and its parts."""
     whole = preset("ranker").make(device="cpu", **settings).fit([models.graphs[i] for i in train], models.median[train])
-    committee = whole.committee_
+    ensemble = whole.ensemble_
     inputs = whole.pack([models.graphs[i] for i in test])
-    raw = committee.member_scores(committee.encode(inputs))
-    members = (raw - committee.location[:, None]) / committee.scale[:, None]
-    named = dict(zip(committee.regressors, members[len(committee.models) :], strict=True))
-    statistics, graph = committee.latent(inputs), _graph_networks(models, train, test)
+    raw = ensemble.member_scores(ensemble.encode(inputs))
+    members = (raw - ensemble.location[:, None]) / ensemble.scale[:, None]
+    named = dict(zip(ensemble.regressors, members[len(ensemble.models) :], strict=True))
+    statistics, graph = ensemble.latent(inputs), _graph_networks(models, train, test)
     return {
         **{f"{name} on the statistics": scores for name, scores in named.items()},
         "graph networks alone": graph,
@@ -158,7 +158,7 @@ def _graph_networks(models: Models, train: np.ndarray, test: np.ndarray) -> np.n
         )
         .fit([models.graphs[i] for i in train], models.median[train])
     )
-    return networks.committee_.latent(networks.pack([models.graphs[i] for i in test]))
+    return networks.ensemble_.latent(networks.pack([models.graphs[i] for i in test]))
 
 
 # ---------------------------------------------------------------------- figures
@@ -282,7 +282,7 @@ def write(
     seconds = time.perf_counter() - start
     predicted, std, labels = held_out
     final.calibrate_std(predicted, std, labels)
-    a, b = final.committee_.deviation
+    a, b = final.ensemble_.deviation
     error, corrected = predicted - labels, np.sqrt((a * std) ** 2 + b**2)
     figures = {"before": coverage(error, std), "after": coverage(error, corrected)}
     print(f"\ntrained on all in {seconds:.1f} s; share of labels inside intervals: {json.dumps(figures)}")

@@ -90,7 +90,7 @@ def main(path: str) -> None:
     """Search the table at ``path`` with a budget of 100 labels and print what was found."""
     space = NASBenchMacro()
     table = archpredict.Table.read(path, space, "mean_acc")
-    result = archpredict.runs.search(space, table, strategy="ctnas", budget=100, seed=0)
+    result = archpredict.search(space, table, strategy="ctnas", budget=100, seed=0)
     for found in result.top[:3]:
         print(found.architecture, found.score)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch load: oversubscribed threads cost a multiple
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else ONNX Runtime leaves a number of its own in the home folder
@@ -18,6 +19,19 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Encoders start from random weights, except in tests that are marked ``pretrain``: those mean pre-training."""
+    from archpredict.predict import _build, pretraining
+
+    means_it = item.get_closest_marker("pretrain") is not None
+    _build.pretrained = pretraining.pretrained if means_it else _not_pretrained
+
+
+def _not_pretrained(*arguments: Any, **options: Any) -> None:
+    """What :func:`archpredict.predict.pretraining.pretrained` gives where it cannot be done."""
 
 
 @pytest.fixture(scope="session")

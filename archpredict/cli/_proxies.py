@@ -83,7 +83,7 @@ def proxies_of(predictor: Predictor) -> ProxyFeatures | None:
     """The zero-cost scores that a predictor reads, or will read once fitted."""
     from archpredict.predict.proxy_features import planned
 
-    if "committee_" in vars(predictor):
+    if "ensemble_" in vars(predictor):
         return predictor.spec_.proxies
     return planned(predictor.proxies, predictor.proxy_options)
 

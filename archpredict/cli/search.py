@@ -156,7 +156,7 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
     if kept is None:
         raise UsageError(
             f"the run in {given['resume']} was started by a program; go on with it there: "
-            f"archpredict.runs.search(..., out={str(given['resume'])!r}, resume=True)"
+            f"archpredict.search(..., out={str(given['resume'])!r}, resume=True)"
         )
     for name, types in _INVOCATION.items():
         if not isinstance(kept.get(name, ...), types):

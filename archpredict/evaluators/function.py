@@ -48,7 +48,7 @@ class FunctionEvaluator(Evaluator):
     def from_command_line(cls, argument: str | None, space: SearchSpace, options: Mapping[str, Any]) -> Evaluator:
         """A function has no place on a command line."""
         raise UsageError(
-            "--evaluator function is for programs, as archpredict.runs.search(evaluator=...); on the command line give "
+            "--evaluator function is for programs, as archpredict.search(evaluator=...); on the command line give "
             "--command, or a class of your own as module:Class or path/to/file.py:Class"
         )
 

@@ -15,7 +15,7 @@ from torch import nn
 from archpredict.encoders.base import Encoder
 from archpredict.errors import UsageError
 from archpredict.heads.base import Head
-from archpredict.predict.ensemble import Committee
+from archpredict.predict.ensemble import Ensemble
 from archpredict.predict.inputs import InputSpec
 from archpredict.predict.pretraining import pretrained
 from archpredict.predict.training import Model
@@ -29,7 +29,7 @@ _SIDE_DROPOUT, _SIDE_KEPT = 0.3, 130
 
 @dataclass(frozen=True)
 class Members:
-    """What the members of a committee are made of; the arguments are those of ``Predictor`` with the same names.
+    """What the members of an ensemble are made of; the arguments are those of ``Predictor`` with the same names.
 
     Raises:
         UsageError: No member at all, a weight, a seed or a width out of range.
@@ -63,7 +63,7 @@ class Members:
         """Form of the graphs that the encoder reads."""
         return "nodes" if self.encoder is None else self._encoder_class(self.encoder).form
 
-    def committee(self, spec: InputSpec, device: torch.device) -> Committee:
+    def build(self, spec: InputSpec, device: torch.device) -> Ensemble:
         """Networks with initial weights, and regressors, all of which have learnt nothing yet.
 
         Raises:
@@ -80,28 +80,28 @@ class Members:
                 models.append(self._network(spec).to(device))
         return self.around(models, spec, device)
 
-    def hollow(self, spec: InputSpec, device: torch.device) -> Committee:
-        """A committee to restore: its networks have shapes and no storage."""
+    def hollow(self, spec: InputSpec, device: torch.device) -> Ensemble:
+        """An ensemble to restore: its networks have shapes and no storage."""
         with torch.device("meta"):
             models = [self._network(spec) for _ in range(self.ensemble)]
         return self.around(models, spec, device)
 
-    def around(self, models: Sequence[Model], spec: InputSpec, device: torch.device) -> Committee:
+    def around(self, models: Sequence[Model], spec: InputSpec, device: torch.device) -> Ensemble:
         """These networks, and regressors that have learnt nothing yet."""
         shares = self.regressors or {}
-        return Committee(spec, models, {name: self._regressor(name) for name in shares}, list(shares.values()), device)
+        return Ensemble(spec, models, {name: self._regressor(name) for name in shares}, list(shares.values()), device)
 
-    def pretrain(self, committee: Committee, space: SearchSpace, steps: int, observe: Callable[[float], None]) -> None:
+    def pretrain(self, ensemble: Ensemble, space: SearchSpace, steps: int, observe: Callable[[float], None]) -> None:
         """Give all networks an encoder that has learnt the statistics of architectures of the space."""
-        spec = committee.spec
+        spec = ensemble.spec
         # Choices say nothing about what they build; labels that the user left out of the vocabulary cannot be read.
         unreadable = spec.form == "choices" or not set(space.operators) <= set(spec.vocabulary)
-        if self.encoder is None or not committee.models or unreadable:
+        if self.encoder is None or not ensemble.models or unreadable:
             return
         options = json.dumps(dict(self.encoder_options or {}), sort_keys=True, default=repr)
         make = partial(self._make_encoder, self.encoder, spec)
         weights = pretrained(make, space, spec, steps, key=(self.encoder, options), observe=observe)
-        for model in committee.models:
+        for model in ensemble.models:
             if model.encoder is not None and weights is not None:
                 model.encoder.load_state_dict(weights)
 

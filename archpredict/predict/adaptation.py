@@ -176,7 +176,7 @@ def known(base: Predictor, architectures: Sequence[Item]) -> Known:
     inputs = base.pack(architectures)
     scores = base.predict(inputs)
     stds = base.predict_std(inputs) if base.has_std else np.zeros(len(scores))
-    members = base.committee_.member_scores(base.encode(inputs))
+    members = base.ensemble_.member_scores(base.encode(inputs))
     standardized = (members - base.location_[:, None]) / base.scale_[:, None]
     side = base.spec_.side(inputs)
     numbers = np.zeros((len(scores), 0)) if side is None else side[:, _telling(base)].astype(np.float64)

@@ -109,7 +109,7 @@ def fit_deviation(std: npt.ArrayLike, error: npt.ArrayLike) -> tuple[float, floa
     """How standard deviations have to be changed so that they are those of the errors.
 
     ``a`` and ``b``, at least 0, for which the ``n`` errors are likeliest under normal distributions around 0 of
-    variance ``(a std)² + b²``: ``b`` is what no member of a committee knows that it does not know, noise of the labels
+    variance ``(a std)² + b²``: ``b`` is what no member of an ensemble knows that it does not know, noise of the labels
     for instance.
 
     Args:

@@ -1,4 +1,4 @@
-"""Committee: the fitted members of a predictor, and the scale on which their scores are averaged."""
+"""Ensemble: the fitted members of a predictor, and the scale on which their scores are averaged."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _DEVIATION_SPREAD = 0.5
 nothing, stretched to the spread of the labels, are off by 1.4, not by 1 over a tiny spread."""
 
 
-class Committee:
+class Ensemble:
     """Networks and regressors that score an architecture together.
 
     The networks weigh 1 together, each regressor its share. A member's scores are standardised on the training set;
@@ -239,24 +239,24 @@ class Committee:
 
 
 class Fitted:
-    """The parts of a predictor's fitted committee, by the names of attributes that fitting sets."""
+    """The parts of a predictor's fitted ensemble, by the names of attributes that fitting sets."""
 
-    committee_: Committee
+    ensemble_: Ensemble
 
     @property
     def models_(self) -> list[Model]:
         """The fitted networks."""
-        return self.committee_.models
+        return self.ensemble_.models
 
     @property
     def regressors_(self) -> dict[str, Regressor]:
         """The fitted regressors by name."""
-        return self.committee_.regressors
+        return self.ensemble_.regressors
 
     @property
     def spec_(self) -> InputSpec:
         """What is read of an architecture."""
-        return self.committee_.spec
+        return self.ensemble_.spec
 
     @property
     def space_(self) -> str | None:
@@ -271,27 +271,27 @@ class Fitted:
     @property
     def num_labels_(self) -> int:
         """Labels it was fitted on."""
-        return self.committee_.num_labels
+        return self.ensemble_.num_labels
 
     @property
     def location_(self) -> FloatArray:
         """``(M,)`` mean of each member's scores on the training set."""
-        return self.committee_.location
+        return self.ensemble_.location
 
     @property
     def scale_(self) -> FloatArray:
         """``(M,)`` what they are divided by."""
-        return self.committee_.scale
+        return self.ensemble_.scale
 
     @property
     def calibration_(self) -> Calibration:
         """From the members' mean score to the labels' scale."""
-        return self.committee_.calibration
+        return self.ensemble_.calibration
 
     @property
     def device_(self) -> torch.device:
         """Where the networks are."""
-        return self.committee_.device
+        return self.ensemble_.device
 
 
 def _double(values: Tensor) -> FloatArray:

@@ -23,7 +23,7 @@ from archpredict.metrics import kendall_tau
 from archpredict.predict._build import Members
 from archpredict.predict._items import Item
 from archpredict.predict.calibration import Target, check_labels, fit_deviation, standardize
-from archpredict.predict.ensemble import Committee, Fitted
+from archpredict.predict.ensemble import Ensemble, Fitted
 from archpredict.predict.inputs import Features, Inputs, InputSpec, Items, space_of
 from archpredict.predict.proxy_features import planned
 from archpredict.predict.storage import Saved, check_params, check_state, has_own_names, located, read, write
@@ -38,7 +38,7 @@ _REGRESSORS: Mapping[str, float] = {"hist-gradient-boosting": 0.3, "bayesian-rid
 class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
     """Predicts the ranking of architectures from a few labelled ones.
 
-    A committee: ``ensemble`` networks of one encoder and one head, which may also read numbers known of each
+    An ensemble: ``ensemble`` networks of one encoder and one head, which may also read numbers known of each
     architecture as a whole, and any number of regressors on these numbers alone. The defaults are what ranked best
     from few labels (``docs/benchmarks.md``). Scores of the members are standardised on the training set and averaged;
     ``predict`` maps them to the labels' scale by matching quantiles
@@ -79,7 +79,7 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
         device: ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
 
     Attributes:
-        committee_: The fitted members and the scale of their scores, of which the following are parts.
+        ensemble_: The fitted members and the scale of their scores, of which the following are parts.
         models_: The fitted networks.
         regressors_: The fitted regressors by name.
         spec_: What is read of an architecture.
@@ -188,15 +188,15 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
             proxies=planned(self.proxies, self.proxy_options),
             features=features,
         )
-        committee, recipe = members.committee(spec, device), self._recipe()
+        ensemble, recipe = members.build(spec, device), self._recipe()
         if self.pretrain and (space := space_of(architectures)) is not None:
 
             def still(loss: float) -> None:
                 if observe is not None:
                     observe(0, self.ensemble * recipe.epochs, loss)
 
-            members.pretrain(committee, space, self.pretrain, still)
-        return self._train(committee, inputs, labels, recipe, observe)
+            members.pretrain(ensemble, space, self.pretrain, still)
+        return self._train(ensemble, inputs, labels, recipe, observe)
 
     def fine_tune(
         self,
@@ -225,8 +225,8 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
             epochs=max(1, self.epochs // 4) if epochs is None else epochs,
             learning_rate=self.learning_rate / 3 if learning_rate is None else learning_rate,
         )
-        committee = self._members().around(fitted.models, fitted.spec, fitted.device)
-        return self._train(committee, self.pack(architectures, features), labels, recipe, observe)
+        ensemble = self._members().around(fitted.models, fitted.spec, fitted.device)
+        return self._train(ensemble, self.pack(architectures, features), labels, recipe, observe)
 
     def refine(self, pairs: PseudoPairs, *, share: float, epochs: int, slow_down: float) -> None:
         """A few more epochs on the training set and on pairs with predicted labels; regressors stay as they are.
@@ -249,12 +249,12 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
         self._fit_scale(self._fitted(), self._fitted_on, self._labels)
 
     def _train(
-        self, committee: Committee, inputs: Inputs, labels: FloatArray, recipe: Recipe, observe: Observe | None
+        self, ensemble: Ensemble, inputs: Inputs, labels: FloatArray, recipe: Recipe, observe: Observe | None
     ) -> Predictor:
         target = standardize(labels, self.target)
         trainers = [
-            Trainer(m, committee.spec, inputs, target, recipe, seed=int(self.seed) * 1009 + i, device=committee.device)
-            for i, m in enumerate(committee.models)
+            Trainer(m, ensemble.spec, inputs, target, recipe, seed=int(self.seed) * 1009 + i, device=ensemble.device)
+            for i, m in enumerate(ensemble.models)
         ]
         for i, trainer in enumerate(trainers):
 
@@ -263,32 +263,32 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
                     observe(done + epoch, len(trainers) * recipe.epochs, loss)
 
             trainer.fit(report)
-        committee.teach(inputs, target)
-        self._fit_scale(committee, inputs, labels)
-        self.committee_, self._trainers, self._fitted_on, self._labels = committee, trainers, inputs, labels
+        ensemble.teach(inputs, target)
+        self._fit_scale(ensemble, inputs, labels)
+        self.ensemble_, self._trainers, self._fitted_on, self._labels = ensemble, trainers, inputs, labels
         return self
 
-    def _fit_scale(self, committee: Committee, inputs: Inputs, labels: FloatArray) -> None:
-        scores = committee.remember(inputs)
+    def _fit_scale(self, ensemble: Ensemble, inputs: Inputs, labels: FloatArray) -> None:
+        scores = ensemble.remember(inputs)
         if not np.isfinite(scores).all():
             raise RunError(
                 f"the training diverged, scores are not finite; lower the learning rate, {self.learning_rate:g}"
             )
-        committee.fit_scale(scores, labels)
+        ensemble.fit_scale(scores, labels)
 
     # ------------------------------------------------------------------ predicting
 
     @property
     def has_std(self) -> bool:
         """Whether :meth:`predict_std` works: with more than one member, or one that knows its uncertainty."""
-        if "committee_" in self.__dict__:
-            return self.committee_.has_std
+        if "ensemble_" in self.__dict__:
+            return self.ensemble_.has_std
         return self.ensemble + len(self.regressors or {}) > 1
 
     def predict(self, architectures: Items, features: Features | None = None) -> FloatArray:
         """Predicted scores on the labels' scale, ``(n,)``; higher is better."""
         inputs = self.pack(architectures, features)
-        return self.committee_.predict(inputs)
+        return self.ensemble_.predict(inputs)
 
     def predict_std(self, architectures: Items, features: Features | None = None) -> FloatArray:
         """Standard deviation of the predictions, ``(n,)``, on the labels' scale.
@@ -302,7 +302,7 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
         if not self.has_std:
             raise UsageError("predict_std needs an ensemble; fit the predictor with ensemble=2 or more")
         inputs = self.pack(architectures, features)
-        return self.committee_.predict_std(inputs)
+        return self.ensemble_.predict_std(inputs)
 
     def calibrate_std(self, predicted: npt.ArrayLike, std: npt.ArrayLike, labels: npt.ArrayLike) -> Predictor:
         """Correct :meth:`predict_std` by errors on architectures that were not trained on.
@@ -316,8 +316,8 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
             std: ``(n,)`` their standard deviations, which must not be corrected yet.
             labels: ``(n,)`` what came true.
         """
-        committee = self._fitted()
-        committee.deviation = fit_deviation(std, np.asarray(predicted) - check_labels(np.asarray(predicted), labels))
+        ensemble = self._fitted()
+        ensemble.deviation = fit_deviation(std, np.asarray(predicted) - check_labels(np.asarray(predicted), labels))
         return self
 
     def unfamiliar(self, architectures: Items, features: Features | None = None) -> npt.NDArray[np.bool_]:
@@ -337,13 +337,13 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
             array([ True])
         """
         inputs = self.pack(architectures, features)
-        return self.committee_.distance(inputs) > 1
+        return self.ensemble_.distance(inputs) > 1
 
     def rank(self, architectures: Items, features: Features | None = None) -> npt.NDArray[np.int64]:
         """Indices of the architectures, best first. Each is encoded once; equal scores keep their order."""
         inputs = self.pack(architectures, features)
         # Isomorphic architectures differ by rounding, which must not decide their order.
-        return np.argsort(-np.round(self.committee_.latent(inputs), 5), kind="stable")
+        return np.argsort(-np.round(self.ensemble_.latent(inputs), 5), kind="stable")
 
     def compare(self, a: Item | Items, b: Item | Items) -> Any:
         """Probability that ``a`` is better than ``b``.
@@ -384,12 +384,12 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
     def _recipe(self) -> Recipe:
         return Recipe(**{f.name: getattr(self, f.name) for f in fields(Recipe)})
 
-    def _fitted(self) -> Committee:
-        if "committee_" not in self.__dict__:
+    def _fitted(self) -> Ensemble:
+        if "ensemble_" not in self.__dict__:
             raise NotFittedError(
                 "this predictor has not been fitted; call fit(architectures, y) or Predictor.load first"
             )
-        return self.committee_
+        return self.ensemble_
 
     # ------------------------------------------------------------------ saving
 
@@ -437,7 +437,7 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
         if members.encoder is not None and members.form != spec.form:
             raise ValueError(f"its encoder does not read graphs in the form {spec.form!r}")
         check_state(fitted, saved.weights, members.ensemble, len(members.regressors or {}), spec.num_side)
-        committee = members.hollow(spec, where)  # shapes are compared before anything is allocated
-        committee.restore(fitted, saved.weights)
-        predictor.committee_, predictor.card_ = committee, saved.card
+        ensemble = members.hollow(spec, where)  # shapes are compared before anything is allocated
+        ensemble.restore(fitted, saved.weights)
+        predictor.ensemble_, predictor.card_ = ensemble, saved.card
         return predictor

@@ -118,7 +118,7 @@ def check_params(params: Mapping[str, Any], num_cells: Any) -> None:
 def check_state(
     values: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], networks: int, regressors: int, columns: int
 ) -> None:
-    """The state of a committee is that of so many networks and regressors, and numbers beside the graph."""
+    """The state of an ensemble is that of so many networks and regressors, and numbers beside the graph."""
     check_scale(*scale_of(values), networks + regressors)
     if regressors and not columns:
         raise ValueError("its regressors have no numbers to read")
@@ -135,7 +135,7 @@ def parts_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, dict[str, torch.T
 
 
 def scale_of(values: Mapping[str, Any]) -> tuple[FloatArray, FloatArray, Calibration]:
-    """Location, scale and calibration among the JSON values of a committee."""
+    """Location, scale and calibration among the JSON values of an ensemble."""
     calibration = Calibration(*(np.array(knots, dtype=float) for knots in values["calibration"]))
     return np.array(values["location"]), np.array(values["scale"]), calibration
 

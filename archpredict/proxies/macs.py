@@ -12,8 +12,9 @@ from archpredict.proxies.base import Proxy
 
 
 class Macs(Proxy):
-    """Number of multiply-adds for one image (:func:`archpredict.graph.operators.count_macs`): a base line that
-    proxies should beat.
+    """Number of multiply-adds for one image: a base line that proxies should beat.
+
+    See :func:`archpredict.graph.operators.count_macs`.
 
     White, Khodak, Tu, Shah, Bubeck and Dey, "A deeper look at zero-cost proxies for lightweight NAS", 2022, ICLR blog
     track, show how hard that is.

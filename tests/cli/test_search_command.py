@@ -346,7 +346,7 @@ def test_a_run_of_a_program_is_resumed_by_the_program() -> None:
     RunDirectory("run", {"space": "toy"}).close()
     result = cli("--resume", "run")
     assert result.exit_code == 2
-    assert "go on with it there: archpredict.runs.search(..., out='run', resume=True)" in result.stderr
+    assert "go on with it there: archpredict.search(..., out='run', resume=True)" in result.stderr
 
 
 def test_a_used_directory_is_refused_with_a_hint() -> None:

@@ -1,4 +1,4 @@
-"""Committee: how much each member counts, and what it knows of its uncertainty (the rest is tested by Predictor)."""
+"""Ensemble: how much each member counts, and what it knows of its uncertainty (the rest is tested by Predictor)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.heads.base import ScoreHead
 from archpredict.heads.regression import Regression
 from archpredict.predict.calibration import fit_deviation
-from archpredict.predict.ensemble import Committee
+from archpredict.predict.ensemble import Ensemble
 from archpredict.predict.inputs import Inputs, InputSpec
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.training import Model
@@ -52,14 +52,14 @@ class Linear(Regressor):
         self.slope = values["slope"]
 
 
-def make(*regressors: Linear, networks: int = 0) -> Committee:
+def make(*regressors: Linear, networks: int = 0) -> Ensemble:
     """Regressors of equal weight, beside networks; fitted to the labels."""
     with seeded(0):
         models = [Model(GCN(1, dim=4), Regression(8)) for _ in range(networks)]
     named = {str(i): regressor for i, regressor in enumerate(regressors)}
-    committee = Committee(SPEC, models, named, [1.0] * len(named), CPU)
-    committee.fit_scale(committee.remember(INPUTS), LABELS)
-    return committee
+    ensemble = Ensemble(SPEC, models, named, [1.0] * len(named), CPU)
+    ensemble.fit_scale(ensemble.remember(INPUTS), LABELS)
+    return ensemble
 
 
 def test_networks_weigh_one_together_and_regressors_their_shares() -> None:
@@ -86,29 +86,29 @@ def test_its_own_deviation_does_not_explode(slope: float) -> None:
 
 @pytest.mark.parametrize("slope", [1e-6, 0.05, 2.0])
 def test_regressors_that_have_learnt_as_much_as_each_other_count_alike(slope: float) -> None:
-    committee = make(Linear(slope=slope), Linear(slope=slope / 2))
-    np.testing.assert_allclose(committee.scale, [slope, slope / 2], rtol=1e-6)
-    np.testing.assert_allclose(committee.predict(INPUTS), LABELS, atol=1e-6)
+    ensemble = make(Linear(slope=slope), Linear(slope=slope / 2))
+    np.testing.assert_allclose(ensemble.scale, [slope, slope / 2], rtol=1e-6)
+    np.testing.assert_allclose(ensemble.predict(INPUTS), LABELS, atol=1e-6)
 
 
 def test_the_scale_of_networks_is_their_spread_however_small() -> None:
-    committee = make(Linear(), networks=1)
-    head = committee.models[0].head
+    ensemble = make(Linear(), networks=1)
+    head = ensemble.models[0].head
     assert isinstance(head, ScoreHead)
-    before = committee.latent(INPUTS)
+    before = ensemble.latent(INPUTS)
     with torch.no_grad():
         for parameter in head.parameters():
             parameter.mul_(1e-4)
-    committee.fit_scale(committee.remember(INPUTS), LABELS)
-    assert committee.scale[0] < 1e-3
-    np.testing.assert_allclose(committee.latent(INPUTS), before, atol=1e-3)
+    ensemble.fit_scale(ensemble.remember(INPUTS), LABELS)
+    assert ensemble.scale[0] < 1e-3
+    np.testing.assert_allclose(ensemble.latent(INPUTS), before, atol=1e-3)
 
 
 def test_the_deviation_that_was_found_stretches_and_adds() -> None:
-    committee = make(Linear(), Linear(slope=-1.0))
-    before = committee.predict_std(INPUTS)
-    committee.deviation = (2.0, 3.0)
-    np.testing.assert_allclose(committee.predict_std(INPUTS), np.sqrt(4 * before**2 + 9))
+    ensemble = make(Linear(), Linear(slope=-1.0))
+    before = ensemble.predict_std(INPUTS)
+    ensemble.deviation = (2.0, 3.0)
+    np.testing.assert_allclose(ensemble.predict_std(INPUTS), np.sqrt(4 * before**2 + 9))
 
 
 def test_a_predictor_is_calibrated_by_errors_until_the_next_fit(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_what_is_unlike_the_training_set_is_unfamiliar_also_after_loading(tmp_pa
     predictor.save(tmp_path)
     loaded = Predictor.load(tmp_path)
     inputs = predictor.pack([*CHAINS, star])
-    assert loaded.committee_.distance(inputs).tolist() == predictor.committee_.distance(inputs).tolist()
+    assert loaded.ensemble_.distance(inputs).tolist() == predictor.ensemble_.distance(inputs).tolist()
 
 
 def test_a_predictor_that_reads_graphs_alone_does_not_know_what_is_unfamiliar() -> None:
@@ -157,17 +157,17 @@ def test_a_predictor_that_reads_graphs_alone_does_not_know_what_is_unfamiliar() 
 
 def test_nothing_is_scored_to_nothing() -> None:
     nothing: Inputs = INPUTS[:0]
-    committee = make(Linear(), networks=1)
-    assert committee.predict(nothing).shape == committee.predict_std(nothing).shape == (0,)
+    ensemble = make(Linear(), networks=1)
+    assert ensemble.predict(nothing).shape == ensemble.predict_std(nothing).shape == (0,)
 
 
 def test_predictions_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("archpredict.predict.ensemble.CHUNK", 1)
-    committee = make(Linear(), networks=2)
-    alone, before = committee.predict(INPUTS), torch.get_num_threads()
+    ensemble = make(Linear(), networks=2)
+    alone, before = ensemble.predict(INPUTS), torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        assert np.array_equal(committee.predict(INPUTS), alone)
+        assert np.array_equal(ensemble.predict(INPUTS), alone)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

@@ -1,4 +1,4 @@
-"""Predictor: scikit-learn's contract, every encoder and head, committees, extra numbers, going on from a fit."""
+"""Predictor: scikit-learn's contract, every encoder and head, ensembles, extra numbers, going on from a fit."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def fitted(cells: list[Architecture], labels: FloatArray) -> Predictor:
 
 
 @pytest.fixture(scope="module")
-def committee(cells: list[Architecture], labels: FloatArray) -> Predictor:
+def ensemble(cells: list[Architecture], labels: FloatArray) -> Predictor:
     return make(
         head="comparator",
         epochs=5,
@@ -117,14 +117,14 @@ def test_rank_lists_the_best_first_and_ties_keep_their_order(fitted: Predictor, 
 
 
 def test_predictions_of_shuffled_architectures_are_the_shuffled_predictions(
-    committee: Predictor, cells: list[Architecture]
+    ensemble: Predictor, cells: list[Architecture]
 ) -> None:
     order = np.random.default_rng(1).permutation(len(cells))
     shuffled = [cells[i] for i in order]
-    np.testing.assert_allclose(committee.predict(shuffled), committee.predict(cells)[order], atol=1e-4)
-    np.testing.assert_allclose(committee.predict_std(shuffled), committee.predict_std(cells)[order], atol=1e-4)
-    p = committee.compare(cells, cells)
-    np.testing.assert_allclose(committee.compare(shuffled, shuffled), p[order][:, order], atol=1e-5)
+    np.testing.assert_allclose(ensemble.predict(shuffled), ensemble.predict(cells)[order], atol=1e-4)
+    np.testing.assert_allclose(ensemble.predict_std(shuffled), ensemble.predict_std(cells)[order], atol=1e-4)
+    p = ensemble.compare(cells, cells)
+    np.testing.assert_allclose(ensemble.compare(shuffled, shuffled), p[order][:, order], atol=1e-5)
 
 
 def test_compare_gives_a_float_for_two_and_a_matrix_for_many(fitted: Predictor, cells: list[Architecture]) -> None:
@@ -259,7 +259,7 @@ def test_networks_are_ranked_and_their_predictor_is_saved(options: dict[str, Any
         predictor.predict([ArchGraph(("input", "conv"), ((0, 1),))])
 
 
-# ---------------------------------------------------------------------- committees
+# ---------------------------------------------------------------------- ensembles
 
 
 def by_hand(predictor: Predictor, items: list[Architecture], of: str) -> FloatArray:
@@ -276,38 +276,38 @@ def by_hand(predictor: Predictor, items: list[Architecture], of: str) -> FloatAr
 
 
 def test_a_prediction_is_the_weighted_mean_of_standardised_scores_on_the_scale_of_the_labels(
-    committee: Predictor, cells: list[Architecture], labels: FloatArray
+    ensemble: Predictor, cells: list[Architecture], labels: FloatArray
 ) -> None:
     weights = np.array([0.5, 0.5, 0.5, 1.5, 0.25]) / 3.25
-    train, every = by_hand(committee, cells[:40], "score"), by_hand(committee, cells, "score")
+    train, every = by_hand(ensemble, cells[:40], "score"), by_hand(ensemble, cells, "score")
     mean, spread = train.mean(axis=1, keepdims=True), train.std(axis=1, keepdims=True)
     calibration = Calibration.fit(weights @ ((train - mean) / spread), labels[:40])
     expected = calibration(weights @ ((every - mean) / spread))
-    np.testing.assert_allclose(committee.predict(cells), expected, atol=1e-5)
+    np.testing.assert_allclose(ensemble.predict(cells), expected, atol=1e-5)
 
 
 def test_standard_deviations_are_those_of_the_mixture_of_the_members(
-    committee: Predictor, cells: list[Architecture]
+    ensemble: Predictor, cells: list[Architecture]
 ) -> None:
     weights = np.array([0.5, 0.5, 0.5, 1.5, 0.25]) / 3.25
-    train, every = by_hand(committee, cells[:40], "score"), by_hand(committee, cells, "score")
+    train, every = by_hand(ensemble, cells[:40], "score"), by_hand(ensemble, cells, "score")
     mean, spread = train.mean(axis=1, keepdims=True), train.std(axis=1, keepdims=True)
-    z, own = (every - mean) / spread, by_hand(committee, cells, "std") / spread
+    z, own = (every - mean) / spread, by_hand(ensemble, cells, "std") / spread
     centre = weights @ z
     # The law of total variance: mean square of the mixture less the square of its mean.
     std = np.sqrt(weights @ (z**2 + own**2) - centre**2)
-    expected = (committee.calibration_(centre + std) - committee.calibration_(centre - std)) / 2
-    np.testing.assert_allclose(committee.predict_std(cells), expected, atol=1e-4)
+    expected = (ensemble.calibration_(centre + std) - ensemble.calibration_(centre - std)) / 2
+    np.testing.assert_allclose(ensemble.predict_std(cells), expected, atol=1e-4)
 
 
-def test_a_comparison_is_the_weighted_mean_of_the_members(committee: Predictor, cells: list[Architecture]) -> None:
-    *encoded, numbers = committee.encode(committee.pack(cells[:6]))
-    p = [m.head.compare(z, z).detach().numpy() for m, z in zip(committee.models_, encoded, strict=True)]
-    for regressor in committee.regressors_.values():
+def test_a_comparison_is_the_weighted_mean_of_the_members(ensemble: Predictor, cells: list[Architecture]) -> None:
+    *encoded, numbers = ensemble.encode(ensemble.pack(cells[:6]))
+    p = [m.head.compare(z, z).detach().numpy() for m, z in zip(ensemble.models_, encoded, strict=True)]
+    for regressor in ensemble.regressors_.values():
         f = regressor.predict(numbers.double().numpy())
         p.append(1 / (1 + np.exp(-3 * (f[:, None] - f[None, :]))))
     expected = sum(w * q for w, q in zip([0.5, 0.5, 0.5, 1.5, 0.25], p, strict=True)) / 3.25
-    np.testing.assert_allclose(committee.compare(cells[:6], cells[:6]), expected, atol=1e-6)
+    np.testing.assert_allclose(ensemble.compare(cells[:6], cells[:6]), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", names("regressors"))
@@ -325,14 +325,14 @@ def test_every_regressor_ranks_alone_and_is_saved(
     np.testing.assert_allclose(Predictor.load(tmp_path / "two").predict(cells), predictor.predict(cells), atol=1e-9)
 
 
-def test_a_committee_is_saved_with_all_its_members(
-    committee: Predictor, cells: list[Architecture], tmp_path: Path
+def test_a_ensemble_is_saved_with_all_its_members(
+    ensemble: Predictor, cells: list[Architecture], tmp_path: Path
 ) -> None:
-    committee.save(tmp_path)
+    ensemble.save(tmp_path)
     loaded = Predictor.load(tmp_path)
-    np.testing.assert_allclose(loaded.predict(cells), committee.predict(cells), atol=1e-9)
-    np.testing.assert_allclose(loaded.predict_std(cells), committee.predict_std(cells), atol=1e-9)
-    np.testing.assert_allclose(loaded.compare(cells, cells), committee.compare(cells, cells), atol=1e-9)
+    np.testing.assert_allclose(loaded.predict(cells), ensemble.predict(cells), atol=1e-9)
+    np.testing.assert_allclose(loaded.predict_std(cells), ensemble.predict_std(cells), atol=1e-9)
+    np.testing.assert_allclose(loaded.compare(cells, cells), ensemble.compare(cells, cells), atol=1e-9)
 
 
 def test_networks_on_the_numbers_alone_learn_too(cells: list[Architecture], labels: FloatArray, tmp_path: Path) -> None:
@@ -454,7 +454,7 @@ def test_refining_moves_comparisons_to_the_pairs_and_rescaling_restores_the_labe
     predictor.refine(pairs, share=0.8, epochs=20, slow_down=1.0)
     assert predictor.compare([cells[i] for i in worst], [cells[i] for i in best]).mean() > before + 0.1
     predictor.rescale()
-    latent = predictor.committee_.latent(predictor.pack(cells[:40]))
+    latent = predictor.ensemble_.latent(predictor.pack(cells[:40]))
     assert abs(latent.mean()) < 1e-4
     np.testing.assert_allclose(np.sort(predictor.predict(cells[:40]))[[0, -1]], [labels[:40].min(), labels[:40].max()])
 
@@ -494,16 +494,17 @@ def test_scikit_learn_can_clone_cross_validate_and_search(cells: list[Architectu
 
 
 @pytest.mark.slow
+@pytest.mark.pretrain  # processes of their own pre-train in any case
 def test_cross_validation_in_processes_equals_that_in_one(cells: list[Architecture], labels: FloatArray) -> None:
     predictor = make()
     one, two = (cross_val_score(predictor, cells, labels, cv=2, n_jobs=n).tolist() for n in (None, 2))
     assert one == two
 
 
-def test_a_fitted_predictor_can_be_copied_and_pickled(committee: Predictor, cells: list[Architecture]) -> None:
-    expected = committee.predict(cells).tolist()
-    assert copy.deepcopy(committee).predict(cells).tolist() == expected
-    assert pickle.loads(pickle.dumps(committee)).predict(cells).tolist() == expected
+def test_a_fitted_predictor_can_be_copied_and_pickled(ensemble: Predictor, cells: list[Architecture]) -> None:
+    expected = ensemble.predict(cells).tolist()
+    assert copy.deepcopy(ensemble).predict(cells).tolist() == expected
+    assert pickle.loads(pickle.dumps(ensemble)).predict(cells).tolist() == expected
 
 
 # ---------------------------------------------------------------------- graphs
@@ -625,7 +626,7 @@ def test_shipped_predictors_load_are_small_and_have_a_card(name: str) -> None:
     predictor = Predictor.load(name)
     assert predictor.card_["labels"]
     assert predictor.card_["data_sha256"]
-    folder = Path(__file__).parent.parent / "archpredict" / "pretrained" / name
+    folder = Path(__file__).parents[2] / "archpredict" / "pretrained" / name
     assert sum(f.stat().st_size for f in folder.iterdir()) < 3_000_000
 
 

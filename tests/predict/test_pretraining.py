@@ -20,6 +20,8 @@ from archpredict.predict.predictor import Predictor
 from archpredict.predict.pretraining import forget, pretrained
 from archpredict.spaces.nasbench201 import NASBench201
 
+pytestmark = pytest.mark.pretrain
+
 SPACE = NASBench201()
 CELLS = SPACE.architectures(SPACE.sample(300, np.random.default_rng(5)))
 SPEC, INPUTS = InputSpec.fit(CELLS, form="nodes", side=("statistics",))
