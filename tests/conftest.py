@@ -11,6 +11,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else ONNX Runtime leaves 
 
 import pytest
 
+collect_ignore = ["data"]  # what tests read, and modules that are plug-ins of another distribution
+
 _ROOT = Path(__file__).resolve().parent.parent
 
 
