@@ -68,8 +68,7 @@ def table_lesson(given: Mapping[str, Any], space: SearchSpace, features: Sequenc
     """The rows of ``--data``."""
     from archpredict.cli._tables import read_labelled
 
-    data = read_labelled(given["data"], space, given["target"], features)
-    table = data.table
+    table = read_labelled(given["data"], space, given["target"], features)
     about = {
         "space": table.space.name,
         "data": table.path.name,
@@ -78,7 +77,7 @@ def table_lesson(given: Mapping[str, Any], space: SearchSpace, features: Sequenc
         "labels": f"{table.target} of {table.path.name}",
     }
     title = f"{table.space.name}, column {table.target} of {table.path}"
-    return Lesson(title, data.architectures, table.labels, data.features, about)
+    return Lesson(title, table.architectures, table.labels, table.features, about)
 
 
 def onnx_predictor(given: Mapping[str, Any]) -> tuple[Predictor, str]:

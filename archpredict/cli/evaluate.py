@@ -143,15 +143,15 @@ def _evaluate_model(given: Mapping[str, Any]) -> None:
     packed = model.pack(data.architectures, data.features)
     predicted = model.predict(packed)
     std = model.predict_std(packed) if model.has_std else None
-    figures = evaluate_predictions(data.table.labels, predicted, std, given["k"])
+    figures = evaluate_predictions(data.labels, predicted, std, given["k"])
     if given["csv_file"] is not None:
         write_table(given["csv_file"], number_columns([figures]), [figures])
     if given["plots"] is not None:
         from archpredict.cli._plots import draw_predicted
 
         title = f"{given['model']} on {given['data'].name}"
-        draw_predicted(data.table.labels, predicted, given["target"], title, given["plots"])
-    source = {"model": given["model"], "space": space.name, **_source(data.table)}
+        draw_predicted(data.labels, predicted, given["target"], title, given["plots"])
+    source = {"model": given["model"], "space": space.name, **_source(data)}
     if given["as_json"]:
         print_json({**source, **figures})
         return
@@ -159,7 +159,7 @@ def _evaluate_model(given: Mapping[str, Any]) -> None:
 
     headings = _headings(figures, int(figures["k"]))
     rows = [(heading, f"{figures[name]:.4g}") for name, heading in headings.items()]
-    title = f"{given['model']} on {len(data.table):,} architectures, column {given['target']} of {given['data']}"
+    title = f"{given['model']} on {len(data):,} architectures, column {given['target']} of {given['data']}"
     show_table(title, {"figure": "left", "value": "right"}, rows)
 
 
@@ -178,7 +178,7 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
     predictor = with_proxies(build_predictor(given, 0, space.predictor), proxies, given)
     name = described_predictor(given, space.predictor)
     data = read_labelled(given["data"], space, given["target"], columns)
-    labels = data.table.labels
+    labels = data.labels
     compute_scores(proxies_of(predictor), data.architectures, given["quiet"])
     with progress(given["quiet"]) as observer:
         results = cross_validate(
@@ -199,7 +199,7 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
             {
                 "predictor": name,
                 "space": space.name,
-                **_source(data.table),
+                **_source(data),
                 "folds": folds,
                 "seeds": seeds,
                 "k": _k(results),
@@ -263,7 +263,7 @@ def _protocol(given: Mapping[str, Any], columns: Sequence[str]) -> tuple[Protoco
 
     if given["protocol"] is None:
         data = read_labelled(given["data"], load_space(given["space"]), given["target"], columns)
-        return table_protocol(data.table), data.features, {"space": data.table.space.name, **_source(data.table)}
+        return table_protocol(data), dict(data.features), {"space": data.space.name, **_source(data)}
     folder = given["data"] or os.environ.get("ARCHPREDICT_DATA")
     if folder is None:
         raise UsageError("--protocol needs --data, the folder of the benchmark tables (or $ARCHPREDICT_DATA)")

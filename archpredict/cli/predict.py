@@ -12,8 +12,8 @@ from archpredict.cli._options import debug_option
 from archpredict.cli._predictors import device_option, model_option, quiet_option, space_option
 
 if TYPE_CHECKING:
-    from archpredict.cli._tables import Unlabelled
     from archpredict.predict.predictor import Predictor
+    from archpredict.tables.unlabelled import Unlabelled
 
 _CHUNK = 20_000
 """Architectures predicted at a time: bounds the memory and gives a progress."""
@@ -47,19 +47,20 @@ def command(**given: Any) -> None:
     from archpredict.cli._output import check_output, print_csv, write_table
     from archpredict.cli._predictors import load_model, model_space
     from archpredict.cli._proxies import compute_scores
-    from archpredict.cli._tables import check_new_columns, extended, read_unlabelled
+    from archpredict.cli._tables import check_new_columns
+    from archpredict.tables.unlabelled import Unlabelled
 
     with warnings_as_lines():
         if given["out"] != _STDOUT:
             check_output(given["out"], given["data"])
         model = load_model(given["model"], given["device"])
         space = model_space(model, given["model"], given["space"])
-        data = read_unlabelled(given["data"], space, model.feature_names_)
+        data = Unlabelled.read(given["data"], space, model.feature_names_)
         names = (SCORE, STD) if model.has_std else (SCORE,)
         check_new_columns(data, given["data"], names)
         compute_scores(model.spec_.proxies, data.architectures, given["quiet"])
         added = _predicted(model, data, names, given["quiet"])
-        columns, rows = extended(data, added)
+        columns, rows = data.extended(added)
         if given["out"] == _STDOUT:
             print_csv(columns, rows)
             return

@@ -15,7 +15,7 @@ import numpy as np
 
 from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import DataError
-from archpredict.spaces.base import SearchSpace
+from archpredict.spaces.base import SearchSpace, load_space
 from archpredict.tables.columns import architecture_column, check_target, parsed
 from archpredict.tables.formats._files import file_sha256
 from archpredict.tables.formats._numbers import joined, kind_of, number
@@ -162,7 +162,7 @@ class Survey:
 
 def survey(
     path: str | Path,
-    space: SearchSpace,
+    space: str | type[SearchSpace] | SearchSpace,
     target: str | None = None,
     *,
     column: str = ARCHITECTURE,
@@ -172,7 +172,7 @@ def survey(
 
     Args:
         path: The file.
-        space: The space of its architectures.
+        space: The space of its architectures, or its name.
         target: A column of labels that must be there.
         column: The column of the architectures.
         observe: Called with the number of rows read so far.
@@ -190,7 +190,7 @@ def survey(
         >>> found.num_rows, found.num_unreadable, found.columns["accuracy"].range
         (2, 1, (5.0, 10.0))
     """
-    path = Path(path)
+    path, space = Path(path), load_space(space)
     name, form = format_of(path)
     rows = form.rows(path, observe)
     first = next(rows, None)

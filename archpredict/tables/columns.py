@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from array import array
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import DataError
 from archpredict.spaces.base import Choices, SearchSpace
 from archpredict.tables.formats._files import shown
@@ -86,6 +91,53 @@ def label_of(path: Path, row: Row, column: str) -> float:
             "remove rows without a label"
         )
     return label
+
+
+class Columns:
+    """Columns of numbers, collected row by row while a table is read.
+
+    Args:
+        path: The table.
+        first: Its first row.
+        names: The columns.
+
+    Raises:
+        DataError: There is no such column.
+    """
+
+    def __init__(self, path: Path, first: Row, names: Sequence[str]) -> None:
+        missing = [name for name in names if name not in first.values]
+        if missing:
+            raise DataError(
+                f"{path} has no column {missing[0]!r}, which the predictor reads as a feature; "
+                f"its columns are: {listed(list(first.values))}"
+            )
+        self._path = path
+        self._numbers = {name: array("d") for name in names}
+        self._wrong: dict[tuple[int, str], str] = {}
+
+    def add(self, row: Row) -> None:
+        """The next row."""
+        for name, numbers in self._numbers.items():
+            value = value_of(self._path, row, name)
+            found = number(value)
+            if found is None or not math.isfinite(found):
+                self._wrong[len(numbers), name] = f"{row.where}, column {name!r}: found {shown(value)}"
+                found = math.nan
+            numbers.append(found)
+
+    def at(self, rows: IntArray) -> dict[str, FloatArray]:
+        """The numbers of some rows, in this order.
+
+        Raises:
+            DataError: One of them is missing or not finite; the message names the first.
+        """
+        found = {name: np.array(numbers, dtype=np.float64)[rows] for name, numbers in self._numbers.items()}
+        wanted = set(rows.tolist()) if self._wrong else set()
+        for (row, _), what in self._wrong.items():
+            if row in wanted:
+                raise DataError(f"{self._path}, {what}, expected a finite number; a feature needs one in every row")
+        return found
 
 
 def value_of(path: Path, row: Row, column: str) -> Any:

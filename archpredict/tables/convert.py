@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from archpredict.errors import DataError
-from archpredict.spaces.base import SearchSpace
+from archpredict.spaces.base import SearchSpace, load_space
 from archpredict.tables.columns import architecture_column, parsed
 from archpredict.tables.formats._numbers import as_kind, joined, kind_of
 from archpredict.tables.formats._writing import whole
@@ -19,7 +19,7 @@ from archpredict.tables.formats.base import ARCHITECTURE, Kind, Observe, format_
 
 def convert(
     path: str | Path,
-    space: SearchSpace,
+    space: str | type[SearchSpace] | SearchSpace,
     out: str | Path,
     *,
     column: str = ARCHITECTURE,
@@ -32,7 +32,7 @@ def convert(
 
     Args:
         path: The table to read, in any format.
-        space: The space of its architectures.
+        space: The space of its architectures, or its name.
         out: The file to make; its name says the format. It is there when it is whole, or not at all.
         column: The column of the architectures.
         observe: Called with the number of rows read so far.
@@ -56,7 +56,7 @@ def convert(
     path, out = Path(path), Path(out)
     writer = format_to_write(out)
     with whole(out) as part, tempfile.TemporaryFile("w+", encoding="ascii", dir=part.parent) as spool:
-        kinds, count = _spool(path, space, column, spool, observe)
+        kinds, count = _spool(path, load_space(space), column, spool, observe)
         spool.seek(0)
         writer.write(part, kinds, _typed(spool, kinds))
     return count

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import warnings
 from array import array
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from archpredict._typing import FloatArray, IntArray
-from archpredict.errors import DataError
+from archpredict.errors import DataError, UsageError
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
-from archpredict.tables.columns import architecture_column, check_target, label_of, parsed
+from archpredict.tables.columns import Columns, architecture_column, check_target, label_of, parsed
+from archpredict.tables.formats._digest import digests
 from archpredict.tables.formats._files import file_sha256
 from archpredict.tables.formats._nasbench101 import api_rows
 from archpredict.tables.formats.base import ARCHITECTURE, Row, read_rows
@@ -39,19 +40,19 @@ class Table:
         target: The column of the labels.
         column: The column of the architectures.
         sha256: Hexadecimal digest of the file's bytes.
+        features: ``(R,)`` finite numbers by the name of their column, as far as they were asked for.
 
     Example:
         >>> import tempfile
-        >>> from archpredict.spaces import load_space
         >>> folder = tempfile.TemporaryDirectory()
         >>> file = Path(folder.name) / "two.csv"
-        >>> _ = file.write_text('''architecture,accuracy
-        ... |none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|,10.0
-        ... |none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|,87.5
+        >>> _ = file.write_text('''architecture,accuracy,flops
+        ... |none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|,10.0,7.8
+        ... |none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|,87.5,47.1
         ... ''')
-        >>> table = Table.read(file, load_space("nasbench201"), "accuracy")
-        >>> len(table), table.labels.tolist()
-        (2, [10.0, 87.5])
+        >>> table = Table.read(file, "nasbench201", "accuracy", features=["flops"])
+        >>> len(table), table.labels.tolist(), table.features["flops"].tolist()
+        (2, [10.0, 87.5], [7.8, 47.1])
         >>> folder.cleanup()
     """
 
@@ -62,34 +63,49 @@ class Table:
     target: str
     column: str
     sha256: str
+    features: Mapping[str, FloatArray] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, path: str | Path, space: SearchSpace, target: str, *, column: str = ARCHITECTURE) -> Table:
+    def read(
+        cls,
+        path: str | Path,
+        space: str | type[SearchSpace] | SearchSpace,
+        target: str,
+        features: Sequence[str] = (),
+        *,
+        column: str = ARCHITECTURE,
+    ) -> Table:
         """Read a file of any format: CSV, JSONL, JSON, Parquet, or an official file of a benchmark.
 
         The format is found from the name, and for ``.json`` from the content; text may be gzip-compressed.
         ``docs/data.md`` lists the formats and their columns. Rows that name the same choices become one row, at
-        the place of the first. Where their labels differ, the lower median is its label (a value that was
-        measured, whatever the order of the file) and one warning says for how many architectures that was so.
-        Isomorphic architectures with different choices keep their own rows; see :meth:`duplicates`.
+        the place of the first and with its features. Where their labels differ, the lower median is its label (a
+        value that was measured, whatever the order of the file) and one warning says for how many architectures
+        that was so. Isomorphic architectures with different choices keep their own rows; see :meth:`duplicates`.
 
         Args:
             path: The file; for results of NAS-Bench-301 a folder of files too.
-            space: The space whose notation the architectures are in; a JSON value that is no text is handed
-                to the space as JSON text.
+            space: The space whose notation the architectures are in, or its name; a JSON value that is no text is
+                handed to the space as JSON text.
             target: The column of the labels, higher is better.
+            features: Further columns of numbers, for :meth:`archpredict.predict.predictor.Predictor.fit`.
             column: The column of the architectures. Where ``architecture`` is not there, ``arch`` or
                 ``arch_str`` is taken.
 
         Raises:
             DataError: The file is missing or malformed (the message names file, place and column), has fewer
                 than two architectures, or all labels are equal.
+            UsageError: The target is among the features, or the space cannot be made.
             MissingDependencyError: The format needs a package that is not installed.
         """
         path = Path(path)
-        rows = read_rows(path)
-        digest = file_sha256(path)
-        return cls._from_rows(rows, path, space, target, column, digest)
+        if target in features:
+            raise UsageError(
+                f"{target!r} is the target; a predictor that reads it as a feature would learn nothing else"
+            )
+        with digests() as found:
+            table = cls._from_rows(read_rows(path), path, load_space(space), target, column, features)
+        return replace(table, sha256=found.get(path) or file_sha256(path))
 
     @classmethod
     def from_nasbench(cls, api: Any, target: str = "valid_accuracy", *, epochs: int = 108) -> Table:
@@ -113,12 +129,18 @@ class Table:
                 digest.update(f"{row.values['hash']} {row.values.get(target)}\n".encode())
                 yield row
 
-        table = cls._from_rows(digested(), _API, load_space("nasbench101"), target, ARCHITECTURE, "")
+        table = cls._from_rows(digested(), _API, load_space("nasbench101"), target, ARCHITECTURE)
         return replace(table, sha256=digest.hexdigest())
 
     @classmethod
     def _from_rows(
-        cls, rows: Iterator[Row], path: Path, space: SearchSpace, target: str, column: str, digest: str
+        cls,
+        rows: Iterator[Row],
+        path: Path,
+        space: SearchSpace,
+        target: str,
+        column: str,
+        features: Sequence[str] = (),
     ) -> Table:
         first = next(rows, None)
         if first is None:
@@ -127,12 +149,14 @@ class Table:
             )
         column = architecture_column(path, first, column)
         check_target(path, first, target, column)
-        flat, values = array("q"), array("d")
+        flat, values, numbers = array("q"), array("d"), Columns(path, first, features)
         for row in chain([first], rows):
             flat.extend(parsed(path, row, column, space))
             values.append(label_of(path, row, target))
+            if features:
+                numbers.add(row)
         choices = np.array(flat, dtype=np.int64).reshape(len(values), space.num_decisions)
-        choices, labels, num_conflicts = _one_row_each(choices, np.array(values, dtype=np.float64))
+        kept, labels, num_conflicts = _one_row_each(choices, np.array(values, dtype=np.float64))
         _check_usable(path, labels, target)
         if num_conflicts:
             warnings.warn(
@@ -140,7 +164,7 @@ class Table:
                 f"{target!r}; the lower median of each is used",
                 stacklevel=3,
             )
-        return cls(space, choices, labels, path, target, column, digest)
+        return cls(space, choices[kept], labels, path, target, column, "", numbers.at(kept))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -155,9 +179,14 @@ class Table:
         return duplicates(self.keys, self.labels)
 
     @cached_property
+    def architectures(self) -> list[Architecture]:
+        """The architecture of each row."""
+        return self.space.architectures(self.choices)
+
+    @cached_property
     def keys(self) -> tuple[str, ...]:
         """The key of each row; equal for isomorphic rows. Decodes every row when first asked for."""
-        return tuple(architecture.key for architecture in self.space.architectures(self.choices))
+        return tuple(architecture.key for architecture in self.architectures)
 
     @cached_property
     def _row_of_choices(self) -> dict[tuple[int, ...], int]:
@@ -169,11 +198,11 @@ class Table:
 
 
 def _one_row_each(choices: IntArray, labels: FloatArray) -> tuple[IntArray, FloatArray, int]:
-    """Merge equal rows; also the number of merged rows whose labels differed."""
+    """The first of equal rows each, with the lower median of their labels; and for how many these differed."""
     tokens = np.ascontiguousarray(choices).view(np.dtype((np.void, choices.dtype.itemsize * choices.shape[1]))).ravel()
     _, first, group = np.unique(tokens, return_index=True, return_inverse=True)
     if len(first) == len(choices):
-        return choices, labels, 0
+        return np.arange(len(choices)), labels, 0
     order = np.lexsort((labels, group))  # by group, then by label
     size = np.bincount(group)
     start = np.cumsum(size) - size
@@ -183,7 +212,7 @@ def _one_row_each(choices: IntArray, labels: FloatArray) -> tuple[IntArray, Floa
         labels[order[start + size - 1]],
     )
     place = np.argsort(first)
-    return choices[first[place]], median[place], int((lowest != highest).sum())
+    return first[place], median[place], int((lowest != highest).sum())
 
 
 def _check_usable(path: Path, labels: FloatArray, target: str) -> None:

@@ -7,10 +7,13 @@ import os
 import numpy as np
 import pytest
 
-from archpredict.errors import DataError
+from archpredict.errors import DataError, UnknownNameError, UsageError
 from archpredict.spaces.base import load_space
+from archpredict.tables.check import survey
+from archpredict.tables.convert import convert
 from archpredict.tables.formats import _files
 from archpredict.tables.table import Table
+from archpredict.tables.unlabelled import Unlabelled
 from archpredict.testing.toys import ToySpace
 
 SPACE = ToySpace()
@@ -316,6 +319,87 @@ def test_the_value_error_of_a_users_own_parser_is_located_too(write):
 
     with pytest.raises(DataError, match=r"line 2, column 'architecture': invalid literal for int"):
         Table.read(write("t.csv", CSV), Careless(), "accuracy")
+
+
+# ---------------------------------------------------------------------- further columns
+
+MORE = "".join(
+    ["architecture,accuracy,flops,note\n", *(f'"{json.dumps(c)}",{y},{i}.5,n{i}\n' for i, (c, y) in enumerate(ROWS))]
+)
+
+
+def test_features_are_columns_of_numbers_in_the_order_of_the_rows(write):
+    table = read(write("t.csv", MORE), features=["flops"])
+    assert {name: values.tolist() for name, values in table.features.items()} == {"flops": [0.5, 1.5, 2.5]}
+    assert table.features["flops"].dtype == np.float64
+    assert dict(read(write("t.csv", MORE)).features) == {}
+
+
+@pytest.mark.filterwarnings("ignore:.*have several rows with different values")
+def test_repeated_rows_have_the_features_of_the_first_and_need_no_others(write):
+    again = MORE + f'"{json.dumps(ROWS[0][0])}",11,,\n'
+    assert read(write("t.csv", again), features=["flops"]).features["flops"].tolist() == [0.5, 1.5, 2.5]
+
+
+def test_features_that_cannot_be_used_are_one_sentence(write):
+    assert "has no column 'flop', which the predictor reads as a feature; its columns are: architecture, accu" in (
+        refusal(write("t.csv", MORE), features=["flop"])
+    )
+    assert "line 2, column 'note': found 'n0', expected a finite number; a feature needs one in every row" in (
+        refusal(write("t.csv", MORE), features=["note"])
+    )
+    assert "line 3, column 'flops': found 'inf', expected a finite number" in (
+        refusal(write("t.csv", MORE.replace("1.5", "inf")), features=["flops"])
+    )
+    with pytest.raises(UsageError, match="'accuracy' is the target; a predictor that reads it as a feature would"):
+        read(write("t.csv", MORE), features=["accuracy"])
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.csv.gz"])
+def test_a_file_is_opened_once_and_each_architecture_parsed_once(write, monkeypatch, name):
+    text = JSONL.replace('"accuracy"', '"flops": 1, "accuracy"') if "jsonl" in name else MORE
+    content = gzip.compress(text.encode()) if name.endswith(".gz") else text.encode()
+    file, opened, parsed = write(name, content), [], []
+    plain_open, plain_parse = type(file).open, ToySpace.parse
+    monkeypatch.setattr(type(file), "open", lambda path, *a, **k: opened.append(path) or plain_open(path, *a, **k))
+    monkeypatch.setattr(ToySpace, "parse", lambda space, text: parsed.append(text) or plain_parse(space, text))
+    table = read(file, features=["flops"])
+    assert (opened.count(file), len(parsed)) == (1, len(ROWS))
+    assert table.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_the_digest_is_of_the_whole_file_also_where_the_reader_jumps_or_stops_early(write):
+    from archpredict.tables.formats._digest import digests
+
+    content = bytes(range(256)) * 4000
+    file = write("any.bin", content)
+    with digests() as found:
+        with _files.open_bytes(file) as stream:
+            assert stream.read(5) == content[:5]
+        assert found == {file: hashlib.sha256(content).hexdigest()}
+    with digests() as found, _files.open_bytes(file) as stream:
+        stream.seek(900_000)
+        assert stream.read(5) == content[900_000:900_005]
+    assert found == {}
+
+
+def test_a_table_that_is_not_read_in_order_has_its_digest_too(write):
+    pytest.importorskip("pyarrow")
+    file = write("t.csv", "".join(["architecture,accuracy\n", *(f'"{json.dumps(c)}",{y}\n' for c, y in ROWS)]))
+    convert(file, SPACE, file.with_name("t.parquet"))
+    table = read(file.with_name("t.parquet"))
+    assert table.sha256 == hashlib.sha256(table.path.read_bytes()).hexdigest()
+
+
+def test_a_space_is_taken_by_name(write):
+    cell = "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|{}~2|"
+    file = write("t.csv", f"architecture,y\n{cell.format('none')},1\n{cell.format('skip_connect')},2\n")
+    assert Table.read(file, "nasbench201", "y").space.name == "nasbench201"
+    assert survey(file, "nasbench201").num_rows == 2
+    assert str(Unlabelled.read(file, "nasbench201").architectures[0]) == cell.format("none")
+    assert convert(file, "nasbench201", file.with_name("t.jsonl")) == 2
+    with pytest.raises(UnknownNameError, match="unknown space 'nasbench2001'"):
+        Table.read(file, "nasbench2001", "y")
 
 
 # ---------------------------------------------------------------------- published tables

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from archpredict.errors import DataError
+from archpredict.tables.formats._digest import digested
 
 MAX_LINE_BYTES = 1_000_000
 MAX_LINES = 20_000_000
@@ -131,10 +132,10 @@ def open_bytes(path: Path) -> Iterator[io.BufferedReader]:
     if is_folder(path):
         raise DataError(f"{path} is a folder; give the table's file")
     try:
-        stream = path.open("rb")
+        raw = path.open("rb", buffering=0)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    with stream:
+    with raw, digested(path, raw) as stream:
         yield stream
 
 
