@@ -15,9 +15,9 @@ from typing import Any
 
 import filelock
 
-from archpredict.runs.checkpoint import Checkpoint
-from archpredict.errors import RunDirectoryError, UsageError
 from archpredict._files import write_atomically
+from archpredict.errors import RunDirectoryError, UsageError
+from archpredict.runs.checkpoint import Checkpoint
 from archpredict.runs.history import History, disk_full
 from archpredict.strategies.base import State
 

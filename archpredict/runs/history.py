@@ -15,8 +15,8 @@ from typing import Any
 
 from archpredict.errors import RunDirectoryError
 from archpredict.evaluators.base import Result
-from archpredict.spaces.base import SearchSpace
 from archpredict.progress import Event
+from archpredict.spaces.base import SearchSpace
 
 _VERSION = 1
 _SCHEMA = """

@@ -16,10 +16,10 @@ from archpredict.errors import BudgetError, UsageError
 from archpredict.evaluators._convert import as_evaluator
 from archpredict.evaluators.base import Evaluator
 from archpredict.evaluators.table import TableEvaluator
+from archpredict.progress import Observer, silent
 from archpredict.registry import resolve
 from archpredict.spaces._check import check_space
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
-from archpredict.progress import Observer, silent
 from archpredict.strategies.base import Problem, Strategy
 
 if TYPE_CHECKING:

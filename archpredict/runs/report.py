@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
-import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +41,6 @@ def write_report(history: History, folder: Path) -> list[Path]:
         if taus:
             files.append(_draw_tau(taus, folder / "tau.png"))
     return files
-
-
 
 
 def _write_csv(rows: Sequence[dict[str, Any]], path: Path) -> Path:
@@ -97,12 +91,14 @@ def _draw_training(events: Sequence[RecordedEvent], path: Path) -> Path:
 
 
 def _draw_tau(events: Sequence[RecordedEvent], path: Path) -> Path:
-    """The last value of each round counts: earlier ones are of models half trained."""
+    """The last value of each number of labels, over that number."""
     last = {e.round: e.event.values[TAU] for e in events}
     figure = new_figure()
     axes = figure.subplots()
     axes.plot(list(last), list(last.values()), marker="o")
-    axes.set(xlabel="labels", ylabel="Kendall's tau", title="Rank correlation on held-out labels")
+    axes.set(
+        xlabel="labels", ylabel="Kendall's tau", title="Rank correlation of predictions with the labels that followed"
+    )
     axes.xaxis.get_major_locator().set_params(integer=True)
     return save_figure(figure, path)
 

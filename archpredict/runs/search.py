@@ -19,12 +19,12 @@ from typing import Any
 
 from archpredict.errors import ArchPredictError, EvaluationError, RunDirectoryError, UsageError
 from archpredict.evaluators.base import Result
-from archpredict.runs.history import History
-from archpredict.runs.plan import Labeller, Plan, plan, whole_number
+from archpredict.progress import Event, Observer, silent
 from archpredict.registry import described
 from archpredict.runs.directory import RunDirectory
+from archpredict.runs.history import History
+from archpredict.runs.plan import Labeller, Plan, plan, whole_number
 from archpredict.spaces.base import Architecture, SearchSpace
-from archpredict.progress import Event, Observer, silent
 from archpredict.strategies.base import Recommendation, Strategy
 
 LABEL = "label"

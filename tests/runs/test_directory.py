@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from archpredict.runs.checkpoint import Checkpoint
-from archpredict.errors import RunDirectoryError, UsageError
 from archpredict._files import write_atomically
+from archpredict.errors import RunDirectoryError, UsageError
+from archpredict.runs.checkpoint import Checkpoint
 from archpredict.runs.directory import RunDirectory, read_config
 
 SETTINGS: dict[str, Any] = {"space": "toy", "seed": 0, "evaluator": {"labels": "made up", "sha256": "abc"}}

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from archpredict.errors import RunDirectoryError
 from archpredict.evaluators.base import Result
-from archpredict.runs.history import History, running_best
 from archpredict.progress import Event
+from archpredict.runs.history import History, running_best
 from archpredict.testing.toys import ToySpace
 
 SPACE = ToySpace()

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archpredict.runs import report
 from archpredict.evaluators.base import Result
+from archpredict.progress import Event
+from archpredict.runs import report
 from archpredict.runs.history import History
 from archpredict.runs.report import write_report
 from archpredict.runs.search import search
-from archpredict.progress import Event
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
 SPACE = ToySpace()

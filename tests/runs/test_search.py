@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 import archpredict
-from archpredict.tables.table import Table
 from archpredict.errors import (
     ArchPredictError,
     BudgetError,
@@ -20,12 +19,13 @@ from archpredict.errors import (
     UsageError,
 )
 from archpredict.evaluators.base import Evaluator, Result
-from archpredict.runs.history import History
+from archpredict.progress import Event, Observer, silent
 from archpredict.registry import names, resolve
+from archpredict.runs.history import History
 from archpredict.runs.search import SearchResult, search
 from archpredict.spaces.base import Architecture
-from archpredict.progress import Event, Observer, silent
 from archpredict.strategies.base import Problem, Strategy
+from archpredict.tables.table import Table
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
 SPACE = ToySpace()
@@ -465,7 +465,7 @@ def test_an_option_that_a_strategy_does_not_have_is_answered_with_those_it_has()
 def test_the_facade_gives_the_function_even_after_the_module_was_imported() -> None:
     import archpredict.runs.search as _  # noqa: F401 - what is tested is that this changes nothing
 
-    assert archpredict.runs.search is search
+    assert archpredict.search is search
     assert set(dir(archpredict)) == set(archpredict.__all__)
     for name in archpredict.__all__:
         assert getattr(archpredict, name) is not None
