@@ -26,6 +26,7 @@ _PHASES = {
     _LABELLING: "labelling",
     "comparator": "comparator epoch",
     "controller": "controller iteration",
+    "judged": "predictions judged",
 }
 _LASTING = {"best": "best", "failed": "failed", "kendall_tau": "tau"}
 """Values that stay on display until the next one comes, and what they are called there."""

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.base import clone
 from torch import Tensor
 
 from archpredict._typing import FloatArray, IntArray
-from archpredict.metrics import kendall_tau
 from archpredict.predict.inputs import Inputs
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.presets import unfitted
@@ -25,7 +23,6 @@ from archpredict.strategies._policy import Policy
 from archpredict.strategies._presets import Settings
 from archpredict.strategies.base import Problem
 
-_MIN_HELD_OUT = 8
 _POOL_CANDIDATES = 5000
 _KEEP = 200
 """Predicted candidates remembered for recommendations."""
@@ -108,43 +105,21 @@ class Round:
         return predictor
 
     def _train_comparator(self) -> None:
-        tau = self._held_out_tau() if self.settings.held_out else None
-        figures = {} if tau is None else {"kendall_tau": tau}
-
         ended = False
 
         def observe(done: int, total: int, loss: float) -> None:
             nonlocal ended
             if done:
                 ended = done == total
-                self._tell("comparator", done, total, loss=loss, **(figures if ended else {}))
+                self._tell("comparator", done, total, loss=loss)
             else:
                 self._tell_pretraining(loss)
 
         self.predictor.fit(self.labelled, self.labels, observe=observe)
         if not ended:  # regressors alone have no epochs
-            self._tell("comparator", 1, 1, **figures)
-
-    def _held_out_tau(self) -> float | None:
-        """Kendall's tau of one model trained without a share of the labels, on that share."""
-        n = len(self.labels)
-        held = round(self.settings.held_out * n)
-        order = self.rng.permutation(n)
-        train, test = order[held:], order[:held]
-        if held < _MIN_HELD_OUT or np.ptp(self.labels[train]) == 0:
-            return None
-        single = clone(self.predictor)
-        single.set_params(ensemble=min(1, single.ensemble))
-        single.fit(
-            [self.labelled[i] for i in train],
-            self.labels[train],
-            observe=lambda done, total, loss: None if done else self._tell_pretraining(loss),
-        )
-        tau = kendall_tau(self.labels[test], single.predict([self.labelled[i] for i in test]))
-        return tau if np.isfinite(tau) else None
+            self._tell("comparator", 1, 1)
 
     def _tell_pretraining(self, loss: float) -> None:
-        """Encoders are pre-trained once, by whichever fit comes first."""
         self._pretraining += 1
         total = -(-self.predictor.pretrain // EVERY)
         self._tell("pre-training", min(self._pretraining, total), total, loss=loss)

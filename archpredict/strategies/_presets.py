@@ -48,7 +48,6 @@ class Settings:
         derive: Architectures sampled from the trained policy.
         local: Whether everything sampled in the round and mutations of the best labelled architectures join the
             candidates.
-        held_out: Share of the labels on which a comparator trained without them is measured; 0 skips that.
         dummies: Average over as many node slots as the largest labelled architecture has, as the published code does.
         hidden: Width of the policy's LSTM cell.
         betas, weight_decay: Of the policy's Adam.
@@ -77,7 +76,6 @@ class Settings:
     explore_rate: float = 0.1
     derive: int = 500
     local: bool = True
-    held_out: float = 0.2
     dummies: bool = False
     hidden: int = 64
     betas: tuple[float, float] = (0.9, 0.999)

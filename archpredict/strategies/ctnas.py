@@ -11,9 +11,10 @@ import numpy as np
 from archpredict.errors import UnknownNameError, UsageError
 from archpredict.evaluators.base import Result
 from archpredict.predict.presets import unfitted
-from archpredict.progress import Observer, silent
+from archpredict.progress import Event, Observer, silent
 from archpredict.spaces.base import Architecture, Choices
 from archpredict.strategies._contrastive import Round
+from archpredict.strategies._prequential import Prequential
 from archpredict.strategies._presets import PRESETS, Settings
 from archpredict.strategies._recommend import Candidate, distinct_first, with_predicted
 from archpredict.strategies.base import Problem, Recommendation, State, Strategy
@@ -52,7 +53,9 @@ class CTNAS(Strategy):
     Args:
         problem: What is searched.
         seed: Source of all randomness.
-        observer: Told about progress: stages ``comparator``, ``controller``, ``derive``.
+        observer: Told about progress: stages ``pre-training``, ``comparator`` (value ``loss``), ``controller``
+            (``reward``, ``entropy``), ``derive``, and ``judged`` when labels arrive whose scores were predicted
+            (``kendall_tau``, over all of them so far).
         device: For comparator and controller: ``auto``, ``cpu`` or ``cuda``.
         preset: One of the above.
         options: Settings that replace the preset's, e.g. ``baseline="fixed", share=0.0`` for the paper's ablations, or
@@ -90,6 +93,7 @@ class CTNAS(Strategy):
         self._queue: list[Choices] = []
         self._derived: list[Candidate] = []
         self._baselines: list[Choices] = []
+        self._judged = Prequential()
 
     def _plan(self) -> list[int]:
         """After how many results each round starts."""
@@ -112,10 +116,19 @@ class CTNAS(Strategy):
 
     def tell(self, results: Sequence[Result]) -> None:
         super().tell(results)
+        self._judge(results)
         told = {r.architecture.choices for r in results}
         self._queue = [c for c in self._queue if c not in told]
         if not self._queue and self._boundaries[0] <= self.num_told < self.problem.budget:
             self._search()
+
+    def _judge(self, results: Sequence[Result]) -> None:
+        """Compare the labels of what was asked for with what was predicted for it."""
+        asked = set(self._queue)
+        new = self._judged.add({c: score for c, score in self._derived if c in asked}, results)
+        if new and (tau := self._judged.tau) is not None:
+            done, predicted = len(self._judged.pairs), self.problem.budget - self._boundaries[0]
+            self.observer(Event("judged", done, max(done, predicted), {"kendall_tau": tau}))
 
     def _search(self) -> None:
         """One round; fills the queue up to the next one."""
@@ -154,6 +167,7 @@ class CTNAS(Strategy):
             "queue": [list(c) for c in self._queue],
             "derived": [[list(c), score] for c, score in self._derived],
             "baselines": [list(c) for c in self._baselines],
+            "judged": [list(pair) for pair in self._judged.pairs],
         }
 
     def load_state_dict(self, state: State, results: Sequence[Result]) -> None:
@@ -161,6 +175,7 @@ class CTNAS(Strategy):
         self._queue = [tuple(c) for c in state["queue"]]
         self._derived = [(tuple(c), float(score)) for c, score in state["derived"]]
         self._baselines = [tuple(c) for c in state["baselines"]]
+        self._judged = Prequential(state.get("judged", ()))  # runs of before it had held labels out instead
 
 
 def _with_options(settings: Settings, options: Mapping[str, Any]) -> Settings:
