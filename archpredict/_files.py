@@ -1,9 +1,10 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and tensors read from them into memory of our own."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any, Literal
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -18,3 +19,25 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError:  # e.g. a full disk, which half a file would keep full
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def read_tensors(path: str | Path, framework: Literal["np", "pt"]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Metadata and tensors of a safetensors file, the tensors in memory that NumPy or torch has allocated.
+
+    What safetensors gives begins wherever it does in the file. Math libraries choose their kernels by addresses too,
+    so that the same numbers there would compute other last digits than the ones that were saved.
+
+    Args:
+        path: The file.
+        framework: ``np`` for arrays, ``pt`` for tensors of torch.
+
+    Raises:
+        SafetensorError: It is no such file.
+        OSError: It cannot be read.
+    """
+    from safetensors import safe_open
+
+    with safe_open(str(path), framework=framework) as opened:
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
+        copied = {name: value.copy() if framework == "np" else value.clone() for name, value in tensors.items()}
+        return opened.metadata() or {}, copied

@@ -1,11 +1,13 @@
-"""Seeds, threads and CUDA streams of torch, and dropout that a seed decides on every device."""
+"""Seeds, threads, memory and CUDA streams of torch, and dropout that a seed decides on every device."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -62,6 +64,19 @@ def own_stream(device: torch.device) -> Iterator[None]:
     with torch.cuda.stream(stream):
         yield
     stream.synchronize()
+
+
+def owned(array: npt.NDArray[Any], device: torch.device | str = "cpu") -> Tensor:
+    """A copy of an array in memory that torch has allocated, for numbers that go into products and convolutions.
+
+    Math libraries choose their kernels by addresses too, and kernels differ in the last digits. Torch's memory always
+    begins at a multiple of 64 bytes, NumPy's wherever there was room.
+
+    Args:
+        array: Numbers of any kind.
+        device: Where the copy is to be.
+    """
+    return torch.tensor(array, device=device)
 
 
 class Dropout(nn.Module):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor, nn
 
 from archpredict.encoders.base import Dropout, Encoder
 from archpredict.errors import UsageError
 from archpredict.graph.batch import GraphBatch
+from archpredict.runtime import owned
 
 
 class ReNAS(Encoder):
@@ -87,7 +87,7 @@ class ReNAS(Encoder):
         self.out_features = num_cells * dim
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        images = torch.from_numpy(self.tensor(batch)).to(batch.device)  # (B, C, K, S, S)
+        images = owned(self.tensor(batch), batch.device)  # (B, C, K, S, S)
         return self.network(images.flatten(0, 1)).view(batch.num_graphs, -1)  # type: ignore[no-any-return]
 
     def tensor(self, batch: GraphBatch) -> npt.NDArray[np.float32]:

@@ -29,6 +29,7 @@ from archpredict.errors import UsageError
 from archpredict.graph._levels import Levels, Rows
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.packed import PackedGraphs
+from archpredict.runtime import owned
 
 _Levels = tuple[list[tuple[int, Tensor, Tensor]], Tensor, Tensor]
 """Per level the number of its nodes, the places of the senders, and which of its nodes each sends to; the rows of all
@@ -172,7 +173,7 @@ class GraphBatch(ABC):
             return None
         rows = np.zeros((self._num_rows, self.packed.features.shape[1]), dtype=np.float32)
         rows[self._rows] = self.packed.features
-        return self._shaped(torch.from_numpy(rows).to(self.device))
+        return self._shaped(owned(rows, self.device))
 
     def _flat_values(self, values: Tensor) -> Tensor:
         return self.flat(values[..., None])[:, 0] if values.shape == self.op.shape else self.flat(values)
@@ -232,7 +233,7 @@ class GraphBatch(ABC):
             "mean": 1 / size[group],
             "output": sink / np.maximum(sinks[group], 1),
         }
-        return {name: torch.from_numpy(w.astype(np.float32)).to(self.device) for name, w in weights.items()}
+        return {name: owned(w.astype(np.float32), self.device) for name, w in weights.items()}
 
 
 class DenseBatch(GraphBatch):
@@ -251,7 +252,7 @@ class DenseBatch(GraphBatch):
         self._target = self._edge_graph * n + packed.target
         counts = np.bincount(self._target * n + packed.source, minlength=self.num_graphs * n * n)
         adjacency = counts.astype(np.float32).reshape(-1, n, n)
-        self.adjacency = torch.from_numpy(adjacency).to(device)  # (B, N, N), [b, target, source]
+        self.adjacency = owned(adjacency, device)  # (B, N, N), [b, target, source]
 
     def aggregate(
         self, h: Tensor, *, reverse: bool = False, gate: Tensor | None = None, onto: Tensor | None = None

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from archpredict._files import write_atomically
+from archpredict._files import read_tensors, write_atomically
 from archpredict.errors import DataError
 
 
@@ -38,16 +38,14 @@ def read(path: Path, form: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         DataError: There is no such file, it is damaged, or of another kind.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     if not path.is_file():
         raise DataError(f"there is no checkpoint {path}; give the one of a training that has ended an epoch")
     try:
-        with safe_open(str(path), framework="pt") as opened:
-            metadata = opened.metadata() or {}
-            if metadata.get("format") != form:
-                raise DataError(f"{path} is no checkpoint of this kind: {form} was expected")
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
+        metadata, tensors = read_tensors(path, "pt")
+        if metadata.get("format") != form:
+            raise DataError(f"{path} is no checkpoint of this kind: {form} was expected")
         about = json.loads(metadata["about"])
         if int(metadata["checksum"]) != _checksum(metadata["about"], tensors) or not isinstance(about, dict):
             raise DataError(f"the checkpoint {path} is damaged: its checksum is wrong; restore it from a copy")

@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
+from archpredict._files import read_tensors
 from archpredict.images.base import SPLITS, Images, Split
 
 
@@ -31,9 +32,7 @@ def write_images(images: Images, path: Path) -> dict[str, Any]:
 
 def read_images(given: Mapping[str, Any]) -> Images:
     """The images of a file that :func:`write_images` wrote."""
-    from safetensors.numpy import load_file
-
-    arrays = load_file(given["file"])
+    arrays = read_tensors(given["file"], "np")[1]
     splits = {name: Split(arrays[f"{name}/images"], arrays[f"{name}/labels"]) for name in SPLITS}
     return Images(given["name"], **splits, num_classes=given["num_classes"], flips=given["flips"])
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from archpredict._files import read_tensors
 from archpredict._typing import FloatArray
 from archpredict.errors import DataError
 from archpredict.metrics import kendall_tau
@@ -190,15 +191,13 @@ def _telling(base: Predictor) -> npt.NDArray[np.bool_]:
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], Known, FloatArray]:
-    from safetensors.numpy import load_file
-
     for name in (MANIFEST, _ARRAYS):
         if (folder / name).stat().st_size > _MAX_BYTES:
             raise ValueError(f"{name} is larger than {_MAX_BYTES:,} bytes")
     content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     if content["archpredict_adaptation"] != _FORMAT:
         raise ValueError(f"its format is {content['archpredict_adaptation']!r}, this version reads {_FORMAT}")
-    arrays = load_file(folder / _ARRAYS)
+    arrays = read_tensors(folder / _ARRAYS, "np")[1]
     labels, parts = arrays["labels"], [arrays[name] for name in _COLUMNS]
     n = len(labels)
     if not MIN_LABELS <= n <= MAX_LABELS or labels.ndim != 1:

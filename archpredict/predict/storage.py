@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
+from archpredict._files import read_tensors
 from archpredict._typing import FloatArray
 from archpredict.errors import UnknownNameError, UsageError
 from archpredict.predict.calibration import Calibration
@@ -79,7 +80,7 @@ def read(folder: Path) -> Saved:
             f"its format is {content['archpredict_predictor']!r}, this version reads {_FORMAT}; "
             "fit it again with this version"
         )
-    weights = load_file(folder / "weights.safetensors")
+    weights = read_tensors(folder / "weights.safetensors", "pt")[1]
     return Saved(content["params"], content["fitted"], content["card"], weights)
 
 

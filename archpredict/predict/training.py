@@ -18,7 +18,7 @@ from archpredict.graph.batch import GraphBatch, batched
 from archpredict.heads.base import Head
 from archpredict.metrics import kendall_tau
 from archpredict.predict.inputs import Inputs, InputSpec
-from archpredict.runtime import Dropout, few_threads, seeded
+from archpredict.runtime import Dropout, few_threads, owned, seeded
 
 CHUNK = 1024
 """Architectures encoded at once: few enough to stay in the processor's caches."""
@@ -148,7 +148,7 @@ def _chunks(inputs: Inputs) -> Iterator[Inputs]:
 
 
 def _tensor(values: npt.NDArray[np.float32] | None, device: torch.device) -> Tensor | None:
-    return None if values is None else torch.from_numpy(values).to(device)
+    return None if values is None else owned(values, device)
 
 
 class Trainer:

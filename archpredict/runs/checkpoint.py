@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from archpredict._files import read_tensors
 from archpredict.strategies.base import State
 
 _FORMAT = "1"
@@ -60,12 +61,10 @@ class Checkpoint:
         Raises:
             ValueError: It is damaged, or no checkpoint.
         """
-        from safetensors import SafetensorError, safe_open
+        from safetensors import SafetensorError
 
         try:
-            with safe_open(path, framework="np") as file:
-                metadata = file.metadata() or {}
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+            metadata, arrays = read_tensors(path, "np")
             if metadata["format"] != _FORMAT:
                 raise ValueError(f"its format is {metadata['format']}, {_FORMAT} was expected")
             if int(metadata["checksum"]) != _checksum(metadata["state"], arrays):
