@@ -22,8 +22,10 @@ Every message says what was given, what was expected and what to do.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class ArchPredictError(Exception):
@@ -92,3 +94,38 @@ class RunDirectoryError(RunError):
 
 class MissingDependencyError(RunError):
     """An optional package is not installed; the message names the extra to install."""
+
+
+def integer(value: Any) -> int | None:
+    """An int, a NumPy integer or anything else with ``__index__`` as an int; None for numbers that may have a
+    fraction, truth values, texts and everything else.
+
+    Example:
+        >>> integer(3), integer(3.0), integer(True), integer("3")
+        (3, None, None, None)
+    """
+    if type(value) is int:
+        return value
+    if type(value).__name__ in ("bool", "bool_"):  # NumPy has a truth value of its own
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
+
+
+def whole_number(what: str, value: Any, least: int) -> int:
+    """The value as an int of at least ``least``.
+
+    Args:
+        what: What the message begins with, e.g. ``"the seed"``.
+        value: What was given.
+        least: The smallest number that is allowed.
+
+    Raises:
+        UsageError: It is no integer (truth values and numbers such as 2.0 are none), or too small.
+    """
+    number = integer(value)
+    if number is None or number < least:
+        raise UsageError(f"{what} is an integer of at least {least}, {value!r} was given")
+    return number

@@ -20,10 +20,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from archpredict.errors import ArchPredictError, UnknownNameError, UsageError
+from archpredict.errors import ArchPredictError, InvalidGraphError, UnknownNameError, UsageError
 
 _WITHOUT_MODULES = ("predictors",)
 """Kinds of which this package keeps its own in a table."""
+_NOUNS = {"images": "data set", "tables.formats": "table format"}
+"""What one of a kind is called, where it is not the singular of the kind's name."""
 _FORMER_GROUPS = {"tables.formats": ("archpredict.datasets.formats",)}
 """Entry-point groups that a kind had before it was renamed; plug-ins that name them still load."""
 
@@ -38,46 +40,127 @@ def names(kind: str) -> list[str]:
     return sorted({*_modules(kind), *_entry_points(kind)})
 
 
-def load(kind: str, name: str) -> Any:
-    """The object that another distribution's entry point or a ``module:Attribute`` reference names, as it is.
-
-    Args:
-        kind: What it is to be used as, e.g. ``"predictors"``.
-        name: Of the entry point, or the reference.
-
-    Raises:
-        UsageError: The reference's module or attribute does not exist.
-    """
-    return _reference(name, kind) if ":" in name else _entry_points(kind)[name].load()
-
-
-def resolve(kind: str, name: str, base: type) -> Any:
-    """Find the plug-in class called ``name``, or the object a ``module:Attribute`` reference names.
+def find(kind: str, name: str) -> Any:
+    """What a name, an entry point or a reference names, whatever it is.
 
     Args:
         kind: Sub-package of archpredict, e.g. ``"spaces"``.
         name: A name from :func:`names`, or ``module:Attribute``, or ``file.py:Attribute``.
-        base: The abstract class that plug-ins of this kind derive from.
 
     Raises:
         UnknownNameError: No plug-in has this name; the message lists those there are.
-        UsageError: The reference's module or attribute does not exist.
+        UsageError: The reference's module or attribute does not exist, or an entry point cannot be loaded.
     """
     if ":" in name:
         return _reference(name, kind)
     modules = _modules(kind)
     plain = name.replace("_", "-")
     if plain in modules:
-        return _plugin_class(importlib.import_module(modules[plain]), base)
+        return importlib.import_module(modules[plain])
     points = _entry_points(kind)
-    if name in points:
+    if name not in points:
+        raise UnknownNameError(
+            _singular(kind), name, names(kind), "Or name your own as module:Class or path/to/file.py:Class."
+        )
+    try:
         return points[name].load()
-    raise UnknownNameError(
-        _singular(kind), name, names(kind), "Or name your own as module:Class or path/to/file.py:Class."
-    )
+    except (Exception, SystemExit) as error:
+        raise UsageError(
+            f"the {_singular(kind)} {name} ({points[name].value}) cannot be loaded: {described(error)}"
+        ) from error
+
+
+def resolve(kind: str, target: str | type, base: type) -> Any:
+    """The plug-in class of a name, an entry point or a reference; a class of the caller's own as it is.
+
+    Args:
+        kind: Sub-package of archpredict, e.g. ``"spaces"``.
+        target: A name from :func:`names`, ``module:Class``, ``file.py:Class``, or a class.
+        base: The abstract class that plug-ins of this kind derive from.
+
+    Raises:
+        UnknownNameError: No plug-in has this name; the message lists those there are.
+        UsageError: The reference's module or attribute does not exist, or what it names is no class derived from
+            ``base``, or one that leaves abstract methods out.
+
+    Example:
+        >>> from archpredict.heads.base import Head
+        >>> resolve("heads", "collections:OrderedDict", Head)
+        Traceback (most recent call last):
+        ...
+        archpredict.errors.UsageError: the head 'collections:OrderedDict' is the class OrderedDict; expected a class \
+derived from archpredict.heads.base.Head
+    """
+    found = find(kind, target) if isinstance(target, str) else target
+    if inspect.ismodule(found) and isinstance(target, str) and ":" not in target:
+        return _plugin_class(found, base)
+    return _checked(f"the {_singular(kind)} {_shown(target)}", found, base)
+
+
+def make(kind: str, target: Any, base: type) -> Any:
+    """The plug-in that a name, a reference, a class or a function without arguments makes; an instance as it is.
+
+    Args:
+        kind: Sub-package of archpredict, e.g. ``"spaces"``.
+        target: A name or reference as in :func:`resolve`, which may name a function or an instance too; or a class, a
+            function or an instance.
+        base: The abstract class that plug-ins of this kind derive from.
+
+    Raises:
+        UnknownNameError: No plug-in has this name; the message lists those there are.
+        UsageError: The reference names nothing, what it names cannot be made, or is not of this kind.
+    """
+    found = find(kind, target) if isinstance(target, str) else target
+    if isinstance(found, base):
+        return found
+    what = f"the {_singular(kind)} {_shown(target)}"
+    if inspect.ismodule(found) or inspect.isclass(found):
+        found = resolve(kind, target if inspect.ismodule(found) else found, base)
+    if not callable(found):
+        raise UsageError(f"{what} is {_described_object(found)}; expected {_expected(base)}, or an object of one")
+    try:
+        made = found()
+    except Exception as error:
+        if isinstance(error, UsageError) and not isinstance(error, InvalidGraphError):
+            raise
+        raise UsageError(f"{what} cannot be made: {described(error)}") from error
+    if not isinstance(made, base):
+        raise UsageError(f"{what} makes {_described_object(made)}; expected an object of {_expected(base)}")
+    return made
+
+
+def _checked(what: str, found: Any, base: type) -> Any:
+    if not inspect.isclass(found) or not issubclass(found, base):
+        raise UsageError(f"{what} is {_described_object(found)}; expected {_expected(base)}")
+    missing = sorted(getattr(found, "__abstractmethods__", ()))
+    if missing:
+        raise UsageError(
+            f"{what} is an abstract class: it does not define {', '.join(missing)}; define what is missing"
+        )
+    return found
+
+
+def _expected(base: type) -> str:
+    return f"a class derived from {base.__module__}.{base.__qualname__}"
+
+
+def _shown(target: Any) -> str:
+    return repr(target) if isinstance(target, str) else "given"
+
+
+def _described_object(found: Any) -> str:
+    if inspect.isclass(found):
+        return f"the class {found.__name__}"
+    if inspect.ismodule(found):
+        return f"the module {found.__name__}"
+    if inspect.isroutine(found):
+        return f"the function {found.__name__}"
+    return f"an object of type {type(found).__name__}"
 
 
 def _singular(kind: str) -> str:
+    if kind in _NOUNS:
+        return _NOUNS[kind]
     return f"{kind[:-3]}y" if kind.endswith("ies") else kind.removesuffix("s")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from archpredict.errors import ArchPredictError, UsageError
 from archpredict.evaluators.base import Evaluator
-from archpredict.registry import described, names, resolve
+from archpredict.registry import described, find, make, names, resolve
 from archpredict.spaces.base import SearchSpace
 
 Invocation = Mapping[str, Any]
@@ -36,9 +36,10 @@ def build_evaluator(invocation: Invocation, space: SearchSpace) -> Evaluator:
     """
     reference = str(invocation["evaluator"])
     name, argument = split_reference(reference)
-    kind = resolve("evaluators", name, Evaluator)
-    if not isinstance(kind, type) or not issubclass(kind, Evaluator):
-        return _made(reference, kind)
+    if ":" in name and not isinstance(find("evaluators", name), type):
+        made: Evaluator = make("evaluators", name, Evaluator)
+        return made
+    kind: type[Evaluator] = resolve("evaluators", name, Evaluator)
     for option, unset in _UNSET.items():
         if invocation[option] != unset and option not in kind.command_line_options:
             raise UsageError(_not_its_own(option, reference))
@@ -76,18 +77,3 @@ def _not_its_own(option: str, reference: str) -> str:
     owners = " or ".join(name for name, options in known.items() if option in options)
     flag = f"--{option.replace('_', '-')}"
     return f"{flag} belongs to --evaluator {owners}, --evaluator {reference} was given; leave one out"
-
-
-def _made(reference: str, factory: Any) -> Evaluator:
-    """What a factory of the user's gives."""
-    try:
-        made = factory()
-    except ArchPredictError:
-        raise
-    except Exception as error:
-        raise UsageError(f"{reference} cannot be made: {described(error)}") from error
-    if not isinstance(made, Evaluator):
-        raise UsageError(
-            f"{reference} makes a {type(made).__name__}; expected a class derived from archpredict.Evaluator"
-        )
-    return made

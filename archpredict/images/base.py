@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archpredict.errors import DataError, UnknownNameError, UsageError
-from archpredict.registry import described, names, resolve
+from archpredict.registry import make, names
 
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -153,16 +153,7 @@ def load_images(reference: str) -> Images:
             hint = "Or name your own as module:Class or path/to/file.py:Class."
             raise UnknownNameError("data set", reference, known, hint)
         name, rest = f"{name}:{attribute}", path
-    try:
-        made = resolve("images", name, ImageSet)()
-    except (DataError, UsageError):
-        raise
-    except Exception as error:
-        raise UsageError(f"the data set {name} cannot be made: {described(error)}") from error
-    if not isinstance(made, ImageSet):
-        raise UsageError(
-            f"{name} is no data set but {type(made).__name__}; derive it from archpredict.images.base.ImageSet"
-        )
+    made: ImageSet = make("images", name, ImageSet)
     images = made.load(Path(rest) if rest else None)
     if not isinstance(images, Images):
         raise UsageError(f"{name}.load() must return Images, it returned {type(images).__name__}")

@@ -113,7 +113,7 @@ class Members:
         encoder = None if self.encoder is None else self._make_encoder(self.encoder, spec)
         side = nn.Linear(spec.num_side, self.side_width) if spec.num_side else None
         width = (encoder.out_features if encoder else 0) + (self.side_width if side else 0)
-        head_class = resolve("heads", self.head, Head) if isinstance(self.head, str) else self.head
+        head_class = resolve("heads", self.head, Head)
         return Model(encoder, head_class(width, **(self.head_options or {})), side, self._dropout(spec.num_side))
 
     def _dropout(self, num_side: int) -> float:
@@ -122,8 +122,6 @@ class Members:
         return max(_SIDE_DROPOUT, 1 - _SIDE_KEPT / max(1, num_side))
 
     def _encoder_class(self, encoder: str | type[Encoder]) -> type[Encoder]:
-        if not isinstance(encoder, str):
-            return encoder
         found: type[Encoder] = resolve("encoders", encoder, Encoder)
         return found
 

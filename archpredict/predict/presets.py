@@ -199,7 +199,7 @@ def preset(name: str) -> Preset:
         raise UnknownNameError(
             "predictor", name, names(), "Or name your own as module:Preset or path/to/file.py:Preset."
         )
-    return _as_preset(name, registry.load(_KIND, name))
+    return _as_preset(name, registry.find(_KIND, name))
 
 
 def _as_preset(name: str, found: Any) -> Preset:

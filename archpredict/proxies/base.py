@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
@@ -76,16 +75,13 @@ def load_proxy(name: str, images: Images | None) -> Proxy:
         UnknownNameError: There is none; the message lists those there are.
         UsageError: It reads images and there are none, or the class is no proxy.
     """
-    found = resolve("proxies", name, Proxy)
-    if not inspect.isclass(found) or not issubclass(found, Proxy):
-        raise UsageError(f"{name} is no proxy; derive it from archpredict.proxies.base.Proxy")
+    found: type[Proxy] = resolve("proxies", name, Proxy)
     if found.needs_images and images is None:
         raise UsageError(
             f"the zero-cost proxy {name} reads a batch of labelled images and no data set was given; name one, e.g. "
             "--dataset digits or --dataset cifar10:FOLDER, or take a proxy that needs none, such as synflow"
         )
-    made: Proxy = found()
-    return made
+    return found()
 
 
 def batch_for(

@@ -5,14 +5,13 @@ from __future__ import annotations
 import inspect
 import json
 import math
-import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 
-from archpredict.errors import BudgetError, UsageError
+from archpredict.errors import BudgetError, UsageError, whole_number
 from archpredict.evaluators._convert import as_evaluator
 from archpredict.evaluators.base import Evaluator
 from archpredict.evaluators.table import TableEvaluator
@@ -104,23 +103,8 @@ def plan(
     return ready
 
 
-def whole_number(what: str, value: Any, least: int) -> int:
-    """The value as an int of at least ``least``, or a UsageError that begins with ``what``."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if number < least:
-        raise UsageError(f"{what} is an integer of at least {least}, {value!r} was given")
-    return number
-
-
 def _strategy(given: str | type[Strategy]) -> type[Strategy]:
-    found: Any = resolve("strategies", given, Strategy) if isinstance(given, str) else given
-    if not isinstance(found, type) or not issubclass(found, Strategy):
-        raise UsageError(
-            f"{given!r} was given as the strategy; expected a name or a class derived from archpredict.Strategy"
-        )
+    found: type[Strategy] = resolve("strategies", given, Strategy)
     return found
 
 

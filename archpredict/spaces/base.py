@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,13 +19,16 @@ import numpy as np
 import numpy.typing as npt
 
 from archpredict._typing import BoolArray, FloatArray, IntArray
-from archpredict.errors import InvalidArchitectureError, UsageError
+from archpredict.errors import InvalidArchitectureError, UsageError, integer
 from archpredict.graph.arch_graph import ArchGraph
-from archpredict.registry import described, resolve
+from archpredict.registry import make
+from archpredict.spaces._identity import are_equal, options_of
 
 Choices = tuple[int, ...]
 
 _ENUMERATION_LIMIT = 10_000_000
+_MUTATION_DRAWS = 8
+"""Places that a mutation draws; where the mask allows no change at any of these, all places are gone through."""
 
 
 class SearchSpace(ABC):
@@ -78,7 +82,7 @@ class SearchSpace(ABC):
 
     def format(self, choices: Sequence[int]) -> str:
         """The space's own notation for ``choices``; :meth:`parse` reads it back."""
-        return json.dumps([int(c) for c in choices])
+        return json.dumps(self._whole(choices))
 
     def cost(self, choices: Sequence[int]) -> dict[str, float]:
         """Costs known without training, e.g. ``{"params": 1.2e6, "macs": 6e8}``; empty where none is known."""
@@ -163,7 +167,29 @@ class SearchSpace(ABC):
 
     def architectures(self, choices: IntArray) -> list[Architecture]:
         """One architecture per row of ``(B, L)`` choices that are known to be legal."""
-        return [Architecture(self, tuple(row)) for row in choices.tolist()]
+        return [Architecture(self, tuple(row)) for row in self.rows(choices).tolist()]
+
+    def rows(self, choices: npt.ArrayLike) -> IntArray:
+        """Vectors of choices as an ``int64`` array of shape ``(B, L)``; whether they are legal is not looked at.
+
+        Raises:
+            InvalidArchitectureError: They are no integers, or not ``L`` each.
+        """
+        given = np.asarray(choices)
+        if not given.size and given.ndim < 2:
+            return np.zeros((0, self.num_decisions), dtype=np.int64)
+        if given.ndim != 2 or given.shape[1] != self.num_decisions:
+            raise InvalidArchitectureError(
+                f"the space {self.name} takes {self.num_decisions} choices per architecture, "
+                f"an array of shape {given.shape} was given"
+            )
+        if given.dtype.kind == "O":
+            given = np.array([self._whole(row) for row in given.tolist()], dtype=np.int64).reshape(given.shape)
+        if given.dtype.kind not in "iu":
+            raise InvalidArchitectureError(
+                f"choices of the space {self.name} are integers, an array of {given.dtype} was given"
+            )
+        return given.astype(np.int64, copy=False)
 
     def from_text(self, text: str) -> Architecture:
         """The architecture that a line of the space's own notation names."""
@@ -175,11 +201,7 @@ class SearchSpace(ABC):
         Raises:
             InvalidArchitectureError: Wrong length, an option out of range, or a combination that the mask forbids.
         """
-        row = tuple(int(c) for c in choices)
-        if len(row) != self.num_decisions:
-            raise InvalidArchitectureError(
-                f"the space {self.name} takes {self.num_decisions} choices, {len(row)} were given: {list(row)}"
-            )
+        row = self._whole(choices)
         for i, (choice, n) in enumerate(zip(row, self.num_choices, strict=True)):
             if not 0 <= choice < n:
                 raise InvalidArchitectureError(
@@ -194,8 +216,29 @@ class SearchSpace(ABC):
                 )
         return row
 
+    def _whole(self, choices: Sequence[Any]) -> Choices:
+        """As many ints as there are choices, in range or not."""
+        if not isinstance(choices, Iterable) or isinstance(choices, str | bytes):
+            raise InvalidArchitectureError(
+                f"the space {self.name} takes a sequence of {self.num_decisions} choices, {choices!r} was given"
+            )
+        row = tuple(choices)
+        if len(row) != self.num_decisions:
+            raise InvalidArchitectureError(
+                f"the space {self.name} takes {self.num_decisions} choices, {len(row)} were given: {list(row)}"
+            )
+        if all(type(c) is int for c in row):
+            return row
+        for i, (choice, n) in enumerate(zip(row, self.num_choices, strict=True)):
+            if integer(choice) is None:
+                raise InvalidArchitectureError(
+                    f"choice {i} of the space {self.name} is an integer from 0 to {n - 1}, {choice!r} was given"
+                )
+        return tuple(map(operator.index, row))
+
     def is_valid(self, choices: IntArray) -> BoolArray:
         """Which rows of ``(B, L)`` are legal, as ``(B,)``."""
+        choices = self.rows(choices)
         limits = np.array(self.num_choices)
         valid: BoolArray = np.asarray(((choices >= 0) & (choices < limits)).all(axis=1))
         for i in range(self.num_decisions):
@@ -219,33 +262,41 @@ class SearchSpace(ABC):
             rng: Source of randomness.
 
         Returns:
-            ``(B, L)`` legal rows, each different from its parent, or equal where no change could be found.
+            ``(B, L)`` legal rows, each different from its parent, or equal where no other option is legal anywhere.
         """
-        child = np.array(choices, dtype=np.int64)
+        parents = self.rows(choices)
+        child = parents.copy()
         changeable = np.flatnonzero(np.array(self.num_choices) > 1)
-        todo = np.arange(len(child))
-        for _ in range(8):  # a change can be forbidden by the mask: try elsewhere
+        todo = np.arange(len(child)) if len(changeable) else np.zeros(0, dtype=np.int64)
+        for _ in range(_MUTATION_DRAWS):
+            if not len(todo):
+                return child
             positions = rng.choice(changeable, size=len(todo))
             for i in np.unique(positions):
-                rows = todo[positions == i]
-                legal = self.mask(child[rows, :i]).copy()
-                legal[np.arange(len(rows)), child[rows, i]] = False
-                rows, legal = rows[legal.any(axis=1)], legal[legal.any(axis=1)]
-                changed = child[rows].copy()
-                changed[:, i] = _draw(legal, rng)
-                child[rows] = self._repair(changed, rng)
-            todo = todo[(child[todo] == choices[todo]).all(axis=1)]
-            if not len(todo):
-                break
+                self._change(child, todo[positions == i], int(i), rng)
+            todo = todo[(child[todo] == parents[todo]).all(axis=1)]
+        for i in rng.permutation(changeable) if len(todo) else ():
+            self._change(child, todo, int(i), rng)
+            todo = todo[(child[todo] == parents[todo]).all(axis=1)]
         return child
+
+    def _change(self, child: IntArray, rows: IntArray, i: int, rng: np.random.Generator) -> None:
+        """Give choice ``i`` of these rows another option, in place, where another one is legal."""
+        legal = self.mask(child[rows, :i]).copy()
+        legal[np.arange(len(rows)), child[rows, i]] = False
+        rows, legal = rows[legal.any(axis=1)], legal[legal.any(axis=1)]
+        changed = child[rows].copy()
+        changed[:, i] = _draw(legal, rng)
+        child[rows] = self._repair(changed, rng)
 
     def crossover(self, a: IntArray, b: IntArray, rng: np.random.Generator) -> IntArray:
         """Take each choice from ``a`` or ``b`` with equal probability, redrawing what the mask then forbids."""
+        a, b = self.rows(a), self.rows(b)
         return self._repair(np.where(rng.random(a.shape) < 0.5, a, b), rng)
 
     def neighbours(self, choices: Sequence[int]) -> IntArray:
         """All legal vectors that differ from ``choices`` in exactly one choice, ``(n, L)``."""
-        parent = np.array(choices, dtype=np.int64)
+        parent = np.array(self._whole(choices), dtype=np.int64)
         rows = np.repeat(parent[None], sum(self.num_choices) - self.num_decisions, axis=0)
         row = 0
         for i, n in enumerate(self.num_choices):
@@ -270,9 +321,10 @@ class SearchSpace(ABC):
 
     def one_hot(self, choices: IntArray) -> npt.NDArray[np.float32]:
         """``(B, sum(num_choices))`` indicator features for tree models, multilayer perceptrons and LSTMs."""
+        choices = self.rows(choices)
         offsets = np.concatenate([[0], np.cumsum(self.num_choices)[:-1]])
         features = np.zeros((len(choices), sum(self.num_choices)), dtype=np.float32)
-        features[np.arange(len(choices))[:, None], np.asarray(choices) + offsets] = 1
+        features[np.arange(len(choices))[:, None], choices + offsets] = 1
         return features
 
     def invalid(self, text: str, why: str) -> InvalidArchitectureError:
@@ -301,6 +353,20 @@ class SearchSpace(ABC):
             rows[redraw, i] = _draw(legal[redraw], rng)
         return rows
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same space: of one class, with equal options; the objects may be two."""
+        if self is other:
+            return True
+        return (
+            type(self) is type(other)
+            and isinstance(other, SearchSpace)
+            and (self.name, tuple(self.num_choices)) == (other.name, tuple(other.num_choices))
+            and are_equal(options_of(self), options_of(other))
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.name, tuple(self.num_choices)))
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
@@ -308,6 +374,15 @@ class SearchSpace(ABC):
 @dataclass(frozen=True)
 class Architecture:
     """One point of a search space: what strategies ask for and histories record.
+
+    Equal where the spaces are equal (of one class, with equal options) and the choices are.
+
+    Args:
+        space: The search space.
+        choices: ``L`` integers, which are taken for legal; :meth:`SearchSpace.architecture` looks.
+
+    Raises:
+        InvalidArchitectureError: The choices are no integers, or not as many as the space has.
 
     Example:
         >>> from archpredict.spaces import load_space
@@ -317,8 +392,13 @@ class Architecture:
         (3, 0, 1, 0, 0, 2)
     """
 
-    space: SearchSpace = field(compare=False, repr=False)
+    space: SearchSpace = field(repr=False)
     choices: Choices
+
+    def __post_init__(self) -> None:
+        choices = self.choices
+        if type(choices) is not tuple or len(choices) != len(self.space.num_choices) or {*map(type, choices)} != {int}:
+            object.__setattr__(self, "choices", self.space._whole(choices))
 
     @cached_property
     def graph(self) -> ArchGraph:
@@ -339,15 +419,7 @@ class Architecture:
 
 def load_space(space: str | type[SearchSpace] | SearchSpace | Any) -> SearchSpace:
     """A search space from its name, a ``module:Class`` reference, a class, a factory or an instance."""
-    target = resolve("spaces", space, SearchSpace) if isinstance(space, str) else space
-    try:
-        made = target() if callable(target) and not isinstance(target, SearchSpace) else target
-    except Exception as error:
-        raise UsageError(f"the space {space} cannot be made: {described(error)}") from error
-    if not isinstance(made, SearchSpace):
-        raise UsageError(
-            f"{space} is not a SearchSpace but {type(made).__name__}; derive it from archpredict.SearchSpace"
-        )
+    made: SearchSpace = make("spaces", space, SearchSpace)
     return made
 
 

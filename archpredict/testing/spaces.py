@@ -52,7 +52,7 @@ class SpaceContract:
     def test_the_same_seed_gives_the_same_samples(self, space: SearchSpace) -> None:
         first, again = (space.sample(_SAMPLES, np.random.default_rng(7)) for _ in range(2))
         np.testing.assert_array_equal(first, again)
-        if space.num_vectors > 1:
+        if len(np.unique(first, axis=0)) > 1:
             other = space.sample(_SAMPLES, np.random.default_rng(8))
             assert (first != other).any()
 
@@ -108,7 +108,7 @@ class SpaceContract:
         assert space.is_valid(children).all()
         stayed = (children == parents).all(axis=1)
         stuck = [parent for parent in parents[stayed].tolist() if len(space.neighbours(parent))]
-        assert len(stuck) <= _SAMPLES // 8, "a mutation may fail, but only where the mask leaves little room"
+        assert not stuck, "a mutant equals its parent only where a change of one choice cannot be legal"
 
     def test_children_of_a_crossover_are_legal(self, space: SearchSpace) -> None:
         rng = np.random.default_rng(7)

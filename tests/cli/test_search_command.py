@@ -282,7 +282,7 @@ def test_limits_are_kept() -> None:
         (["--timeout", "4"], "--timeout belongs to --evaluator command"),
         (["--limit", "params=-1"], "no architecture of the space toy was found within the limits (params -1)"),
         (["--evaluator", "command", "--command", "no-such-program"], "there is no program 'no-such-program'"),
-        (["--strategy", "archpredict.testing.toys:ToySpace"], "was given as the strategy; expected a name or a class"),
+        (["--strategy", "archpredict.testing.toys:ToySpace"], "is the class ToySpace; expected a class derived from"),
         (["--budget", "0"], "0 is not in the range x>=1"),
         (["--seed", "-1"], "-1 is not in the range x>=0"),
         (["--device", "tpu"], "'tpu' is not one of 'auto', 'cpu', 'cuda'"),

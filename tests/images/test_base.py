@@ -133,8 +133,8 @@ def test_a_class_of_ones_own_is_named_by_file_and_may_have_a_path(own: Path) -> 
     ("name", "message"),
     [
         ("Wrong", r"own_images.py:Wrong.load\(\) must return Images, it returned str"),
-        ("Broken", "own_images.py:Broken cannot be made: ValueError: not today"),
-        ("Other", "own_images.py:Other is no data set but Other; derive it from archpredict.images.base.ImageSet"),
+        ("Broken", "own_images.py:Broken' cannot be made: ValueError: not today"),
+        ("Other", "is the class Other; expected a class derived from archpredict.images.base.ImageSet"),
         ("None", "has no 'None' to use from images; its classes are: Broken, Mine, Other, Wrong"),
     ],
 )

@@ -305,8 +305,11 @@ def test_a_proxy_that_reads_images_needs_a_data_set() -> None:
 
 
 def test_what_is_no_proxy_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"archpredict\.graph:ArchGraph is no proxy; derive it from"):
-        load_proxy("archpredict.graph:ArchGraph", None)
+    with pytest.raises(
+        UsageError,
+        match=r"'archpredict\.graph\.arch_graph:ArchGraph' is the class ArchGraph; expected a class derived from",
+    ):
+        load_proxy("archpredict.graph.arch_graph:ArchGraph", None)
 
 
 def test_only_proxies_that_read_images_get_a_batch() -> None:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+import re
 from collections.abc import Sequence
+from functools import cached_property, partial
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archpredict import search
 from archpredict._typing import BoolArray, IntArray
 from archpredict.errors import InvalidArchitectureError, UsageError
 from archpredict.graph.arch_graph import ArchGraph
+from archpredict.registry import names
 from archpredict.spaces import Architecture, SearchSpace, load_space
+from archpredict.spaces._check import check_space
 from archpredict.spaces.base import unique_rows
+from archpredict.spaces.darts import Darts
+from archpredict.testing.spaces import SpaceContract
 
 
 class Rising(SearchSpace):
@@ -217,9 +227,192 @@ def test_a_space_loads_by_name_class_factory_or_instance() -> None:
         ("no_such_module:Space", "there is no module 'no_such_module'"),
         ("nowhere/space.py:Space", "there is no file nowhere/space.py"),
         ("archpredict.spaces.darts:Dart", "has no 'Dart' to use from spaces; its classes are: Darts"),
-        (dict, "is not a SearchSpace but dict"),
+        (dict, "the space given is the class dict; expected a class derived from"),
     ],
 )
 def test_what_is_no_space_is_refused_with_a_reason(given: object, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         load_space(given)
+
+
+class Alone(Rising):
+    """One architecture only, though the second choice has two options: the mask leaves one."""
+
+    name = "alone"
+    num_choices = (1, 2, 1)
+
+    def mask(self, prefix: IntArray) -> BoolArray:
+        legal = np.ones((len(prefix), self.num_choices[prefix.shape[1]]), dtype=bool)
+        if prefix.shape[1] == 1:
+            legal[:, 0] = False
+        return legal
+
+
+class OneChoice(Rising):
+    name = "one-choice"
+    num_choices = (1,)
+
+
+class Lock(Rising):
+    """Thirty choices of which the last alone can change."""
+
+    name = "lock"
+    num_choices = (3,) * 30
+
+    def mask(self, prefix: IntArray) -> BoolArray:
+        legal = np.ones((len(prefix), 3), dtype=bool)
+        if prefix.shape[1] < 29:
+            legal[:, 1:] = False
+        return legal
+
+
+@pytest.mark.parametrize("space", [Alone(), OneChoice(), Lock()], ids=lambda space: space.name)
+class TestSpacesWithLittleRoom(SpaceContract):
+    """The contract, and a check before a search, also where hardly anything or nothing can change."""
+
+    def test_it_can_be_searched(self, space: SearchSpace) -> None:
+        check_space(space)
+
+
+@pytest.mark.parametrize("space", [Alone(), OneChoice()], ids=lambda space: space.name)
+def test_where_nothing_can_change_there_is_the_parent_alone(space: SearchSpace) -> None:
+    rng = np.random.default_rng(0)
+    rows = space.enumerate()
+    assert len(rows) == 1
+    parents = rows[[0, 0, 0]]
+    assert space.sample(3, rng).tolist() == parents.tolist()
+    assert space.mutate(parents, rng).tolist() == parents.tolist()
+    assert space.crossover(parents, parents, rng).tolist() == parents.tolist()
+    assert space.neighbours(rows[0].tolist()).shape == (0, space.num_decisions)
+    assert space.one_hot(rows).sum() == space.num_decisions
+    assert space.mutate(rows[:0], rng).shape == (0, space.num_decisions)
+
+
+@pytest.mark.parametrize("strategy", ["random", "evolution"])
+def test_a_space_of_one_architecture_is_searched_to_its_end(strategy: str) -> None:
+    result = search(Alone(), lambda architecture: 1.0, strategy=strategy, budget=3)
+    assert result.best.architecture.choices == (0, 1, 0)
+
+
+def test_a_mutation_finds_the_one_place_where_a_change_is_legal() -> None:
+    parents = np.zeros((200, 30), dtype=np.int64)
+    children = Lock().mutate(parents, np.random.default_rng(0))
+    assert (children[:, 29] != 0).all()
+    assert {1, 2} == set(children[:, 29].tolist())
+
+
+WRONG_NUMBERS = [2.0, 1.9, "1", True, np.True_, np.float32(1), None, [1], 1 + 0j, float("nan")]
+
+
+@pytest.mark.parametrize("wrong", WRONG_NUMBERS, ids=repr)
+@pytest.mark.parametrize("place", [0, 4])
+def test_a_choice_that_is_no_integer_is_refused(wrong: object, place: int) -> None:
+    row: list[Any] = [0, 0, 0, 0, 0]
+    row[place] = wrong
+    message = rf"^choice {place} of the space rising is an integer from 0 to \d, {re.escape(repr(wrong))} was given$"
+    for use in (SPACE.validate, SPACE.architecture, SPACE.neighbours, SPACE.format, partial(Architecture, SPACE)):
+        with pytest.raises(InvalidArchitectureError, match=message):
+            use(row)
+
+
+@pytest.mark.parametrize("wrong", ["00000", 5, None, b"00000"])
+def test_what_is_no_sequence_is_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidArchitectureError, match=r"the space rising takes a sequence of 5 choices, .* was given"):
+        SPACE.validate(wrong)
+
+
+@pytest.mark.parametrize("kind", [tuple, list, np.array, np.uint8, np.int32, iter])
+def test_integers_of_every_kind_are_choices(kind: Any) -> None:
+    row = [2, 0, 1, 0, 1]
+    given = kind(row)
+    assert SPACE.validate(given) == (2, 0, 1, 0, 1)
+    architecture = Architecture(SPACE, given if kind is not iter else iter(row))
+    assert architecture == SPACE.architecture(row)
+    assert [type(c) for c in architecture.choices] == [int] * 5
+    assert hash(architecture) == hash(SPACE.architecture(row))
+
+
+def test_an_architecture_has_as_many_choices_as_its_space() -> None:
+    with pytest.raises(InvalidArchitectureError, match="the space rising takes 5 choices, 4 were given"):
+        Architecture(SPACE, (0, 0, 0, 0))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.bool_, "U1", object])
+def test_rows_that_are_no_integers_are_refused(dtype: Any) -> None:
+    rows = np.zeros((2, 5)).astype(dtype)
+    rng = np.random.default_rng(0)
+    uses = (
+        *(SPACE.is_valid, SPACE.architectures, SPACE.one_hot),
+        *(lambda rows: SPACE.mutate(rows, rng), lambda rows: SPACE.crossover(rows, rows, rng)),
+    )
+    for use in uses:
+        with pytest.raises(
+            InvalidArchitectureError, match=r"of the space rising (are integers, an array of|is an int)"
+        ):
+            use(rows)
+        with pytest.raises(InvalidArchitectureError, match=r"takes 5 choices per architecture, an array of shape \(5,"):
+            use(np.zeros(5, dtype=np.int64))
+
+
+class Option(Rising):
+    """A space with an option that its choices do not show."""
+
+    name = "option"
+
+    def __init__(self, prefix: str = "op", widths: object = ()) -> None:
+        self._prefix = prefix
+        self.widths = widths
+        self._memo: dict[int, int] = {}
+
+    @cached_property
+    def doubled(self) -> str:
+        return self._prefix * 2
+
+
+class Alias(Rising):
+    """The same choices and name as Rising."""
+
+
+def test_architectures_are_equal_within_one_space_alone() -> None:
+    row = (0, 0, 0, 0, 0)
+    assert Rising().architecture(row) == SPACE.architecture(row)
+    assert len({Rising().architecture(row), SPACE.architecture(row)}) == 1
+    for other in (Alias(), Option(), Everything(), load_space("nasbench201")):
+        assert other != SPACE
+        architecture = (
+            other.architecture(other.enumerate()[0])
+            if other.num_vectors < 10**6
+            else other.architectures(other.sample(1, np.random.default_rng(0)))[0]
+        )
+        assert architecture != SPACE.architecture(row)
+        assert len({architecture, SPACE.architecture(row)}) == 2
+
+
+@pytest.mark.parametrize("name", names("spaces"))
+def test_two_objects_of_a_space_are_one_space(name: str) -> None:
+    first, second = load_space(name), load_space(name)
+    rows = first.sample(3, np.random.default_rng(0))
+    assert first.operators  # what is computed once makes no difference
+    for other in (second, pickle.loads(pickle.dumps(first)), copy.deepcopy(second)):
+        assert first == other
+        assert hash(first) == hash(other)
+        assert first.architectures(rows) == other.architectures(rows)
+        assert len({*first.architectures(rows), *other.architectures(rows)}) == len(np.unique(rows, axis=0))
+
+
+def test_the_options_of_a_space_tell_it_from_others() -> None:
+    row = (0, 0, 0, 0, 0)
+    same, other = Option("op"), Option("other")
+    assert Option().doubled == "opop"
+    same._memo[0] = 1
+    assert same == Option()
+    assert other != Option()
+    assert other.architecture(row) != Option().architecture(row)
+    arrays = [
+        Option(widths=values) for values in (np.arange(3), np.arange(3), np.arange(4), [1, np.arange(3)], {"a": 1})
+    ]
+    assert arrays[0] == arrays[1]
+    assert arrays[0] != arrays[2]
+    assert arrays[3] != arrays[4]
+    assert Option(widths=[1, np.arange(3)]) == arrays[3]
+    assert load_space("darts") != Darts(with_none=True)
