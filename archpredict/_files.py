@@ -1,10 +1,13 @@
-"""Files that are whole or not there, and tensors read from them into memory of our own."""
+"""Files that are whole or not there, tensors read from them, and the folder of those that can be made again."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any, Literal
+
+CACHE_VARIABLE = "ARCHPREDICT_CACHE"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -41,3 +44,19 @@ def read_tensors(path: str | Path, framework: Literal["np", "pt"]) -> tuple[dict
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
         copied = {name: value.copy() if framework == "np" else value.clone() for name, value in tensors.items()}
         return opened.metadata() or {}, copied
+
+
+def cache_folder() -> Path | None:
+    """Where files are kept that can be made again: ``$ARCHPREDICT_CACHE``, else the system's folder for such files.
+
+    Nothing is made here. None where the variable is set and empty: then nothing is kept.
+    """
+    if (chosen := os.environ.get(CACHE_VARIABLE)) is not None:
+        return Path(chosen) if chosen else None
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "archpredict"

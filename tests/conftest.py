@@ -9,6 +9,8 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch load: oversubscribed threads cost a multiple
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else ONNX Runtime leaves a number of its own in the home folder
 
+os.environ["ARCHPREDICT_CACHE"] = ""  # nothing is kept from one run of the tests for the next
+
 import pytest
 
 collect_ignore = ["data"]  # what tests read, and modules that are plug-ins of another distribution

@@ -98,9 +98,9 @@ class Members:
         unreadable = spec.form == "choices" or not set(space.operators) <= set(spec.vocabulary)
         if self.encoder is None or not ensemble.models or unreadable:
             return
-        options = json.dumps(dict(self.encoder_options or {}), sort_keys=True, default=repr)
         make = partial(self._make_encoder, self.encoder, spec)
-        weights = pretrained(make, space, spec, steps, key=(self.encoder, options), observe=observe)
+        key, persistent = self._identity(self._encoder_class(self.encoder))
+        weights = pretrained(make, space, spec, steps, key=key, persistent=persistent, observe=observe)
         for model in ensemble.models:
             if model.encoder is not None and weights is not None:
                 model.encoder.load_state_dict(weights)
@@ -108,6 +108,16 @@ class Members:
     def _make_encoder(self, encoder: str | type[Encoder], spec: InputSpec) -> Encoder:
         cells = 1 if spec.form == "choices" else spec.num_cells
         return self._encoder_class(encoder)(spec.num_ops, cells, **(self.encoder_options or {}))
+
+    def _identity(self, encoder: type[Encoder]) -> tuple[object, bool]:
+        """What tells an encoder from others, and whether that holds in every process."""
+        name = f"{encoder.__module__}.{encoder.__qualname__}"
+        try:
+            key = f"{name} {json.dumps(dict(self.encoder_options or {}), sort_keys=True)}"
+        except TypeError:  # options that are objects
+            return (encoder, dict(self.encoder_options or {})), False
+        # Code of the user's own may change from one process to the next.
+        return (key, True) if name.startswith("archpredict.encoders.") else ((encoder, key), False)
 
     def _network(self, spec: InputSpec) -> Model:
         encoder = None if self.encoder is None else self._make_encoder(self.encoder, spec)

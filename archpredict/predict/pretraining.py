@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
 from archpredict.encoders.base import Encoder
 from archpredict.graph.batch import batched
 from archpredict.predict.inputs import InputSpec
+from archpredict.predict.pretrained_weights import Weights, fingerprint, keep_weights, read_weights
 from archpredict.runtime import few_threads, seeded
 from archpredict.spaces.base import SearchSpace
-
-Weights = dict[str, Tensor]
 
 _SAMPLES = 4096
 _BATCH = 128
@@ -27,7 +24,7 @@ EVERY = 20
 """Steps from one call of the observer to the next."""
 _SEED = 0
 
-_known: WeakKeyDictionary[SearchSpace, dict[Any, Weights | None]] = WeakKeyDictionary()
+_known: dict[str, Weights | None] = {}
 
 
 def pretrained(
@@ -37,13 +34,16 @@ def pretrained(
     steps: int,
     *,
     key: object = None,
+    persistent: bool = False,
     observe: Callable[[float], None] | None = None,
 ) -> Weights | None:
     """Weights of an encoder that tells graph statistics of architectures drawn from the space.
 
     The targets are the standardised :class:`~archpredict.graph.statistics.Statistics`, costs included, of 4,096 random
     architectures; the loss is the mean squared error of a linear layer on the encoding. No label is used, so that
-    this depends on nothing but the space and the encoder, and is done once for both in a process.
+    this depends on nothing but the space and the encoder: for the spaces that come with the package the weights do
+    too, others are kept on disk (:func:`archpredict._files.cache_folder`). Spaces are told apart by what they are, not
+    by the object.
 
     Args:
         make: Makes the untrained encoder.
@@ -51,20 +51,25 @@ def pretrained(
         spec: What the predictor reads; form and vocabulary are taken from it.
         steps: Mini-batches of 128 architectures.
         key: What tells this encoder from others in the same space.
+        persistent: Whether ``key`` means the same encoder in every process, so that weights may be read and kept.
         observe: Called with the loss now and then.
 
     Returns:
         The encoder's state, None where its number of cells is not that of the space's architectures.
     """
-    known = _known.setdefault(space, {})
-    place = (key, spec.form, spec.vocabulary, spec.num_cells, steps)
-    if place not in known:
-        known[place] = _train(make, space, spec, steps, observe)
-    return known[place]
+    mark = fingerprint(space, spec, steps, key)
+    if mark not in _known:
+        found = read_weights(mark, make) if persistent else None
+        if found is None:
+            found = _train(make, space, spec, steps, observe)
+            if persistent and found is not None:
+                keep_weights(mark, found)
+        _known[mark] = found
+    return _known[mark]
 
 
 def forget() -> None:
-    """Drop what is remembered, so that the next one takes its time again."""
+    """Drop what this process remembers."""
     _known.clear()
 
 

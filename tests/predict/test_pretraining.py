@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save
 from sklearn.linear_model import Ridge
 
 from archpredict.encoders.asynchronous import Asynchronous
 from archpredict.encoders.base import Encoder
+from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.batch import batched
 from archpredict.predict import pretraining
 from archpredict.predict.inputs import InputSpec
 from archpredict.predict.predictor import Predictor
+from archpredict.predict.pretrained_weights import fingerprint
 from archpredict.predict.pretraining import forget, pretrained
 from archpredict.spaces.nasbench201 import NASBench201
 
@@ -79,8 +83,68 @@ def test_it_is_done_once_for_a_space_and_an_encoder(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(pretraining, "_train", train)
     for key, steps in (("a", 5), ("a", 5), ("b", 5), ("a", 6)):
         pretrained(make, SPACE, SPEC, steps, key=key)
-    pretrained(make, NASBench201(), SPEC, 5, key="a")
-    assert len(calls) == 4
+    pretrained(make, NASBench201(), SPEC, 5, key="a")  # the same space, another object
+    assert len(calls) == 3
+
+
+def test_spaces_are_told_apart_by_what_they_decode_to() -> None:
+    class Another(NASBench201):
+        def decode(self, choices: Sequence[int]) -> ArchGraph:
+            return super().decode([0, *choices[1:]])
+
+    marks = [fingerprint(space, SPEC, 5, "a") for space in (SPACE, NASBench201(), Another())]
+    assert marks[0] == marks[1] != marks[2]
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ARCHPREDICT_CACHE", str(tmp_path))
+    return tmp_path / "encoders"
+
+
+def test_weights_that_were_kept_on_disk_are_not_made_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = weights(5, key="a", persistent=True)
+    forget()
+    monkeypatch.setattr(pretraining, "_train", None)
+    read = weights(5, key="a", persistent=True)
+    assert all(torch.equal(made[name], read[name]) for name in made)
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_a_damaged_file_is_passed_over_with_a_warning_and_made_anew(cache: Path) -> None:
+    made = weights(5, key="a", persistent=True)
+    (path,) = cache.iterdir()
+    other = {name: value.double() for name, value in made.items()}
+    unfinished = {name: torch.full_like(value, torch.nan) for name, value in made.items()}
+    for content in (b"", path.read_bytes()[:-4], b"\xff" * 100, save(other), save(unfinished), save({})):
+        path.write_bytes(content)
+        forget()
+        with pytest.warns(UserWarning, match="are passed over, they are made anew") as told:
+            again = weights(5, key="a", persistent=True)
+        assert len(told) == 1
+        assert all(torch.equal(made[name], again[name]) for name in made)
+        assert path.read_bytes() == save(made)
+
+
+def test_where_nothing_can_be_kept_weights_are_made_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    for place in ("", str(tmp_path / "file" / "below")):
+        monkeypatch.setenv("ARCHPREDICT_CACHE", place)
+        forget()
+        assert weights(5, key="a", persistent=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_encoder_of_one_s_own_is_not_kept_on_disk(cache: Path) -> None:
+    class Own(Asynchronous):
+        pass
+
+    small(Own, pretrain=5).fit(CELLS[:30], LABELS)
+    assert not cache.exists()
+    small(pretrain=5).fit(CELLS[:30], LABELS)
+    assert len(list(cache.iterdir())) == 1
 
 
 def test_torch_s_own_random_numbers_are_left_as_they_were() -> None:
