@@ -85,7 +85,7 @@ def torch_device(name: str) -> torch.device:
     if re.fullmatch(r"(cpu|cuda)(:\d+)?", name) is None:
         raise UsageError(f"unknown device {name!r}; choose from: auto, cpu, cuda")
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError(f"device {name} was asked for, but torch finds no CUDA device; use --device cpu or auto")
+        raise UsageError(f"device {name} was asked for, but torch finds no CUDA device; use `device='cpu'`")
     return torch.device(name)
 
 

@@ -17,7 +17,9 @@
         ├── RunDirectoryError        a run directory in use, corrupt or not writable
         └── MissingDependencyError   an optional package is not installed; names the extra
 
-Every message says what was given, what was expected and what to do.
+Every message says what was given, what was expected and what to do. It speaks of arguments, between backquotes: "leave
+out `out`", "give `device='cpu'`", "go on with `search(..., out='run', resume=True)`"; the command line shows its flags
+in their place. Warnings do the same.
 """
 
 from __future__ import annotations

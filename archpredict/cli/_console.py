@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from archpredict.cli._messages import in_flags
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -157,9 +159,9 @@ def trials(observer: Observer) -> Observe:
 
 
 def say(text: str) -> None:
-    """A line on stderr; where nobody can read it any more, the work goes on."""
+    """A line on stderr, in the words of the command line; where nobody can read it any more, the work goes on."""
     with suppress(OSError):
-        click.echo(text, err=True)
+        click.echo(in_flags(text), err=True)
 
 
 def phase(event: Event) -> str:

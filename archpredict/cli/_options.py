@@ -6,16 +6,24 @@ import math
 
 import click
 
-_DEBUG = "archpredict.debug"
+_DEBUG, _RUNNING = "archpredict.debug", "archpredict.running"
 
 
 def _remember(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
-    ctx.meta[_DEBUG] = value
+    ctx.meta[_DEBUG] = value or is_debugging(ctx)
+    ctx.meta[_RUNNING] = ctx
 
 
 def is_debugging(ctx: click.Context) -> bool:
     """Whether ``--debug`` was given; the context's ``meta`` is shared by all commands of one call."""
     return bool(ctx.meta.get(_DEBUG))
+
+
+def running() -> click.Context | None:
+    """The context of the command that runs: the innermost one that has ``--debug``, as all have."""
+    ctx = click.get_current_context(silent=True)
+    found: click.Context | None = None if ctx is None else ctx.meta.get(_RUNNING, ctx)
+    return found
 
 
 debug_option = click.option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,19 @@ def check_same(path: Path, kept: Settings, given: Settings) -> None:
         )
 
 
+def refuse_training(path: Path) -> None:
+    """No training where the run of a search is expected.
+
+    Raises:
+        UsageError: It is one; the message says how to go on with it.
+    """
+    kept = None
+    with suppress(OSError, ValueError, TypeError, AttributeError):  # what is damaged is told by who reads it next
+        kept = json.loads((path / _CONFIG).read_text(encoding="utf-8")).get("format")
+    if kept == _FORMAT:
+        raise UsageError(f"{path} is no run of a search; go on with it with: archpredict train --resume {path}")
+
+
 def found_by(path: Path) -> Settings:
     """What a search's run directory says of the best architecture: itself, its space, and how it was labelled.
 
@@ -120,6 +133,7 @@ def found_by(path: Path) -> Settings:
     """
     from archpredict.runs.directory import corrupt_config, read_config
 
+    refuse_training(path)
     invocation = read_config(path)["invocation"]
     if invocation is None:
         raise UsageError(f"the run in {path} was started by a program; give its architecture, and --space")

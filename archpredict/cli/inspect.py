@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from archpredict.cli._messages import in_flags
 from archpredict.cli._onnx import input_shape_option
 from archpredict.cli._options import debug_option, json_option
 
@@ -71,7 +72,7 @@ def _described(model: OnnxModel, drawing: Path | None) -> dict[str, Any]:
         "stages": [_whole(asdict(row)) for row in stages(graph)],
         "folded": dict(model.folded),
         "unknown": dict(model.unknown),
-        "warnings": list(model.warnings),
+        "warnings": [in_flags(text) for text in model.warnings],
         "drawing": None if drawing is None else str(drawing),
     }
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from archpredict.cli._messages import in_flags
 from archpredict.cli._options import is_debugging
 from archpredict.errors import ArchPredictError, UnknownNameError
 
@@ -48,7 +49,7 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             _fail(ctx, "interrupted", INTERRUPTED)
         except ArchPredictError as error:
-            _fail(ctx, str(error), error.exit_code)
+            _fail(ctx, in_flags(str(error)), error.exit_code)
         except Exception as error:
             code = error.errno if isinstance(error, OSError) else None
             if code == errno.EPIPE:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from archpredict.cli._messages import in_flags
 from archpredict.cli._onnx import input_shape_option
 from archpredict.cli._options import debug_option, json_option
 from archpredict.cli._predictors import device_option, quiet_option
@@ -154,7 +155,7 @@ def _print_json(result: _Result) -> None:
         "predictor": result.predictor,
         "score": result.meaning,
         "ranking": [_record(row) for row in result.rows],
-        "failed": [{"model": failure.model, "error": failure.error} for failure in result.failed],
+        "failed": [{"model": failure.model, "error": in_flags(failure.error)} for failure in result.failed],
     }
     if result.adaptation is not None:
         content["adaptation"] = result.adaptation.to_dict()
@@ -188,7 +189,7 @@ def _record(row: Ranked) -> dict[str, Any]:
         "params": int(total(graph, "params")),
         "macs": int(total(graph, "macs")),
         "nodes": graph.num_nodes,
-        "warnings": [remark.sentence for remark in row.remarks],
+        "warnings": [in_flags(remark.sentence) for remark in row.remarks],
     }
 
 

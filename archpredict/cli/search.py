@@ -142,6 +142,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
     """What makes the plan, as JSON values: what the resumed run was started with, and what is given now."""
     from archpredict.cli._evaluators import absolute
+    from archpredict.cli._training import refuse_training
     from archpredict.runs.directory import corrupt_config, read_config
 
     values = {name: given[name] for name in _INVOCATION}
@@ -152,6 +153,7 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
         return {**values, "evaluator": values["evaluator"] or _default_evaluator(given)}
     if given["out"] is not None:
         raise UsageError("--resume goes on in the directory it names; leave out --out")
+    refuse_training(given["resume"])
     kept = read_config(given["resume"])["invocation"]
     if kept is None:
         raise UsageError(

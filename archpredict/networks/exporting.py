@@ -113,7 +113,7 @@ def _onnx(module: Network, images: Tensor) -> bytes:
     size = sum(p.numel() * p.element_size() for p in module.parameters())
     if size > _MAX_ONNX_BYTES:
         raise RunError(
-            f"the network has {size:,} bytes of weights, ONNX files hold {_MAX_ONNX_BYTES:,}; use --to torch"
+            f"the network has {size:,} bytes of weights, ONNX files hold {_MAX_ONNX_BYTES:,}; use `to='torch'`"
         )
     stream = io.BytesIO()
     options: dict[str, Any] = {
@@ -130,7 +130,7 @@ def _onnx(module: Network, images: Tensor) -> bytes:
     except Exception as error:
         raise RunError(
             f"torch {torch.__version__} cannot write ONNX with its TorchScript-based exporter, which keeps operators "
-            f"one to one ({described(error)}); use --to torch or another version of torch"
+            f"one to one ({described(error)}); use `to='torch'` or another version of torch"
         ) from error
     content = stream.getvalue()
     onnx.checker.check_model(onnx.load_from_string(content), full_check=True)

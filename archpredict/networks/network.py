@@ -182,7 +182,7 @@ def load(path: str | Path) -> tuple[Network, dict[str, Any]]:
 
     file = Path(path)
     if not file.is_file():
-        raise DataError(f"there is no file {file}; give a network that 'archpredict train' has saved")
+        raise DataError(f"there is no file {file}; give a network that was saved after its training")
     if file.stat().st_size > _MAX_FILE_BYTES:
         raise DataError(f"{file} has {file.stat().st_size:,} bytes; networks of up to {_MAX_FILE_BYTES:,} are read")
     try:

@@ -61,7 +61,7 @@ def read_about(path: Path) -> dict[str, Any]:
 
 
 def load_supernet(path: str | Path, space: SearchSpace, device: torch.device | str = "cpu") -> TrainedSupernet:
-    """The supernet of a space that ``archpredict supernet train`` has trained.
+    """The trained supernet of a space.
 
     Args:
         path: Its folder, or the checkpoint in it.
@@ -102,8 +102,8 @@ def _check_space(path: str | Path, space: SearchSpace, name: str, choices: list[
     mine = list(space.num_choices)
     if name != space.name:
         raise DataError(
-            f"the supernet {path} is one of the space {name}, not of {space.name}; give another one, or make it with: "
-            f"archpredict supernet train --space {space.name}"
+            f"the supernet {path} is one of the space {name}, not of {space.name}; give another one, or train it with "
+            "`SupernetTraining`"
         )
     if choices != mine:
         raise DataError(

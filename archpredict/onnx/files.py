@@ -99,7 +99,7 @@ def read_model(path: Path, shapes: Shapes, *, check_names: bool = False) -> Onnx
         if len(model.inputs) != 1:
             raise ModelFileError(
                 f"{path} has {len(model.inputs)} inputs, {', '.join(model.inputs)}; "
-                "say which one has the shape: --input-shape NAME=..."
+                "say which one has the shape: `input_shapes={'NAME': (1, 3, 224, 224)}`"
             )
         own = {next(iter(model.inputs)): shapes[ONLY]}
     return read(path, own) if own else model
@@ -134,7 +134,7 @@ def _check_names(models: Sequence[OnnxModel], shapes: Shapes) -> None:
     names = dict.fromkeys(name for model in models for name in model.inputs)
     for name in shapes:
         if models and name != ONLY and name not in names:
-            raise UsageError(f"--input-shape: no model has an input {name!r}; there are: {', '.join([*names][:10])}")
+            raise UsageError(f"`input_shapes`: no model has an input {name!r}; there are: {', '.join([*names][:10])}")
 
 
 def not_a_classifier(model: OnnxModel) -> str | None:

@@ -96,7 +96,7 @@ class AdaptedPredictor:
         if len(labels) > MAX_LABELS:
             raise DataError(
                 f"adapting takes at most {MAX_LABELS:,} labels, {len(labels):,} were given; so many can train a "
-                "predictor of their own: archpredict fit"
+                "predictor of their own: `Predictor.fit`"
             )
         return cls(base, Reweighting(known(base, architectures), labels))
 

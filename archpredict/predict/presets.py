@@ -95,7 +95,7 @@ _TABLE = (
         "ranker",
         """Gaussian process and boosted trees on statistics of whole networks, for ONNX models.
 
-        What ``archpredict rank`` uses, and what ships as ``imagenet``. With some hundreds of labels these are ahead of
+        What ranks ONNX models, and what ships as ``imagenet``. With some hundreds of labels these are ahead of
         any graph network that was tried (docs/benchmarks.md); ``make(encoder="comp-graph", ensemble=3)`` adds some.""",
         {
             "encoder": None,

@@ -136,7 +136,7 @@ def check_ranker(ranker: Predictor | AdaptedPredictor, name: str) -> None:
     if base.space_ is not None:
         raise UsageError(
             f"the predictor {name} was fitted on the space {base.space_}, not on ONNX models; "
-            "leave out --predictor, or make one with archpredict fit --onnx"
+            "leave out `predictor`, or fit one to ONNX models with `Predictor.fit`"
         )
     if base.feature_names_:
         raise UsageError(

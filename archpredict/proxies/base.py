@@ -79,7 +79,7 @@ def load_proxy(name: str, images: Images | None) -> Proxy:
     if found.needs_images and images is None:
         raise UsageError(
             f"the zero-cost proxy {name} reads a batch of labelled images and no data set was given; name one, e.g. "
-            "--dataset digits or --dataset cifar10:FOLDER, or take a proxy that needs none, such as synflow"
+            "`dataset='digits'` or `dataset='cifar10:FOLDER'`, or take a proxy that needs none, such as synflow"
         )
     return found()
 

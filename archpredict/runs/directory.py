@@ -44,7 +44,7 @@ class RunDirectory:
         path: The folder.
         settings: What decides the run's result; a run is resumed only with equal settings.
         resume: Go on with the run that is there, instead of making a new one.
-        invocation: How a command line rebuilds the run, kept for ``--resume``.
+        invocation: How a command line rebuilds the run, kept to resume it.
 
     Raises:
         UsageError: There is a run already, there is none to resume, or its settings differ.
@@ -135,15 +135,16 @@ class RunDirectory:
             self._lock.acquire(timeout=0)
         except filelock.Timeout as error:
             raise RunDirectoryError(
-                f"the run directory {self.path} is in use by another process; wait until it ends, or give another --out"
+                f"the run directory {self.path} is in use by another process; wait until it ends, or give another `out`"
             ) from error
 
     def _refuse_used(self) -> None:
         with disk_errors(self.path):
             used = self.path.is_dir() and any(entry.name != _LOCK for entry in self.path.iterdir())
         if used:
-            resume = f", or --resume {self.path} to go on with the run in it" if is_run(self.path) else ""
-            raise UsageError(f"the directory {self.path} is not empty; give another --out{resume}")
+            again = f"`out={str(self.path)!r}, resume=True`"
+            resume = f", or {again} to go on with the run in it" if is_run(self.path) else ""
+            raise UsageError(f"the directory {self.path} is not empty; give another `out`{resume}")
 
     def _compare(self, settings: Mapping[str, Any]) -> None:
         known = flatten(read_config(self.path)["settings"])
@@ -186,8 +187,7 @@ def read_config(path: Path) -> dict[str, Any]:
         config = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(config["format"], str):  # that of a training, which has a name
             raise UsageError(
-                f"{path} is no run of a search ({config['format']}); go on with it by the command that made it, e.g. "
-                f"archpredict train --resume {path}"
+                f"{path} is no run of a search ({config['format']}); go on with it by what made it"
             )
         if config["format"] != _FORMAT:
             why = f"its format is {config['format']}, this version of archpredict reads format {_FORMAT}"
@@ -220,7 +220,7 @@ def disk_errors(path: Path) -> Iterator[None]:
             raise disk_full(path) from error
         raise RunDirectoryError(
             f"cannot write the run directory {path} ({error.strerror or error}); make it writable, or give "
-            "another with --out; what was recorded before is kept"
+            "another `out`; what was recorded before is kept"
         ) from error
 
 

@@ -230,7 +230,7 @@ def disk_full(directory: Path) -> RunDirectoryError:
     """The error for a disk without space."""
     return RunDirectoryError(
         f"the disk that holds {directory} is full; what was evaluated so far is kept: free some space, then "
-        f"go on with archpredict search --resume {directory}"
+        f"go on with `out={str(directory)!r}, resume=True`"
     )
 
 

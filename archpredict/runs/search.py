@@ -69,7 +69,7 @@ class SearchResult:
         return self.top[0]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values, as in ``best.json`` and as ``--json`` prints them."""
+        """JSON values, as in ``best.json``."""
         return {
             "space": self.space,
             "strategy": self.strategy,
@@ -385,7 +385,7 @@ def _all_failed(results: Sequence[Result], directory: RunDirectory | None) -> Ev
 
 
 def _then_resume(directory: RunDirectory | None) -> str:
-    return "" if directory is None else f", then go on with: archpredict search --resume {directory.path}"
+    return "" if directory is None else f", then go on with: `search(..., out={str(directory.path)!r}, resume=True)`"
 
 
 def _as_json(recommendation: Recommendation) -> dict[str, Any]:

@@ -223,7 +223,7 @@ class Darts(SearchSpace):
         if op in ("none", len(OPERATORS)) and "none" not in names:
             raise InvalidArchitectureError(
                 f"{where} has the operator none, which is not in this space; use Darts(with_none=True) "
-                "or --space archpredict.spaces.darts:with_none"
+                "or `space='archpredict.spaces.darts:with_none'`"
             )
         if isinstance(op, str):
             if op not in names:
@@ -260,5 +260,5 @@ def _row(cost: Cost) -> tuple[int, int, int]:
 
 
 def with_none() -> Darts:
-    """The space with the operator ``none``, for ``--space archpredict.spaces.darts:with_none``."""
+    """The space with the operator ``none``, named ``archpredict.spaces.darts:with_none``."""
     return Darts(with_none=True)

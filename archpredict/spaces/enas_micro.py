@@ -115,7 +115,7 @@ class ENASMicro(SearchSpace):
             return "all that compute; leave the argument all_nodes out to have the nodes that no other reads"
         return (
             "the nodes that no other reads; to have all that compute, use ENASMicro(all_nodes=True) or "
-            "--space archpredict.spaces.enas_micro:all_nodes"
+            "`space='archpredict.spaces.enas_micro:all_nodes'`"
         )
 
     def __repr__(self) -> str:
@@ -123,7 +123,7 @@ class ENASMicro(SearchSpace):
 
 
 def all_nodes() -> ENASMicro:
-    """The space whose outputs concatenate all nodes, for ``--space archpredict.spaces.enas_micro:all_nodes``."""
+    """The space whose outputs concatenate all nodes, named ``archpredict.spaces.enas_micro:all_nodes``."""
     return ENASMicro(all_nodes=True)
 
 

@@ -155,7 +155,7 @@ def test_without_the_older_exporter_one_sentence_says_so(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(torch.onnx, "export", export_of_the_future)
     with pytest.raises(
-        RunError, match=r"cannot write ONNX with its TorchScript-based exporter, .*gone.*; use --to torch"
+        RunError, match=r"cannot write ONNX with its TorchScript-based exporter, .*gone.*; use `to='torch'`"
     ):
         export(build(tiny()), tmp_path / "tiny.onnx", "onnx")
     assert not list(tmp_path.iterdir())
@@ -163,5 +163,5 @@ def test_without_the_older_exporter_one_sentence_says_so(tmp_path: Path, monkeyp
 
 def test_a_network_that_is_too_large_for_the_form_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("archpredict.networks.exporting._MAX_ONNX_BYTES", 50)
-    with pytest.raises(RunError, match="the network has 164 bytes of weights, ONNX files hold 50; use --to torch"):
+    with pytest.raises(RunError, match="the network has 164 bytes of weights, ONNX files hold 50; use `to='torch'`"):
         export(build(tiny()), tmp_path / "tiny.onnx", "onnx")

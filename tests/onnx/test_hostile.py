@@ -150,14 +150,14 @@ def test_elements_of_another_number_than_the_shape_says_are_not_read(read, build
 def test_everything_dynamic_is_ranked_with_the_option_that_helps(read, build) -> None:
     nodes = [node("Conv", ["x", "w"], ["a"]), node("GlobalAveragePool", ["a"], ["y"])]
     model = build(nodes, {"x": ("n", "c", "h", "w")}, weights={"w": (4, 3, 3, 3)})
-    seen = _warned(read, model, "--input-shape x=1x3x224x224")
+    seen = _warned(read, model, "`input_shapes={'x': (1, 3, 224, 224)}`")
     assert seen.inputs == {"x": (1, -1, -1, -1)}
     assert total(seen.graph, "params") == 108
     given = read(model, {"x": (1, 3, 32, 32)})
     assert given.outputs == {"y": (1, 4, 1, 1)}
     assert total(given.graph, "macs") == 108 * 30 * 30
     model = build(nodes, {"x": None}, weights={"w": (4, 3, 3, 3)})
-    _warned(read, model, "the input 'x' has no shape in the file; give one: --input-shape x=1x3x224x224")
+    _warned(read, model, "the input 'x' has no shape in the file; give one: `input_shapes={'x': (1, 3, 224, 224)}`")
 
 
 def test_given_shapes_must_fit_an_input(read, build) -> None:

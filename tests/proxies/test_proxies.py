@@ -299,7 +299,7 @@ def test_an_unknown_proxy_is_refused_with_the_choices() -> None:
 
 def test_a_proxy_that_reads_images_needs_a_data_set() -> None:
     with pytest.raises(
-        UsageError, match=r"zero-cost proxy snip reads a batch of labelled images .*--dataset digits or"
+        UsageError, match=r"zero-cost proxy snip reads a batch of labelled images .*`dataset='digits'` or"
     ):
         load_proxy("snip", None)
 

@@ -98,12 +98,12 @@ def test_the_lock_is_free_after_an_error(tmp_path: Path) -> None:
 
 def test_a_used_directory_is_refused_and_the_message_names_resume_where_there_is_a_run(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(UsageError, match=f"{tmp_path} is not empty; give another --out$"):
+    with pytest.raises(UsageError, match=f"{tmp_path} is not empty; give another `out`$"):
         RunDirectory(tmp_path, SETTINGS)
     assert [entry.name for entry in tmp_path.iterdir()] == ["notes.txt"]
     run = tmp_path / "run"
     RunDirectory(run, SETTINGS).close()
-    with pytest.raises(UsageError, match=f"{run} is not empty; give another --out, or --resume {run}"):
+    with pytest.raises(UsageError, match=f"{run} is not empty; give another `out`, or `out='{run}', resume=True`"):
         RunDirectory(run, SETTINGS)
 
 
@@ -167,7 +167,7 @@ def test_a_place_that_cannot_be_written_is_said_in_one_sentence(tmp_path: Path) 
     (tmp_path / "file").write_text("in the way")
     for place in (tmp_path / "file", tmp_path / "file" / "run"):
         with pytest.raises(
-            RunDirectoryError, match=r"cannot write the run directory .*; make it writable, or give another with --out"
+            RunDirectoryError, match=r"cannot write the run directory .*; make it writable, or give another `out`"
         ):
             RunDirectory(place, SETTINGS)
 
@@ -180,7 +180,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: py
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         monkeypatch.setattr(os, "fsync", full)
-        with pytest.raises(RunDirectoryError, match=r"the disk that holds .* is full.*--resume"):
+        with pytest.raises(RunDirectoryError, match=r"the disk that holds .* is full.*resume=True"):
             directory.save_checkpoint({"epoch": 2}, 20)
         checkpoint = directory.load_checkpoint()
     assert checkpoint is not None
@@ -197,5 +197,5 @@ def test_best_json_says_how_long_the_run_took(tmp_path: Path) -> None:
 
 def test_the_folder_of_a_training_is_no_run_of_a_search(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"format": "archpredict-train-1", "settings": {}}', encoding="utf-8")
-    with pytest.raises(UsageError, match=r"is no run of a search .archpredict-train-1.; go on with it by the command"):
+    with pytest.raises(UsageError, match=r"is no run of a search .archpredict-train-1.; go on with it by what"):
         read_config(tmp_path)

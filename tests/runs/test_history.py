@@ -144,7 +144,7 @@ def test_a_full_disk_is_said_in_one_sentence_and_loses_nothing(tmp_path: Path) -
                 history.record(number, Result(A, 1.0, metadata={"filler": "x" * 500}))
                 recorded = number + 1
 
-        with pytest.raises(RunDirectoryError, match=r"the disk that holds .* is full.*search --resume"):
+        with pytest.raises(RunDirectoryError, match=r"the disk that holds .* is full.*resume=True"):
             fill()
     with History(path) as history:
         assert list(history.results(SPACE)) == list(range(recorded))

@@ -249,7 +249,7 @@ def test_a_batch_that_fails_as_a_whole_ends_the_run_and_can_be_resumed(tmp_path:
         search(SPACE, Scripted(broken), **settings)
     assert str(caught.value) == (
         "all 8 evaluations failed, 7 of them with: no module named mine. Correct that, then go on with: "
-        f"archpredict search --resume {tmp_path / 'run'}"
+        f"`search(..., out={str(tmp_path / 'run')!r}, resume=True)`"
     )
     with History(tmp_path / "run" / "history.db") as history:
         assert len(history) == 8

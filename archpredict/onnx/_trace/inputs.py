@@ -77,16 +77,17 @@ def _opened(name: str, declared: Kind, warn: Callable[[str], None]) -> Shape:
         warn(f"the input {shown(name)} is no tensor; what is computed from it is not known")
         return None
     if declared.shape is None:
-        warn(f"the input {shown(name)} has no shape in the file; give one: --input-shape {name[:60]}=1x3x224x224")
+        example = f"`input_shapes={{{name[:60]!r}: (1, 3, 224, 224)}}`"
+        warn(f"the input {shown(name)} has no shape in the file; give one: {example}")
         return None
     shape = tuple(n if n > 0 else 1 if axis == 0 else -1 for axis, n in enumerate(declared.shape))
     if -1 in shape:
-        example = "x".join(
-            str(n) if n > 0 else {1: "3"}.get(axis, "224") if len(shape) == 4 else "?" for axis, n in enumerate(shape)
+        example = ", ".join(
+            str(n) if n > 0 else {1: "3"}.get(axis, "224") if len(shape) == 4 else "..." for axis, n in enumerate(shape)
         )
         axes = ", ".join(str(axis) for axis, n in enumerate(shape) if n < 0)
         warn(
             f"the input {shown(name)} has axes without a length (number {axes}, from 0); "
-            f"give its shape: --input-shape {name[:60]}={example}"
+            f"give its shape: `input_shapes={{{name[:60]!r}: ({example})}}`"
         )
     return shape

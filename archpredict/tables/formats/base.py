@@ -39,7 +39,7 @@ def unobserved(done: int) -> None:
 
 
 class Format(ABC):
-    """How one kind of file holds rows. The first line of the docstring is what ``archpredict data info`` shows."""
+    """How one kind of file holds rows. The first line of the docstring describes it to users."""
 
     endings: ClassVar[tuple[str, ...]]
     """What names end in, without ``.gz``; the first is the usual one."""
