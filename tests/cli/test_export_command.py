@@ -132,7 +132,7 @@ def test_a_trained_network_may_be_checked_against_its_architecture(saved: Path, 
         ((ARCH, "--space", "nasbench201", "--image-size", "1"), "take a larger image"),
         (
             ("--weights", "no.safetensors"),
-            "there is no file no.safetensors; give a network that 'archpredict train' has",
+            "there is no file no.safetensors; give a network that was saved",
         ),
         (("--weights", "SAVED", "--space", "nasbench201"), "--space goes with ARCH; give both, or leave both out"),
         (
