@@ -17,7 +17,7 @@ demo: .venv/installed
 	$(BIN)/archpredict search --strategy ctnas --space darts $(ARGS)
 
 test: lint
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist worksteal --durations 10 $(ARGS)
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

@@ -7,11 +7,17 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch load: oversubscribed threads cost a multiple
+os.environ.setdefault("MKL_NUM_THREADS", "1")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else ONNX Runtime leaves a number of its own in the home folder
 
 os.environ["ARCHPREDICT_CACHE"] = ""  # nothing is kept from one run of the tests for the next
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("suite", deadline=None, max_examples=40)  # a busy machine is no failure
+settings.register_profile("thorough", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 collect_ignore = ["data"]  # what tests read, and modules that are plug-ins of another distribution
 
