@@ -35,7 +35,7 @@ class Adaptation:
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
-            "labels": str(self.labels.path),
+            "labels": self.labels.title,
             "models": self.figures.labels,
             "not_found": self.labels.missing,
             "tau_before": self.figures.before,
@@ -46,8 +46,8 @@ class Adaptation:
     def sentence(self) -> str:
         """How well it went, in one line."""
         return (
-            f"Adapted to {self.figures.labels} labels of {self.labels.path}; Kendall's tau with them, each left out in "
-            f"turn: {self.figures.before:.3f} before, {self.figures.after:.3f} after."
+            f"Adapted to {self.figures.labels} labels of {self.labels.title}; Kendall's tau with them, each left "
+            f"out in turn: {self.figures.before:.3f} before, {self.figures.after:.3f} after."
         )
 
 
@@ -71,8 +71,8 @@ def adapt(
         raise UsageError(
             f"the predictor {name} is adapted already; name the one it came from, and put all labels into one table"
         )
-    labels = read_labels(table, models, unreadable, MIN_LABELS)
-    adapted = AdaptedPredictor.fit(base, [model.graph for model in labels.models], labels.scores)
+    labels = read_labels(table, [str(model.path) for model in models], unreadable, MIN_LABELS)
+    adapted = AdaptedPredictor.fit(base, [models[i].graph for i in labels.models], labels.scores)
     figures = adapted.leave_one_out()
     if figures.before < _AGAINST and figures.labels >= 2 * MIN_LABELS:
         warnings.warn(
@@ -80,14 +80,14 @@ def adapt(
             "if they are errors or latencies, give them with a minus: higher must be better",
             stacklevel=2,
         )
-    adapted.card_ = _card(base, name, labels, figures)
+    adapted.card_ = _card(base, name, table, labels, figures)
     return Adaptation(adapted, labels, figures, None)
 
 
-def _card(base: Predictor, name: str, labels: Labels, figures: LeaveOneOut) -> dict[str, Any]:
+def _card(base: Predictor, name: str, table: Path, labels: Labels, figures: LeaveOneOut) -> dict[str, Any]:
     return {
-        "labels": f"score as in {labels.path.name}, expected by {name} adapted to {figures.labels} labels",
-        "data": labels.path.name,
+        "labels": f"score as in {table.name}, expected by {name} adapted to {figures.labels} labels",
+        "data": table.name,
         "data_sha256": labels.sha256,
         "rows": figures.labels,
         "range": [float(labels.scores.min()), float(labels.scores.max())],

@@ -107,17 +107,19 @@ def onnx_lesson(given: Mapping[str, Any]) -> Lesson:
         models, failures = read_models(find_models([given["onnx"]]), given["input_shape"], observer)
     for failure in failures:
         warnings.warn(f"left out: {failure.error}", stacklevel=2)
-    labels = read_labels(given["labels"], models, [failure.model for failure in failures], _LEAST)
+    labels = read_labels(
+        given["labels"], [str(model.path) for model in models], [failure.model for failure in failures], _LEAST
+    )
     if labels.missing:
         warnings.warn(
-            f"{labels.path}: {len(labels.missing)} rows name none of the models, the first is {labels.missing[0]!r}",
+            f"{labels.title}: {len(labels.missing)} rows name none of the models, the first is {labels.missing[0]!r}",
             stacklevel=2,
         )
     about = {
-        "data": labels.path.name,
+        "data": given["labels"].name,
         "data_sha256": labels.sha256,
         "target": "score",
-        "labels": f"score as in {labels.path.name}",
+        "labels": f"score as in {given['labels'].name}",
     }
-    graphs = [model.graph for model in labels.models]
-    return Lesson(f"ONNX models, {labels.path}", graphs, check_labels(graphs, labels.scores), {}, about)
+    graphs = [models[i].graph for i in labels.models]
+    return Lesson(f"ONNX models, {labels.title}", graphs, check_labels(graphs, labels.scores), {}, about)

@@ -196,7 +196,7 @@ def _record(row: Ranked) -> dict[str, Any]:
 def _print_table(result: _Result) -> None:
     from archpredict.cli._console import show_table
 
-    names = _names([row.model.path for row in result.rows])
+    names = _names([Path(str(row.model.path)) for row in result.rows])
     if result.rows:
         columns: dict[str, Align] = {"rank": "right", "model": "left"}
         columns |= dict.fromkeys(("score", "±", "beats next", "params", "macs", "nodes"), "right")

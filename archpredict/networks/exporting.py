@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import io
 import os
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +15,7 @@ from archpredict._files import write_atomically
 from archpredict.errors import RunError, UsageError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.networks.network import Network
+from archpredict.onnx.modules import exported
 from archpredict.registry import described
 
 ENDINGS: Mapping[str, str] = {"onnx": ".onnx", "torch": ".pt2"}
@@ -115,24 +114,16 @@ def _onnx(module: Network, images: Tensor) -> bytes:
         raise RunError(
             f"the network has {size:,} bytes of weights, ONNX files hold {_MAX_ONNX_BYTES:,}; use `to='torch'`"
         )
-    stream = io.BytesIO()
-    options: dict[str, Any] = {
-        "input_names": [INPUT],
-        "output_names": [OUTPUT],
-        "dynamic_axes": {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}},
-    }
-    if "dynamo" in inspect.signature(torch.onnx.export).parameters:  # before torch 2.5 there was one exporter
-        options["dynamo"] = False
+    axes = {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}}
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that this exporter is the older one
-            torch.onnx.export(_Plain(module).eval(), (images,), cast(Any, stream), **options)
+        content = exported(
+            _Plain(module).eval(), (images,), input_names=[INPUT], output_names=[OUTPUT], dynamic_axes=axes
+        )
     except Exception as error:
         raise RunError(
             f"torch {torch.__version__} cannot write ONNX with its TorchScript-based exporter, which keeps operators "
             f"one to one ({described(error)}); use `to='torch'` or another version of torch"
         ) from error
-    content = stream.getvalue()
     onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
     return content
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from archpredict.errors import ModelFileError, UsageError
-from archpredict.onnx.reader import OnnxModel, read
+from archpredict.onnx._file.reading import read_proto, stripped
+from archpredict.onnx._trace.inputs import input_names
+from archpredict.onnx.reader import OnnxModel, interpret
 from archpredict.progress import Event, Observer
 
 ENDINGS = (".onnx", ".onnx.gz")
@@ -22,13 +25,16 @@ ONLY = ""
 
 @dataclass(frozen=True)
 class Failure:
-    """A file that could not be read, and the sentence that says why."""
+    """A model that could not be read, and the sentence that says why."""
 
     model: str
     error: str
 
 
-def find_models(given: Sequence[str]) -> list[Path]:
+# ---------------------------------------------------------------------- finding
+
+
+def find_models(given: Sequence[str | Path]) -> list[Path]:
     """The files that paths, folders and patterns lead to, each once, in the order given.
 
     Folders are searched with all folders below them, for names that end in .onnx or .onnx.gz, in alphabetical order.
@@ -37,7 +43,7 @@ def find_models(given: Sequence[str]) -> list[Path]:
     Raises:
         UsageError: Nothing is there at all, or too much.
     """
-    found = {path.resolve(): path for text in reversed(given) for path in reversed(_expanded(text))}
+    found = {path.resolve(): path for place in reversed(given) for path in reversed(_expanded(place))}
     paths = list(reversed(found.values()))
     if not any(path.exists() for path in paths):
         where = f"in {given[0]}" if len(given) == 1 else f"in any of the {len(given)} places given"
@@ -45,8 +51,8 @@ def find_models(given: Sequence[str]) -> list[Path]:
     return paths
 
 
-def _expanded(text: str) -> list[Path]:
-    path = Path(text)
+def _expanded(place: str | Path) -> list[Path]:
+    path, text = Path(place), str(place)
     try:
         if path.is_dir():
             return _below(path)
@@ -74,35 +80,55 @@ def _below(folder: Path) -> list[Path]:
 
 
 def stem(name: str) -> str:
-    """A file's name without what it ends in, where that is .onnx or .onnx.gz."""
+    """A file's name without what it ends in, where that is .onnx or .onnx.gz.
+
+    Example:
+        >>> stem("net.onnx.gz"), stem("net.v2")
+        ('net', 'net.v2')
+    """
     ending = next((e for e in reversed(ENDINGS) if name.lower().endswith(e)), "")
     return name[: len(name) - len(ending)]
 
 
-def read_model(path: Path, shapes: Shapes, *, check_names: bool = False) -> OnnxModel:
-    """One file, with the shapes that concern it.
+# ---------------------------------------------------------------------- reading
+
+
+def read_model(source: Any, shapes: Shapes, *, name: str = "", check_names: bool = False) -> OnnxModel:
+    """One model, with the shapes that concern it.
 
     Args:
-        path: The file.
-        shapes: Shapes of inputs by name.
+        source: A file, or a model in memory as ``onnx.load`` gives it.
+        shapes: Shapes of inputs by name; that of :data:`ONLY` is of the only one, whatever its name.
+        name: What messages call a model in memory.
         check_names: Refuse names that are none of its inputs.
 
     Raises:
-        ModelFileError: It cannot be read as a network.
+        ModelFileError: It cannot be read as a network; the message names it.
         UsageError: A shape is of an input that it has not.
     """
-    model = read(path)
-    if check_names:
-        _check_names([model], shapes)
-    own = {name: shape for name, shape in shapes.items() if name in model.inputs}
-    if ONLY in shapes and not own:
-        if len(model.inputs) != 1:
-            raise ModelFileError(
-                f"{path} has {len(model.inputs)} inputs, {', '.join(model.inputs)}; "
-                "say which one has the shape: `input_shapes={'NAME': (1, 3, 224, 224)}`"
-            )
-        own = {next(iter(model.inputs)): shapes[ONLY]}
-    return read(path, own) if own else model
+    path = Path(source) if isinstance(source, str | Path) else None
+    called = str(path or name)
+    proto = read_proto(path) if path is not None else stripped(source, called)
+    try:
+        inputs = input_names(proto)
+        if check_names:
+            check_input_names(inputs, shapes)
+        return interpret(proto, _own(inputs, shapes, called), path)
+    except ModelFileError as error:
+        raise ModelFileError(str(error) if called in str(error) else f"{called}: {error}") from error
+
+
+def _own(inputs: Sequence[str], shapes: Shapes, called: str) -> dict[str, tuple[int, ...]]:
+    """The shapes of a model's own inputs."""
+    own = {name: shape for name, shape in shapes.items() if name in inputs}
+    if ONLY not in shapes or own:
+        return own
+    if len(inputs) != 1:
+        raise ModelFileError(
+            f"{called} has {len(inputs)} inputs, {', '.join(inputs)}; "
+            "say which one has the shape: `input_shapes={'NAME': (1, 3, 224, 224)}`"
+        )
+    return {inputs[0]: shapes[ONLY]}
 
 
 def read_models(paths: Sequence[Path], shapes: Shapes, observer: Observer) -> tuple[list[OnnxModel], list[Failure]]:
@@ -112,29 +138,34 @@ def read_models(paths: Sequence[Path], shapes: Shapes, observer: Observer) -> tu
         UsageError: A shape is of an input that no model has.
     """
     models, failures = [], []
-    for done, (path, result) in enumerate(_each(paths, shapes), start=1):
-        if isinstance(result, ModelFileError):
-            failures.append(Failure(str(path), str(result)))
-        else:
-            models.append(result)
+    for done, path in enumerate(paths, start=1):
+        try:
+            models.append(read_model(path, shapes))
+        except ModelFileError as error:
+            failures.append(Failure(str(path), str(error)))
         observer(Event("reading", done, len(paths)))
-    _check_names(models, shapes)
+    if models:
+        check_input_names([name for model in models for name in model.inputs], shapes)
     return models, failures
 
 
-def _each(paths: Iterable[Path], shapes: Shapes) -> Iterator[tuple[Path, OnnxModel | ModelFileError]]:
-    for path in paths:
-        try:
-            yield path, read_model(path, shapes)
-        except ModelFileError as error:
-            yield path, error
+def check_input_names(inputs: Iterable[str], shapes: Shapes) -> None:
+    """Every shape is of an input that some model has.
 
+    Args:
+        inputs: Names of the inputs of all models.
+        shapes: Shapes by name.
 
-def _check_names(models: Sequence[OnnxModel], shapes: Shapes) -> None:
-    names = dict.fromkeys(name for model in models for name in model.inputs)
+    Raises:
+        UsageError: One is not.
+    """
+    names = dict.fromkeys(inputs)
     for name in shapes:
-        if models and name != ONLY and name not in names:
+        if name != ONLY and name not in names:
             raise UsageError(f"`input_shapes`: no model has an input {name!r}; there are: {', '.join([*names][:10])}")
+
+
+# ---------------------------------------------------------------------- what they are
 
 
 def not_a_classifier(model: OnnxModel) -> str | None:

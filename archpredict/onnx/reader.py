@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import onnx
+
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.onnx._canonical.canonical import canonical
 from archpredict.onnx._file.reading import read_proto
@@ -18,7 +20,7 @@ class OnnxModel:
     """An ONNX file as a computational graph, and what was seen on the way.
 
     Args:
-        path: The file.
+        path: The file; None for a model in memory.
         graph: In the operators of :mod:`archpredict.graph.operators`.
         warnings: Sentences for the user.
         folded: What was folded into something else, and how often.
@@ -29,7 +31,7 @@ class OnnxModel:
         inputs, outputs: Shapes by name, -1 where a length is not known.
     """
 
-    path: Path
+    path: Path | None
     graph: ArchGraph
     warnings: tuple[str, ...]
     folded: Mapping[str, int]
@@ -55,10 +57,26 @@ def read(path: str | Path, input_shapes: Mapping[str, Sequence[int]] | None = No
     Raises:
         ModelFileError: It cannot be read as a network; one sentence says why.
     """
-    seen = trace(read_proto(path), input_shapes)
+    return interpret(read_proto(path), input_shapes, Path(path))
+
+
+def interpret(
+    model: onnx.ModelProto, input_shapes: Mapping[str, Sequence[int]] | None = None, path: Path | None = None
+) -> OnnxModel:
+    """A model in memory as a computational graph.
+
+    Args:
+        model: As ``onnx.load`` gives it; elements of its weights are not needed.
+        input_shapes: As for :func:`read`.
+        path: Where it is from.
+
+    Raises:
+        ModelFileError: It cannot be read as a network; one sentence says why.
+    """
+    seen = trace(model, input_shapes)
     result = canonical(seen)
     return OnnxModel(
-        path=Path(path),
+        path=path,
         graph=result.graph,
         warnings=(*seen.warnings, *result.warnings),
         folded=result.folded,
@@ -83,5 +101,5 @@ def load(path: str | Path, input_shapes: Mapping[str, Sequence[int]] | None = No
     """
     model = read(path, input_shapes)
     for text in model.warnings:
-        warnings.warn(f"{model.path.name}: {text}", stacklevel=2)
+        warnings.warn(f"{Path(path).name}: {text}", stacklevel=2)
     return model.graph

@@ -186,9 +186,7 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(config["format"], str):  # that of a training, which has a name
-            raise UsageError(
-                f"{path} is no run of a search ({config['format']}); go on with it by what made it"
-            )
+            raise UsageError(f"{path} is no run of a search ({config['format']}); go on with it by what made it")
         if config["format"] != _FORMAT:
             why = f"its format is {config['format']}, this version of archpredict reads format {_FORMAT}"
         elif isinstance(config["settings"], dict) and isinstance(config["invocation"], dict | None):

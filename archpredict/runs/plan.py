@@ -89,8 +89,7 @@ def plan(
     pool = labeller.pool()
     if within_table and pool is None and not isinstance(labeller, TableEvaluator):
         raise UsageError(
-            f"`within_table` needs an evaluator with a table; {labeller.name} can label the whole "
-            "space: leave it out"
+            f"`within_table` needs an evaluator with a table; {labeller.name} can label the whole space: leave it out"
         )
     asked = found.default_budget if budget is None else whole_number("the budget, a number of evaluations,", budget, 1)
     problem = Problem(loaded, asked, _numbers(limits or {}), pool, within_table)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError, EncodeError  # type: ignore[import-untyped]
 
 from archpredict.errors import ModelFileError
 from archpredict.onnx._file.wire import Source, WireError, without_weights
@@ -47,6 +47,22 @@ def read_proto(path: str | Path) -> onnx.ModelProto:
         raise ModelFileError(f"{path} is a broken gzip file ({error}); copy or compress it again") from error
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def stripped(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
+    """A model in memory as :func:`read_proto` would read it from a file; the one that is given stays as it is.
+
+    Raises:
+        ModelFileError: It has no graph, or more bytes than a protocol buffer can have.
+    """
+    try:
+        content = model.SerializeToString()
+        slim: onnx.ModelProto = onnx.ModelProto.FromString(without_weights(Source(io.BytesIO(content), len(content))))
+    except (WireError, DecodeError, EncodeError, ValueError) as error:
+        raise ModelFileError(f"{name} cannot be serialized ({error}); leave its weights out") from error
+    if not slim.HasField("graph"):
+        raise ModelFileError(f"{name} has no graph; {_EXPORT}")
+    return slim
 
 
 def _opened(path: Path) -> io.BufferedReader:

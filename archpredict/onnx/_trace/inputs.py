@@ -10,6 +10,14 @@ from archpredict.onnx._file.protos import Kind, Shape, kind_of
 from archpredict.onnx._trace.ordering import WEIGHT_SLOTS, shown
 
 
+def input_names(model: Any) -> list[str]:
+    """Names of the inputs that are data, before anything is traced."""
+    graph = model.graph
+    stored = {tensor.name for tensor in graph.initializer}
+    stored |= {sparse.values.name for sparse in graph.sparse_initializer}
+    return [value.name for value in data_inputs(graph, stored)[0]]
+
+
 def data_inputs(graph: Any, parameters: set[str]) -> tuple[list[Any], list[Any]]:
     """The inputs that are data, and those that are parameters although the file holds no elements of them.
 
