@@ -187,8 +187,8 @@ def test_an_operator_without_a_name_of_its_own_is_read_as_unknown() -> None:
         return computational_graph([Operation("input", (1, 3)), Operation(label, (1, 3))], [(0, 1)])
 
     z = make()(batch_of([network("unknown:Mystery"), network("unknown"), network("never heard of"), network("relu")]))
-    assert torch.equal(z[0], z[1])
-    assert torch.equal(z[0], z[2])
+    # Rows of one product may be computed by different kernels: the last digits of single precision.
+    torch.testing.assert_close(z[1:3], z[[0, 0]], rtol=1e-5, atol=1e-6)
     assert not torch.allclose(z[0], z[3], atol=1e-3)
 
 

@@ -296,7 +296,8 @@ def test_slices_and_concatenations_equal_packing_the_parts(form: str) -> None:
     same(inputs[index], spec.pack([CELLS[i] for i in index], {"x": x[index]}))
     same(Inputs.concat([inputs[:11], inputs[11:]]), inputs)
     assert (len(inputs[5:9]), len(inputs)) == (4, len(CELLS))
-    np.testing.assert_array_equal(spec.side(inputs[5:9]), numbers(spec, inputs)[5:9])
+    # Logarithms of arrays of another length may differ in the last digit.
+    np.testing.assert_allclose(spec.side(inputs[5:9]), numbers(spec, inputs)[5:9], rtol=1e-6, atol=1e-7)
     assert spec.pack(inputs) is inputs
 
 
