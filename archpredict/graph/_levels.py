@@ -15,7 +15,7 @@ from archpredict._typing import IntArray
 from archpredict.graph.packed import PackedGraphs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Levels:
     """Packed graphs' nodes level by level, each after all its predecessors (reversed: successors).
 

@@ -11,11 +11,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from archpredict.errors import InvalidGraphError
+from archpredict.errors import InvalidGraphError, integer
 
 SUM = "sum"
 """Label of a node that only adds up what arrives; operation-on-node forms leave it out."""
@@ -23,13 +25,16 @@ SUM = "sum"
 DATA = "data"
 """Label of an edge that only carries data, in graphs whose other edges are operations."""
 
+_NO_ATTRIBUTES: Mapping[str, np.ndarray] = MappingProxyType({})
 _FORMAT = 1
 _MAX_JSON_NODES = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class ArchGraph:
-    """An architecture as a directed acyclic multigraph.
+    """An architecture as a directed acyclic multigraph that never changes.
+
+    What is given as lists or arrays is kept as tuples, and attributes as arrays that cannot be written to.
 
     Args:
         ops: Operator label of each node, length ``N``.
@@ -57,34 +62,47 @@ class ArchGraph:
     edges: tuple[tuple[int, int], ...]
     edge_ops: tuple[str, ...] | None = None
     cells: tuple[int, ...] = ()
-    attrs: Mapping[str, np.ndarray] = field(default_factory=dict)
+    attrs: Mapping[str, np.ndarray] = field(default_factory=lambda: _NO_ATTRIBUTES)
     names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        for name, labels in (("ops", self.ops), ("edge_ops", self.edge_ops), ("names", self.names)):
+            if labels.__class__ is not tuple and labels is not None:
+                object.__setattr__(self, name, _labels(name, labels))
         n = len(self.ops)
         if n == 0:
             raise InvalidGraphError("a graph needs at least one node, none was given")
-        if not self.cells:
+        if self.cells.__class__ is tuple and not self.cells:
             object.__setattr__(self, "cells", (0,) * n)
-        if len(self.cells) != n:
-            raise InvalidGraphError(f"cells has {len(self.cells)} entries for {n} nodes; give one per node")
-        if min(self.cells) < 0:
-            raise InvalidGraphError(f"cells must count from 0, got {min(self.cells)}")
+        else:
+            self._check_cells()
+        if not _are_in_order(self.edges, n):
+            object.__setattr__(self, "edges", _edges(self.edges, n))
         if self.edge_ops is not None and len(self.edge_ops) != len(self.edges):
             raise InvalidGraphError(
                 f"edge_ops has {len(self.edge_ops)} entries for {len(self.edges)} edges; give one per edge"
             )
         if self.names is not None and len(self.names) != n:
             raise InvalidGraphError(f"names has {len(self.names)} entries for {n} nodes; give one per node")
-        for source, target in self.edges:
-            if not 0 <= source < target < n:
-                raise InvalidGraphError(
-                    f"edge ({source}, {target}) is not 0 <= source < destination < {n}; "
-                    "number the nodes in topological order"
-                )
-        for name, values in self.attrs.items():
-            if len(values) != n:
-                raise InvalidGraphError(f"attribute {name!r} has {len(values)} rows for {n} nodes; give one per node")
+        if self.attrs is not _NO_ATTRIBUTES:
+            object.__setattr__(self, "attrs", _read_only(self.attrs, n))
+
+    def _check_cells(self) -> None:
+        n = len(self.ops)
+        if type(self.cells) is not tuple or not {int}.issuperset(map(type, self.cells)):
+            object.__setattr__(self, "cells", _integers("cells", self.cells) or (0,) * n)
+        if len(self.cells) != n:
+            raise InvalidGraphError(f"cells has {len(self.cells)} entries for {n} nodes; give one per node")
+        if min(self.cells) < 0:
+            raise InvalidGraphError(f"cells must count from 0, got {min(self.cells)}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All of it, with the attributes as a dictionary that can be pickled and copied."""
+        return {**self.__dict__, "attrs": dict(self.attrs)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__dict__["attrs"] = _read_only(state["attrs"], len(state["ops"]))
 
     @property
     def num_nodes(self) -> int:
@@ -283,9 +301,79 @@ class ArchGraph:
             num_nodes=self.num_nodes,
         )
         for name, values in self.attrs.items():
-            graph.ndata[name] = torch.as_tensor(np.asarray(values))
+            graph.ndata[name] = torch.tensor(values)
         graph.ndata["cell"] = torch.tensor(self.cells)
         return graph
+
+
+def _read_only(attrs: Mapping[str, npt.ArrayLike], num_nodes: int) -> Mapping[str, np.ndarray]:
+    """Attributes that cannot be written to: arrays of their own, but for those that nobody can write to already."""
+    if not attrs:
+        return _NO_ATTRIBUTES
+    frozen = {}
+    for name, values in attrs.items():
+        array = values if isinstance(values, np.ndarray) else np.asarray(values)
+        if array.ndim == 0 or len(array) != num_nodes:
+            rows = len(array) if array.ndim else "no"
+            raise InvalidGraphError(f"attribute {name!r} has {rows} rows for {num_nodes} nodes; give one per node")
+        if array.dtype.kind not in "biuf":
+            raise InvalidGraphError(f"attribute {name!r} is of {array.dtype}; expected numbers")
+        if array.flags.writeable or array.base is not None:
+            array = array.copy()
+            array.flags.writeable = False
+        frozen[str(name)] = array
+    return MappingProxyType(frozen)
+
+
+def _labels(name: str, given: Any) -> tuple[str, ...]:
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise InvalidGraphError(f"{name} is a sequence of labels, {given!r} was given")
+    return tuple(map(str, given))
+
+
+def _integers(name: str, given: Any) -> tuple[int, ...]:
+    numbers = tuple(integer(value) for value in given) if isinstance(given, Iterable) else (None,)
+    if None in numbers:
+        raise InvalidGraphError(f"{name} is a sequence of integers, {given!r} was given")
+    return tuple(number for number in numbers if number is not None)
+
+
+def _are_in_order(edges: Any, num_nodes: int) -> bool:
+    """Whether these are tuples of two ints in topological order; the one pass that most graphs need."""
+    if edges.__class__ is not tuple:
+        return False
+    try:
+        for edge in edges:
+            source, target = edge
+            if (
+                not 0 <= source < target < num_nodes
+                or source.__class__ is not int
+                or target.__class__ is not int
+                or edge.__class__ is not tuple
+            ):
+                return False
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _edges(given: Any, num_nodes: int) -> tuple[tuple[int, int], ...]:
+    """Edges of whatever kind of pairs of integers as tuples, or what is wrong with one of them."""
+    if not isinstance(given, Iterable):
+        raise InvalidGraphError(f"edges is a sequence of pairs (source, destination), {given!r} was given")
+    edges = []
+    for edge in given:
+        ends = _integers("an edge (source, destination)", edge)
+        if len(ends) != 2:
+            raise InvalidGraphError(f"an edge is a pair (source, destination), {edge!r} was given")
+        source, target = ends
+        if not 0 <= source < target < num_nodes:
+            raise InvalidGraphError(
+                f"edge ({source}, {target}) is not 0 <= source < destination < {num_nodes}; "
+                "number the nodes in topological order"
+            )
+        edges.append((source, target))
+    return tuple(edges)
 
 
 def _digest(content: bytes) -> bytes:

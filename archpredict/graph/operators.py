@@ -195,6 +195,8 @@ def computational_graph(
         name: np.ascontiguousarray(table[:, end - width : end])
         for (name, width), end in zip(COLUMNS.items(), ends, strict=True)
     }
+    for values in attrs.values():
+        values.flags.writeable = False  # the graph need not copy them
     return ArchGraph(
         tuple([o.op for o in operations]), tuple(edges), attrs=attrs, names=None if names is None else tuple(names)
     )

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from archpredict._typing import freeze
 from archpredict.errors import UsageError
 from archpredict.graph.arch_graph import ArchGraph
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PackedGraphs:
-    """``G`` graphs with ``T`` nodes and ``E`` edges in all, as contiguous arrays.
+    """``G`` graphs with ``T`` nodes and ``E`` edges in all, as contiguous arrays that cannot be written to.
 
     Args:
         vocabulary: Operator labels; label ``i`` has number ``i + 1``, 0 stands for "no operator".
@@ -50,6 +51,7 @@ class PackedGraphs:
                 f"features of {len(self.op)} nodes are an array with as many rows, one of shape "
                 f"{self.features.shape} was given"
             )
+        freeze(self, "op", "cell", "node_start", "source", "target", "edge_op", "edge_start", "features")
 
     @classmethod
     def from_graphs(

@@ -211,7 +211,7 @@ def _cell_names(statistics: Statistics) -> list[str]:
     return names
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Tables:
     """What a node of each label does to the paths that reach it; row 0 for no label, the last for the end of paths."""
 
@@ -242,7 +242,7 @@ class _Tables:
         return cls(kind, member, add, start, factor)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Cells:
     """The cells of a few graphs side by side: ``C`` of them with ``T`` nodes and ``E`` edges in all."""
 
@@ -356,7 +356,7 @@ def _multiply(counts: AnyArray, factor: AnyArray, out: AnyArray) -> None:
     np.minimum(out, _MOST_PATHS, out=out)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Paths:
     depth: AnyArray  # (T,) edges on the longest path from a source
     height: AnyArray  # (T,) edges on the longest path to a sink

@@ -22,7 +22,7 @@ Labels = npt.NDArray[np.int64]
 SPLITS = ("train", "validation", "test")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """Some images and what they show.
 

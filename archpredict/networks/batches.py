@@ -35,7 +35,7 @@ class Augmentation:
             raise UsageError(f"crop and cutout are numbers of pixels from 0, {self.crop} and {self.cutout} were given")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Draws:
     """The random numbers of one epoch, one row per batch place, on the device."""
 

@@ -23,7 +23,7 @@ EPS = 1e-5
 MOMENTUM = 0.1
 
 
-@dataclass
+@dataclass(eq=False)
 class Run:
     """What one forward pass is given.
 

@@ -67,7 +67,7 @@ def standardize(labels: FloatArray, target: Target = "ranks") -> FloatArray:
     return scores
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Calibration:
     """A strictly increasing, piecewise linear map, so that predictions read as labels and keep their order.
 

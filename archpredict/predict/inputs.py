@@ -33,7 +33,7 @@ _CONSTANT = 1e-9
 _MAX_COLUMNS = 20_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Inputs:
     """``G`` architectures as a fitted predictor reads them; made by :meth:`InputSpec.pack`.
 
@@ -67,7 +67,7 @@ class Inputs:
 Items = Sequence[Item] | PackedGraphs | Inputs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class InputSpec:
     """What a predictor reads of an architecture; fixed when it is fitted.
 

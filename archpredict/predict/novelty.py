@@ -23,7 +23,7 @@ _FLAT = 1e-3
 """Standard deviations below which nothing counts; the numbers have 1 each, or none."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cloud:
     """Where ``(n, F)`` numbers lie: principal axes that explain 95 % of them, at most 16, and what is beside these.
 
@@ -70,7 +70,7 @@ def _principal(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     return sizes, axes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Familiarity:
     """Distance of architectures from the training set, in the numbers that a predictor reads of them.
 

@@ -32,7 +32,7 @@ _BUILDS = ("encoder_options", "head_options", "regressor_options", "ensemble", "
 """Arguments that decide how much is built."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Saved:
     """The content of a folder.
 

@@ -70,7 +70,7 @@ class Recipe:
             raise UnknownNameError("schedule", self.schedule, ("cosine", "constant"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PseudoPairs:
     """Pairs of unlabelled architectures with predicted labels (data exploration).
 

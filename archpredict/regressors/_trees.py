@@ -25,7 +25,7 @@ _LEVELS = 6
 """Levels gone down before rows that have come to a leaf are left out."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TreeEnsemble:
     """Binary regression trees, one after another, each in preorder: node, left subtree, right subtree.
 

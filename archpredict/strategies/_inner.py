@@ -23,7 +23,7 @@ _TRIES = 4
 """Generations in a row without anything new after which an inner evolution ends."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Scored:
     """Candidates and what is expected of them.
 

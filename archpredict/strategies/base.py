@@ -24,8 +24,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from archpredict._typing import BoolArray, IntArray
-from archpredict.errors import BudgetError, UsageError
+from archpredict._typing import BoolArray, IntArray, freeze
+from archpredict.errors import BudgetError, UsageError, integer
 from archpredict.evaluators.base import Result
 from archpredict.progress import Observer, silent
 from archpredict.spaces.base import Architecture, Choices, SearchSpace
@@ -56,7 +56,7 @@ class Recommendation:
     evaluated: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Problem:
     """What is searched: the space, what can be labelled, what is allowed, and how many labels may be asked for.
 
@@ -75,8 +75,13 @@ class Problem:
     within_pool: bool = False
 
     def __post_init__(self) -> None:
-        if self.budget < 1:
-            raise BudgetError(f"the budget is a number of evaluations of at least 1, {self.budget} was given")
+        budget = integer(self.budget)
+        if budget is None or budget < 1:
+            raise BudgetError(f"the budget is a number of evaluations of at least 1, {self.budget!r} was given")
+        object.__setattr__(self, "budget", budget)
+        if self.pool is not None:
+            object.__setattr__(self, "pool", self.space.rows(self.pool))
+            freeze(self, "pool")
         if self.limits:
             known = self.space.cost(self.space.sample(1, np.random.default_rng(0))[0].tolist())
             for name in self.limits:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from archpredict._typing import FloatArray, IntArray
+from archpredict._typing import FloatArray, IntArray, freeze
 from archpredict.errors import DataError, UsageError
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 from archpredict.tables.columns import Columns, architecture_column, check_target, label_of, parsed
@@ -64,6 +64,9 @@ class Table:
     column: str
     sha256: str
     features: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        freeze(self, "choices", "labels")
 
     @classmethod
     def read(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from collections import Counter
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import networkx as nx
@@ -12,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archpredict.backends import has_dgl
 from archpredict.errors import InvalidGraphError
 from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
 from archpredict.testing.graphs import EDGE_OPS, arch_graphs, relabelled
@@ -253,3 +257,108 @@ def test_numbers_and_texts_of_numpy_make_the_same_key_and_json_as_plain_ones() -
     made = ArchGraph(tuple(np.array(["a", "b"])), tuple(map(tuple, np.array([[0, 1]]))), None, tuple(np.array([0, 1])))
     assert made.key == plain.key
     assert made.to_json() == plain.to_json()
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array], ids=["lists", "tuples", "arrays"])
+def test_a_graph_of_lists_or_arrays_is_the_graph_of_tuples(kind: Any) -> None:
+    plain = ArchGraph(("a", "b", "c"), ((0, 1), (1, 2)), ("x", "y"), (0, 0, 1), {"m": np.arange(3.0)}, ("p", "q", "r"))
+    graph = ArchGraph(
+        kind(["a", "b", "c"]),
+        kind([(0, 1), (1, 2)]),
+        kind(["x", "y"]),
+        kind([0, 0, 1]),
+        {"m": kind([0.0, 1.0, 2.0])},
+        kind(["p", "q", "r"]),
+    )
+    assert graph == plain
+    assert hash(graph) == hash(plain)
+    assert graph.key == plain.key
+    assert graph.names == plain.names
+    assert graph.to_json() == plain.to_json()
+    for value in (graph.ops, graph.edges, graph.edges[0], graph.edge_ops, graph.cells, graph.names):
+        assert type(value) is tuple
+    assert {type(end) for edge in graph.edges for end in edge} == {int}
+    assert {type(cell) for cell in graph.cells} == {int}
+
+
+def test_parts_may_be_iterators() -> None:
+    graph = ArchGraph(iter("ab"), (edge for edge in [[0, 1]]), cells=iter([0, 0]))  # type: ignore[arg-type]
+    assert graph == ArchGraph(("a", "b"), ((0, 1),))
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"ops": "ab"}, "ops is a sequence of labels, 'ab' was given"),
+        ({"ops": 3}, "ops is a sequence of labels, 3 was given"),
+        (
+            {"edges": ((0.0, 1.0),)},
+            r"an edge \(source, destination\) is a sequence of integers, \(0.0, 1.0\) was given",
+        ),
+        ({"edges": ((False, True),)}, r"an edge \(source, destination\) is a sequence of integers"),
+        ({"edges": ((0, 1, 1),)}, r"an edge is a pair \(source, destination\), \(0, 1, 1\) was given"),
+        ({"edges": (0, 1)}, r"an edge \(source, destination\) is a sequence of integers, 0 was given"),
+        ({"edges": 5}, r"edges is a sequence of pairs \(source, destination\), 5 was given"),
+        ({"edges": [[1, 0]]}, r"edge \(1, 0\) is not 0 <= source < destination < 2"),
+        ({"cells": (0, 0.5)}, "cells is a sequence of integers"),
+        ({"cells": np.array([0.0, 1.0])}, "cells is a sequence of integers"),
+        ({"attrs": {"m": 3.0}}, "attribute 'm' has no rows for 2 nodes"),
+        ({"attrs": {"m": ["x", "y"]}}, "attribute 'm' is of <U1; expected numbers"),
+        ({"attrs": {"m": [object(), object()]}}, "attribute 'm' is of object; expected numbers"),
+    ],
+)
+def test_parts_of_a_wrong_kind_are_one_sentence(parts: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidGraphError, match=message):
+        ArchGraph(**{"ops": ("a", "b"), "edges": ((0, 1),), **parts})
+
+
+def copies(graph: ArchGraph) -> list[ArchGraph]:
+    return [
+        graph,
+        copy.copy(graph),
+        copy.deepcopy(graph),
+        pickle.loads(pickle.dumps(graph)),
+        replace(graph, names=None),
+    ]
+
+
+def test_attributes_cannot_be_written_to_and_the_key_cannot_go_stale() -> None:
+    values = np.array([1.0, 2.0])
+    original = ArchGraph(("a", "b"), ((0, 1),), attrs={"m": values})
+    key = original.key
+    values[0] = 7.0  # of the caller, who may
+    for graph in copies(original):
+        assert graph == original
+        assert graph.key == key == ArchGraph.from_json(graph.to_json()).key
+        with pytest.raises(ValueError, match="read-only"):
+            graph.attrs["m"][0] = 7.0
+        with pytest.raises(TypeError, match="does not support item assignment"):
+            graph.attrs["m"] = values  # type: ignore[index]
+        with pytest.raises(TypeError, match="does not support item assignment"):
+            graph.attrs["n"] = values  # type: ignore[index]
+        with pytest.raises(FrozenInstanceError):
+            graph.ops = ()  # type: ignore[misc]
+
+
+def test_a_view_that_only_looks_unchangeable_is_copied() -> None:
+    values = np.array([1.0, 2.0])
+    view = values.view()
+    view.flags.writeable = False
+    graph = ArchGraph(("a", "b"), ((0, 1),), attrs={"m": view})
+    values[0] = 7.0
+    assert graph.attrs["m"].tolist() == [1.0, 2.0]
+    assert replace(graph, names=("p", "q")).attrs["m"] is graph.attrs["m"], "nobody can write to it: no second copy"
+
+
+@given(any_graph)
+def test_copies_and_pickles_are_equal_and_have_the_same_key(graph: ArchGraph) -> None:
+    for other in copies(graph):
+        assert other == graph
+        assert hash(other) == hash(graph)
+        assert other.key == graph.key
+
+
+@pytest.mark.skipif(not has_dgl(), reason="DGL does not run here")
+def test_a_graph_goes_to_dgl_without_a_warning() -> None:
+    graph = ArchGraph(("a", "b"), ((0, 1),), attrs={"m": np.array([1.0, 2.0])}).to_dgl()
+    assert graph.ndata["m"].tolist() == [1.0, 2.0]

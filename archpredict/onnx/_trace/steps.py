@@ -59,7 +59,7 @@ class Step:
     outputs: list[Tensor | None]
 
 
-@dataclass
+@dataclass(eq=False)
 class Trace:
     """A model as the operators that work on data, in topological order.
 
