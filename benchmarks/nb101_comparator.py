@@ -18,10 +18,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
 import numpy as np
 import torch
 from _protocols import Protocol, add_data_option, load_nb101_20k, split
+from archpredict.strategies._presets import PRESETS
 
 from archpredict.metrics import kendall_tau
 from archpredict.predict.predictor import Predictor
-from archpredict.strategies._presets import PRESETS
 
 NUM_LABELS = 423
 NUM_SLOTS = 7

@@ -18,9 +18,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
 
 import torch
 from _protocols import Protocol, add_data_option, load_nb101_20k
+from archpredict.strategies._presets import PRESETS
 
 from archpredict.evaluators.base import Result
-from archpredict.strategies._presets import PRESETS
 from archpredict.strategies.base import Problem, Strategy
 from archpredict.strategies.ctnas import CTNAS
 from archpredict.strategies.random import RandomSearch

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Union
@@ -59,7 +58,7 @@ class Plan:
             "options": dict(self.keywords),
             "seed": self.seed,
             "budget": self.problem.budget,
-            "limits": dict(self.problem.limits),
+            "limits": {name: float(value) for name, value in self.problem.limits.items()},
             "within_table": self.problem.within_pool,
             "evaluator": self.evaluator.describe(),
         }
@@ -92,7 +91,7 @@ def plan(
             f"`within_table` needs an evaluator with a table; {labeller.name} can label the whole space: leave it out"
         )
     asked = found.default_budget if budget is None else whole_number("the budget, a number of evaluations,", budget, 1)
-    problem = Problem(loaded, asked, _numbers(limits or {}), pool, within_table)
+    problem = Problem(loaded, asked, {} if limits is None else limits, pool, within_table)
     if pool is not None:
         problem = _within_pool(problem, labeller, found)
     ready = Plan(labeller, problem, found, seed, asked, _keywords(found, device, preset, options or {}))
@@ -105,15 +104,6 @@ def plan(
 def _strategy(given: str | type[Strategy]) -> type[Strategy]:
     found: type[Strategy] = resolve("strategies", given, Strategy)
     return found
-
-
-def _numbers(limits: Mapping[str, float]) -> dict[str, float]:
-    if not isinstance(limits, Mapping):
-        raise UsageError(f"limits maps costs to numbers, e.g. {{'params': 4e6}}; {limits!r} was given")
-    for name, value in limits.items():
-        if not isinstance(value, int | float | np.number) or math.isnan(value):
-            raise UsageError(f"the limit of {name!r} is a number, {value!r} was given")
-    return {name: float(value) for name, value in limits.items()}
 
 
 def _within_pool(problem: Problem, labeller: Evaluator, strategy: type[Strategy]) -> Problem:

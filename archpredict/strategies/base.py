@@ -17,18 +17,21 @@ A worked example of one run with a budget of 100::
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from numbers import Real
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from archpredict._checks import check_integer
 from archpredict._typing import BoolArray, IntArray, freeze
 from archpredict.errors import BudgetError, UsageError, integer
 from archpredict.evaluators.base import Result
 from archpredict.progress import Observer, silent
-from archpredict.spaces.base import Architecture, Choices, SearchSpace
+from archpredict.spaces.base import Architecture, Choices, SearchSpace, load_space
 
 State = dict[str, Any]
 """JSON-serialisable values and numpy arrays, nested in dicts only."""
@@ -61,11 +64,19 @@ class Problem:
     """What is searched: the space, what can be labelled, what is allowed, and how many labels may be asked for.
 
     Args:
-        space: The search space.
+        space: The search space; a name, a reference or a class are loaded.
         budget: Number of evaluations in all, at least 1.
         limits: Largest allowed value per cost that ``space.cost`` computes, e.g. ``{"params": 4e6}``.
         pool: ``(R, L)`` choices that alone can be labelled (a table that holds part of the space); None: all can.
         within_pool: Recommend only what is in the pool.
+
+    Raises:
+        BudgetError: The budget is no integer of at least 1.
+        UsageError: No such space; a limit of a cost that the space does not compute, or that is no number.
+
+    Example:
+        >>> Problem("nasbench201", budget=10).space.num_choices
+        (5, 5, 5, 5, 5, 5)
     """
 
     space: SearchSpace
@@ -74,7 +85,19 @@ class Problem:
     pool: IntArray | None = None
     within_pool: bool = False
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            space: str | type[SearchSpace] | SearchSpace,
+            budget: int,
+            limits: Mapping[str, float] = ...,
+            pool: IntArray | None = ...,
+            within_pool: bool = ...,
+        ) -> None: ...
+
     def __post_init__(self) -> None:
+        object.__setattr__(self, "space", load_space(self.space))
         budget = integer(self.budget)
         if budget is None or budget < 1:
             raise BudgetError(f"the budget is a number of evaluations of at least 1, {self.budget!r} was given")
@@ -82,12 +105,19 @@ class Problem:
         if self.pool is not None:
             object.__setattr__(self, "pool", self.space.rows(self.pool))
             freeze(self, "pool")
-        if self.limits:
-            known = self.space.cost(self.space.sample(1, np.random.default_rng(0))[0].tolist())
-            for name in self.limits:
-                if name not in known:
-                    costs = f"it computes: {', '.join(sorted(known))}" if known else "it computes no costs"
-                    raise UsageError(f"the space {self.space.name} has no cost {name!r} to limit; {costs}")
+        self._check_limits()
+
+    def _check_limits(self) -> None:
+        if not isinstance(self.limits, Mapping):
+            raise UsageError(f"limits maps costs to numbers, e.g. {{'params': 4e6}}; {self.limits!r} was given")
+        costs = self.space.cost(self.space.sample(1, np.random.default_rng(0))[0].tolist()) if self.limits else {}
+        limits: Mapping[str, Any] = self.limits
+        for name, value in limits.items():
+            if name not in costs:
+                computed = f"it computes: {', '.join(sorted(costs))}" if costs else "it computes no costs"
+                raise UsageError(f"the space {self.space.name} has no cost {name!r} to limit; {computed}")
+            if isinstance(value, bool) or not isinstance(value, Real) or math.isnan(value):
+                raise UsageError(f"the limit of {name!r} is a number, {value!r} was given")
 
     def is_allowed(self, choices: IntArray) -> BoolArray:
         """Which rows of ``(B, L)`` keep all limits, as ``(B,)``."""
@@ -109,11 +139,13 @@ class Problem:
         """Up to ``n`` random architectures that can be labelled and keep the limits, no two isomorphic.
 
         Args:
-            n: How many; fewer come back only where no more can be found.
+            n: How many; fewer come back only where no more can be found, none for less than 1.
             rng: Source of randomness.
             seen: Keys of architectures to leave out.
         """
         known, found, tried = set(seen), list[Architecture](), set[Choices]()
+        if n < 1:
+            return found
         for rows in self._candidates(min(max(2 * n, 16), _BLOCK), rng):
             for architecture in self.space.architectures(rows[self.is_allowed(rows)]):
                 if architecture.choices in tried:  # a look at the choices is cheap, a key is not
@@ -166,8 +198,6 @@ class Strategy(ABC):
     name: ClassVar[str]
     min_budget: ClassVar[int] = 1
     default_budget: ClassVar[int] = 100
-    test_options: ClassVar[Mapping[str, Any]] = {}
-    """Keyword arguments of the constructor that make a run short enough for the contract's tests."""
 
     def __init__(self, problem: Problem, *, seed: int = 0, observer: Observer = silent) -> None:
         if problem.budget < self.min_budget:
@@ -175,6 +205,7 @@ class Strategy(ABC):
                 f"the strategy {self.name} needs a budget of at least {self.min_budget} evaluations, "
                 f"{problem.budget} was given"
             )
+        check_integer("seed", seed, 0)
         self.problem = problem
         self.seed = seed
         self.observer = observer
@@ -198,10 +229,14 @@ class Strategy(ABC):
         self.results.extend(results)
 
     def recommend(self, k: int) -> list[Recommendation]:
-        """The best ``k`` evaluated architectures, best first (strategies with a predictor may add predicted ones)."""
+        """The best ``k`` architectures to use, best first: those evaluated, where a strategy predicts nothing."""
+        return self.best_evaluated(k)
+
+    def best_evaluated(self, k: int) -> list[Recommendation]:
+        """The best ``k`` architectures that have a label, best first; fewer where there are fewer."""
         scored = [(r.score, r.architecture) for r in self.results if r.score is not None]
         scored.sort(key=lambda pair: -pair[0])
-        return [Recommendation(architecture, score, evaluated=True) for score, architecture in scored[:k]]
+        return [Recommendation(architecture, score, evaluated=True) for score, architecture in scored[: max(k, 0)]]
 
     def rng(self, *stream: int) -> np.random.Generator:
         """A generator that depends on the seed, on how much has been told, and on ``stream``."""

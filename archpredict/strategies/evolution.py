@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from archpredict._checks import check_integer
 from archpredict._typing import IntArray
 from archpredict.errors import UsageError
 from archpredict.evaluators.base import Result
@@ -65,25 +66,20 @@ class RegularizedEvolution(Strategy):
         batch: int = 1,
     ) -> None:
         super().__init__(problem, seed=seed, observer=observer)
+        if population is not None:
+            check_integer("population", population, 2)
+            if population >= problem.budget:
+                raise UsageError(f"population is below the budget, {problem.budget}; {population} was given")
         self.population = _default_population(problem.budget) if population is None else population
         self.tournament = max(1, self.population // 2) if tournament is None else tournament
+        check_integer("tournament", self.tournament, 1)
+        if self.tournament > self.population:
+            raise UsageError(f"tournament is at most the population, {self.population}; {tournament} was given")
+        check_integer("batch", batch, 1)
         self.batch = batch
-        if population is not None and not 2 <= population < problem.budget:
-            raise UsageError(
-                f"the population is a number of at least 2 and below the budget, {problem.budget}; "
-                f"{population} was given"
-            )
-        if not 1 <= self.tournament <= self.population:
-            raise UsageError(
-                f"the tournament is a number from 1 to the population, {self.population}; {tournament} was given"
-            )
-        if batch < 1:
-            raise UsageError(f"batch is a number of children of at least 1, {batch} was given")
 
     def ask(self, n: int) -> list[Architecture]:
         n = min(n, self.problem.budget - self.num_told)
-        if n <= 0:
-            return []
         rng, members = self.rng(), self.members()
         missing = self.population - len(members)
         if missing > 0:

@@ -18,4 +18,4 @@ class RandomSearch(Strategy):
 
     def ask(self, n: int) -> list[Architecture]:
         n = min(n, self.problem.budget - self.num_told)
-        return self.problem.sample(n, self.rng(), self.seen) if n > 0 else []
+        return self.problem.sample(n, self.rng(), self.seen)

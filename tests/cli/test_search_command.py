@@ -39,6 +39,7 @@ HELPERS = """
 import time
 from archpredict.registry import resolve
 from archpredict.strategies.base import Strategy
+from archpredict.testing.strategies import SHORT
 from archpredict.testing.toys import ToyEvaluator
 
 class Slow(ToyEvaluator):
@@ -55,7 +56,7 @@ base = resolve("strategies", {name!r}, Strategy)
 
 class Quick(base):
     def __init__(self, problem, *, seed, observer):
-        super().__init__(problem, seed=seed, observer=observer, **base.test_options)
+        super().__init__(problem, seed=seed, observer=observer, **SHORT.get(base.name, {{}}))
 """
 
 

@@ -26,6 +26,7 @@ from archpredict.runs.search import SearchResult, search
 from archpredict.spaces.base import Architecture
 from archpredict.strategies.base import Problem, Strategy
 from archpredict.tables.table import Table
+from archpredict.testing.strategies import SHORT
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
 SPACE = ToySpace()
@@ -164,7 +165,7 @@ def test_a_run_interrupted_anywhere_gives_the_same_result_when_resumed(tmp_path:
 def test_every_strategy_goes_on_from_its_checkpoint(tmp_path: Path, name: str) -> None:
     strategy: type[Strategy] = resolve("strategies", name, Strategy)
     budget = max(16, strategy.min_budget)
-    settings: dict[str, Any] = {"strategy": strategy, "budget": budget, "options": strategy.test_options}
+    settings: dict[str, Any] = {"strategy": strategy, "budget": budget, "options": SHORT.get(name, {})}
     whole = search(SPACE, ToyEvaluator(), **settings)
     with pytest.raises(KeyboardInterrupt):
         search(SPACE, Stopping(budget - 3), out=tmp_path / "run", **settings)
@@ -326,7 +327,7 @@ def test_a_budget_above_what_a_table_holds_is_spent_on_all_of_it(tmp_path: Path,
     strategy: type[Strategy] = resolve("strategies", name, Strategy)
     table = _table(tmp_path / "table.jsonl", SPACE.enumerate()[::40])
     distinct = len({a.key for a in SPACE.architectures(table.choices)})
-    result = search(SPACE, table, strategy=strategy, budget=10_000, options=strategy.test_options, within_table=True)
+    result = search(SPACE, table, strategy=strategy, budget=10_000, options=SHORT.get(name, {}), within_table=True)
     assert result.queries == distinct
     assert result.best.score == table.labels.max()
 

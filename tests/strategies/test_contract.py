@@ -8,7 +8,7 @@ import pytest
 
 from archpredict.registry import names, resolve
 from archpredict.strategies.base import Strategy
-from archpredict.testing.strategies import StrategyContract, StrategyFactory
+from archpredict.testing.strategies import SHORT, StrategyContract, StrategyFactory
 
 
 class TestEveryStrategy(StrategyContract):
@@ -19,7 +19,7 @@ class TestEveryStrategy(StrategyContract):
 
     @pytest.fixture
     def make_strategy(self, strategy_class: type[Strategy]) -> StrategyFactory:
-        return functools.partial(strategy_class, **strategy_class.test_options)
+        return functools.partial(strategy_class, **SHORT.get(strategy_class.name, {}))
 
     @pytest.fixture
     def budget(self, strategy_class: type[Strategy]) -> int:

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LinearRegression
 
 from archpredict.errors import BudgetError, UnknownNameError, UsageError
 from archpredict.metrics import kendall_tau
 from archpredict.progress import Event
-from archpredict.strategies._contrastive import Round
-from archpredict.strategies._presets import PRESETS
+from archpredict.strategies._ctnas_round import Round
+from archpredict.strategies._ctnas_settings import PRESETS
 from archpredict.strategies.base import Problem
 from archpredict.strategies.ctnas import CTNAS
 from archpredict.testing.strategies import drive, label, saved_and_read
@@ -83,10 +84,10 @@ def test_progress_tells_reward_and_entropy() -> None:
 def test_predictions_are_judged_by_the_labels_that_arrive_after_them() -> None:
     events: list[Event] = []
     strategy = CTNAS(Problem(ToySpace(), 60), observer=events.append, device="cpu", **SMALL)
-    random = strategy._boundaries[0]
+    random = round(0.3 * 60)
     labels, predictions, taus = [], [], []
     while batch := strategy.ask(7):
-        expected = dict(strategy._derived)
+        expected = {tuple(c): score for c, score in strategy.state_dict()["derived"]}
         results = label(ToyEvaluator(), batch)
         if strategy.num_told >= random:
             labels += [r.score for r in results]
@@ -128,13 +129,13 @@ def make_round(**options: Any) -> Round:
     return Round(
         strategy.problem,
         strategy.settings,
+        strategy.new_predictor(0),
         labelled,
         labels,
         seen=[a.key for a in labelled],
         baselines=[],
         rng=np.random.default_rng(1),
         observer=lambda event: None,
-        device="cpu",
     )
 
 
@@ -248,7 +249,7 @@ def test_wrong_options_are_refused_in_one_sentence() -> None:
         CTNAS(problem, preset="papr")
     with pytest.raises(UnknownNameError, match=r"unknown option of ctnas 'iteration'.*Did you mean 'iterations'"):
         CTNAS(problem, iteration=3)
-    with pytest.raises(UsageError, match=r"at least 0 and below 1; 1.0 was given"):
+    with pytest.raises(UsageError, match=r"share is a number of at least 0 and below 1, 1.0 was given"):
         CTNAS(problem, share=1.0)
     with pytest.raises(UnknownNameError, match="unknown baseline 'best'; choose from: curriculum, fixed, random"):
         CTNAS(problem, baseline="best")
@@ -256,12 +257,43 @@ def test_wrong_options_are_refused_in_one_sentence() -> None:
         CTNAS(problem, confidence="high")
     with pytest.raises(UnknownNameError, match=r"unknown argument of Predictor 'epoch'.*Did you mean 'epochs'"):
         CTNAS(problem, predictor={"epoch": 3})
-    with pytest.raises(UsageError, match="rounds is a number of at least 1, 0 was given"):
+    with pytest.raises(UsageError, match="rounds is an integer of at least 1, 0 was given"):
         CTNAS(problem, rounds=0)
-    with pytest.raises(UsageError, match=r"first_share is above 0 and at most 1, 2.0 was given"):
+    with pytest.raises(UsageError, match=r"first_share is a number above 0 and at most 1, 2.0 was given"):
         CTNAS(problem, first_share=2.0)
     with pytest.raises(BudgetError, match="the strategy ctnas needs a budget of at least 8 evaluations, 3 was given"):
         CTNAS(Problem(ToySpace(), 3))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"final": -5}, "final is an integer of at least 1, -5 was given"),
+        ({"rounds": "3"}, "rounds is an integer of at least 1, '3' was given"),
+        ({"rounds": True}, "rounds is an integer of at least 1, True was given"),
+        ({"iterations": 2.5}, "iterations is an integer of at least 1, 2.5 was given"),
+        ({"explore_first": -1}, "explore_first is an integer of at least 0, -1 was given"),
+        ({"learning_rate": 0}, "learning_rate is a finite number above 0, 0 was given"),
+        ({"explore_rate": float("inf")}, "explore_rate is a finite number above 0, inf was given"),
+        ({"entropy_weight": float("nan")}, "entropy_weight is a finite number of at least 0, nan was given"),
+        ({"first_share": 0}, "first_share is a number above 0 and at most 1, 0 was given"),
+        ({"share": float("nan")}, "share is a number of at least 0 and below 1, nan was given"),
+        ({"share": "half"}, "share is a number of at least 0 and below 1, 'half' was given"),
+        ({"center": 1}, "center is True or False, 1 was given"),
+        ({"betas": 0.9}, "betas are two numbers of at least 0 and below 1, 0.9 was given"),
+        ({"betas": (0.9, 1.0)}, "each of betas is a number of at least 0 and below 1, 1.0 was given"),
+        ({"baseline": None}, "unknown baseline 'None'"),
+        ({"predictor": 3}, "the predictor is a name, an unfitted Predictor, or a mapping of its arguments; 3 was"),
+        (
+            {"predictor": LinearRegression()},
+            "a Predictor can, LinearRegression was given; take the strategy predictor-",
+        ),
+        ({"held_out": -1.0}, "unknown option of ctnas 'held_out'"),
+    ],
+)
+def test_options_out_of_their_range_are_refused_in_one_sentence(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        CTNAS(Problem(ToySpace(), 50), **options)
 
 
 _PRINTS_A_RUN = """
@@ -269,9 +301,9 @@ import torch
 torch.set_num_threads(1)
 from archpredict.strategies.base import Problem
 from archpredict.strategies.ctnas import CTNAS
-from archpredict.testing.strategies import drive, summary
+from archpredict.testing.strategies import SHORT, drive, summary
 from archpredict.testing.toys import ToyEvaluator, ToySpace
-strategy = CTNAS(Problem(ToySpace(), 24), seed=2**33, device="cpu", **CTNAS.test_options)
+strategy = CTNAS(Problem(ToySpace(), 24), seed=2**33, device="cpu", **SHORT["ctnas"])
 print([a.choices for a in drive(strategy, ToyEvaluator())], summary(strategy.recommend(10)))
 """
 
@@ -302,7 +334,7 @@ def test_a_whole_search_on_cuda_finds_what_it_finds_on_the_cpu(preset: str) -> N
         strategy = CTNAS(Problem(ToySpace(), 40), seed=1, device=device, preset=preset, **options)
         asked.append(drive(strategy, ToyEvaluator()))
         found.append(strategy.recommend(1)[0].score or 0.0)
-    first = strategy._boundaries[0]
+    first = round(0.3 * 40)
     assert asked[0][:first] == asked[1][:first]
     # Rounding may change which of nearly equal candidates are labelled, and the order of few of them.
     assert len(set(asked[0]) & set(asked[1])) >= 0.8 * len(asked[0])

@@ -142,11 +142,14 @@ def test_the_population_is_a_fifth_of_the_budget_within_bounds(budget: int, popu
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"population": 1}, "the population is a number of at least 2 and below the budget, 40; 1 was given"),
-        ({"population": 40}, "the population is a number of at least 2 and below the budget, 40; 40 was given"),
-        ({"tournament": 0}, "the tournament is a number from 1 to the population, 10; 0 was given"),
-        ({"population": 8, "tournament": 9}, "the tournament is a number from 1 to the population, 8; 9 was given"),
-        ({"batch": 0}, "batch is a number of children of at least 1, 0 was given"),
+        ({"population": 1}, "population is an integer of at least 2, 1 was given"),
+        ({"population": 40}, "population is below the budget, 40; 40 was given"),
+        ({"population": 9.5}, "population is an integer of at least 2, 9.5 was given"),
+        ({"tournament": 0}, "tournament is an integer of at least 1, 0 was given"),
+        ({"seed": -1}, "seed is an integer of at least 0, -1 was given"),
+        ({"batch": "2"}, "batch is an integer of at least 1, '2' was given"),
+        ({"population": 8, "tournament": 9}, "tournament is at most the population, 8; 9 was given"),
+        ({"batch": 0}, "batch is an integer of at least 1, 0 was given"),
     ],
 )
 def test_numbers_out_of_range_are_refused_in_one_sentence(options: dict, message: str) -> None:

@@ -14,8 +14,8 @@ from archpredict.evaluators.base import Result
 from archpredict.predict.predictor import Predictor
 from archpredict.progress import Event
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
-from archpredict.strategies._inner import InnerSearch
-from archpredict.strategies._recommend import distinct_first
+from archpredict.strategies._candidates import InnerSearch
+from archpredict.strategies._merge import distinct_first
 from archpredict.strategies.base import Problem
 from archpredict.strategies.predictor_guided import PredictorGuided
 from archpredict.testing.strategies import drive, structures, summary
@@ -113,7 +113,7 @@ def test_each_round_fits_all_labels_so_far_with_a_seed_of_its_own() -> None:
     drive(strategy, ToyEvaluator())
     assert Knowing.fitted == [8, 16, 24]
     assert given.seed == 0
-    assert strategy._new_predictor(7).seed == 7
+    assert strategy.new_predictor(7).seed == 7
 
 
 def test_a_share_of_each_round_but_the_last_is_random() -> None:
@@ -187,6 +187,18 @@ def test_separate_parts_each_give_their_best_so_that_the_second_best_of_all_may_
     assert truth(spread).mean() < truth(unseen[:20]).mean()
 
 
+def test_a_round_that_is_random_as_a_whole_is_no_obstacle() -> None:
+    strategy = guided(budget=24, batch=1, explore=0.9, separate=True)
+    assert len(drive(strategy, ToyEvaluator())) == 24
+
+
+def test_predictions_are_judged_by_the_labels_that_follow() -> None:
+    for sign in (1.0, -1.0):
+        events: list[Event] = []
+        drive(guided(budget=24, predictor=Knowing(sign=sign), observer=events.append), ToyEvaluator())
+        assert [e.values["kendall_tau"] for e in events if e.stage == "judged"] == pytest.approx([sign])
+
+
 def test_the_upper_confidence_bound_is_the_mean_and_one_standard_deviation() -> None:
     asked = first_round(guided(acquisition="ucb"))  # its merit is the truth times -0.5
     strategy = guided(acquisition="mean", predictor=Knowing(sign=-1.0))
@@ -258,11 +270,16 @@ def test_a_queue_survives_a_checkpoint_without_another_fit() -> None:
         ({"round": 3}, "unknown option of predictor-guided 'round'.*Did you mean 'rounds'"),
         ({"inner": "sa"}, "unknown inner search 'sa'; choose from: all, auto, evolution, random"),
         ({"acquisition": "ei"}, "unknown acquisition 'ei'; choose from: mean, thompson, ucb"),
-        ({"rounds": 0}, "rounds is a number of at least 1, 0 was given"),
-        ({"batch": 0}, "batch is a number of at least 1, 0 was given"),
-        ({"population": 3}, "population is a number of at least 4, 3 was given"),
-        ({"initial": 1.0}, "above 0 and below 1; 1.0 was given"),
-        ({"explore": 1.0}, "at least 0 and below 1; 1.0 was given"),
+        ({"rounds": 0}, "rounds is an integer of at least 1, 0 was given"),
+        ({"rounds": "3"}, "rounds is an integer of at least 1, '3' was given"),
+        ({"candidates": 1.5}, "candidates is an integer of at least 1, 1.5 was given"),
+        ({"initial": float("nan")}, "initial is a number above 0 and below 1, nan was given"),
+        ({"explore": -0.1}, "explore is a number of at least 0 and below 1, -0.1 was given"),
+        ({"separate": "yes"}, "separate is True or False, 'yes' was given"),
+        ({"batch": 0}, "batch is an integer of at least 1, 0 was given"),
+        ({"population": 3}, "population is an integer of at least 4, 3 was given"),
+        ({"initial": 1.0}, "initial is a number above 0 and below 1, 1.0 was given"),
+        ({"explore": 1.0}, "explore is a number of at least 0 and below 1, 1.0 was given"),
         (
             {"predictor": 3},
             "the predictor is a name, an unfitted Predictor, or a mapping of its arguments; 3 was given",

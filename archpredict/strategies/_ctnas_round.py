@@ -12,15 +12,14 @@ from torch import Tensor
 from archpredict._typing import FloatArray, IntArray
 from archpredict.predict.inputs import Inputs
 from archpredict.predict.predictor import Predictor
-from archpredict.predict.presets import unfitted
 from archpredict.predict.pretraining import EVERY
 from archpredict.predict.training import PseudoPairs
 from archpredict.progress import Event, Observer
 from archpredict.runtime import few_threads, seeded
 from archpredict.spaces.base import Architecture, Choices
-from archpredict.strategies._comparisons import confident_pairs, mean_win_rate
+from archpredict.strategies._ctnas_pairs import confident_pairs, mean_win_rate
+from archpredict.strategies._ctnas_settings import CTNASSettings
 from archpredict.strategies._policy import Policy
-from archpredict.strategies._presets import Settings
 from archpredict.strategies.base import Problem
 
 _POOL_CANDIDATES = 5000
@@ -52,20 +51,21 @@ class Round:
     Args:
         problem: What is searched.
         settings: How.
+        predictor: The comparator, unfitted.
         labelled: Architectures with labels.
         labels: ``(n,)`` their labels.
         seen: Keys of all that need no evaluation any more.
         baselines: Baselines of earlier rounds.
         rng: Source of all randomness.
         observer: Told about progress.
-        device: For comparator and policy.
         size: How many that can be labelled are to be labelled next.
     """
 
     def __init__(
         self,
         problem: Problem,
-        settings: Settings,
+        settings: CTNASSettings,
+        predictor: Predictor,
         labelled: Sequence[Architecture],
         labels: FloatArray,
         *,
@@ -73,7 +73,6 @@ class Round:
         baselines: Sequence[Choices],
         rng: np.random.Generator,
         observer: Observer,
-        device: str,
         size: int = 10,
     ) -> None:
         self.size = size
@@ -81,7 +80,7 @@ class Round:
         self.space = problem.space
         self.labelled, self.labels, self.seen = list(labelled), labels, frozenset(seen)
         self.baselines = list(baselines)
-        self.predictor = self._make_predictor(device)
+        self.predictor = self._with_dummies(predictor) if settings.dummies else predictor
         self.sampled: dict[Choices, None] = {}  # every architecture the policy has drawn, in order
         self._pretraining = 0
         self._known: dict[Choices, Architecture] = {}  # decoded once
@@ -96,12 +95,10 @@ class Round:
 
     # ------------------------------------------------------------------ comparator
 
-    def _make_predictor(self, device: str) -> Predictor:
-        predictor: Predictor = unfitted(self.settings.predictor or self.space.predictor)
-        if self.settings.dummies:
-            slots = max(a.graph.on_nodes.cells.count(c) for a in self.labelled for c in set(a.graph.on_nodes.cells))
-            predictor.set_params(encoder_options={**(predictor.encoder_options or {}), "slots": slots})
-        predictor.set_params(seed=int(self.rng.integers(2**31)), device=device)
+    def _with_dummies(self, predictor: Predictor) -> Predictor:
+        """The comparator with as many node slots as the largest labelled architecture has."""
+        slots = max(a.graph.on_nodes.cells.count(c) for a in self.labelled for c in set(a.graph.on_nodes.cells))
+        predictor.set_params(encoder_options={**(predictor.encoder_options or {}), "slots": slots})
         return predictor
 
     def _train_comparator(self) -> None:

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
-from archpredict.predict.predictor import Predictor
+from archpredict._checks import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_not_negative,
+    check_positive,
+    check_share,
+)
+from archpredict.errors import UsageError
 from archpredict.predict.presets import ALONE, PUBLISHED_GCN, PUBLISHED_TRAINING
-from archpredict.strategies._comparisons import Confidence
+from archpredict.strategies._ctnas_pairs import Confidence
+from archpredict.strategies._settings import RoundSettings
 
+Baseline = Literal["curriculum", "fixed", "random"]
+
+_COUNTS = (
+    *("final", "iterations", "samples", "baseline_every", "baseline_samples"),
+    *("explore_every", "explore_samples", "explore_epochs", "derive", "hidden"),
+)
 _NAC: dict[str, Any] = {**PUBLISHED_TRAINING, **ALONE, "encoder": "gcn", "head": "comparator"}
 
 
 @dataclass(frozen=True)
-class Settings:
+class CTNASSettings(RoundSettings):
     """Everything that the presets of CTNAS differ in.
 
     Args:
-        predictor: What compares: arguments of Predictor, the name of a predictor, or an unfitted one; if left out the
-            one that the space names. Any will do; those that are no networks do not learn from pairs with predicted
-            labels.
+        predictor: What compares: the name of a predictor, arguments of Predictor, or an unfitted one, of which copies
+            are fitted; None: the one that the space names. Any will do; those that are no networks do not learn from
+            pairs with predicted labels.
         first_share: Share of the budget that is labelled at random before the first training.
         rounds: How often labels, comparator and controller take turns. The paper has one round: M random labels, one
             search, and a few architectures evaluated at the end.
@@ -53,16 +67,14 @@ class Settings:
         betas, weight_decay: Of the policy's Adam.
     """
 
-    predictor: str | Predictor | Mapping[str, Any] = field(default_factory=dict)
     first_share: float = 0.3
-    rounds: int = 5
     final: int = 10
     iterations: int = 60
     samples: int = 64
     learning_rate: float = 1e-2
     entropy_weight: float = 0.01
     center: bool = True
-    baseline: Literal["curriculum", "fixed", "random"] = "curriculum"
+    baseline: Baseline = "curriculum"
     remember: bool = True
     baseline_every: int = 10
     baseline_first: bool = False
@@ -81,8 +93,28 @@ class Settings:
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in _COUNTS:
+            check_integer(name, getattr(self, name), 1)
+        check_integer("explore_first", self.explore_first, 0)
+        for name in ("learning_rate", "explore_rate"):
+            check_positive(name, getattr(self, name))
+        for name in ("entropy_weight", "weight_decay"):
+            check_not_negative(name, getattr(self, name))
+        for name in ("center", "remember", "baseline_first", "local", "dummies"):
+            check_flag(name, getattr(self, name))
+        check_share("first_share", self.first_share, above_0=True, up_to_1=True)
+        check_share("share", self.share)
+        check_choice("baseline", self.baseline, get_args(Baseline))
+        check_choice("confidence", self.confidence, get_args(Confidence))
+        if not isinstance(self.betas, list | tuple) or len(self.betas) != 2:
+            raise UsageError(f"betas are two numbers of at least 0 and below 1, {self.betas!r} was given")
+        for beta in self.betas:
+            check_share("each of betas", beta)
 
-_PAPER = Settings(
+
+_PAPER = CTNASSettings(
     predictor={
         **_NAC,
         "encoder_options": {**PUBLISHED_GCN, "layers": 2, "residual": False, "last_activation": False},
@@ -109,9 +141,9 @@ _PAPER = Settings(
     weight_decay=5e-4,
 )
 
-PRESETS: dict[str, Settings] = {
-    "default": Settings(),
-    "long": Settings(first_share=0.1, rounds=20),
+PRESETS: dict[str, CTNASSettings] = {
+    "default": CTNASSettings(),
+    "long": CTNASSettings(first_share=0.1, rounds=20),
     "paper": _PAPER,
     "repo": replace(
         _PAPER,

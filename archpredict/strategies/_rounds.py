@@ -1,0 +1,177 @@
+"""RoundStrategy: rounds in which a predictor learns from all labels so far and says what to label next."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic
+
+import numpy as np
+
+from archpredict._typing import FloatArray
+from archpredict.evaluators.base import Result
+from archpredict.predict.presets import unfitted
+from archpredict.progress import Event, Observer, silent
+from archpredict.spaces.base import Architecture, Choices
+from archpredict.strategies._merge import Candidate, with_predicted
+from archpredict.strategies._prequential import Prequential
+from archpredict.strategies._settings import RoundSettings, S, with_options
+from archpredict.strategies.base import Problem, Recommendation, State, Strategy
+
+MIN_LABELS = 4
+"""Labels below which there is nothing to learn a ranking from."""
+
+
+@dataclass
+class Found:
+    """What the search of one round found.
+
+    Args:
+        queue: What to label next, in this order, no more than was asked for.
+        expected: Predicted scores of the architectures in the queue, as far as there are any.
+        candidates: The best unlabelled architectures that may be recommended, with their predicted scores, best first.
+    """
+
+    queue: list[Choices] = field(default_factory=list)
+    expected: Mapping[Choices, float] = field(default_factory=dict)
+    candidates: list[Candidate] = field(default_factory=list)
+
+
+class RoundStrategy(Strategy, Generic[S]):
+    """Labels at random first, then rounds: learn from all labels, search without any, label what was found.
+
+    A subclass says at how many labels its rounds start, and what a round's search is.
+
+    Args:
+        problem: What is searched.
+        seed: Source of all randomness.
+        observer: Told about progress; a stage ``judged`` when labels arrive whose scores were predicted
+            (``kendall_tau``: how well all predictions so far order the labels that came after them).
+        device: For the predictor: ``auto`` (what the predictor was made with), ``cpu`` or ``cuda``.
+        preset: Name of the settings to start from.
+        options: Settings that replace the preset's.
+
+    Raises:
+        UsageError: An option that does not exist or is out of its range, or does not fit the predictor or the space.
+    """
+
+    min_budget = 8
+    default_budget = 150
+    presets: ClassVar[Mapping[str, RoundSettings]]
+
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        seed: int = 0,
+        observer: Observer = silent,
+        device: str = "auto",
+        preset: str = "default",
+        **options: Any,
+    ) -> None:
+        super().__init__(problem, seed=seed, observer=observer)
+        presets: Mapping[str, Any] = self.presets
+        self.device = device
+        self.settings: S = with_options(self.name, presets, preset, options)
+        pool = problem.budget if problem.pool is None else len(problem.pool)
+        self._starts = self._round_starts(min(problem.budget, pool))
+        self._queue: list[Choices] = []
+        self._expected: dict[Choices, float] = {}
+        self._candidates: list[Candidate] = []
+        self._judged = Prequential()
+        self.new_predictor(0)  # what is wrong with it is said before anything is labelled
+
+    # ------------------------------------------------------------------ what a subclass says
+
+    @abstractmethod
+    def _round_starts(self, budget: int) -> list[int]:
+        """After how many results each round starts, in increasing order.
+
+        Args:
+            budget: No more than can be labelled.
+        """
+
+    @abstractmethod
+    def _search(self, architectures: list[Architecture], labels: FloatArray, size: int) -> Found:
+        """The search of one round.
+
+        Args:
+            architectures: ``n`` labelled architectures, in the order in which they were told.
+            labels: ``(n,)`` their labels, not all equal.
+            size: How many are to be labelled until the next round.
+        """
+
+    # ------------------------------------------------------------------ asking and telling
+
+    def ask(self, n: int) -> list[Architecture]:
+        n = min(n, self.problem.budget - self.num_told)
+        if self._queue:
+            return [Architecture(self.problem.space, c) for c in self._queue[: max(n, 0)]]
+        return self.problem.sample(min(n, self._next_start() - self.num_told), self.rng(), self.seen)
+
+    def tell(self, results: Sequence[Result]) -> None:
+        super().tell(results)
+        self._judge(results)
+        told = {r.architecture.choices for r in results}
+        self._queue = [c for c in self._queue if c not in told]
+        if not self._queue and self._starts[0] <= self.num_told < self.problem.budget:
+            self._start_round()
+
+    def _next_start(self) -> int:
+        return next((start for start in self._starts if start > self.num_told), self.problem.budget)
+
+    def _start_round(self) -> None:
+        """Search, and fill the queue up to the next round."""
+        labelled = [(r.architecture, r.score) for r in self.results if r.score is not None]
+        labels = np.array([score for _, score in labelled])
+        if len(labels) < MIN_LABELS or np.ptp(labels) == 0:
+            return  # nothing to learn a ranking from yet: go on at random
+        found = self._search([a for a, _ in labelled], labels, self._next_start() - self.num_told)
+        self._queue, self._candidates = found.queue, found.candidates
+        self._expected = {c: found.expected[c] for c in found.queue if c in found.expected}
+
+    def _judge(self, results: Sequence[Result]) -> None:
+        """Compare the labels of what was asked for with what was predicted for it."""
+        new = self._judged.add(self._expected, results)
+        if new and (tau := self._judged.tau) is not None:
+            done, predicted = len(self._judged.pairs), self.problem.budget - self._starts[0]
+            self.observer(Event("judged", done, max(done, predicted), {"kendall_tau": tau}))
+
+    def new_predictor(self, seed: int) -> Any:
+        """An unfitted predictor, that of the settings or of the space.
+
+        Args:
+            seed: Its own.
+        """
+        given = self.settings.predictor
+        predictor = unfitted(self.problem.space.predictor if given is None else given)
+        wanted = {"seed": seed} if self.device == "auto" else {"seed": seed, "device": self.device}
+        known = predictor.get_params(deep=False)
+        return predictor.set_params(**{name: value for name, value in wanted.items() if name in known})
+
+    # ------------------------------------------------------------------ results and state
+
+    def recommend(self, k: int) -> list[Recommendation]:
+        """The best ``k``: labelled ones by their label, and what cannot be labelled by its predicted score.
+
+        An architecture that could have been labelled comes, by its prediction, only after all that were.
+        """
+        return with_predicted(self.problem, self.best_evaluated(k), self._candidates, set(self.seen))[: max(k, 0)]
+
+    def state_dict(self) -> State:
+        return {
+            "queue": [list(c) for c in self._queue],
+            "expected": [self._expected.get(c) for c in self._queue],
+            "derived": [[list(c), score] for c, score in self._candidates],
+            "judged": [list(pair) for pair in self._judged.pairs],
+        }
+
+    def load_state_dict(self, state: State, results: Sequence[Result]) -> None:
+        super().load_state_dict(state, results)
+        self._queue = [tuple(c) for c in state["queue"]]
+        self._candidates = [(tuple(c), float(score)) for c, score in state["derived"]]
+        # Before predictions were judged, states had neither of these two.
+        expected = state.get("expected", [None] * len(self._queue))
+        self._expected = {c: float(e) for c, e in zip(self._queue, expected, strict=True) if e is not None}
+        self._judged = Prequential(state.get("judged", ()))
