@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
-from archpredict.errors import UnknownNameError, UsageError
+from archpredict.errors import UnknownNameError, UsageError, whole_number
 
 
 def check_integer(name: str, value: Any, least: int) -> None:
@@ -18,8 +18,7 @@ def check_integer(name: str, value: Any, least: int) -> None:
         Traceback (most recent call last):
         archpredict.errors.UsageError: epochs is an integer of at least 1, '3' was given
     """
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise UsageError(f"{name} is an integer of at least {least}, {value!r} was given")
+    whole_number(name, value, least)
 
 
 def check_share(name: str, value: Any, *, above_0: bool = False, up_to_1: bool = False) -> None:

@@ -18,10 +18,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
 import numpy as np
 import torch
 from _protocols import Protocol, add_data_option, load_nb101_20k, split
-from archpredict.strategies._presets import PRESETS
 
 from archpredict.metrics import kendall_tau
 from archpredict.predict.predictor import Predictor
+from archpredict.strategies.ctnas import CTNAS
 
 NUM_LABELS = 423
 NUM_SLOTS = 7
@@ -29,7 +29,7 @@ NUM_SLOTS = 7
 
 def ours(preset: str, protocol: Protocol, seed: int) -> tuple[float, float]:
     """Tau and training seconds of one preset's comparator."""
-    settings = PRESETS[preset]
+    settings = CTNAS.presets[preset]
     arguments = dict(settings.predictor)
     if settings.dummies:
         arguments["encoder_options"] = {**arguments["encoder_options"], "slots": NUM_SLOTS}
@@ -47,7 +47,7 @@ def main() -> None:
     add_data_option(parser)
     parser.add_argument("--code", type=Path, metavar="FOLDER", help="checkout of chenyaofo/CTNAS to run beside ours")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--presets", nargs="+", default=list(PRESETS))
+    parser.add_argument("--presets", nargs="+", default=list(CTNAS.presets))
     options = parser.parse_args()
     torch.set_num_threads(1)
     protocol = load_nb101_20k(Path(options.data))

@@ -18,7 +18,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
 
 import torch
 from _protocols import Protocol, add_data_option, load_nb101_20k
-from archpredict.strategies._presets import PRESETS
 
 from archpredict.evaluators.base import Result
 from archpredict.strategies.base import Problem, Strategy
@@ -61,7 +60,7 @@ def report(name: str, strategy: Strategy, protocol: Protocol, seconds: float) ->
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_option(parser)
-    parser.add_argument("--presets", nargs="+", default=["default"], choices=list(PRESETS))
+    parser.add_argument("--presets", nargs="+", default=["default"], choices=list(CTNAS.presets))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     options = parser.parse_args()
     torch.set_num_threads(1)
