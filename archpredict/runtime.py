@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -80,14 +80,57 @@ def owned(array: npt.NDArray[Any], device: torch.device | str = "cpu") -> Tensor
 
 
 class Dropout(nn.Module):
-    """Dropout with masks drawn on the CPU, so that the same seed drops the same units on every device."""
+    """Dropout with masks drawn on the CPU, so that the same seed drops the same units on every device.
+
+    Attributes:
+        generators: One per member of an ensemble, where members are trained as one and inputs begin with a dimension
+            of members; None draws from torch's own generator.
+    """
 
     def __init__(self, p: float) -> None:
         super().__init__()
         self.p = p
+        self.generators: Sequence[torch.Generator] | None = None
 
     def forward(self, h: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return h
-        keep = torch.rand(h.shape, device="cpu") >= self.p
+        if self.generators is None:
+            keep = torch.rand(h.shape, device="cpu") >= self.p
+        else:
+            keep = torch.stack([torch.rand(h.shape[1:], generator=g) for g in self.generators]) >= self.p
         return h * keep.to(h.device) / (1 - self.p)
+
+    def factors(self, counts: Sequence[int], width: int) -> Tensor | None:
+        """What rows that are listed member after member are multiplied by, on the CPU; None where nothing is dropped.
+
+        Args:
+            counts: Rows of each member.
+            width: Units of a row.
+
+        Returns:
+            ``(sum(counts), width)``, each number 0 or ``1 / (1 - p)``.
+        """
+        if not self.training or self.p == 0:
+            return None
+        generators = [None] * len(counts) if self.generators is None else self.generators
+        drawn = [torch.rand(n, width, generator=g) for n, g in zip(counts, generators, strict=True)]
+        keep = (drawn[0] if len(drawn) == 1 else torch.cat(drawn)) >= self.p
+        return keep * (1 / (1 - self.p))
+
+
+def linear(h: Tensor, layer: nn.Linear) -> Tensor:
+    """A linear layer, or one per member of an ensemble.
+
+    Args:
+        h: ``(..., I)``, or ``(M, n, I)`` for ``M`` members.
+        layer: Its weight is ``(O, I)``, or ``(M, O, I)``.
+
+    Returns:
+        Like ``h`` with ``O`` instead of ``I``.
+    """
+    weight, bias = layer.weight, layer.bias
+    if weight.dim() == 2:
+        return nn.functional.linear(h, weight, bias)
+    out = torch.bmm(h, weight.transpose(1, 2))
+    return out if bias is None else out + bias[:, None]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from archpredict.encoders._level_pass import Weights, level_pass
 from archpredict.encoders.base import Dropout, Encoder
 from archpredict.errors import UsageError
+from archpredict.graph._levels import LevelSets, ReadOut, Readout
 from archpredict.graph.batch import GraphBatch
+from archpredict.runtime import linear
 
 
 class Asynchronous(Encoder):
@@ -71,26 +72,43 @@ class Asynchronous(Encoder):
         self.dropout = Dropout(dropout)
         self.out_features = num_cells * 2 * dim
 
+    @property
+    def _members(self) -> int:
+        """Members of an ensemble whose weights are stacked here; they read as many of a batch's graphs each."""
+        return len(self.embedding.weight) if self.embedding.weight.dim() > 2 else 1
+
     def forward(self, batch: GraphBatch) -> Tensor:
-        h = batch.sweep([batch.op], self._updates(0))
-        for i in range(1, len(self.own)):
-            h = batch.sweep([batch.op, h], self._updates(i), reverse=i % 2 == 1)
-        return torch.cat([batch.pool(h), batch.pool(h, "output")], dim=-1).flatten(1)
+        if not batch.num_graphs:
+            return self.embedding.weight.new_zeros(0, self.out_features)
+        levels, h = batch.level_sets(members=self._members), None
+        for i in range(len(self.own)):
+            before, levels = levels, batch.level_sets(reverse=i % 2 == 1, members=self._members)
+            h = self._pass(i, levels, None if h is None else h.index_select(0, levels.moved_from(before)))
+        read: Tensor = ReadOut.apply(h, Readout.of(levels))  # type: ignore[no-untyped-call]
+        return read.view(batch.num_graphs, -1)
 
-    def _updates(self, i: int) -> Callable[[Sequence[Tensor], Tensor | None], tuple[Tensor, Tensor]]:
-        """The update of pass ``i``."""
-        own, heard, norm = self.own[i], self.heard[i], self.norms[i]
-        # In the first pass a node's own part is one of few: looked up, not computed node by node.
-        first = own(self.embedding.weight) if i == 0 else None
-        gates = cast("nn.Embedding", self.gates[i]).weight.sigmoid() if self.gates else None
+    def _pass(self, i: int, levels: LevelSets, h: Tensor | None) -> Tensor:
+        """Pass ``i`` on states ``(R, D)``; in the first a node's own part is one of few: looked up, not computed."""
+        embeddings = self.embedding.weight
+        entries = levels.entries(embeddings.shape[-2])
+        own_layer, heard, norm = (cast("Any", layers[i]) for layers in (self.own, self.heard, self.norms))
+        if h is None:
+            own = F.embedding(entries, _table(linear(embeddings, own_layer)))
+            h = F.embedding(entries, _table(embeddings))
+        elif levels.members == 1:
+            own = linear(h, own_layer)
+        else:
+            listing, back = levels.by_member
+            listed = h.index_select(0, listing).view(levels.members, -1, h.shape[1])
+            own = linear(listed, own_layer).flatten(0, 1).index_select(0, back)
+        gate = F.embedding(entries, _table(cast("Any", self.gates[i]).weight.sigmoid())) if self.gates else None
+        kept = self.dropout.factors(levels.counts.tolist(), h.shape[1])
+        if kept is not None and levels.drawn is not None:
+            kept = kept.index_select(0, levels.drawn)
+        weights = Weights(heard.weight, norm.weight, norm.bias, norm.eps)
+        return level_pass(levels, own, h, gate, None if kept is None else kept.to(h.device), weights)
 
-        def update(values: Sequence[Tensor], received: Tensor | None) -> tuple[Tensor, Tensor]:
-            op = values[0]
-            before = self.embedding(op) if first is not None else values[1]
-            arriving = F.embedding(op, first) if first is not None else own(before)
-            if received is not None:
-                arriving = arriving + (received if gates is None else F.embedding(op, gates) * received)
-            state = before + self.dropout(F.relu(norm(arriving)))
-            return state, heard(state)
 
-        return update
+def _table(weight: Tensor) -> Tensor:
+    """Tables of all members, one below another."""
+    return weight.reshape(-1, weight.shape[-1])

@@ -1,9 +1,10 @@
-"""What a sweep over a batch needs: the order in which it visits the nodes, and rows that come in pieces."""
+"""Level sets: nodes at equal longest distance from where a graph begins (or ends), visited one set after another."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,46 +15,207 @@ from torch import Tensor
 from archpredict._typing import IntArray
 from archpredict.graph.packed import PackedGraphs
 
+Bags = tuple[Tensor, Tensor]
+"""Numbers of rows, bag after bag, and where each bag begins."""
+
 
 @dataclass(frozen=True, eq=False)
-class Levels:
-    """Packed graphs' nodes level by level, each after all its predecessors (reversed: successors).
+class LevelSets:
+    """Rows for the nodes of packed graphs, level after level, each node after all its predecessors (reversed:
+    successors).
+
+    The graphs may be those of ``M`` members of an ensemble, as many for each and member after member. Then each level
+    holds a block of rows per member, all as long as the longest of them; rows that stand for no node are padding.
 
     Args:
-        order: ``(T,)`` all nodes, level by level.
-        sizes: Number of nodes of each level.
-        senders: For each level's arriving edges the places in ``order`` of the nodes that they come from.
-        receivers: For the same edges which of the level's nodes they go to.
+        packed: The graphs.
+        members: ``M``.
+        sizes: ``n_l`` of each level; a level has ``M n_l`` rows.
+        row: ``(T,)`` row of each node.
+        place: ``(R,)`` for each row the node's place where each member's nodes are listed level by level, member after
+            member; 0 for padding.
+        counts: ``(M,)`` number of nodes of each member.
+        source, target: ``(E,)`` rows that edges join, in the direction of the levels.
+        device: Where tensors go.
     """
 
-    order: IntArray
-    sizes: list[int]
-    senders: list[IntArray]
-    receivers: list[IntArray]
+    packed: PackedGraphs
+    members: int
+    sizes: tuple[int, ...]
+    row: IntArray
+    place: IntArray
+    counts: IntArray
+    source: IntArray
+    target: IntArray
+    device: torch.device
 
     @classmethod
-    def of(cls, packed: PackedGraphs, *, reverse: bool = False) -> Levels:
+    def of(
+        cls, packed: PackedGraphs, *, reverse: bool = False, members: int = 1, device: torch.device | None = None
+    ) -> LevelSets:
         """Those of packed graphs."""
+        level = packed.levels[int(reverse)].astype(np.int64)
+        nodes = np.diff(packed.node_start)
+        per_member = nodes.reshape(members, -1).sum(1)
+        member = np.repeat(np.arange(members), per_member)
+        block = level * members + member
+        order = np.argsort(block, kind="stable")
+        num_levels = int(level.max(initial=-1)) + 1
+        counts = np.bincount(block, minlength=num_levels * members).reshape(num_levels, members)
+        rank = np.arange(len(level)) - (np.cumsum(counts) - counts.ravel())[block[order]]
+        sizes = counts.max(axis=1, initial=0)
+        begin = (np.cumsum(sizes) - sizes)[:, None] * members + np.arange(members) * sizes[:, None]
+        row = np.empty(len(level), dtype=np.int64)
+        row[order] = begin.ravel()[block[order]] + rank
+        listed = np.cumsum(counts, axis=0) - counts + np.cumsum(per_member) - per_member
+        place = np.zeros(int(sizes.sum()) * members, dtype=np.int64)
+        place[row[order]] = listed.ravel()[block[order]] + rank
         offset = np.repeat(packed.node_start[:-1], np.diff(packed.edge_start))
-        source, target = packed.source + offset, packed.target + offset
-        when = packed.target
+        source, target = row[packed.source + offset], row[packed.target + offset]
         if reverse:
-            last = np.int64(np.diff(packed.node_start).max(initial=1) - 1)
-            source, target, when = target, source, last - packed.source
-        level = _longest_distance(source, target, when, len(packed.op))
-        order = np.argsort(level, kind="stable")
-        listed = np.empty_like(order)  # where in that order each node is
-        listed[order] = np.arange(len(order))
-        start = np.searchsorted(level[order], np.arange(level.max(initial=-1) + 2))
-        edges = np.argsort(level[target], kind="stable")
-        edge_start = np.searchsorted(level[target][edges], np.arange(len(start)))
-        arriving = [edges[begin:end] for begin, end in pairwise(edge_start.tolist())]
-        return cls(
-            order,
-            np.diff(start).tolist(),
-            [listed[source[at]] for at in arriving],
-            [listed[target[at]] - begin for at, begin in zip(arriving, start.tolist(), strict=False)],
+            source, target = target, source
+        device = torch.device("cpu") if device is None else device
+        return cls(packed, members, tuple(sizes.tolist()), row, place, per_member, source, target, device)
+
+    @property
+    def num_rows(self) -> int:
+        """``R``."""
+        return len(self.place)
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """:attr:`row` as a tensor."""
+        return self._tensor(self.row)
+
+    @cached_property
+    def incoming(self) -> list[Bags]:
+        """For each level, the rows that each of its rows hears."""
+        return self._bags(self.source, self.target)
+
+    @cached_property
+    def outgoing(self) -> list[Bags]:
+        """For each level, the rows that hear each of its rows."""
+        return self._bags(self.target, self.source)
+
+    @cached_property
+    def drawn(self) -> Tensor | None:
+        """:attr:`place` as a tensor; None where rows are listed so."""
+        return None if self.members == 1 else self._tensor(self.place)
+
+    def blocks(self, rows: Tensor) -> list[Tensor]:
+        """``(R, D)`` cut by level: ``(n_l, D)``, or ``(M, n_l, D)`` with several members."""
+        parts: tuple[Tensor, ...] = rows.split([n * self.members for n in self.sizes])  # type: ignore[no-untyped-call]
+        return [p.view(self.members, -1, rows.shape[1]) for p in parts] if self.members > 1 else list(parts)
+
+    def entries(self, num_rows: int) -> Tensor:
+        """``(R,)`` which row of its member's table, of ``num_rows`` rows, belongs to each node's operator; tables are
+        stacked member after member.
+        """
+        found = np.zeros(self.num_rows, dtype=np.int64)
+        found[self.row] = self.packed.op
+        if self.members > 1:
+            per_level = np.repeat(
+                np.tile(np.arange(self.members), len(self.sizes)), np.repeat(self.sizes, self.members)
+            )
+            found += per_level * num_rows
+        return self._tensor(found)
+
+    def moved_from(self, other: LevelSets) -> Tensor:
+        """``(R,)`` the row of each node in other level sets of the same graphs."""
+        found = np.zeros(self.num_rows, dtype=np.int64)
+        found[self.row] = other.row
+        return self._tensor(found)
+
+    @cached_property
+    def by_member(self) -> tuple[Tensor, Tensor]:
+        """Rows member after member, ``(M T,)`` padded to the longest, and where each row is among these, ``(R,)``."""
+        longest = int(self.counts.max(initial=0))
+        first = np.arange(self.members) * longest
+        moved = np.repeat(first - (np.cumsum(self.counts) - self.counts), self.counts)
+        listing, back = np.zeros(self.members * longest, dtype=np.int64), np.zeros(self.num_rows, dtype=np.int64)
+        listing[np.arange(len(moved)) + moved] = self.row
+        back[self.row] = np.arange(len(moved)) + moved
+        return self._tensor(listing), self._tensor(back)
+
+    def _bags(self, heard: IntArray, hearing: IntArray) -> list[Bags]:
+        order = np.argsort(hearing, kind="stable")
+        degree = np.bincount(hearing, minlength=self.num_rows)
+        rows = np.array(self.sizes, dtype=np.int64) * self.members
+        start = np.cumsum(degree) - degree
+        first = np.cumsum(rows) - rows
+        edges = np.add.reduceat(degree, first) if len(rows) else np.zeros(0, dtype=np.int64)
+        begins = self._tensor(start - np.repeat(np.cumsum(edges) - edges, rows)).split(rows.tolist())  # type: ignore[no-untyped-call]
+        return list(zip(self._tensor(heard[order]).split(edges.tolist()), begins, strict=True))  # type: ignore[no-untyped-call]
+
+    def _tensor(self, values: npt.NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(values).to(self.device)
+
+
+@dataclass(frozen=True, eq=False)
+class Readout:
+    """Means over the rows of cells: of all their nodes, and of those without a successor.
+
+    Args:
+        bags: ``2 G`` bags of ``G`` cells, all nodes and then the outputs of each.
+        weights: ``(K,)`` of the bags' entries.
+        whole: ``(R,)`` for each row its cell's first bag, and ``(R, 1)`` its weight there, 0 for padding.
+        outputs: Rows without successor, the bag of each, and its weight ``(K, 1)``.
+    """
+
+    bags: Bags
+    weights: Tensor
+    whole: tuple[Tensor, Tensor]
+    outputs: tuple[Tensor, Tensor, Tensor]
+
+    @classmethod
+    def of(cls, levels: LevelSets) -> Readout:
+        """The one of the rows of level sets."""
+        packed = levels.packed
+        group = np.repeat(np.arange(len(packed)), np.diff(packed.node_start)) * packed.num_cells + packed.cell
+        num_groups = len(packed) * packed.num_cells
+        leaving = np.bincount(
+            packed.source + np.repeat(packed.node_start[:-1], np.diff(packed.edge_start)), minlength=len(group)
         )
+        last = np.flatnonzero(leaving == 0)
+        mean = 1 / np.maximum(np.bincount(group, minlength=num_groups), 1)[group]
+        of_last = 1 / np.maximum(np.bincount(group[last], minlength=num_groups), 1)[group[last]]
+        bag = np.concatenate([2 * group, 2 * group[last] + 1])
+        order = np.argsort(bag, kind="stable")
+        size = np.bincount(bag, minlength=2 * num_groups)
+        whole, weight = np.zeros(levels.num_rows, dtype=np.int64), np.zeros((levels.num_rows, 1))
+        whole[levels.row], weight[levels.row, 0] = 2 * group, mean
+
+        def tensor(values: npt.NDArray[Any]) -> Tensor:
+            return torch.from_numpy(values if values.dtype == np.int64 else values.astype(np.float32)).to(levels.device)
+
+        return cls(
+            (tensor(np.concatenate([levels.row, levels.row[last]])[order]), tensor(np.cumsum(size) - size)),
+            tensor(np.concatenate([mean, of_last])[order]),
+            (tensor(whole), tensor(weight)),
+            (tensor(levels.row[last]), tensor(2 * group[last] + 1), tensor(of_last[:, None])),
+        )
+
+
+def gathered(rows: Tensor, bags: Bags, weights: Tensor | None = None) -> Tensor:
+    """Sum of the rows in each bag; zeros for an empty one. No gradient."""
+    total: Tensor = torch.embedding_bag(rows, bags[0], bags[1], False, 0, False, weights)[0]
+    return total
+
+
+class ReadOut(torch.autograd.Function):
+    """``(R, D)`` rows to ``(2 G, D)``, as :class:`Readout` says."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, readout: Readout) -> Tensor:
+        ctx.readout = readout
+        return gathered(rows, readout.bags, readout.weights.to(rows.dtype))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (whole, weight), (rows, bags, shares) = ctx.readout.whole, ctx.readout.outputs
+        (gradient,) = gradients
+        of_rows = gradient.index_select(0, whole).mul_(weight)
+        return of_rows.index_add_(0, rows, gradient.index_select(0, bags).mul_(shares)), None
 
 
 class Rows:
@@ -77,17 +239,23 @@ class Rows:
         return torch.cat(self._pieces) if self._buffer is None else self._buffer
 
 
-def _longest_distance(source: IntArray, target: IntArray, when: npt.NDArray[Any], nodes: int) -> IntArray:
-    """Longest distance of each node from one without predecessor.
+def visited(levels: LevelSets, values: Sequence[Tensor], update: Any) -> Tensor:
+    """The states ``(R, D)`` of all rows; see :meth:`archpredict.graph.batch.GraphBatch.visit`."""
+    parts = [value.split(levels.sizes) for value in values]  # type: ignore[no-untyped-call]
+    states, sent = Rows(levels.num_rows), Rows(levels.num_rows)
+    for i, (senders, begins) in enumerate(levels.incoming):
+        received = None
+        if i:
+            receivers = _receivers(begins, len(senders))
+            arriving = sent.all().index_select(0, senders)
+            received = arriving.new_zeros(levels.sizes[i], arriving.shape[1]).index_add(0, receivers, arriving)
+        state, message = update([part[i] for part in parts], received)
+        states.append(state)
+        sent.append(message)
+    return states.all()
 
-    Args:
-        source: ``(E,)`` where edges begin.
-        target: ``(E,)`` where they end.
-        when: ``(E,)`` position of the target in a topological numbering of its graph.
-        nodes: Number of nodes.
-    """
-    distance = np.zeros(nodes, dtype=np.int64)
-    order = np.argsort(when, kind="stable")
-    for at in np.split(order, np.flatnonzero(np.diff(when[order])) + 1):
-        np.maximum.at(distance, target[at], distance[source[at]] + 1)
-    return distance
+
+def _receivers(begins: Tensor, count: int) -> Tensor:
+    """The bag of each entry."""
+    lengths = torch.diff(begins, append=begins.new_tensor([count]))
+    return torch.repeat_interleave(torch.arange(len(begins), device=begins.device), lengths)

@@ -26,14 +26,10 @@ from torch import Tensor
 
 from archpredict.backends import has_dgl, import_dgl
 from archpredict.errors import UsageError
-from archpredict.graph._levels import Levels, Rows
+from archpredict.graph._levels import LevelSets, visited
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.packed import PackedGraphs
 from archpredict.runtime import owned
-
-_Levels = tuple[list[tuple[int, Tensor, Tensor]], Tensor, Tensor]
-"""Per level the number of its nodes, the places of the senders, and which of its nodes each sends to; the rows of all
-nodes level by level; and the place of each row's state in that order."""
 
 Backend = Literal["auto", "dense", "dgl", "scatter"]
 Readout = Literal["mean", "sum", "output"]
@@ -84,17 +80,28 @@ class GraphBatch(ABC):
         features: ``(..., K)`` numbers of each node in node layout, zeros for padding; None where there are none.
     """
 
-    op: Tensor
-
     def __init__(self, packed: PackedGraphs, device: torch.device) -> None:
         self.device = device
         self.num_graphs = len(packed)
         self.num_cells = packed.num_cells
-        self.edge_op = _long(packed.edge_op, device)
-        sizes, self._num_edges = np.diff(packed.node_start), np.diff(packed.edge_start)
-        self._node_graph = np.repeat(np.arange(self.num_graphs), sizes)
-        self._edge_graph = np.repeat(np.arange(self.num_graphs), self._num_edges)
         self.packed = packed
+
+    @property
+    @abstractmethod
+    def op(self) -> Tensor:
+        """Operator numbers in node layout."""
+
+    @cached_property
+    def edge_op(self) -> Tensor:
+        return _long(self.packed.edge_op, self.device)
+
+    @cached_property
+    def _node_graph(self) -> npt.NDArray[np.int64]:
+        return np.repeat(np.arange(self.num_graphs), np.diff(self.packed.node_start))
+
+    @cached_property
+    def _edge_graph(self) -> npt.NDArray[np.int64]:
+        return np.repeat(np.arange(self.num_graphs), np.diff(self.packed.edge_start))
 
     @abstractmethod
     def aggregate(
@@ -128,20 +135,20 @@ class GraphBatch(ABC):
             ``(B, C, D)`` for ``C`` cells; zeros where a graph lacks the cell.
         """
 
-    def sweep(
+    def visit(
         self,
         values: Sequence[Tensor],
         update: Callable[[Sequence[Tensor], Tensor | None], tuple[Tensor, Tensor]],
         *,
         reverse: bool = False,
     ) -> Tensor:
-        """Visit the nodes in topological order, each after all its predecessors (reversed: successors).
+        """Visit the nodes by level sets, each after all its predecessors (reversed: successors).
 
-        All nodes at the same longest distance from a source are visited at once.
+        A level set holds all nodes at the same longest distance from a source; it is visited at once.
 
         Args:
             values: What ``update`` needs of each node, in node layout: ``(..., K)``, or like :attr:`op`.
-            update: Called once per distance with the values of its ``n`` nodes, ``(n, K)`` or ``(n,)`` each, and the
+            update: Called once per level set with the values of its ``n`` nodes, ``(n, K)`` or ``(n,)`` each, and the
                 sums ``(n, M)`` of what their predecessors sent, None for the first; returns the nodes' states
                 ``(n, D)`` and what they send, ``(n, M)``.
             reverse: Visit in the opposite order.
@@ -149,23 +156,28 @@ class GraphBatch(ABC):
         Returns:
             The states in node layout, ``(..., D)``; zeros for padding.
         """
-        levels, order, place = self._levels[reverse]
-        # Sorted by level once, a level's values are a slice.
-        parts = [self._flat_values(v).index_select(0, order).split([n for n, _, _ in levels]) for v in values]  # type: ignore[no-untyped-call]
-        states, sent = Rows(len(order)), Rows(len(order))
-        for i, (n, sources, slots) in enumerate(levels):
-            received = None
-            if i:
-                arriving = sent.all().index_select(0, sources)
-                received = arriving.new_zeros(n, arriving.shape[1]).index_add(0, slots, arriving)
-            state, message = update([part[i] for part in parts], received)
-            states.append(state)
-            sent.append(message)
-        if not levels:
-            raise UsageError("a sweep needs at least one graph")
-        listed = states.all()
-        padded = torch.cat([listed, listed.new_zeros(1, listed.shape[1])]) if len(place) > len(order) else listed
-        return self._shaped(padded.index_select(0, place))
+        if not self.num_graphs:
+            raise UsageError("visiting by level sets needs at least one graph")
+        levels = self.level_sets(reverse=reverse)
+        node = np.empty_like(levels.row)
+        node[levels.row] = self._rows
+        order = _long(node, self.device)
+        states = visited(levels, [self._flat_values(v).index_select(0, order) for v in values], update)
+        place = np.full(self._num_rows, levels.num_rows, dtype=np.int64)
+        place[self._rows] = levels.row
+        padded = states if len(place) == len(states) else torch.cat([states, states.new_zeros(1, states.shape[1])])
+        return self._shaped(padded.index_select(0, _long(place, self.device)))
+
+    def level_sets(self, *, reverse: bool = False, members: int = 1) -> LevelSets:
+        """The nodes by level sets, for as many members of an ensemble, each with the same number of the graphs."""
+        known = self._known_levels
+        if (reverse, members) not in known:
+            known[reverse, members] = LevelSets.of(self.packed, reverse=reverse, members=members, device=self.device)
+        return known[reverse, members]
+
+    @cached_property
+    def _known_levels(self) -> dict[tuple[bool, int], LevelSets]:
+        return {}
 
     @cached_property
     def features(self) -> Tensor | None:
@@ -196,20 +208,6 @@ class GraphBatch(ABC):
     def _num_rows(self) -> int:
         """Rows in :meth:`flat` layout."""
 
-    @cached_property
-    def _levels(self) -> dict[bool, _Levels]:
-        """For each direction what :meth:`sweep` needs."""
-        return {reverse: self._levels_of(Levels.of(self.packed, reverse=reverse)) for reverse in (False, True)}
-
-    def _levels_of(self, levels: Levels) -> _Levels:
-        place = np.full(self._num_rows, len(levels.order), dtype=np.int64)
-        place[self._rows[levels.order]] = np.arange(len(levels.order))
-        steps = [
-            (n, _long(senders, self.device), _long(receivers, self.device))
-            for n, senders, receivers in zip(levels.sizes, levels.senders, levels.receivers, strict=True)
-        ]
-        return steps, _long(self._rows[levels.order], self.device), _long(place, self.device)
-
     @abstractmethod
     def spread(self, z: Tensor) -> Tensor:
         """Give each node its cell's vector: ``(B, C, D)`` to node layout ``(..., D)``."""
@@ -239,20 +237,29 @@ class GraphBatch(ABC):
 class DenseBatch(GraphBatch):
     """Padded matrices: ``op`` is ``(B, N)``, messages are one batched matrix product."""
 
-    def __init__(self, packed: PackedGraphs, device: torch.device) -> None:
-        super().__init__(packed, device)
-        n = int(np.diff(packed.node_start).max(initial=1))
-        place = np.arange(len(packed.op)) - packed.node_start[self._node_graph]
-        self._flat = self._node_graph * n + place  # (T,) position of each node in the padded layout
-        op = np.zeros(self.num_graphs * n, dtype=np.int64)
-        op[self._flat] = packed.op
-        self.op = torch.from_numpy(op.reshape(-1, n)).to(device)
-        self._n = n
-        self._source = self._edge_graph * n + packed.source
-        self._target = self._edge_graph * n + packed.target
-        counts = np.bincount(self._target * n + packed.source, minlength=self.num_graphs * n * n)
-        adjacency = counts.astype(np.float32).reshape(-1, n, n)
-        self.adjacency = owned(adjacency, device)  # (B, N, N), [b, target, source]
+    @cached_property
+    def _n(self) -> int:
+        return int(np.diff(self.packed.node_start).max(initial=1))
+
+    @cached_property
+    def _flat(self) -> npt.NDArray[np.int64]:
+        """``(T,)`` position of each node in the padded layout."""
+        place = np.arange(len(self.packed.op)) - self.packed.node_start[self._node_graph]
+        return self._node_graph * self._n + place
+
+    @cached_property
+    def op(self) -> Tensor:
+        op = np.zeros(self.num_graphs * self._n, dtype=np.int64)
+        op[self._flat] = self.packed.op
+        return torch.from_numpy(op.reshape(-1, self._n)).to(self.device)
+
+    @cached_property
+    def adjacency(self) -> Tensor:
+        """``(B, N, N)``, ``[b, target, source]``."""
+        n, packed = self._n, self.packed
+        place = (self._edge_graph * n + packed.target) * n + packed.source
+        counts = np.bincount(place, minlength=self.num_graphs * n * n)
+        return torch.from_numpy(counts.astype(np.float32).reshape(-1, n, n)).to(self.device)
 
     def aggregate(
         self, h: Tensor, *, reverse: bool = False, gate: Tensor | None = None, onto: Tensor | None = None
@@ -301,7 +308,8 @@ class DenseBatch(GraphBatch):
 
     @cached_property
     def _edge_list(self) -> tuple[Tensor, Tensor]:
-        return _long(self._source, self.device), _long(self._target, self.device)
+        offset = self._edge_graph * self._n
+        return _long(offset + self.packed.source, self.device), _long(offset + self.packed.target, self.device)
 
     @cached_property
     def _membership(self) -> Tensor:
@@ -325,13 +333,21 @@ class DenseBatch(GraphBatch):
 class ScatterBatch(GraphBatch):
     """One long node list: ``op`` is ``(T,)``, messages are ``index_add``."""
 
-    def __init__(self, packed: PackedGraphs, device: torch.device) -> None:
-        super().__init__(packed, device)
-        self.op = _long(packed.op, device)
-        offset = packed.node_start[self._edge_graph]
-        self.source = _long(packed.source + offset, device)
-        self.target = _long(packed.target + offset, device)
-        self._group = _long(self._node_graph * self.num_cells + packed.cell, device)
+    @cached_property
+    def op(self) -> Tensor:
+        return _long(self.packed.op, self.device)
+
+    @cached_property
+    def source(self) -> Tensor:
+        return _long(self.packed.source + self.packed.node_start[self._edge_graph], self.device)
+
+    @cached_property
+    def target(self) -> Tensor:
+        return _long(self.packed.target + self.packed.node_start[self._edge_graph], self.device)
+
+    @cached_property
+    def _group(self) -> Tensor:
+        return _long(self._node_graph * self.num_cells + self.packed.cell, self.device)
 
     def aggregate(
         self, h: Tensor, *, reverse: bool = False, gate: Tensor | None = None, onto: Tensor | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -155,6 +156,19 @@ class PackedGraphs:
             features=None if first.features is None else joined("features"),
         )
 
+    @cached_property
+    def levels(self) -> npt.NDArray[np.int32]:
+        """``(2, T)`` longest distance of each node from one without predecessor, and from one without successor.
+
+        Found once: graphs that are taken out of these have it too, where it was asked for before.
+        """
+        offset = np.repeat(self.node_start[:-1], np.diff(self.edge_start))
+        source, target = self.source + offset, self.target + offset
+        last = np.int64(np.diff(self.node_start).max(initial=1) - 1)
+        forwards = _longest_distance(source, target, self.target, len(self.op))
+        backwards = _longest_distance(target, source, last - self.source, len(self.op))
+        return np.stack([forwards, backwards])
+
     def __len__(self) -> int:
         return len(self.node_start) - 1
 
@@ -163,7 +177,7 @@ class PackedGraphs:
         chosen = np.arange(len(self))[index]
         nodes, node_start = _ragged(self.node_start, chosen)
         edges, edge_start = _ragged(self.edge_start, chosen)
-        return PackedGraphs(
+        taken = PackedGraphs(
             vocabulary=self.vocabulary,
             op=self.op[nodes],
             cell=self.cell[nodes],
@@ -175,6 +189,27 @@ class PackedGraphs:
             num_cells=self.num_cells,
             features=None if self.features is None else self.features[nodes],
         )
+        if "levels" in self.__dict__:
+            taken.__dict__["levels"] = self.levels[:, nodes]
+        return taken
+
+
+def _longest_distance(
+    source: npt.NDArray[np.int64], target: npt.NDArray[np.int64], when: npt.NDArray[Any], nodes: int
+) -> npt.NDArray[np.int32]:
+    """Longest distance of each node from one without predecessor.
+
+    Args:
+        source: ``(E,)`` where edges begin.
+        target: ``(E,)`` where they end.
+        when: ``(E,)`` position of the target in a topological numbering of its graph.
+        nodes: Number of nodes.
+    """
+    distance = np.zeros(nodes, dtype=np.int32)
+    order = np.argsort(when, kind="stable")
+    for at in np.split(order, np.flatnonzero(np.diff(when[order])) + 1):
+        np.maximum.at(distance, target[at], distance[source[at]] + 1)
+    return distance
 
 
 def _any_edge_ops(graphs: Sequence[ArchGraph]) -> bool:

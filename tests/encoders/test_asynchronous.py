@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from archpredict.backends import has_dgl
+from archpredict.encoders._level_pass import Weights, level_pass
 from archpredict.encoders.asynchronous import Asynchronous
 from archpredict.errors import UsageError
 from archpredict.graph.arch_graph import ArchGraph
@@ -21,6 +22,7 @@ from archpredict.testing.graphs import NODE_OPS, arch_graphs, relabelled
 
 OPS = ("input", "conv", "output")
 CHAIN = ArchGraph(("input", "conv"), ((0, 1),))
+DARTS_CELLS = load_space("darts").architectures(load_space("darts").sample(8, np.random.default_rng(2)))
 BACKENDS: list[Backend] = ["dense", "scatter", *(["dgl"] if has_dgl() else [])]  # type: ignore[list-item]
 
 
@@ -136,3 +138,46 @@ def test_options_out_of_range_are_refused() -> None:
         Asynchronous(3, passes=0)
     with pytest.raises(UsageError, match=r"at least 0 and below 1; 1.0 was given"):
         Asynchronous(3, dropout=1.0)
+
+
+@pytest.mark.parametrize("gate", [False, True])
+def test_gradients_are_those_of_automatic_differentiation(gate: bool) -> None:
+    space = load_space("nasbench101")
+    graphs = [a.graph for a in space.architectures(space.sample(6, np.random.default_rng(1)))]
+    vocabulary = sorted(space.operators)
+    levels = batched(PackedGraphs.from_graphs(graphs, vocabulary)).level_sets()
+    rng = torch.Generator().manual_seed(0)
+
+    def drawn(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=rng, dtype=torch.float64).requires_grad_()
+
+    own, before, gates = (drawn(levels.num_rows, 3) for _ in range(3))
+    heard, scale, shift = drawn(3, 3), drawn(3), drawn(3)
+    kept = 1.25 * (torch.rand(levels.num_rows, 3, generator=rng) > 0.2).double()
+
+    def written_out(*inputs: Tensor) -> Tensor:
+        own, before, gates, heard, scale, shift = inputs
+        weights = Weights(heard, scale, shift, 1e-5)
+        return level_pass(levels, own, before, gates if gate else None, kept, weights)
+
+    assert torch.autograd.gradcheck(written_out, (own, before, gates, heard, scale, shift))
+
+
+def test_members_with_stacked_weights_encode_as_each_does_alone() -> None:
+    graphs = [arch.graph for arch in DARTS_CELLS]
+    packed = PackedGraphs.from_graphs([g.on_nodes for g in graphs], sorted(load_space("darts").operators))
+    alone = [Asynchronous(len(packed.vocabulary), 2, dim=5, dropout=0.0) for _ in range(2)]
+    stacked = Asynchronous(len(packed.vocabulary), 2, dim=5, dropout=0.0)
+    for name, parameter in stacked.named_parameters():
+        parameter.data = torch.stack([encoder.get_parameter(name).detach() for encoder in alone])
+    z = stacked(batched(packed)).view(2, 4, -1)
+    (z * torch.arange(1.0, 1 + z.shape[-1])).sum().backward()
+    for member, encoder in enumerate(alone):
+        own = encoder(batched(packed[4 * member : 4 * member + 4]))
+        torch.testing.assert_close(z[member], own, atol=1e-5, rtol=1e-5)
+        (own * torch.arange(1.0, 1 + own.shape[-1])).sum().backward()
+        for name, parameter in encoder.named_parameters():
+            gradient = stacked.get_parameter(name).grad
+            assert gradient is not None
+            assert parameter.grad is not None
+            torch.testing.assert_close(gradient[member], parameter.grad, atol=2e-4, rtol=1e-4)

@@ -249,7 +249,7 @@ def test_padding_among_the_nodes_or_with_edges_is_refused() -> None:
         PackedGraphs.from_arrays(np.array([[1, 2, 0]]), edges, OPS)
 
 
-# ---------------------------------------------------------------------- sweep
+# ---------------------------------------------------------------------- level sets
 
 WEIGHT = torch.linspace(-1, 1, 12).view(3, 4)
 """From a node's state, 4 numbers, to what it sends, 3 numbers."""
@@ -265,7 +265,7 @@ def swept(batch: GraphBatch, table: Tensor, reverse: bool) -> Tensor:
         state = torch.tanh(torch.cat([h + (0 if received is None else received), first], dim=1))
         return state, state @ WEIGHT.T
 
-    return batch.sweep([table[batch.op], batch.op], update, reverse=reverse)
+    return batch.visit([table[batch.op], batch.op], update, reverse=reverse)
 
 
 def recursed(graph: ArchGraph, table: Tensor, reverse: bool) -> Tensor:
@@ -295,7 +295,9 @@ def nodes_of(batch: GraphBatch, h: Tensor) -> Tensor:
 @pytest.mark.parametrize("reverse", [False, True])
 @settings(max_examples=25, deadline=None)
 @given(st.lists(arch_graphs(ops=OPS, cells=2), min_size=1, max_size=4))
-def test_a_sweep_is_a_recursion_over_predecessors(backend: Backend, reverse: bool, graphs: list[ArchGraph]) -> None:
+def test_a_visit_by_level_sets_is_a_recursion_over_predecessors(
+    backend: Backend, reverse: bool, graphs: list[ArchGraph]
+) -> None:
     batch = batched(PackedGraphs.from_graphs(graphs, OPS, num_cells=2), backend=backend)
     tables = [torch.linspace(-1, 1, 15).view(5, 3).requires_grad_() for _ in range(2)]
     given_states = nodes_of(batch, swept(batch, tables[0], reverse))
@@ -325,11 +327,11 @@ def counted(backend: Backend, graphs: list[ArchGraph], reverse: bool = False) ->
         paths = torch.ones(len(op), 1) if received is None else received
         return paths, paths
 
-    return batch, batch.sweep([batch.op], update, reverse=reverse), sizes
+    return batch, batch.visit([batch.op], update, reverse=reverse), sizes
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_sweep_counts_parallel_edges_and_visits_equal_distances_at_once(backend: Backend) -> None:
+def test_a_visit_by_level_sets_counts_parallel_edges_and_visits_equal_distances_at_once(backend: Backend) -> None:
     twice = ArchGraph(("input", "conv", "conv", "output"), ((0, 1), (0, 1), (0, 2), (1, 3), (1, 3), (2, 3), (1, 2)))
     lone = ArchGraph(("conv",), ())
     batch, paths, sizes = counted(backend, [twice, lone])
@@ -342,21 +344,21 @@ def test_a_sweep_counts_parallel_edges_and_visits_equal_distances_at_once(backen
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("reverse", [False, True])
-def test_a_sweep_over_graphs_without_edges_is_one_step(backend: Backend, reverse: bool) -> None:
+def test_a_visit_by_level_sets_over_graphs_without_edges_is_one_step(backend: Backend, reverse: bool) -> None:
     batch, paths, sizes = counted(backend, [ArchGraph(("conv",) * n, ()) for n in (1, 3)], reverse)
     assert sizes == [4]
     assert nodes_of(batch, paths).flatten().tolist() == [1] * 4
 
 
-def test_a_sweep_leaves_zeros_in_the_padding() -> None:
+def test_a_visit_by_level_sets_leaves_zeros_in_the_padding() -> None:
     _, paths, _ = counted("dense", [ArchGraph(("conv",) * n, ((0, 1),) if n > 1 else ()) for n in (1, 3, 2)])
     assert paths.shape == (3, 3, 1)
     assert paths[..., 0].tolist() == [[1, 0, 0], [1, 1, 1], [1, 1, 0]]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_sweep_over_nothing_is_refused(backend: Backend) -> None:
-    with pytest.raises(UsageError, match="a sweep needs at least one graph"):
+def test_a_visit_by_level_sets_over_nothing_is_refused(backend: Backend) -> None:
+    with pytest.raises(UsageError, match="visiting by level sets needs at least one graph"):
         counted(backend, [])
 
 
@@ -371,7 +373,7 @@ def test_every_operation_gives_the_same_on_cuda(backend: Backend) -> None:
         batch = batched(packed, device, backend)
         h = features(batch, table.to(device))
         sums = [batch.aggregate(h, reverse=r, gate=g, onto=h) for r in (False, True) for g in (None, gate.to(device))]
-        sums += [batch.sweep([h], halved, reverse=r) for r in (False, True)]
+        sums += [batch.visit([h], halved, reverse=r) for r in (False, True)]
         pooled = [batch.pool(torch.stack(sums).sum(0), how) for how in ("mean", "sum", "output")]
         everything = [*sums, *pooled, batch.spread(pooled[0]), batch.degree(), batch.degree(reverse=True)]
         results.append([x.cpu() for x in everything])
