@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/pretrained_encoders.py [--spaces darts enas ...]
 
 One file for each built-in space, with the encoder and number of steps that ``Predictor`` has by default. They know no
-labels. Files of earlier versions are removed; ``tests/predict/test_pretraining.py`` holds that training gives what ships.
+labels. ``tests/predict/test_pretraining.py`` holds that training gives what ships.
 """
 
 from __future__ import annotations
