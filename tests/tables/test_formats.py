@@ -43,9 +43,9 @@ def refusal(file):
     return message
 
 
-@pytest.mark.parametrize("name", names("datasets.formats"))
+@pytest.mark.parametrize("name", names("tables.formats"))
 def test_every_format_says_what_it_is(name):
-    form = resolve("datasets.formats", name, Format)
+    form = resolve("tables.formats", name, Format)
     assert form.__doc__.partition("\n")[0].endswith(".")
     assert all(ending.startswith(".") for ending in form.endings)
 
