@@ -1,4 +1,4 @@
-"""Which of the optional back ends and devices can be used here."""
+"""Which versions, optional back ends and devices can be used here."""
 
 from __future__ import annotations
 
@@ -13,13 +13,34 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archpredict import __version__
 from archpredict.errors import MissingDependencyError, UsageError
 
 if TYPE_CHECKING:
     import torch
+
+
+def versions(*packages: str) -> dict[str, str | None]:
+    """Versions of the packages that are installed, None for others; for records of what something was made with.
+
+    Example:
+        >>> versions("archpredict", "no-such-package")
+        {'archpredict': '...', 'no-such-package': None}
+    """
+    return {package: _version(package) for package in packages}
+
+
+def _version(package: str) -> str | None:
+    if package == "archpredict":  # which need not be installed
+        return __version__
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 @cache

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from archpredict.backends import versions
 from archpredict.errors import RunDirectoryError, UsageError
 
 CHECKPOINT, NETWORK, RESULT = "checkpoint.safetensors", "network.safetensors", "result.json"
@@ -54,8 +54,8 @@ def training_folder(path: Path, settings: Settings, resume: bool) -> Iterator[No
     try:
         if not resume:
             _refuse_used(path)
-            versions = {name: version(name) for name in ("archpredict", "torch", "numpy")}
-            write_json(path, _CONFIG, {"format": _FORMAT, "settings": settings, "versions": versions})
+            made_with = versions("archpredict", "torch", "numpy")
+            write_json(path, _CONFIG, {"format": _FORMAT, "settings": settings, "versions": made_with})
         with disk_errors(path):
             yield
     finally:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from safetensors.torch import save_file
 
 from archpredict._files import read_tensors
 from archpredict._typing import FloatArray
+from archpredict.backends import versions
 from archpredict.errors import UnknownNameError, UsageError
 from archpredict.predict.calibration import Calibration
 
@@ -53,7 +53,7 @@ def write(folder: Path, saved: Saved) -> None:
     """Write ``predictor.json`` and ``weights.safetensors``; the folder is made if it is not there."""
     content = {
         "archpredict_predictor": _FORMAT,
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": versions(*_PACKAGES),
         "params": saved.params,
         "fitted": saved.fitted,
         "card": saved.card,

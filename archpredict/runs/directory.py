@@ -8,7 +8,6 @@ import os
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import filelock
 
 from archpredict._files import write_atomically
+from archpredict.backends import versions
 from archpredict.errors import RunDirectoryError, UsageError
 from archpredict.runs.checkpoint import Checkpoint
 from archpredict.runs.history import History, disk_full
@@ -248,13 +248,6 @@ def _config(settings: Mapping[str, Any], invocation: Mapping[str, Any] | None) -
         "invocation": invocation,
         "versions": {
             "python": platform.python_version(),
-            **{p: _version(p) for p in ("archpredict", "torch", "numpy")},
+            **versions("archpredict", "torch", "numpy"),
         },
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
