@@ -1,5 +1,7 @@
 # make demo    install into .venv and run a search
 # make test    the same environment with the test extras: lint, types, the whole suite
+# make test-lowest  the suite with the lowest versions that pyproject.toml promises, in .venv-lowest
+# make api     write docs/api.md, the public surface, from the modules
 # make format  rewrite the code as ruff wants it
 # make clean   remove what make made
 #
@@ -9,27 +11,35 @@ PYTHON ?= python3
 PIP_ARGS ?=
 ARGS ?=
 BIN := .venv/bin
+# Neighbours in the order of the files stay on one process, which keeps what a module's tests share.
+PYTEST = pytest --numprocesses logical --maxprocesses 8 --dist worksteal --durations 10
 INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt $(PIP_ARGS)
 
-.PHONY: demo test lint format clean
+.PHONY: demo test test-lowest lint api format clean
 
 demo: .venv/installed
 	$(BIN)/archpredict search --strategy ctnas --space darts $(ARGS)
 
 test: lint
-	$(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist worksteal --durations 10 $(ARGS)
+	$(BIN)/$(PYTEST) $(ARGS)
+
+test-lowest: .venv-lowest/installed
+	.venv-lowest/bin/$(PYTEST) $(ARGS)
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+api: .venv/installed-test
+	$(BIN)/python docs/make_api.py > docs/api.md
+
 format: .venv/installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: made last, so that an interrupted installation is taken up again.
@@ -41,4 +51,10 @@ clean:
 
 .venv/installed-test: .venv/installed
 	$(INSTALL) -e '.[dgl,test]'
+	touch $@
+
+.venv-lowest/installed: pyproject.toml tests/lowest.py
+	$(PYTHON) -m venv .venv-lowest
+	$(PYTHON) tests/lowest.py > .venv-lowest/constraints.txt
+	.venv-lowest/bin/python -m pip install -qq -c .venv-lowest/constraints.txt $(PIP_ARGS) -e '.[images,parquet,test]'
 	touch $@

@@ -17,7 +17,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archpredict import __version__
 from archpredict.errors import MissingDependencyError, UsageError
 
 if TYPE_CHECKING:
@@ -35,8 +34,8 @@ def versions(*packages: str) -> dict[str, str | None]:
 
 
 def _version(package: str) -> str | None:
-    if package == "archpredict":  # which need not be installed
-        return __version__
+    if package == __package__:  # which need not be installed
+        return str(sys.modules[package].__version__)
     try:
         return version(package)
     except PackageNotFoundError:
