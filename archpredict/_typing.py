@@ -8,9 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+"""An array of doubles."""
 IntArray = npt.NDArray[np.int64]
+"""An array of 64-bit integers."""
 BoolArray = npt.NDArray[np.bool_]
+"""An array of truth values."""
 AnyArray = npt.NDArray[Any]
+"""An array of anything."""
 
 _Array = TypeVar("_Array", bound=npt.NDArray[Any])
 

@@ -22,6 +22,8 @@ from archpredict.errors import MissingDependencyError, UsageError
 if TYPE_CHECKING:
     import torch
 
+__all__ = ["has_dgl", "torch_device", "versions"]
+
 
 def versions(*packages: str) -> dict[str, str | None]:
     """Versions of the packages that are installed, None for others; for records of what something was made with.

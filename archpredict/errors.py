@@ -29,6 +29,23 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
+__all__ = [
+    "ArchPredictError",
+    "BudgetError",
+    "DataError",
+    "EvaluationError",
+    "InvalidArchitectureError",
+    "InvalidGraphError",
+    "MissingDependencyError",
+    "ModelFileError",
+    "NotFittedError",
+    "RunDirectoryError",
+    "RunError",
+    "TrainingError",
+    "UnknownNameError",
+    "UsageError",
+]
+
 
 class ArchPredictError(Exception):
     """Base of all exceptions of this package."""

@@ -18,6 +18,20 @@ import numpy.typing as npt
 from archpredict._typing import FloatArray
 from archpredict.errors import UsageError
 
+__all__ = [
+    "calibration_error",
+    "coverage",
+    "error_correlation",
+    "gaussian_nll",
+    "kendall_tau",
+    "n_at_k",
+    "ndcg",
+    "pearson",
+    "precision_at_k",
+    "regret",
+    "spearman",
+]
+
 
 def kendall_tau(true: npt.ArrayLike, predicted: npt.ArrayLike) -> float:
     r"""Kendall's tau-b.

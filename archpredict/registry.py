@@ -22,6 +22,8 @@ from typing import Any
 
 from archpredict.errors import ArchPredictError, InvalidGraphError, UnknownNameError, UsageError
 
+__all__ = ["find", "make", "names", "resolve"]
+
 _WITHOUT_MODULES = ("predictors",)
 """Kinds of which this package keeps its own in a table."""
 _NOUNS = {"images": "data set", "tables.formats": "table format"}

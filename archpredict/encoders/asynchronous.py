@@ -14,6 +14,8 @@ from archpredict.graph._levels import LevelSets, ReadOut, Readout
 from archpredict.graph.batch import GraphBatch
 from archpredict.runtime import linear
 
+__all__ = ["Asynchronous"]
+
 
 class Asynchronous(Encoder):
     """One pass along the edges and one against them; each node is updated once per pass, after those it hears.

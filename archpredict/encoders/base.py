@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from archpredict.graph.batch import GraphBatch
 from archpredict.runtime import Dropout as Dropout
 
+__all__ = ["Encoder"]
+
 
 class Encoder(nn.Module, ABC):
     """``forward(GraphBatch) -> (B, D)``.

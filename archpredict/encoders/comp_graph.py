@@ -13,6 +13,8 @@ from archpredict.errors import UsageError
 from archpredict.graph.batch import GraphBatch
 from archpredict.graph.node_features import NAMES, UNITS
 
+__all__ = ["CompGraph"]
+
 _COLUMN = {name: i for i, name in enumerate(NAMES)}
 _SCALE, _MIDDLE = 4.0, (1.0, 1.3, 1.0, 1.0)  # bring the logarithms of the totals of common networks to about unit size
 

@@ -13,6 +13,8 @@ from archpredict.errors import UsageError
 from archpredict.graph.arch_graph import DATA
 from archpredict.graph.batch import GraphBatch
 
+__all__ = ["GATES"]
+
 NONE = "none"
 """Label of an edge that lets nothing through. Spaces leave such edges out of their graphs; others may not."""
 

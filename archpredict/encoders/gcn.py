@@ -12,6 +12,8 @@ from archpredict.encoders.base import Dropout, Encoder
 from archpredict.errors import UsageError
 from archpredict.graph.batch import GraphBatch
 
+__all__ = ["GCN"]
+
 
 class GCN(Encoder):
     """Graph convolutions over operator embeddings, pooled per cell.

@@ -10,6 +10,8 @@ from archpredict.encoders.base import Dropout, Encoder
 from archpredict.errors import UsageError
 from archpredict.graph.batch import GraphBatch
 
+__all__ = ["LSTM"]
+
 
 class LSTM(Encoder):
     """A recurrent network that reads the choices: ``h_t, c_t = LSTM(E[choice_t], h_{t-1}, c_{t-1})``.

@@ -12,6 +12,8 @@ from archpredict.encoders.base import Dropout, Encoder
 from archpredict.errors import UsageError
 from archpredict.graph.batch import GraphBatch
 
+__all__ = ["MLP"]
+
 
 class MLP(Encoder):
     """Linear layers with ReLU on the one-hot choices: ``z = relu(W_k ... relu(W_1 onehot(choices) + b_1) ... + b_k)``.

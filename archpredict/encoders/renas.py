@@ -11,6 +11,8 @@ from archpredict.errors import UsageError
 from archpredict.graph.batch import GraphBatch
 from archpredict.runtime import owned
 
+__all__ = ["ReNAS"]
+
 
 class ReNAS(Encoder):
     """Feature tensor of a cell and a small convolutional network, in the manner of LeNet-5.

@@ -11,6 +11,8 @@ from archpredict._typing import IntArray
 from archpredict.errors import UsageError
 from archpredict.spaces.base import Architecture, SearchSpace
 
+__all__ = ["Evaluator", "Result"]
+
 
 @dataclass(frozen=True)
 class Result:

@@ -25,6 +25,8 @@ from archpredict.evaluators._score import BadScoreError, parse_json, read_score,
 from archpredict.evaluators.base import Evaluator, Result
 from archpredict.spaces.base import Architecture, SearchSpace
 
+__all__ = ["CommandEvaluator"]
+
 PLACEHOLDER = "{architecture}"
 MAX_OUTPUT_BYTES = 1_000_000
 """How much of the end of a program's output is kept; what comes before is read and dropped."""

@@ -12,6 +12,8 @@ from archpredict.evaluators._score import BadScoreError, read_score, short
 from archpredict.evaluators.base import Evaluator, Result
 from archpredict.spaces.base import Architecture, SearchSpace
 
+__all__ = ["FunctionEvaluator"]
+
 Function = Callable[[Architecture], SupportsFloat | Mapping[str, Any]]
 
 

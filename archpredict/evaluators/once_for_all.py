@@ -21,6 +21,8 @@ from archpredict.evaluators.base import Evaluator, Result
 from archpredict.spaces.base import Architecture, SearchSpace
 from archpredict.spaces.mobilenetv3 import EXPANSIONS, KERNELS, MAX_DEPTH, RESOLUTIONS, STAGES, MobileNetV3, Subnet
 
+__all__ = ["OnceForAllEvaluator"]
+
 _SLOTS = len(STAGES) * MAX_DEPTH
 _FEATURES = _SLOTS * (len(KERNELS) + len(EXPANSIONS)) + len(RESOLUTIONS)
 _WIDTHS = (_FEATURES, 400, 400, 400, 1)

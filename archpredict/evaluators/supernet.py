@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from archpredict.images.base import Images
     from archpredict.networks.trained_supernet import TrainedSupernet
 
+__all__ = ["SupernetEvaluator"]
+
 
 class SupernetEvaluator(Evaluator):
     """Gives the accuracy in percent that an architecture has with the weights of a trained supernet.

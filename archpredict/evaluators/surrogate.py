@@ -17,6 +17,8 @@ from archpredict.errors import UsageError
 from archpredict.evaluators.base import Evaluator, Result
 from archpredict.spaces.base import Architecture, SearchSpace
 
+__all__ = ["SurrogateEvaluator"]
+
 _PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
 

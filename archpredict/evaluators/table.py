@@ -11,6 +11,8 @@ from archpredict.evaluators.base import Evaluator, Result
 from archpredict.spaces.base import Architecture, SearchSpace
 from archpredict.tables.table import Table
 
+__all__ = ["TableEvaluator"]
+
 
 class TableEvaluator(Evaluator):
     """Looks an architecture up in a table: the row with its choices, else the first that is isomorphic to it.

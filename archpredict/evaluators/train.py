@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from archpredict.networks.labelling import Label
     from archpredict.networks.recipe import Recipe
 
+__all__ = ["TrainEvaluator"]
+
 
 class TrainEvaluator(Evaluator):
     """Trains the network of each architecture from scratch and gives its accuracy in percent.

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from archpredict.images.base import Images
     from archpredict.networks.form import Form
 
+__all__ = ["ZeroCostEvaluator"]
+
 
 class ZeroCostEvaluator(Evaluator):
     """Labels architectures with a zero-cost proxy: one or two passes through the network with its initial weights.

@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 from archpredict.errors import InvalidGraphError, integer
 
+__all__ = ["ArchGraph"]
+
 SUM = "sum"
 """Label of a node that only adds up what arrives; operation-on-node forms leave it out."""
 

@@ -31,6 +31,8 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.packed import PackedGraphs
 from archpredict.runtime import owned
 
+__all__ = ["GraphBatch", "batched", "collate"]
+
 Backend = Literal["auto", "dense", "dgl", "scatter"]
 Readout = Literal["mean", "sum", "output"]
 

@@ -17,6 +17,8 @@ from archpredict.errors import InvalidGraphError, UnknownNameError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import ACTIVATIONS, Operation, computational_graph, count_macs, count_params
 
+__all__ = ["Builder", "Window"]
+
 Shape = tuple[int, ...]
 Window = tuple[int, int, int | None, int]
 """Kernel, stride, padding (None for what keeps the size), dilation."""

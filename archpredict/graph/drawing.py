@@ -15,6 +15,8 @@ from archpredict.errors import RunError, UsageError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import ACTIVATIONS, NORMS, POOLS
 
+__all__ = ["draw"]
+
 MAX_NODES = 3000
 ENDINGS = (".svg", ".png")
 

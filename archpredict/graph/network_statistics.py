@@ -25,6 +25,8 @@ from archpredict.graph.operators import (
     known_label,
 )
 
+__all__ = ["network_statistics"]
+
 _LAYERS = (
     "conv_1x1",
     "conv_dense",

@@ -11,6 +11,8 @@ from archpredict._typing import FloatArray
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import channels, check_computational
 
+__all__ = ["node_features"]
+
 NAMES = (
     "channels",
     "spatial size",

@@ -18,6 +18,8 @@ from archpredict._typing import FloatArray
 from archpredict.errors import InvalidGraphError
 from archpredict.graph.arch_graph import ArchGraph
 
+__all__ = ["COLUMNS", "OPERATORS", "Operation", "computational_graph", "count_macs", "count_params", "total"]
+
 WEIGHTED = ("conv", "conv_transpose", "linear", "embedding", "recurrent")
 NORMS = ("batch_norm", "layer_norm", "rms_norm", "group_norm", "instance_norm", "l2_norm", "local_response_norm")
 ACTIVATIONS = (

@@ -17,6 +17,8 @@ from archpredict._typing import AnyArray
 from archpredict.errors import DataError, UsageError
 from archpredict.graph.packed import PackedGraphs
 
+__all__ = ["Statistics"]
+
 _MOST_FOR_ALL_SUBSETS = 4
 _MOST_FOR_PAIRS = 8
 _MOST_FOR_SINGLES = 100

@@ -11,6 +11,8 @@ from archpredict._typing import FloatArray
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import POOLS, check_computational
 
+__all__ = ["OperatorSummary", "Stage", "flops", "operators", "stages"]
+
 _CONVOLUTIONS = ("conv", "conv_transpose")
 _PROJECTIONS = (*_CONVOLUTIONS, "linear", "recurrent")
 

@@ -15,6 +15,8 @@ from torch.nn import functional as F
 from archpredict.errors import UsageError
 from archpredict.runtime import Dropout
 
+__all__ = ["Head", "ScoreHead"]
+
 
 class Head(nn.Module, ABC):
     """Every head's constructor takes ``in_features`` (the encoder's ``out_features``) first, then options."""

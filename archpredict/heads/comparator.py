@@ -11,6 +11,8 @@ from torch.nn import functional as F
 from archpredict.errors import UsageError
 from archpredict.heads.base import Head
 
+__all__ = ["Comparator"]
+
 _MAX_ANCHORS = 256
 _CHUNK = 1024
 """Architectures that the hidden form scores at once: 64 MiB of hidden units at the default width."""

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from archpredict.heads.base import ScoreHead
 
+__all__ = ["Listwise"]
+
 
 class Listwise(ScoreHead):
     """ListMLE: the negative log-likelihood of a mini-batch's order under the Plackett-Luce model.

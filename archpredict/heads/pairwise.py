@@ -11,6 +11,8 @@ from torch.nn import functional as F
 from archpredict.errors import UsageError
 from archpredict.heads.base import ScoreHead
 
+__all__ = ["Pairwise"]
+
 _PAIRS_PER_ARCHITECTURE = 4
 _SURE = 3.0
 """Log odds of a pair whose scores differ by the margin: 95 %."""

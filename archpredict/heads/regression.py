@@ -7,6 +7,8 @@ from torch.nn import functional as F
 
 from archpredict.heads.base import ScoreHead
 
+__all__ = ["Regression"]
+
 
 class Regression(ScoreHead):
     """Mean squared error of the score: ``L = mean_i (s(z_i) - y_i)^2``.

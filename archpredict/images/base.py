@@ -16,6 +16,8 @@ import numpy.typing as npt
 from archpredict.errors import DataError, UnknownNameError, UsageError
 from archpredict.registry import make, names
 
+__all__ = ["ImageSet", "Images", "Split", "load_images", "stratified"]
+
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 

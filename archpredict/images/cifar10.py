@@ -8,6 +8,8 @@ from typing import ClassVar
 from archpredict.images import _cifar
 from archpredict.images.base import Images, ImageSet
 
+__all__ = ["Cifar10"]
+
 _LAYOUT = _cifar.Layout(
     folder="cifar-10-batches-bin",
     archive="cifar-10-binary.tar.gz",

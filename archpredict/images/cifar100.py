@@ -8,6 +8,8 @@ from typing import ClassVar
 from archpredict.images import _cifar
 from archpredict.images.base import Images, ImageSet
 
+__all__ = ["Cifar100"]
+
 _LAYOUT = _cifar.Layout(
     folder="cifar-100-binary",
     archive="cifar-100-binary.tar.gz",

@@ -10,6 +10,8 @@ import numpy as np
 from archpredict.errors import DataError
 from archpredict.images.base import Images, ImageSet, Split, stratified
 
+__all__ = ["Digits"]
+
 _SEED = 0
 
 

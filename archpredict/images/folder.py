@@ -14,6 +14,8 @@ import numpy as np
 from archpredict.errors import DataError, MissingDependencyError
 from archpredict.images.base import Images, ImageSet, Pixels, Split, stratified
 
+__all__ = ["Folder"]
+
 _ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm"})
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM")
 _SEED = 0

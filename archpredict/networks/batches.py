@@ -14,6 +14,8 @@ from torch.nn import functional as F
 from archpredict.errors import UsageError
 from archpredict.images.base import Images, Pixels
 
+__all__ = ["Augmentation", "Batches", "accuracy"]
+
 
 @dataclass(frozen=True)
 class Augmentation:

@@ -18,6 +18,8 @@ from archpredict.networks.network import Network
 from archpredict.onnx.modules import exported
 from archpredict.registry import described
 
+__all__ = ["export"]
+
 ENDINGS: Mapping[str, str] = {"onnx": ".onnx", "torch": ".pt2"}
 """How names of files end, by what :func:`export` writes."""
 

@@ -22,6 +22,8 @@ from archpredict.networks.network import Network
 from archpredict.networks.optimizing import ADVICE, check_finite, computing, half_type, seed_of, sgd, within_memory
 from archpredict.networks.recipe import Recipe
 
+__all__ = ["Epoch", "Fit"]
+
 _FORMAT = "archpredict-fit-1"
 _CHECK_EVERY = 50
 """Steps between two looks at the losses on an accelerator, where each look waits for all that was asked of it."""

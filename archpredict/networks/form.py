@@ -12,6 +12,8 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.images.base import Images
 from archpredict.spaces.base import SearchSpace
 
+__all__ = ["Form"]
+
 _GIVEN = ("choices", "num_classes", "image_size", "image_channels")
 
 

@@ -18,6 +18,8 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.networks.program import Program
 from archpredict.networks.steps import EPS, MOMENTUM, Layer, Norm, Run
 
+__all__ = ["Network", "build", "load", "save"]
+
 _FORMAT = "archpredict-network-1"
 _MAX_FILE_BYTES = 8 << 30
 

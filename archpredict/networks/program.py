@@ -17,6 +17,8 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import check_computational
 from archpredict.networks.steps import MAKERS, Layer, Run, Step, Table, layer_of
 
+__all__ = ["Program"]
+
 
 class Program:
     """The steps of a graph, in the order of its nodes.

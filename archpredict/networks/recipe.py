@@ -9,6 +9,8 @@ from typing import Any
 
 from archpredict.errors import UnknownNameError, UsageError
 
+__all__ = ["Recipe"]
+
 _WHOLE = ("epochs", "batch_size", "cutout", "crop")
 _POSITIVE = ("epochs", "batch_size", "learning_rate")
 _BELOW_1 = ("momentum", "label_smoothing", "drop_path")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from archpredict.images.base import Images
     from archpredict.networks.batches import Batches
 
+__all__ = ["Supernet"]
+
 _PROGRAMS = 256
 """Programs that are kept; those of a small space are made once."""
 

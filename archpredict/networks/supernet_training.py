@@ -26,6 +26,8 @@ from archpredict.networks.recipe import Recipe
 from archpredict.networks.supernet import Supernet, joint, part
 from archpredict.spaces.base import Choices
 
+__all__ = ["Sampling", "SupernetTraining"]
+
 FORMAT = "archpredict-supernet-1"
 _CHECK_EVERY = 50
 """Steps between two looks at the losses on an accelerator, where each look waits for all that was asked of it."""

@@ -19,6 +19,8 @@ from archpredict.networks.supernet import Supernet
 from archpredict.networks.supernet_training import FORMAT
 from archpredict.spaces.base import SearchSpace
 
+__all__ = ["TrainedSupernet", "load_supernet"]
+
 FILE = "supernet.safetensors"
 """The checkpoint in the folder of a training."""
 

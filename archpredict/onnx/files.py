@@ -15,6 +15,8 @@ from archpredict.onnx._trace.inputs import input_names
 from archpredict.onnx.reader import OnnxModel, interpret
 from archpredict.progress import Event, Observer
 
+__all__ = ["find_models", "read_model", "read_models"]
+
 ENDINGS = (".onnx", ".onnx.gz")
 _MAX_FILES = 10_000
 _MAX_ENTRIES = 1_000_000

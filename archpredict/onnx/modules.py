@@ -19,6 +19,8 @@ from archpredict.errors import ModelFileError, UsageError
 from archpredict.onnx.reader import OnnxModel, interpret
 from archpredict.registry import described
 
+__all__ = ["Example", "exported", "read_module"]
+
 Example = Tensor | tuple[Any, ...] | Mapping[str, Any]
 """What a module is called with: a tensor, the arguments, or arguments by name."""
 

@@ -14,6 +14,8 @@ from archpredict.onnx._canonical.canonical import canonical
 from archpredict.onnx._file.reading import read_proto
 from archpredict.onnx._trace.tracer import trace
 
+__all__ = ["OnnxModel", "interpret", "load", "read"]
+
 
 @dataclass(frozen=True)
 class OnnxModel:

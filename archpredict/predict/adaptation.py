@@ -20,6 +20,8 @@ from archpredict.predict._reweighting import MAX_LABELS, Known, Reweighting, hel
 from archpredict.predict.calibration import check_labels
 from archpredict.predict.predictor import Predictor
 
+__all__ = ["AdaptedPredictor", "LeaveOneOut", "load_ranker"]
+
 MIN_LABELS = 3
 BASE = "base"
 MANIFEST = "adaptation.json"

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from archpredict._typing import FloatArray
 from archpredict.errors import DataError, UnknownNameError
 
+__all__ = ["Calibration", "fit_deviation"]
+
 _MAX_KNOTS = 17
 _LEAST_NOISE = 1e-3
 """Smallest standard deviation to find for an error, as a share of the errors' root mean square."""

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from archpredict._typing import FloatArray
 
+__all__ = ["Familiarity"]
+
 Arrays = Mapping[str, npt.NDArray[np.float64]]
 
 _EXPLAINED, _MOST_AXES = 0.95, 16

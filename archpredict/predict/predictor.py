@@ -30,6 +30,8 @@ from archpredict.predict.storage import Saved, check_params, check_state, has_ow
 from archpredict.predict.training import PseudoPairs, Recipe, Trainer
 from archpredict.spaces.base import Architecture
 
+__all__ = ["Predictor"]
+
 Observe = Callable[[int, int, float], None]
 
 _REGRESSORS: Mapping[str, float] = {"hist-gradient-boosting": 0.3, "bayesian-ridge": 0.2}

@@ -14,6 +14,8 @@ from archpredict import registry
 from archpredict.errors import UnknownNameError, UsageError
 from archpredict.predict.predictor import Predictor
 
+__all__ = ["ALONE", "PRESETS", "PUBLISHED_GCN", "PUBLISHED_TRAINING", "Preset", "names", "preset", "unfitted"]
+
 _KIND = "predictors"
 
 ALONE: Mapping[str, Any] = {"side": (), "ensemble": 1, "pretrain": 0, "regressors": None}

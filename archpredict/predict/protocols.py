@@ -23,6 +23,8 @@ from archpredict.spaces.nasbench201 import NASBench201
 from archpredict.tables.formats.base import read_rows
 from archpredict.tables.table import Table
 
+__all__ = ["Protocol", "Published", "Split", "hold_out", "k_folds", "load_protocol", "protocol_names", "table_protocol"]
+
 
 class Split(NamedTuple):
     """Rows to learn from, and rows to be judged by."""

@@ -19,6 +19,8 @@ from archpredict.predict._items import Item, graph_of
 from archpredict.registry import names as known_names
 from archpredict.spaces.base import Architecture, SearchSpace
 
+__all__ = ["ProxyFeatures", "planned"]
+
 Observe = Callable[[int, int], None]
 
 _FENCE = 4.0

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from archpredict.predict.adaptation import AdaptedPredictor
     from archpredict.predict.predictor import Predictor
 
+__all__ = ["Ranked", "Remark", "check_ranker", "equal_graphs", "ranked", "remarks"]
+
 OUT = "out of distribution"
 
 

@@ -20,6 +20,8 @@ from archpredict.metrics import kendall_tau
 from archpredict.predict.inputs import Inputs, InputSpec
 from archpredict.runtime import Dropout, few_threads, owned, seeded
 
+__all__ = ["PseudoPairs", "Recipe"]
+
 CHUNK = 1024
 """Architectures encoded at once: few enough to stay in the processor's caches."""
 

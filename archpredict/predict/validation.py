@@ -24,6 +24,19 @@ if TYPE_CHECKING:
     from archpredict.predict.predictor import Predictor
     from archpredict.spaces.base import Architecture
 
+__all__ = [
+    "DEFAULT_K",
+    "Progress",
+    "Summary",
+    "Trial",
+    "cross_validate",
+    "evaluate_predictions",
+    "evaluate_uncertainty",
+    "learning_curve",
+    "summarize",
+    "summarize_sizes",
+]
+
 Features = Mapping[str, npt.NDArray[Any]]
 
 DEFAULT_K = 10

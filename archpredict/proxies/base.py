@@ -16,6 +16,8 @@ from archpredict.networks.batches import Batches
 from archpredict.networks.network import Network, build
 from archpredict.registry import resolve
 
+__all__ = ["Proxy", "load_proxy"]
+
 BATCH_SIZE = 64
 """Images that proxies read, as many as in Abdelfattah et al. 2021 on NAS-Bench-201."""
 

@@ -8,6 +8,8 @@ from archpredict.networks.network import Network
 from archpredict.proxies._passes import loss_gradients
 from archpredict.proxies.base import Proxy
 
+__all__ = ["GradNorm"]
+
 
 class GradNorm(Proxy):
     """Euclidean norm of the gradient of each layer's weights, summed over the layers.

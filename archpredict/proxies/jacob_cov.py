@@ -10,6 +10,8 @@ from archpredict.networks.network import Network
 from archpredict.proxies._passes import gradients, outputs
 from archpredict.proxies.base import Proxy
 
+__all__ = ["JacobCov"]
+
 _K = 1e-5
 
 

@@ -10,6 +10,8 @@ from archpredict.graph.operators import total
 from archpredict.networks.network import Network
 from archpredict.proxies.base import Proxy
 
+__all__ = ["Macs"]
+
 
 class Macs(Proxy):
     """Number of multiply-adds for one image: a base line that proxies should beat.

@@ -9,6 +9,8 @@ from archpredict.networks.network import Network
 from archpredict.proxies._passes import outputs
 from archpredict.proxies.base import Proxy
 
+__all__ = ["NASWOT"]
+
 _GATES = frozenset({"relu", "relu6", "hard_swish", "silu", "gelu", "mish"})
 """Activations whose output is above 0 exactly where their input is."""
 

@@ -10,6 +10,8 @@ from archpredict.graph.operators import total
 from archpredict.networks.network import Network
 from archpredict.proxies.base import Proxy
 
+__all__ = ["Params"]
+
 
 class Params(Proxy):
     """Number of parameters, batch norms folded: a base line that proxies should beat.

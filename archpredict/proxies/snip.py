@@ -8,6 +8,8 @@ from archpredict.networks.network import Network
 from archpredict.proxies._passes import loss_gradients
 from archpredict.proxies.base import Proxy
 
+__all__ = ["Snip"]
+
 
 class Snip(Proxy):
     """Connection sensitivity, summed over all weights.

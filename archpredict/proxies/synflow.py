@@ -13,6 +13,8 @@ from archpredict.networks.steps import Run, Table
 from archpredict.proxies._passes import gradients, weight_names
 from archpredict.proxies.base import Proxy
 
+__all__ = ["SynFlow"]
+
 _LEAST = float(np.finfo(np.float64).tiny)
 
 

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from archpredict._typing import FloatArray
 
+__all__ = ["Regressor", "check_arrays"]
+
 Values = Mapping[str, Any]
 Arrays = Mapping[str, npt.NDArray[Any]]
 

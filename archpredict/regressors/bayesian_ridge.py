@@ -8,6 +8,8 @@ from sklearn.linear_model import BayesianRidge as SklearnBayesianRidge
 from archpredict._typing import FloatArray
 from archpredict.regressors.base import Arrays, Regressor, Values, check_arrays
 
+__all__ = ["BayesianRidge"]
+
 
 class BayesianRidge(Regressor):
     """Linear regression whose penalty and noise are found by maximum marginal likelihood.

@@ -8,6 +8,8 @@ from sklearn.ensemble import ExtraTreesRegressor
 
 from archpredict.regressors._forest import Forest
 
+__all__ = ["ExtraTrees"]
+
 
 class ExtraTrees(Forest):
     """Extremely randomised trees: Geurts, Ernst and Wehenkel, Machine Learning 63, 2006.

@@ -24,6 +24,8 @@ from archpredict._typing import FloatArray
 from archpredict.errors import UnknownNameError, UsageError
 from archpredict.regressors.base import Arrays, Regressor, Values, check_arrays
 
+__all__ = ["GaussianProcess"]
+
 _CHUNK = 4096
 _LENGTHS = (1e-2, 1e6)
 _FOUND = ("amplitude", "length", "noise")

@@ -13,6 +13,8 @@ from archpredict._typing import FloatArray
 from archpredict.regressors._trees import MAX_DEPTH, Tree, TreeEnsemble
 from archpredict.regressors.base import Arrays, Regressor, Values
 
+__all__ = ["HistGradientBoosting"]
+
 
 class HistGradientBoosting(Regressor):
     """Gradient boosting on binned columns: Friedman, 2001; Ke et al., "LightGBM", NeurIPS 2017.

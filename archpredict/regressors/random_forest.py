@@ -8,6 +8,8 @@ from sklearn.ensemble import RandomForestRegressor
 
 from archpredict.regressors._forest import Forest
 
+__all__ = ["RandomForest"]
+
 
 class RandomForest(Forest):
     """Random forest: Breiman, "Random forests", Machine Learning 45, 2001.

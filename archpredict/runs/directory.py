@@ -21,6 +21,8 @@ from archpredict.runs.checkpoint import Checkpoint
 from archpredict.runs.history import History, disk_full
 from archpredict.strategies.base import State
 
+__all__ = ["RunDirectory", "is_run", "read_config"]
+
 _FORMAT = 1
 _LOCK, _CONFIG, _HISTORY, _CHECKPOINT, _BEST = (
     ".lock",

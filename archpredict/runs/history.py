@@ -18,6 +18,8 @@ from archpredict.evaluators.base import Result
 from archpredict.progress import Event
 from archpredict.spaces.base import SearchSpace
 
+__all__ = ["History", "RecordedEvent", "running_best"]
+
 _VERSION = 1
 _SCHEMA = """
 CREATE TABLE evaluations (

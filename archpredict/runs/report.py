@@ -10,6 +10,8 @@ from typing import Any
 from archpredict.backends import nothing_left_at_home
 from archpredict.runs.history import History, RecordedEvent, running_best
 
+__all__ = ["write_report"]
+
 CONTROLLER = "controller"
 """Stage of the events whose reward and entropy are drawn."""
 

@@ -27,6 +27,8 @@ from archpredict.runs.plan import Labeller, Plan, plan
 from archpredict.spaces.base import Architecture, SearchSpace
 from archpredict.strategies.base import Recommendation, Strategy
 
+__all__ = ["LABEL", "SearchResult", "run", "search"]
+
 LABEL = "label"
 """Stage of the loop's own events: one per evaluation."""
 

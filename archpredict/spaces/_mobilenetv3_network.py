@@ -9,10 +9,15 @@ from archpredict.errors import InvalidGraphError
 from archpredict.graph.builder import Builder
 
 RESOLUTIONS = tuple(range(112, 225, 16))
+"""Heights and widths of the image, in pixels."""
 DEPTHS = (2, 3, 4)
+"""Layers that a stage may have."""
 KERNELS = (3, 5, 7)
+"""Sizes of the depthwise convolution of a layer."""
 EXPANSIONS = (3, 4, 6)
+"""Factors by which a layer widens its input."""
 MAX_DEPTH = max(DEPTHS)
+"""Layers of a stage at most."""
 
 STEM = 24
 FINAL = 1152
@@ -46,6 +51,7 @@ STAGES = (
     Stage(136, 1, "hard_swish", True),
     Stage(192, 2, "hard_swish", True),
 )
+"""The five stages, in order."""
 STRIDES = (2, *(stage.stride for stage in STAGES))
 """Of the stem and of the stages."""
 

@@ -24,6 +24,8 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.registry import make
 from archpredict.spaces._identity import are_equal, options_of
 
+__all__ = ["Architecture", "BoolArray", "IntArray", "SearchSpace", "load_space", "unique_rows"]
+
 Choices = tuple[int, ...]
 
 _ENUMERATION_LIMIT = 10_000_000

@@ -20,6 +20,8 @@ from archpredict.spaces._darts_notation import NODES, Cell, read
 from archpredict.spaces._paths import LabelledEdge, pruned_cells
 from archpredict.spaces.base import Choices, SearchSpace
 
+__all__ = ["Darts"]
+
 OPERATORS = (
     "max_pool_3x3",
     "avg_pool_3x3",

@@ -12,6 +12,8 @@ from archpredict.graph.builder import Builder
 from archpredict.spaces._enas_network import Writer
 from archpredict.spaces.base import Choices, SearchSpace
 
+__all__ = ["ENAS"]
+
 OPERATORS = ("conv_3x3", "sep_conv_3x3", "conv_5x5", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3")
 """The published order; choices of operators are indices into it."""
 

@@ -10,6 +10,8 @@ from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
 from archpredict.spaces._darts_notation import MAX_TEXT, Cell, read
 from archpredict.spaces.base import Choices, SearchSpace
 
+__all__ = ["ENASMicro"]
+
 OPERATORS = ("sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3", "skip_connect")
 """The published order; choices of operators are indices into it."""
 

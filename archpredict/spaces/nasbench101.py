@@ -19,6 +19,8 @@ from archpredict.spaces._nasbench101_network import Cell, build
 from archpredict.spaces._paths import on_paths
 from archpredict.spaces.base import Choices, SearchSpace
 
+__all__ = ["NASBench101"]
+
 OPERATORS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 """Choices of operators are indices into this."""
 

@@ -16,6 +16,8 @@ from archpredict.graph.builder import Builder
 from archpredict.spaces._paths import on_paths, pruned_cells
 from archpredict.spaces.base import Choices, SearchSpace
 
+__all__ = ["NASBench201"]
+
 OPERATORS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 """The official order; choices are indices into it."""
 

@@ -33,6 +33,8 @@ from archpredict.evaluators.base import Result
 from archpredict.progress import Observer, silent
 from archpredict.spaces.base import Architecture, Choices, SearchSpace, load_space
 
+__all__ = ["Problem", "Recommendation", "State", "Strategy"]
+
 State = dict[str, Any]
 """JSON-serialisable values and numpy arrays, nested in dicts only."""
 

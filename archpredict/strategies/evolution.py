@@ -14,6 +14,8 @@ from archpredict.progress import Observer, silent
 from archpredict.spaces.base import Architecture
 from archpredict.strategies.base import Problem, Strategy
 
+__all__ = ["RegularizedEvolution"]
+
 _SMALLEST_POPULATION = 10
 _BLOCK = 32
 """Mutants drawn at once, of which the first that is new is taken."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from archpredict.spaces.base import Architecture
 from archpredict.strategies.base import Strategy
 
+__all__ = ["RandomSearch"]
+
 
 class RandomSearch(Strategy):
     """Label random architectures and recommend the best.

@@ -22,6 +22,8 @@ from archpredict.tables.formats._numbers import joined, kind_of, number
 from archpredict.tables.formats.base import ARCHITECTURE, Kind, Observe, Row, format_of, unobserved
 from archpredict.tables.isomorphic import Duplicates, duplicates
 
+__all__ = ["Column", "Problem", "Survey", "problems", "survey"]
+
 _EXAMPLES = 3
 _MAX_COLUMNS = 1_000
 

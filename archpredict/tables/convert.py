@@ -16,6 +16,8 @@ from archpredict.tables.formats._numbers import as_kind, joined, kind_of
 from archpredict.tables.formats._writing import whole
 from archpredict.tables.formats.base import ARCHITECTURE, Kind, Observe, format_to_write, read_rows, unobserved
 
+__all__ = ["convert"]
+
 
 def convert(
     path: str | Path,

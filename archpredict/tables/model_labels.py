@@ -20,6 +20,8 @@ from archpredict.tables.formats._files import file_sha256, shown
 from archpredict.tables.formats._numbers import number
 from archpredict.tables.formats.base import Row, read_rows
 
+__all__ = ["Labels", "LabelsLike", "read_labels"]
+
 MODEL, SCORE = "model", "score"
 
 LabelsLike = str | Path | Mapping[Any, float]

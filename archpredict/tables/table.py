@@ -24,6 +24,8 @@ from archpredict.tables.formats._nasbench101 import api_rows
 from archpredict.tables.formats.base import ARCHITECTURE, Row, read_rows
 from archpredict.tables.isomorphic import Duplicates, duplicates
 
+__all__ = ["Table"]
+
 _API = Path("nasbench.api.NASBench")
 """Stands for the file of a table that comes from an object."""
 

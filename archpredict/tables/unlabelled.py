@@ -16,6 +16,8 @@ from archpredict.tables.columns import Columns, architecture_column, parsed
 from archpredict.tables.formats._numbers import joined, kind_of
 from archpredict.tables.formats.base import ARCHITECTURE, Kind, Row, read_rows
 
+__all__ = ["Unlabelled"]
+
 
 @dataclass(frozen=True, eq=False)
 class Unlabelled:

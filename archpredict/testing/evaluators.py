@@ -11,6 +11,8 @@ import numpy as np
 from archpredict.evaluators.base import Evaluator
 from archpredict.spaces.base import Architecture
 
+__all__ = ["EvaluatorContract"]
+
 
 class EvaluatorContract:
     """What every evaluator keeps to.

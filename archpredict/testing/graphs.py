@@ -11,6 +11,8 @@ from archpredict.errors import MissingDependencyError
 from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
 from archpredict.graph.operators import Operation, computational_graph
 
+__all__ = ["arch_graphs", "computational_graphs", "random_computational_graph", "relabelled", "topological_orders"]
+
 try:
     from hypothesis import strategies as st
 except ImportError as error:

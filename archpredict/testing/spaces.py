@@ -11,6 +11,8 @@ import pytest
 from archpredict.errors import InvalidArchitectureError
 from archpredict.spaces.base import SearchSpace
 
+__all__ = ["SpaceContract"]
+
 _SAMPLES = 64
 _NONSENSE = (
     "",

@@ -19,6 +19,8 @@ from archpredict.spaces.base import Architecture, unique_rows
 from archpredict.strategies.base import Problem, Recommendation, Strategy
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
+__all__ = ["SHORT", "StrategyContract", "drive"]
+
 SHORT: Mapping[str, Mapping[str, Any]] = {
     "ctnas": {
         "predictor": {"epochs": 3, "ensemble": 1, "pretrain": 0, "regressors": None},

@@ -12,6 +12,8 @@ from archpredict.evaluators.base import Evaluator, Result
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.spaces.base import Architecture, SearchSpace
 
+__all__ = ["ToyEvaluator", "ToySpace"]
+
 _BRANCH_OPS = ("none", "conv", "pool")
 _CHAIN_OPS = ("skip", "conv", "pool")
 _PARAMS = {"none": 0.0, "skip": 0.0, "pool": 1.0, "conv": 9.0}

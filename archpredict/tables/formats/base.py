@@ -16,6 +16,8 @@ from archpredict.errors import DataError, UsageError
 from archpredict.registry import names, resolve
 from archpredict.tables.formats._files import is_folder
 
+__all__ = ["Format", "Row", "format_of", "format_to_write", "read_rows"]
+
 ARCHITECTURE = "architecture"
 """The column of the architectures where a format has no name of its own for it."""
 

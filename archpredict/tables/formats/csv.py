@@ -13,6 +13,8 @@ from archpredict.tables.formats._files import shown, text_lines
 from archpredict.tables.formats._writing import text_writer
 from archpredict.tables.formats.base import Format, Kind, Observe, Row, unobserved
 
+__all__ = ["Csv"]
+
 
 class Csv(Format):
     """CSV with a header, separated by commas."""

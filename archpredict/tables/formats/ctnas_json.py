@@ -11,6 +11,8 @@ from archpredict.tables.formats._files import shown
 from archpredict.tables.formats._json import elements, first_element
 from archpredict.tables.formats.base import ARCHITECTURE, Format, Observe, Row, unobserved
 
+__all__ = ["CtnasJson"]
+
 _CELL = ("matrix", "ops")
 
 

@@ -9,6 +9,8 @@ from archpredict.errors import DataError
 from archpredict.tables.formats._files import shown, text_lines
 from archpredict.tables.formats.base import ARCHITECTURE, Format, Observe, Row, unobserved
 
+__all__ = ["EnasText"]
+
 
 class EnasText(Format):
     """Text lines ``[[operator, links...], ...], accuracy`` as published with D-VAE (``final_structures6.txt``).

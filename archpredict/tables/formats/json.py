@@ -10,6 +10,8 @@ from archpredict.tables.formats._files import shown
 from archpredict.tables.formats._json import elements
 from archpredict.tables.formats.base import ARCHITECTURE, Format, Observe, Row, unobserved
 
+__all__ = ["Json"]
+
 
 class Json(Format):
     """JSON list (or object) of rows, or of architectures without labels.

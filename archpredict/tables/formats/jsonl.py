@@ -12,6 +12,8 @@ from archpredict.tables.formats._files import shown, text_lines
 from archpredict.tables.formats._writing import text_writer
 from archpredict.tables.formats.base import Format, Kind, Observe, Row, unobserved
 
+__all__ = ["JsonLines"]
+
 
 class JsonLines(Format):
     """JSON lines, one object per line."""

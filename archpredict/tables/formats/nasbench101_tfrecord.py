@@ -15,6 +15,8 @@ from archpredict.tables.formats._protobuf import model_metrics
 from archpredict.tables.formats._tfrecord import records
 from archpredict.tables.formats.base import Format, Observe, Row, unobserved
 
+__all__ = ["NASBench101TFRecord"]
+
 _OBSERVE_EVERY = 10_000
 _TYPES = (str, int, str, str, str)
 

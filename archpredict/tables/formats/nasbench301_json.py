@@ -12,6 +12,8 @@ from archpredict.tables.formats._files import files_below, is_folder, shown
 from archpredict.tables.formats._json import elements, first_element, small_object
 from archpredict.tables.formats.base import ARCHITECTURE, Format, Observe, Row, unobserved
 
+__all__ = ["NASBench301Json"]
+
 _CONFIGURATION = "optimized_hyperparamater_config"  # so spelt in the published files
 _PREFIX = "NetworkSelectorDatasetInfo:darts:"
 _FIRST_EDGE = {2: 0, 3: 2, 4: 5, 5: 9}

@@ -12,6 +12,8 @@ from archpredict.errors import DataError, MissingDependencyError, UsageError
 from archpredict.tables.formats._files import MAX_BYTES, MAX_LINES, open_bytes
 from archpredict.tables.formats.base import Format, Kind, Observe, Row, unobserved
 
+__all__ = ["Parquet"]
+
 _BATCH = 4096
 _MAX_GROUP = 1_000_000_000
 
