@@ -14,7 +14,7 @@ from archpredict.errors import DataError, UsageError
 if TYPE_CHECKING:
     from archpredict.graph.arch_graph import ArchGraph
     from archpredict.predict.predictor import Predictor
-    from archpredict.predict.proxy_features import ProxyFeatures
+    from archpredict.predict.sources.proxies import Proxies
     from archpredict.spaces.base import Architecture
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
@@ -79,27 +79,28 @@ def with_proxies(predictor: Predictor, proxies: Sequence[str], given: Mapping[st
     return predictor
 
 
-def proxies_of(predictor: Predictor) -> ProxyFeatures | None:
+def proxies_of(predictor: Predictor) -> Proxies | None:
     """The zero-cost scores that a predictor reads, or will read once fitted."""
-    from archpredict.predict.proxy_features import planned
+    from archpredict.predict.sources.proxies import Proxies
 
     if "ensemble_" in vars(predictor):
-        return predictor.spec_.proxies
-    return planned(predictor.proxies, predictor.proxy_options)
+        return predictor.spec_.source(Proxies)
+    return Proxies(predictor.proxies, **(predictor.proxy_options or {})) if predictor.proxies else None
 
 
 def compute_scores(
-    features: ProxyFeatures | None, architectures: Sequence[Architecture] | Sequence[ArchGraph], quiet: bool
+    source: Proxies | None, architectures: Sequence[Architecture] | Sequence[ArchGraph], quiet: bool
 ) -> None:
     """Compute the zero-cost scores that a predictor will ask for, with progress; they are then known."""
     from archpredict.cli._console import progress
+    from archpredict.predict.batch import Batch
     from archpredict.progress import Event
 
-    if features is None:
+    if source is None:
         return
-    stage = f"computing {', '.join(features.names)}"
+    stage = f"computing {', '.join(source.names)}"
     with progress(quiet) as observer:
-        features.compute(architectures, lambda done, total: observer(Event(stage, done, total)))
+        source.compute(Batch.of(architectures), lambda done, total: observer(Event(stage, done, total)))
 
 
 def _columns(path: Path | None) -> list[str]:

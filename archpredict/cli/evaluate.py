@@ -132,14 +132,14 @@ def _option(name: str) -> str:
 def _evaluate_model(given: Mapping[str, Any]) -> None:
     from archpredict.cli._output import number_columns, print_json, write_table
     from archpredict.cli._predictors import load_model, model_space
-    from archpredict.cli._proxies import compute_scores
+    from archpredict.cli._proxies import compute_scores, proxies_of
     from archpredict.cli._tables import read_labelled
     from archpredict.predict.validation import evaluate_predictions
 
     model = load_model(given["model"], given["device"])
     space = model_space(model, given["model"], given["space"])
     data = read_labelled(given["data"], space, given["target"], model.feature_names_)
-    compute_scores(model.spec_.proxies, data.architectures, given["quiet"])
+    compute_scores(proxies_of(model), data.architectures, given["quiet"])
     packed = model.pack(data.architectures, data.features)
     predicted = model.predict(packed)
     std = model.predict_std(packed) if model.has_std else None

@@ -8,7 +8,7 @@ attributes are the :data:`COLUMNS` below. ONNX files become such graphs (:mod:`a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
 
@@ -227,6 +227,30 @@ def total(graph: ArchGraph, name: str) -> float:
 def known_label(label: str) -> str:
     """The label in :data:`OPERATORS` that stands for a node's: ``unknown`` for unknown operators."""
     return label if label in _KNOWN else UNKNOWN
+
+
+def with_known_operators(graphs: Sequence[ArchGraph], vocabulary: Sequence[str]) -> list[ArchGraph]:
+    """Graphs in which operators that a vocabulary has never heard of are unknown ones.
+
+    So what was fitted before an operator got a name of its own reads graphs with it as it did then.
+
+    Args:
+        graphs: Computational graphs.
+        vocabulary: Labels, :data:`OPERATORS` of this version or another.
+
+    Example:
+        >>> graph = ArchGraph(("input", "mish"), ((0, 1),))
+        >>> with_known_operators([graph], ("input", "relu", "unknown"))[0].ops
+        ('input', 'unknown:mish')
+    """
+    newer = _KNOWN - set(vocabulary)
+    if not newer:
+        return list(graphs)
+    return [graph if newer.isdisjoint(graph.ops) else _renamed(graph, newer) for graph in graphs]
+
+
+def _renamed(graph: ArchGraph, newer: frozenset[str]) -> ArchGraph:
+    return replace(graph, ops=tuple(f"{UNKNOWN}:{op}" if op in newer else op for op in graph.ops))
 
 
 def channels(graph: ArchGraph) -> FloatArray:

@@ -15,9 +15,10 @@ from archpredict._files import read_tensors
 from archpredict._typing import FloatArray
 from archpredict.errors import DataError
 from archpredict.metrics import kendall_tau
-from archpredict.predict._items import Item
 from archpredict.predict._reweighting import MAX_LABELS, Known, Reweighting, held_out
+from archpredict.predict.batch import ArchLikes
 from archpredict.predict.calibration import check_labels
+from archpredict.predict.inputs import Inputs
 from archpredict.predict.predictor import Predictor
 
 __all__ = ["AdaptedPredictor", "LeaveOneOut", "load_ranker"]
@@ -80,7 +81,7 @@ class AdaptedPredictor:
 
     @classmethod
     def fit(
-        cls, base: Predictor, architectures: Sequence[Item], y: Sequence[float] | npt.NDArray[Any]
+        cls, base: Predictor, architectures: ArchLikes | Inputs, y: Sequence[float] | npt.NDArray[Any]
     ) -> AdaptedPredictor:
         """Adapt a fitted predictor; it stays as it is.
 
@@ -108,19 +109,19 @@ class AdaptedPredictor:
         before, after = kendall_tau(labels, told.scores), kendall_tau(labels, held_out(told, labels))
         return LeaveOneOut(before, after, len(labels))
 
-    def predict(self, architectures: Sequence[Item]) -> FloatArray:
+    def predict(self, architectures: ArchLikes | Inputs) -> FloatArray:
         """Predicted scores on the scale of the new labels, ``(n,)``; higher is better."""
         return self.reweighting(known(self.base, architectures))[0]
 
-    def predict_std(self, architectures: Sequence[Item]) -> FloatArray:
+    def predict_std(self, architectures: ArchLikes | Inputs) -> FloatArray:
         """Standard deviation of the predictions, ``(n,)``, on the same scale."""
         return self.reweighting(known(self.base, architectures))[1]
 
-    def rank(self, architectures: Sequence[Item]) -> npt.NDArray[np.int64]:
+    def rank(self, architectures: ArchLikes | Inputs) -> npt.NDArray[np.int64]:
         """Indices of the architectures, best first."""
         return np.argsort(-self.predict(architectures), kind="stable")
 
-    def unfamiliar(self, architectures: Sequence[Item]) -> npt.NDArray[np.bool_]:
+    def unfamiliar(self, architectures: ArchLikes | Inputs) -> npt.NDArray[np.bool_]:
         """Whether each architecture is far from what the base predictor was trained on, ``(n,)``."""
         return self.base.unfamiliar(architectures)
 
@@ -174,7 +175,7 @@ def load_ranker(path: str | Path, device: str = "auto") -> Predictor | AdaptedPr
     return Predictor.load(path, device)
 
 
-def known(base: Predictor, architectures: Sequence[Item]) -> Known:
+def known(base: Predictor, architectures: ArchLikes | Inputs) -> Known:
     """What the predictor tells of architectures, for :class:`~archpredict.predict._reweighting.Reweighting`."""
     inputs = base.pack(architectures)
     scores = base.predict(inputs)

@@ -88,7 +88,7 @@ class Ensemble:
         side = self.spec.side(inputs)
         if side is None:
             return
-        self.familiarity = Familiarity.fit(side, self.spec.raw(inputs))
+        self.familiarity = Familiarity.fit(side, inputs.numbers)
         for regressor in self.regressors.values():
             regressor.fit(side.astype(np.float64), target)
 
@@ -136,7 +136,7 @@ class Ensemble:
                 "this predictor reads no numbers beside the graph, which would tell what is unfamiliar; fit it with "
                 'side=("statistics",) or features'
             )
-        return self.familiarity(side, self.spec.raw(inputs))
+        return self.familiarity(side, inputs.numbers)
 
     def latent(self, inputs: Inputs) -> FloatArray:
         """The members' mean score, ``(n,)``; each with mean 0 and standard deviation 1 on the training set."""

@@ -21,11 +21,12 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.heads.base import Head
 from archpredict.metrics import kendall_tau
 from archpredict.predict._build import Members
-from archpredict.predict._items import Item
+from archpredict.predict.batch import ArchLike, ArchLikes, Batch, Features
 from archpredict.predict.calibration import Target, check_labels, fit_deviation, standardize
 from archpredict.predict.ensemble import Ensemble, Fitted
-from archpredict.predict.inputs import Features, Inputs, InputSpec, Items, space_of
-from archpredict.predict.proxy_features import planned
+from archpredict.predict.inputs import Inputs, InputSpec
+from archpredict.predict.sources.base import SourceLike
+from archpredict.predict.sources.proxies import Proxies
 from archpredict.predict.storage import Saved, check_params, check_state, has_own_names, located, read, write
 from archpredict.predict.training import PseudoPairs, Recipe, Trainer
 from archpredict.spaces.base import Architecture
@@ -59,7 +60,7 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
             read.
         proxies: Names of zero-cost proxies (see ``archpredict.proxies``) whose scores are computed of each architecture
             and read beside the graph.
-        proxy_options: How: keyword arguments of :meth:`archpredict.predict.proxy_features.ProxyFeatures.of`, that is
+        proxy_options: How: keyword arguments of :meth:`archpredict.predict.sources.proxies.Proxies`, that is
             ``dataset``, ``network`` and ``seed``.
         side_width: Units of the layer that takes them in.
         side_dropout: Share of the numbers dropped while training; if left out 0.3, and more where there are many, so
@@ -159,7 +160,7 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
 
     def fit(
         self,
-        architectures: Items,
+        architectures: ArchLikes,
         y: Sequence[float] | npt.NDArray[Any],
         *,
         features: Features | None = None,
@@ -185,13 +186,12 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
         spec, inputs = InputSpec.fit(
             architectures,
             form=members.form,
-            side=self.side,
+            sources=self._sources(),
             vocabulary=self.vocabulary,
-            proxies=planned(self.proxies, self.proxy_options),
             features=features,
         )
         ensemble, recipe = members.build(spec, device), self._recipe()
-        if self.pretrain and (space := space_of(architectures)) is not None:
+        if self.pretrain and (space := Batch.of(architectures).space) is not None:
 
             def still(loss: float) -> None:
                 if observe is not None:
@@ -202,7 +202,7 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
 
     def fine_tune(
         self,
-        architectures: Items,
+        architectures: ArchLikes | Inputs,
         y: Sequence[float] | npt.NDArray[Any],
         *,
         features: Features | None = None,
@@ -287,12 +287,12 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
             return self.ensemble_.has_std
         return self.ensemble + len(self.regressors or {}) > 1
 
-    def predict(self, architectures: Items, features: Features | None = None) -> FloatArray:
+    def predict(self, architectures: ArchLikes | Inputs, features: Features | None = None) -> FloatArray:
         """Predicted scores on the labels' scale, ``(n,)``; higher is better."""
         inputs = self.pack(architectures, features)
         return self.ensemble_.predict(inputs)
 
-    def predict_std(self, architectures: Items, features: Features | None = None) -> FloatArray:
+    def predict_std(self, architectures: ArchLikes | Inputs, features: Features | None = None) -> FloatArray:
         """Standard deviation of the predictions, ``(n,)``, on the labels' scale.
 
         That of the members' predictions, to which members that know their own uncertainty (Gaussian process, forests)
@@ -322,7 +322,7 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
         ensemble.deviation = fit_deviation(std, np.asarray(predicted) - check_labels(np.asarray(predicted), labels))
         return self
 
-    def unfamiliar(self, architectures: Items, features: Features | None = None) -> npt.NDArray[np.bool_]:
+    def unfamiliar(self, architectures: ArchLikes | Inputs, features: Features | None = None) -> npt.NDArray[np.bool_]:
         """Which architectures are unlike all that it has learnt from, ``(n,)``; what it says of them is a guess.
 
         Judged by the numbers that it reads beside the graph (:class:`archpredict.predict.novelty.Familiarity`): of
@@ -341,13 +341,13 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
         inputs = self.pack(architectures, features)
         return self.ensemble_.distance(inputs) > 1
 
-    def rank(self, architectures: Items, features: Features | None = None) -> npt.NDArray[np.int64]:
+    def rank(self, architectures: ArchLikes | Inputs, features: Features | None = None) -> npt.NDArray[np.int64]:
         """Indices of the architectures, best first. Each is encoded once; equal scores keep their order."""
         inputs = self.pack(architectures, features)
         # Isomorphic architectures differ by rounding, which must not decide their order.
         return np.argsort(-np.round(self.ensemble_.latent(inputs), 5), kind="stable")
 
-    def compare(self, a: Item | Items, b: Item | Items) -> Any:
+    def compare(self, a: ArchLike | ArchLikes | Inputs, b: ArchLike | ArchLikes | Inputs) -> Any:
         """Probability that ``a`` is better than ``b``.
 
         Args:
@@ -362,11 +362,11 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
         p = self.compare_encoded(self.encode(self.pack(first)), self.encode(self.pack(second)))
         return float(p[0, 0]) if first is not a and second is not b else p
 
-    def score(self, architectures: Items, y: Sequence[float] | npt.NDArray[Any]) -> float:
+    def score(self, architectures: ArchLikes | Inputs, y: Sequence[float] | npt.NDArray[Any]) -> float:
         """Kendall's tau-b between predictions and labels (the figure scikit-learn's model selection maximises)."""
         return kendall_tau(np.asarray(y, dtype=float), self.predict(architectures))
 
-    def pack(self, architectures: Items, features: Features | None = None) -> Inputs:
+    def pack(self, architectures: ArchLikes | Inputs, features: Features | None = None) -> Inputs:
         """Architectures as this predictor reads them, for :meth:`encode`; any method takes them too."""
         return self._fitted().spec.pack(architectures, features)
 
@@ -379,6 +379,9 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
         return self._fitted().compare(a, b)
 
     # ------------------------------------------------------------------ parts
+
+    def _sources(self) -> list[SourceLike]:
+        return [*self.side, *([Proxies(self.proxies, **(self.proxy_options or {}))] if self.proxies else [])]
 
     def _members(self) -> Members:
         return Members(**{f.name: getattr(self, f.name) for f in fields(Members)})

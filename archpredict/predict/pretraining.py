@@ -83,7 +83,7 @@ def _train(
     rng = np.random.default_rng(_SEED)
     rows = np.unique(space.sample(_SAMPLES, rng), axis=0)
     own, inputs = InputSpec.fit(
-        space.architectures(rows), form=spec.form, side=("statistics",), vocabulary=spec.vocabulary
+        space.architectures(rows), form=spec.form, sources=("statistics",), vocabulary=spec.vocabulary
     )
     if own.num_cells != spec.num_cells:
         return None

@@ -21,8 +21,10 @@ from archpredict.graph.node_features import node_features
 from archpredict.graph.operators import OPERATORS, known_label
 from archpredict.graph.packed import PackedGraphs
 from archpredict.graph.statistics import Statistics
-from archpredict.predict._items import Item
+from archpredict.predict.batch import ArchLike, Batch
 from archpredict.predict.inputs import Inputs, InputSpec
+from archpredict.predict.sources.network import NetworkStatistics
+from archpredict.predict.sources.statistics import GraphStatistics
 from archpredict.spaces.base import Architecture
 from archpredict.spaces.nasbench101 import NASBench101
 from archpredict.spaces.nasbench201 import NASBench201
@@ -45,7 +47,7 @@ def same(one: Inputs, two: Inputs) -> None:
     for form in ("graphs", "nodes"):
         for name in ("op", "cell", "node_start", "source", "target", "edge_op", "edge_start"):
             np.testing.assert_array_equal(getattr(getattr(one, form), name), getattr(getattr(two, form), name))
-    np.testing.assert_array_equal(one.known, two.known)
+    np.testing.assert_array_equal(one.numbers, two.numbers)
 
 
 # ---------------------------------------------------------------------- graphs and choices
@@ -100,8 +102,8 @@ def test_the_sum_of_embedded_choices_is_a_linear_layer_on_the_one_hot_choices(sp
 
 @pytest.mark.parametrize("form", ["native", "choices"])
 def test_statistics_are_taken_on_nodes_whatever_the_encoder_reads(form: str) -> None:
-    reference, its = InputSpec.fit(CELLS, form="nodes", side=["statistics"])
-    spec, inputs = InputSpec.fit(CELLS, form=form, side=["statistics"])
+    reference, its = InputSpec.fit(CELLS, form="nodes", sources=["statistics"])
+    spec, inputs = InputSpec.fit(CELLS, form=form, sources=["statistics"])
     np.testing.assert_array_equal(spec.side(inputs), reference.side(its))
     np.testing.assert_array_equal(spec.side(spec.pack(CELLS)), reference.side(its))
 
@@ -110,7 +112,7 @@ def test_no_architectures_at_all_are_packed_by_every_kind_of_spec() -> None:
     for form in ("nodes", "native", "choices"):
         for side in ([], ["statistics"], ["choices"], ["statistics", "choices"]):
             features = {"x": np.arange(len(CELLS))}
-            spec, _ = InputSpec.fit(CELLS, form=form, side=side, features=features)
+            spec, _ = InputSpec.fit(CELLS, form=form, sources=side, features=features)
             nothing = spec.pack([], {"x": []})
             assert len(nothing) == 0
             assert numbers(spec, nothing).shape == (0, spec.num_side)
@@ -121,11 +123,12 @@ def test_no_architectures_at_all_are_packed_by_every_kind_of_spec() -> None:
 
 def test_numbers_have_mean_0_and_spread_1_on_the_training_set_and_constant_ones_are_0() -> None:
     features = {"proxy": np.random.default_rng(2).normal(5, 9, len(CELLS)), "same": np.full(len(CELLS), 1e9 / 3)}
-    spec, inputs = InputSpec.fit(CELLS, form="nodes", side=["statistics"], features=features)
+    spec, inputs = InputSpec.fit(CELLS, form="nodes", sources=["statistics"], features=features)
     side = numbers(spec, inputs)
-    assert spec.statistics is not None
+    statistics = spec.source(GraphStatistics)
+    assert statistics is not None
     assert spec.scale is not None
-    assert side.shape == (len(CELLS), len(spec.statistics.names) + 2) == (len(CELLS), spec.num_side)
+    assert side.shape == (len(CELLS), len(statistics.names) + 2) == (len(CELLS), spec.num_side)
     varies = spec.scale > 0
     assert not varies[-1]
     assert (side[:, ~varies] == 0).all()
@@ -139,7 +142,7 @@ def test_numbers_have_mean_0_and_spread_1_on_the_training_set_and_constant_ones_
 
 def test_the_numbers_are_statistics_with_costs_then_one_hot_choices_then_features() -> None:
     proxy = np.random.default_rng(2).normal(size=len(CELLS))
-    spec, inputs = InputSpec.fit(CELLS, form="nodes", side=["choices", "statistics"], features={"proxy": proxy})
+    spec, inputs = InputSpec.fit(CELLS, form="nodes", sources=["choices", "statistics"], features={"proxy": proxy})
     statistics = Statistics.fit(inputs.nodes, sorted(CELLS[0].cost))
     costs = {name: np.array([cell.cost[name] for cell in CELLS]) for name in CELLS[0].cost}
     raw = np.concatenate([statistics(inputs.nodes, costs), SPACE.one_hot(ROWS), proxy[:, None]], axis=1, dtype=float)
@@ -168,8 +171,8 @@ def test_the_unit_of_a_feature_makes_no_difference(factor: float) -> None:
 def test_two_objects_of_one_space_are_one_space() -> None:
     other = NASBench201()
     mixed = [*CELLS[:20], *other.architectures(ROWS[20:])]
-    spec, inputs = InputSpec.fit(mixed, form="choices", side=["statistics", "choices"])
-    one, its = InputSpec.fit(CELLS, form="choices", side=["statistics", "choices"])
+    spec, inputs = InputSpec.fit(mixed, form="choices", sources=["statistics", "choices"])
+    one, its = InputSpec.fit(CELLS, form="choices", sources=["statistics", "choices"])
     assert spec.costs == one.costs
     np.testing.assert_array_equal(spec.side(inputs), one.side(its))
 
@@ -177,9 +180,9 @@ def test_two_objects_of_one_space_are_one_space() -> None:
 def test_costs_are_left_out_where_some_items_are_bare_graphs_or_of_another_space() -> None:
     graphs = [cell.graph for cell in CELLS[:10]]
     toys = ToySpace().architectures(ToySpace().enumerate()[:10])
-    several: list[list[Item]] = [[*graphs], [*CELLS[:10], *graphs], [*CELLS[:10], *toys]]
+    several: list[list[ArchLike]] = [[*graphs], [*CELLS[:10], *graphs], [*CELLS[:10], *toys]]
     for items in several:
-        spec, inputs = InputSpec.fit(items, form="nodes", side=["statistics"])
+        spec, inputs = InputSpec.fit(items, form="nodes", sources=["statistics"])
         assert spec.costs == ()
         side = numbers(spec, inputs)
         assert np.isfinite(side).all()
@@ -187,10 +190,10 @@ def test_costs_are_left_out_where_some_items_are_bare_graphs_or_of_another_space
 
 def test_packed_graphs_are_read_like_the_graphs_where_no_costs_are_read() -> None:
     graphs = [cell.graph.on_nodes for cell in CELLS]
-    spec, inputs = InputSpec.fit(graphs, form="nodes", side=["statistics"])
+    spec, inputs = InputSpec.fit(graphs, form="nodes", sources=["statistics"])
     packed = PackedGraphs.from_graphs(graphs, spec.vocabulary)
     np.testing.assert_array_equal(spec.side(spec.pack(packed)), spec.side(inputs))
-    again, its = InputSpec.fit(packed, form="nodes", side=["statistics"])
+    again, its = InputSpec.fit(packed, form="nodes", sources=["statistics"])
     np.testing.assert_array_equal(again.side(its), spec.side(inputs))
 
 
@@ -219,9 +222,9 @@ def test_computational_graphs_are_packed_with_the_numbers_of_their_nodes() -> No
 def test_statistics_of_networks_are_standardised_and_clipped_like_other_numbers(form: str) -> None:
     raw = np.array([network_statistics(graph) for graph in NETWORKS])
     x = np.arange(len(NETWORKS))
-    spec, inputs = InputSpec.fit(NETWORKS, form=form, side=["network"], features={"x": x})
+    spec, inputs = InputSpec.fit(NETWORKS, form=form, sources=["network"], features={"x": x})
     assert spec.vocabulary == OPERATORS
-    np.testing.assert_array_equal(inputs.known, np.column_stack([raw, x]))
+    np.testing.assert_array_equal(inputs.numbers, np.column_stack([raw, x]))
     spread = raw.std(axis=0)
     varies = spread > 1e-6
     expected = np.clip((raw - raw.mean(axis=0))[:, varies] / spread[varies], -4, 4)
@@ -233,7 +236,7 @@ def test_statistics_of_networks_are_standardised_and_clipped_like_other_numbers(
 
 
 def test_slices_and_concatenations_of_networks_equal_packing_the_parts() -> None:
-    spec, inputs = InputSpec.fit(NETWORKS, form="network", side=["network"])
+    spec, inputs = InputSpec.fit(NETWORKS, form="network", sources=["network"])
     index = np.array([4, 1, 1])
     picked, parts = inputs[index], spec.pack([NETWORKS[i] for i in index])
     same(picked, parts)
@@ -252,18 +255,18 @@ def test_statistics_of_networks_come_after_costs_and_choices() -> None:
 
     space = Networks()
     cells = space.architectures(space.enumerate()[:12])
-    spec, inputs = InputSpec.fit(cells, form="network", side=["network", "choices"])
+    spec, inputs = InputSpec.fit(cells, form="network", sources=["network", "choices"])
     rows = np.array([cell.choices for cell in cells])
     raw = np.array([network_statistics(cell.graph) for cell in cells])
-    np.testing.assert_array_equal(inputs.known, np.concatenate([space.one_hot(rows), raw], axis=1))
-    assert spec.num_side == inputs.known.shape[1]
+    np.testing.assert_array_equal(inputs.numbers, np.concatenate([space.one_hot(rows), raw], axis=1))
+    assert spec.num_side == inputs.numbers.shape[1]
 
 
 def test_what_is_no_computational_graph_is_refused_where_networks_are_read() -> None:
     for form, side in (("network", []), ("nodes", ["network"])):
         with pytest.raises(InvalidGraphError, match="a computational graph has the attribute 'shape' with 6 numbers"):
-            InputSpec.fit(CELLS, form=form, side=side)
-        spec, _ = InputSpec.fit(NETWORKS, form=form, side=side)
+            InputSpec.fit(CELLS, form=form, sources=side)
+        spec, _ = InputSpec.fit(NETWORKS, form=form, sources=side)
         with pytest.raises(InvalidGraphError, match="a computational graph has the attribute 'shape' with 6 numbers"):
             spec.pack([CHAIN])
 
@@ -271,7 +274,7 @@ def test_what_is_no_computational_graph_is_refused_where_networks_are_read() -> 
 def test_packed_graphs_without_what_is_read_of_networks_are_refused() -> None:
     packed = PackedGraphs.from_graphs(NETWORKS, OPERATORS, unknown="unknown")
     reads_nodes, _ = InputSpec.fit(NETWORKS, form="network")
-    reads_statistics, _ = InputSpec.fit(NETWORKS, form="nodes", side=["network"])
+    reads_statistics, _ = InputSpec.fit(NETWORKS, form="nodes", sources=["network"])
     with pytest.raises(UsageError, match=r"reads numbers of each node .* these packed graphs do not have; pack them"):
         reads_nodes.pack(packed)
     with pytest.raises(UsageError, match=r"reads numbers of each node .* these packed graphs do not have; pack them"):
@@ -279,7 +282,7 @@ def test_packed_graphs_without_what_is_read_of_networks_are_refused() -> None:
     with pytest.raises(UsageError, match="reads statistics of networks, which packed graphs do not have; give ArchGra"):
         reads_statistics.pack(packed)
     with pytest.raises(UsageError, match="statistics of networks are taken from ArchGraph objects; packed graphs have"):
-        InputSpec.fit(packed, form="nodes", side=["network"])
+        InputSpec.fit(packed, form="nodes", sources=["network"])
     with pytest.raises(UsageError, match="packed with another vocabulary"):
         InputSpec.fit(PackedGraphs.from_graphs([CHAIN], CHAIN.ops), form="network")
 
@@ -290,7 +293,7 @@ def test_packed_graphs_without_what_is_read_of_networks_are_refused() -> None:
 @pytest.mark.parametrize("form", ["nodes", "native", "choices"])
 def test_slices_and_concatenations_equal_packing_the_parts(form: str) -> None:
     x = np.arange(len(CELLS), dtype=float)
-    spec, inputs = InputSpec.fit(CELLS, form=form, side=["statistics", "choices"], features={"x": x})
+    spec, inputs = InputSpec.fit(CELLS, form=form, sources=["statistics", "choices"], features={"x": x})
     index = np.array([7, 3, 3, 30])
     same(inputs[5:9], spec.pack(CELLS[5:9], {"x": x[5:9]}))
     same(inputs[index], spec.pack([CELLS[i] for i in index], {"x": x[index]}))
@@ -321,20 +324,20 @@ def test_features_that_are_missing_of_a_wrong_length_or_not_finite_are_refused()
 
 
 def test_bare_graphs_are_refused_where_choices_or_costs_are_read() -> None:
-    costs, _ = InputSpec.fit(CELLS, form="nodes", side=["statistics"])
+    costs, _ = InputSpec.fit(CELLS, form="nodes", sources=["statistics"])
     with pytest.raises(
         DataError,
         match=r"reads the costs flops.* of the space nasbench201, which a bare graph does not tell; give Arch",
     ):
         costs.pack([CELLS[0], CELLS[1].graph])
     for form, side in (("choices", []), ("nodes", ["choices"])):
-        spec, _ = InputSpec.fit(CELLS, form=form, side=side)
+        spec, _ = InputSpec.fit(CELLS, form=form, sources=side)
         with pytest.raises(DataError, match="reads choices of the space nasbench201, which a bare graph does not tell"):
             spec.pack([CELLS[0].graph])
         with pytest.raises(UsageError, match="read from Architecture objects, a bare graph was given"):
-            InputSpec.fit([CELLS[0], CELLS[1].graph], form=form, side=side)
+            InputSpec.fit([CELLS[0], CELLS[1].graph], form=form, sources=side)
         with pytest.raises(UsageError, match="choices are read from Architecture objects; packed graphs have none"):
-            InputSpec.fit(PackedGraphs.from_graphs([CHAIN], CHAIN.ops), form=form, side=side)
+            InputSpec.fit(PackedGraphs.from_graphs([CHAIN], CHAIN.ops), form=form, sources=side)
     packed = PackedGraphs.from_graphs([cell.graph.on_nodes for cell in CELLS], costs.vocabulary)
     with pytest.raises(UsageError, match="reads choices or costs of its search space, which packed graphs do not have"):
         costs.pack(packed)
@@ -343,7 +346,7 @@ def test_bare_graphs_are_refused_where_choices_or_costs_are_read() -> None:
 def test_choices_of_another_space_are_refused() -> None:
     toys: list[Architecture] = ToySpace().architectures(ToySpace().enumerate()[:3])
     for form, side in (("choices", []), ("nodes", ["choices"])):
-        spec, _ = InputSpec.fit(CELLS, form=form, side=side, vocabulary=(*SPACE.operators, *ToySpace().operators))
+        spec, _ = InputSpec.fit(CELLS, form=form, sources=side, vocabulary=(*SPACE.operators, *ToySpace().operators))
         with pytest.raises(DataError, match="of the space nasbench201, architectures of the space toy with other choi"):
             spec.pack(toys)
         with pytest.raises(UsageError, match="all architectures must be of one search space, where choices or costs"):
@@ -351,11 +354,11 @@ def test_choices_of_another_space_are_refused() -> None:
 
 
 def test_what_a_predictor_does_not_know_is_refused() -> None:
-    spec, inputs = InputSpec.fit(CELLS, form="nodes", side=["statistics"])
+    spec, inputs = InputSpec.fit(CELLS, form="nodes", sources=["statistics"])
     with pytest.raises(UsageError, match="takes Architecture or ArchGraph objects, str was given"):
         spec.pack(["|none~0|"])  # type: ignore[list-item]
     with pytest.raises(UnknownNameError, match="unknown side input 'statistic'; choose from: choices, network, stat"):
-        InputSpec.fit(CELLS, form="nodes", side=["statistic"])
+        InputSpec.fit(CELLS, form="nodes", sources=["statistic"])
     with pytest.raises(UsageError, match="fitted on architectures or graphs, not on inputs packed for another one"):
         InputSpec.fit(inputs, form="nodes")
     other, its = InputSpec.fit([CHAIN, CHAIN], form="nodes")
@@ -373,7 +376,7 @@ def test_what_a_predictor_does_not_know_is_refused() -> None:
 def every_spec() -> list[InputSpec]:
     x = {"x": np.arange(len(CELLS)), "y": np.arange(len(CELLS))[::-1]}
     return [
-        InputSpec.fit(items, form=form, side=side, features=features)[0]
+        InputSpec.fit(items, form=form, sources=side, features=features)[0]
         for form in ("nodes", "native", "choices")
         for side in ((), ("statistics",), ("choices",), ("statistics", "choices"))
         for features in (None, x)
@@ -384,7 +387,7 @@ def every_spec() -> list[InputSpec]:
 
 def test_a_spec_of_networks_survives_json_and_one_without_the_key_reads_none() -> None:
     for form, side in (("network", []), ("network", ["network"]), ("nodes", ["network"])):
-        spec, inputs = InputSpec.fit(NETWORKS, form=form, side=side)
+        spec, inputs = InputSpec.fit(NETWORKS, form=form, sources=side)
         again = InputSpec.from_dict(json.loads(json.dumps(spec.to_dict())))
         assert again.to_dict() == spec.to_dict()
         np.testing.assert_array_equal(again.side(again.pack(NETWORKS)), spec.side(inputs))
@@ -440,7 +443,7 @@ Change = Callable[[dict[str, Any]], Any]
     ],
 )
 def test_specs_that_do_not_hold_together_are_refused(change: Change, message: str) -> None:
-    spec, _ = InputSpec.fit(CELLS, form="nodes", side=["statistics", "choices"], features={"x": np.arange(len(CELLS))})
+    spec, _ = InputSpec.fit(CELLS, form="nodes", sources=["statistics", "choices"], features={"x": np.arange(len(CELLS))})
     data = json.loads(json.dumps(spec.to_dict()))
     change(data)
     with pytest.raises(ValueError, match=re.escape(message)):
@@ -448,6 +451,6 @@ def test_specs_that_do_not_hold_together_are_refused(change: Change, message: st
 
 
 def test_saved_columns_of_another_version_are_refused() -> None:
-    saved = InputSpec.fit(NETWORKS, form="nodes", side=["network"])[0].to_dict()
+    saved = InputSpec.fit(NETWORKS, form="nodes", sources=["network"])[0].to_dict()
     with pytest.raises(ValueError, match="statistics of networks are not those of this version; fit it again"):
         InputSpec.from_dict({**saved, "network": saved["network"][::-1]})

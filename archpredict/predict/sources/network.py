@@ -1,0 +1,40 @@
+"""Statistics of computational graphs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from archpredict._typing import FloatArray
+from archpredict.graph.network_statistics import NAMES, network_statistics
+from archpredict.predict.batch import Batch
+from archpredict.predict.sources.base import Source
+
+
+class NetworkStatistics(Source):
+    """Sizes, kinds of layers, stages and shapes of whole networks.
+
+    See :func:`archpredict.graph.network_statistics.network_statistics`.
+
+    Example:
+        >>> from archpredict.graph.operators import Operation, computational_graph
+        >>> nodes = [Operation("input", (1, 3, 4, 4)), Operation("relu", (1, 3, 4, 4))]
+        >>> batch = Batch.of([computational_graph(nodes, [(0, 1)])])
+        >>> source = NetworkStatistics().fit(batch)
+        >>> dict(zip(source.names, source(batch)[0].tolist()))["relu per layer"]
+        1.0
+    """
+
+    name = "network"
+    reads_networks = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return NAMES
+
+    def fit(self, batch: Batch) -> NetworkStatistics:
+        batch.graphs("the source network reads statistics of networks")
+        return self
+
+    def __call__(self, batch: Batch) -> FloatArray:
+        rows = [network_statistics(g) for g in batch.graphs("this predictor reads statistics of networks")]
+        return np.array(rows, dtype=np.float64).reshape(len(batch), len(NAMES))
