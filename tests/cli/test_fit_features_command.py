@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from archpredict.predict.batch import Batch
 from archpredict.predict.predictor import Predictor
-from archpredict.predict.proxy_features import ProxyFeatures
+from archpredict.predict.sources.proxies import Proxies
 from archpredict.spaces.base import Architecture
 
 ON_CELLS = ("--space", "nasbench201", "--data", "cells.csv", "--target", "size")
@@ -25,12 +26,13 @@ def test_proxies_are_computed_with_progress_and_again_for_new_architectures(
     assert result.exit_code == 0
     assert "computing synflow, macs 40/40" in result.stderr
     loaded = Predictor.load("model", device="cpu")
-    scores = loaded.spec_.proxies
+    scores = loaded.spec_.source(Proxies)
     assert scores is not None
+    assert scores.form is not None
     assert (scores.names, dict(scores.form.options)) == (("synflow", "macs"), {"channels": 4, "cells": 1})
     assert loaded.card_["proxies"] == ["synflow", "macs"]
     assert loaded.feature_names_ == ()
-    by_hand = ProxyFeatures.of(["synflow", "macs"], network={"channels": 4, "cells": 1}).fit(cells)
+    by_hand = Proxies(["synflow", "macs"], network={"channels": 4, "cells": 1}).fit(Batch.of(cells))
     assert scores.bounds == by_hand.bounds
     predicted = cli("predict", "--model", "model", "--data", "cells.csv", "--out", "-")
     lines = predicted.stdout.splitlines()
@@ -49,8 +51,9 @@ def test_a_column_of_the_table_goes_before_a_proxy_of_its_name(cli: Any, table: 
 def test_proxies_that_read_images_take_them_from_the_data_set(cli: Any, table: Path) -> None:
     words = ("--features", "naswot", "--dataset", "digits", *SMALL)
     assert cli("fit", *ON_CELLS, *RIDGE, *words, "--out", "model", "--quiet").exit_code == 0
-    scores = Predictor.load("model", device="cpu").spec_.proxies
+    scores = Predictor.load("model", device="cpu").spec_.source(Proxies)
     assert scores is not None
+    assert scores.form is not None
     assert (scores.dataset, scores.form.image_size) == ("digits", 8)
     assert cli("evaluate", "--model", "model", "--data", "cells.csv", "--target", "size", "--quiet").exit_code == 0
 

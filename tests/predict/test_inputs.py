@@ -21,9 +21,8 @@ from archpredict.graph.node_features import node_features
 from archpredict.graph.operators import OPERATORS, known_label
 from archpredict.graph.packed import PackedGraphs
 from archpredict.graph.statistics import Statistics
-from archpredict.predict.batch import ArchLike, Batch
+from archpredict.predict.batch import ArchLike
 from archpredict.predict.inputs import Inputs, InputSpec
-from archpredict.predict.sources.network import NetworkStatistics
 from archpredict.predict.sources.statistics import GraphStatistics
 from archpredict.spaces.base import Architecture
 from archpredict.spaces.nasbench101 import NASBench101
@@ -140,17 +139,27 @@ def test_numbers_have_mean_0_and_spread_1_on_the_training_set_and_constant_ones_
     assert (elsewhere[:, -1] == 0).all()
 
 
-def test_the_numbers_are_statistics_with_costs_then_one_hot_choices_then_features() -> None:
+def costs_of(spec: InputSpec) -> tuple[str, ...]:
+    source = spec.source(GraphStatistics)
+    assert source is not None
+    assert source.statistics is not None
+    return source.statistics.costs
+
+
+def test_the_numbers_are_those_of_the_sources_in_their_order_then_the_features() -> None:
     proxy = np.random.default_rng(2).normal(size=len(CELLS))
-    spec, inputs = InputSpec.fit(CELLS, form="nodes", sources=["choices", "statistics"], features={"proxy": proxy})
+    spec, inputs = InputSpec.fit(CELLS, form="nodes", sources=["statistics", "choices"], features={"proxy": proxy})
     statistics = Statistics.fit(inputs.nodes, sorted(CELLS[0].cost))
     costs = {name: np.array([cell.cost[name] for cell in CELLS]) for name in CELLS[0].cost}
     raw = np.concatenate([statistics(inputs.nodes, costs), SPACE.one_hot(ROWS), proxy[:, None]], axis=1, dtype=float)
     spread = raw.std(axis=0)
     expected = np.clip((raw - raw.mean(axis=0)) / np.where(spread > 1e-9, spread, np.inf), -4, 4)
     np.testing.assert_allclose(numbers(spec, inputs), expected, atol=1e-5)
-    assert spec.costs == tuple(sorted(CELLS[0].cost))
-    assert spec.costs
+    assert costs_of(spec) == tuple(sorted(CELLS[0].cost))
+    turned, its = InputSpec.fit(CELLS, form="nodes", sources=["choices", "statistics"])
+    places = [spec.sources.names.index(name) for name in turned.sources.names]
+    np.testing.assert_array_equal(turned.side(its), numbers(spec, inputs)[:, places])
+    assert places != sorted(places)
 
 
 def test_numbers_far_outside_are_clipped_at_4() -> None:
@@ -173,7 +182,7 @@ def test_two_objects_of_one_space_are_one_space() -> None:
     mixed = [*CELLS[:20], *other.architectures(ROWS[20:])]
     spec, inputs = InputSpec.fit(mixed, form="choices", sources=["statistics", "choices"])
     one, its = InputSpec.fit(CELLS, form="choices", sources=["statistics", "choices"])
-    assert spec.costs == one.costs
+    assert costs_of(spec) == costs_of(one)
     np.testing.assert_array_equal(spec.side(inputs), one.side(its))
 
 
@@ -183,7 +192,7 @@ def test_costs_are_left_out_where_some_items_are_bare_graphs_or_of_another_space
     several: list[list[ArchLike]] = [[*graphs], [*CELLS[:10], *graphs], [*CELLS[:10], *toys]]
     for items in several:
         spec, inputs = InputSpec.fit(items, form="nodes", sources=["statistics"])
-        assert spec.costs == ()
+        assert costs_of(spec) == ()
         side = numbers(spec, inputs)
         assert np.isfinite(side).all()
 
@@ -246,7 +255,7 @@ def test_slices_and_concatenations_of_networks_equal_packing_the_parts() -> None
     np.testing.assert_array_equal(again.graphs.features, inputs.graphs.features)
 
 
-def test_statistics_of_networks_come_after_costs_and_choices() -> None:
+def test_statistics_of_networks_are_read_of_the_graphs_of_a_space() -> None:
     class Networks(ToySpace):
         """Each architecture is a network."""
 
@@ -255,7 +264,7 @@ def test_statistics_of_networks_come_after_costs_and_choices() -> None:
 
     space = Networks()
     cells = space.architectures(space.enumerate()[:12])
-    spec, inputs = InputSpec.fit(cells, form="network", sources=["network", "choices"])
+    spec, inputs = InputSpec.fit(cells, form="network", sources=["choices", "network"])
     rows = np.array([cell.choices for cell in cells])
     raw = np.array([network_statistics(cell.graph) for cell in cells])
     np.testing.assert_array_equal(inputs.numbers, np.concatenate([space.one_hot(rows), raw], axis=1))
@@ -279,9 +288,9 @@ def test_packed_graphs_without_what_is_read_of_networks_are_refused() -> None:
         reads_nodes.pack(packed)
     with pytest.raises(UsageError, match=r"reads numbers of each node .* these packed graphs do not have; pack them"):
         InputSpec.fit(packed, form="network")
-    with pytest.raises(UsageError, match="reads statistics of networks, which packed graphs do not have; give ArchGra"):
+    with pytest.raises(UsageError, match="reads statistics of networks, which packed graphs do not have; give Archit"):
         reads_statistics.pack(packed)
-    with pytest.raises(UsageError, match="statistics of networks are taken from ArchGraph objects; packed graphs have"):
+    with pytest.raises(UsageError, match="reads statistics of networks, which packed graphs do not have; give Archit"):
         InputSpec.fit(packed, form="nodes", sources=["network"])
     with pytest.raises(UsageError, match="packed with another vocabulary"):
         InputSpec.fit(PackedGraphs.from_graphs([CHAIN], CHAIN.ops), form="network")
@@ -334,12 +343,14 @@ def test_bare_graphs_are_refused_where_choices_or_costs_are_read() -> None:
         spec, _ = InputSpec.fit(CELLS, form=form, sources=side)
         with pytest.raises(DataError, match="reads choices of the space nasbench201, which a bare graph does not tell"):
             spec.pack([CELLS[0].graph])
-        with pytest.raises(UsageError, match="read from Architecture objects, a bare graph was given"):
+        with pytest.raises(DataError, match="reads the choices, which a bare graph does not tell; give Architecture"):
             InputSpec.fit([CELLS[0], CELLS[1].graph], form=form, sources=side)
-        with pytest.raises(UsageError, match="choices are read from Architecture objects; packed graphs have none"):
+        with pytest.raises(UsageError, match="reads the choices, which packed graphs do not have; give Archit"):
             InputSpec.fit(PackedGraphs.from_graphs([CHAIN], CHAIN.ops), form=form, sources=side)
     packed = PackedGraphs.from_graphs([cell.graph.on_nodes for cell in CELLS], costs.vocabulary)
-    with pytest.raises(UsageError, match="reads choices or costs of its search space, which packed graphs do not have"):
+    with pytest.raises(
+        UsageError, match=r"reads the costs flops.* which packed graphs do not have; give Archit.* or Batch\.of_packed"
+    ):
         costs.pack(packed)
 
 
@@ -349,18 +360,22 @@ def test_choices_of_another_space_are_refused() -> None:
         spec, _ = InputSpec.fit(CELLS, form=form, sources=side, vocabulary=(*SPACE.operators, *ToySpace().operators))
         with pytest.raises(DataError, match="of the space nasbench201, architectures of the space toy with other choi"):
             spec.pack(toys)
-        with pytest.raises(UsageError, match="all architectures must be of one search space, where choices or costs"):
+        with pytest.raises(
+            UsageError, match="of one search space, architectures of nasbench201 and toy were given; give"
+        ):
             spec.pack([*CELLS[:2], *toys])
 
 
 def test_what_a_predictor_does_not_know_is_refused() -> None:
     spec, inputs = InputSpec.fit(CELLS, form="nodes", sources=["statistics"])
-    with pytest.raises(UsageError, match="takes Architecture or ArchGraph objects, str was given"):
+    with pytest.raises(UsageError, match="Series, or PackedGraphs; there is an element of type str"):
         spec.pack(["|none~0|"])  # type: ignore[list-item]
-    with pytest.raises(UnknownNameError, match="unknown side input 'statistic'; choose from: choices, network, stat"):
+    with pytest.raises(
+        UnknownNameError, match="unknown source 'statistic'; choose from: choices, features, network, proxies, stat"
+    ):
         InputSpec.fit(CELLS, form="nodes", sources=["statistic"])
-    with pytest.raises(UsageError, match="fitted on architectures or graphs, not on inputs packed for another one"):
-        InputSpec.fit(inputs, form="nodes")
+    with pytest.raises(UsageError, match=r"takes Architecture or ArchGraph objects in a list, .* Inputs was given"):
+        InputSpec.fit(inputs, form="nodes")  # type: ignore[arg-type]
     other, its = InputSpec.fit([CHAIN, CHAIN], form="nodes")
     with pytest.raises(
         UsageError, match=r"another vocabulary or number of cells .* pack them with its method pack\(\)"
@@ -385,20 +400,17 @@ def every_spec() -> list[InputSpec]:
     ]
 
 
-def test_a_spec_of_networks_survives_json_and_one_without_the_key_reads_none() -> None:
+def test_a_spec_of_networks_survives_json() -> None:
     for form, side in (("network", []), ("network", ["network"]), ("nodes", ["network"])):
         spec, inputs = InputSpec.fit(NETWORKS, form=form, sources=side)
         again = InputSpec.from_dict(json.loads(json.dumps(spec.to_dict())))
         assert again.to_dict() == spec.to_dict()
         np.testing.assert_array_equal(again.side(again.pack(NETWORKS)), spec.side(inputs))
-    data = InputSpec.fit(CELLS, form="nodes")[0].to_dict()
-    del data["network"]
-    assert not InputSpec.from_dict(data).network
     data = InputSpec.fit(NETWORKS, form="network")[0].to_dict()
     with pytest.raises(ValueError, match="its vocabulary is not that of computational graphs"):
         InputSpec.from_dict({**data, "vocabulary": ["conv"]})
     with pytest.raises(ValueError, match="a scale of"):
-        InputSpec.from_dict({**data, "network": list(NETWORK_NAMES)})
+        InputSpec.from_dict({**data, "sources": [{"source": "network", "columns": list(NETWORK_NAMES)}]})
 
 
 def test_a_spec_survives_json() -> None:
@@ -407,7 +419,7 @@ def test_a_spec_survives_json() -> None:
         for name in ("location", "scale"):
             np.testing.assert_array_equal(getattr(again, name), getattr(spec, name))
         assert again.to_dict() == spec.to_dict()
-        assert again.statistics == spec.statistics
+        assert again.sources.sources == spec.sources.sources
         items: list[Any] = CELLS if spec.space else [cell.graph for cell in CELLS]
         features = {name: np.arange(len(CELLS)) for name in spec.features}
         np.testing.assert_array_equal(again.side(again.pack(items, features)), spec.side(spec.pack(items, features)))
@@ -424,33 +436,77 @@ Change = Callable[[dict[str, Any]], Any]
         (lambda d: d.update(location=None), "a scale of"),
         (lambda d: d.update(location=[d["location"]], scale=[d["scale"]]), "a scale of"),
         (lambda d: d.update(location=None, scale=None), "a scale of"),
-        (lambda d: d["features"].append("more"), "a scale of"),
-        (lambda d: d["num_choices"].append(2), "a scale of"),
+        (lambda d: d["sources"][2]["columns"].append("more"), "a scale of"),
+        (lambda d: d["sources"].pop(), "a scale of"),
+        (lambda d: d["sources"].append(d["sources"][2]), "it reads a source twice"),
+        (lambda d: d["sources"][2]["columns"].append("x"), "it reads columns of the source features twice"),
+        (lambda d: d["sources"][2].update(source="mine.py:Own"), "its source mine.py:Own is not one of archpredict's"),
+        (lambda d: d["sources"][2].update(source="tea"), "unknown source 'tea'"),
+        (lambda d: d["sources"][1]["num_choices"].append(10**9), "a space of 1,000,000,030 options"),
+        (lambda d: d["sources"][1]["num_choices"].pop(), "reads '5=0' of the source choices, which this version does"),
+        (lambda d: d["sources"][0]["columns"].append("age"), "reads 'age' of the source statistics, which this ver"),
         (lambda d: d["location"].__setitem__(0, float("inf")), "the scale of its inputs is not finite"),
         (lambda d: d["scale"].__setitem__(-1, float("nan")), "the scale of its inputs is not finite"),
         (lambda d: d["scale"].__setitem__(-1, "wide"), "wide"),
-        (lambda d: d["vocabulary"].reverse(), "its statistics are of another vocabulary or other costs"),
-        (lambda d: d["costs"].pop(), "its statistics are of another vocabulary or other costs"),
-        (lambda d: d.update(statistics=None), "its statistics are of another vocabulary or other costs"),
-        (lambda d: d["statistics"].pop("subsets"), "statistics must be a mapping"),
-        (lambda d: d["statistics"].update(operators=["conv"]), "operators must be labels of the vocabulary"),
-        (lambda d: d["statistics"].update(num_cells=10**9), "cells were asked for"),
+        (lambda d: d["vocabulary"].reverse(), "its statistics are of another vocabulary"),
+        (lambda d: d["sources"][0]["statistics"]["costs"].pop(), "which this version does not compute; fit it again"),
+        (lambda d: d["sources"][0].update(statistics=None), "statistics must be a mapping"),
+        (lambda d: d["sources"][0]["statistics"].pop("subsets"), "statistics must be a mapping"),
+        (lambda d: d["sources"][0]["statistics"].update(operators=["conv"]), "operators must be labels of the voc"),
+        (lambda d: d["sources"][0]["statistics"].update(num_cells=10**9), "cells were asked for"),
         (lambda d: d.update(num_cells=2), "its statistics are of 1 cells, its graphs have 2"),
         (lambda d: d.update(num_cells=0), "at least 1"),
         (lambda d: d.update(form="image"), "the form 'image' of its inputs is none of nodes, native, choices, network"),
         (lambda d: d.update(num_choices=[-5, 10]), "at least 1"),
-        (lambda d: d.update(num_choices=[]), "it reads choices, of which none are given"),
+        (lambda d: d.update(form="choices"), "it reads choices, of which none are given"),
+        (lambda d: d["sources"][1].update(num_choices=[]), "it reads choices, of which none are given"),
     ],
 )
 def test_specs_that_do_not_hold_together_are_refused(change: Change, message: str) -> None:
-    spec, _ = InputSpec.fit(CELLS, form="nodes", sources=["statistics", "choices"], features={"x": np.arange(len(CELLS))})
+    spec, _ = InputSpec.fit(
+        CELLS, form="nodes", sources=["statistics", "choices"], features={"x": np.arange(len(CELLS))}
+    )
     data = json.loads(json.dumps(spec.to_dict()))
     change(data)
     with pytest.raises(ValueError, match=re.escape(message)):
         InputSpec.from_dict(data)
 
 
-def test_saved_columns_of_another_version_are_refused() -> None:
-    saved = InputSpec.fit(NETWORKS, form="nodes", sources=["network"])[0].to_dict()
-    with pytest.raises(ValueError, match="statistics of networks are not those of this version; fit it again"):
-        InputSpec.from_dict({**saved, "network": saved["network"][::-1]})
+def test_columns_are_chosen_by_their_names() -> None:
+    spec, inputs = InputSpec.fit(NETWORKS, form="nodes", sources=["network"])
+    saved = spec.to_dict()
+    turned = {**saved, "sources": [{"source": "network", "columns": saved["sources"][0]["columns"][:40][::-1]}]}
+    turned |= {name: saved[name][:40][::-1] for name in ("location", "scale")}
+    again = InputSpec.from_dict(turned)
+    assert again.sources.names == spec.sources.names[:40][::-1]
+    np.testing.assert_array_equal(again.side(again.pack(NETWORKS)), numbers(spec, inputs)[:, :40][:, ::-1])
+    assert again.to_dict() == turned
+
+
+def test_inputs_of_a_predictor_that_reads_other_numbers_are_refused() -> None:
+    one, its = InputSpec.fit(CELLS, form="nodes", sources=["statistics"])
+    two, _ = InputSpec.fit(CELLS, form="nodes", sources=["choices"])
+    with pytest.raises(UsageError, match="numbers beside the graph were given, this predictor reads 30, and not the s"):
+        two.pack(its)
+    same_columns = InputSpec.from_dict(one.to_dict())
+    assert same_columns.pack(its) is its
+
+
+def test_numbers_are_computed_once_and_of_what_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[int] = []
+    compute = Statistics.__call__
+
+    def counted(self: Statistics, packed: PackedGraphs, costs: Any = None) -> Any:
+        computed.append(len(packed))
+        return compute(self, packed, costs)
+
+    monkeypatch.setattr(Statistics, "__call__", counted)
+    spec, inputs = InputSpec.fit(CELLS, form="nodes", sources=["statistics"])
+    spec.side(inputs)
+    spec.side(inputs[5:])
+    spec.side(inputs[np.arange(3)])
+    assert computed == [len(CELLS)]
+    packed = spec.pack(CELLS)
+    assert computed == [len(CELLS)]
+    spec.side(packed[:7])
+    assert computed == [len(CELLS), 7]

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.pretrain
 
 SPACE = NASBench201()
 CELLS = SPACE.architectures(SPACE.sample(300, np.random.default_rng(5)))
-SPEC, INPUTS = InputSpec.fit(CELLS, form="nodes", side=("statistics",))
+SPEC, INPUTS = InputSpec.fit(CELLS, form="nodes", sources=("statistics",))
 LABELS = np.array([cell.cost["params"] for cell in CELLS[:30]]) + np.arange(30)
 
 

@@ -16,8 +16,9 @@ from sklearn.base import clone
 from archpredict.errors import DataError, UsageError
 from archpredict.graph.operators import total
 from archpredict.networks.form import Form
+from archpredict.predict.batch import Batch
 from archpredict.predict.predictor import Predictor
-from archpredict.predict.proxy_features import ProxyFeatures, planned
+from archpredict.predict.sources.proxies import Proxies
 from archpredict.predict.validation import cross_validate
 from archpredict.proxies.synflow import SynFlow
 from archpredict.spaces.nasbench201 import NASBench201
@@ -33,8 +34,8 @@ def cells(count: int = 20) -> list[Any]:
     return space.architectures(space.sample(count, np.random.default_rng(0)))
 
 
-def features(*names: str, **options: Any) -> ProxyFeatures:
-    return ProxyFeatures.of(names or ("synflow", "macs"), network=SMALL, **options)
+def proxies(*names: str, **options: Any) -> Proxies:
+    return Proxies(names or ("synflow", "macs"), network=SMALL, **options)
 
 
 def predictor(**changes: Any) -> Predictor:
@@ -49,52 +50,60 @@ def test_scores_are_those_of_the_proxies_and_positive_ones_are_logarithms() -> N
     known = cells(3)
     graphs = [Form(options=SMALL).graph(cell.space, cell.choices) for cell in known]
     expected = [[SynFlow().score_graph(graph), math.log(total(graph, "macs"))] for graph in graphs]
-    np.testing.assert_allclose(features().compute(known), expected)
+    np.testing.assert_allclose(proxies().compute(Batch.of(known)), expected)
 
 
 def test_a_score_is_computed_once_and_progress_tells_only_of_what_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[int, int]] = []
     known = cells(4)
-    first = features().compute(known[:3], lambda *now: seen.append(now))
+    first = proxies().compute(Batch.of(known[:3]), lambda *now: seen.append(now))
     assert seen == [(1, 3), (2, 3), (3, 3)]
     monkeypatch.setattr(SynFlow, "score_graph", lambda *given, **more: pytest.fail("computed again"))
-    np.testing.assert_array_equal(features().compute(known[:3], lambda *now: pytest.fail("nothing is new")), first)
+    np.testing.assert_array_equal(
+        proxies().compute(Batch.of(known[:3]), lambda *now: pytest.fail("nothing is new")), first
+    )
 
 
 def test_scores_in_another_form_or_with_another_seed_are_others() -> None:
     known = cells(1)
     found = {
-        float(given.compute(known)[0, 0]) for given in (features(), features(seed=1), ProxyFeatures.of(["synflow"]))
+        float(given.compute(Batch.of(known))[0, 0]) for given in (proxies(), proxies(seed=1), Proxies(["synflow"]))
     }
     assert len(found) == 3
 
 
 def test_a_graph_of_a_network_is_scored_as_it_is() -> None:
     graph = Form(options=SMALL).graph(NASBench201(), [3] * 6)
-    assert features().compute([graph])[0].tolist() == [SynFlow().score_graph(graph), math.log(total(graph, "macs"))]
+    assert proxies().compute(Batch.of([graph]))[0].tolist() == [
+        SynFlow().score_graph(graph),
+        math.log(total(graph, "macs")),
+    ]
 
 
 def test_a_score_that_is_not_defined_is_the_lower_fence() -> None:
-    naswot = features("naswot", dataset="digits")
+    naswot = proxies("naswot", dataset="digits")
     known = cells(20)
     dead = known[0].space.architecture(DEAD)
-    fitted = naswot.fit([*known, dead])
-    assert np.isnan(naswot.compute([dead])).all()
-    assert fitted.columns([dead])[0, 0] == fitted.bounds[0][0]
+    fitted = naswot.fit(Batch.of([*known, dead]))
+    assert np.isnan(naswot.compute(Batch.of([dead]))).all()
+    assert fitted(Batch.of([dead]))[0, 0] == fitted.bounds[0][0]
 
 
 def test_one_dead_network_does_not_press_the_others_together() -> None:
     known = cells(20)
-    scores = features("synflow").compute(known)[:, 0]
+    scores = proxies("synflow").compute(Batch.of(known))[:, 0]
     dead = known[0].space.architecture(DEAD)
-    column = features("synflow").fit([*known, dead]).columns([*known, dead])[:, 0]
-    assert features("synflow").compute([dead])[0, 0] < -700
+    everything = Batch.of([*known, dead])
+    column = proxies("synflow").fit(everything)(everything)[:, 0]
+    assert proxies("synflow").compute(Batch.of([dead]))[0, 0] < -700
     np.testing.assert_array_equal(column[:-1], scores)
     assert scores.min() - 6 * scores.std() < column[-1] < scores.min()
 
 
-def test_no_proxies_are_no_features() -> None:
-    assert planned((), None) is None
+@pytest.mark.parametrize("given", [(), "synflow"])
+def test_no_proxies_and_a_bare_name_are_refused_with_what_to_write(given: Any) -> None:
+    with pytest.raises(UsageError, match=r'takes names, as in Proxies\(\["synflow"\]\); .* choose from: .*synflow'):
+        Proxies(given)
 
 
 # ---------------------------------------------------------------------- predictors
@@ -102,7 +111,7 @@ def test_no_proxies_are_no_features() -> None:
 
 def test_a_predictor_that_reads_synflow_and_macs_alone_learns_from_them() -> None:
     known = cells(40)
-    labels = features().compute(known) @ [1.0, 2.0]
+    labels = proxies().compute(Batch.of(known)) @ [1.0, 2.0]
     fitted = predictor().fit(known[:30], labels[:30])
     assert fitted.spec_.num_side == 2
     assert fitted.score(known[30:], labels[30:]) > 0.95
@@ -114,15 +123,15 @@ def test_scores_are_beside_statistics_and_columns() -> None:
     without = predictor(side=("statistics",), proxies=()).fit(known, column)
     assert with_all.spec_.num_side == without.spec_.num_side + 3
     inputs = with_all.pack(known, {"extra": column})
-    scores = with_all.spec_.proxies
+    scores = with_all.spec_.source(Proxies)
     assert scores is not None
-    np.testing.assert_array_equal(inputs.known[:, -3:-1], scores.columns(known))
-    np.testing.assert_array_equal(inputs.known[:, -1], column)
+    np.testing.assert_array_equal(inputs.numbers[:, -3:-1], scores(Batch.of(known)))
+    np.testing.assert_array_equal(inputs.numbers[:, -1], column)
 
 
 def test_a_predictor_with_proxies_is_cloned_and_cross_validated() -> None:
     known = cells(12)
-    labels = features().compute(known)[:, 1] + np.arange(12) * 1e-3
+    labels = proxies().compute(Batch.of(known))[:, 1] + np.arange(12) * 1e-3
     copy = clone(predictor())
     assert (copy.proxies, copy.proxy_options) == (["synflow", "macs"], {"network": SMALL})
     assert len(cross_validate(copy, known, labels, folds=2)) == 2
@@ -135,7 +144,7 @@ def test_a_saved_predictor_computes_the_scores_of_new_architectures(tmp_path: Pa
     expected = fitted.predict(known[20:])
     fitted.save(tmp_path / "model")
     loaded = Predictor.load(tmp_path / "model", device="cpu")
-    assert loaded.spec_.proxies == fitted.spec_.proxies
+    assert loaded.spec_.source(Proxies) == fitted.spec_.source(Proxies)
     np.testing.assert_array_equal(loaded.predict(cells(30)[20:]), expected)
 
 
@@ -158,7 +167,7 @@ def test_packed_graphs_are_refused() -> None:
         UsageError, match="reads zero-cost scores of networks, which packed graphs do not have; give Arch"
     ):
         fitted.predict(graphs)
-    with pytest.raises(UsageError, match="zero-cost scores are taken of Architecture objects; packed graphs have none"):
+    with pytest.raises(UsageError, match="reads zero-cost scores of networks, which packed graphs do not have"):
         predictor().fit(graphs, np.arange(10))
 
 
@@ -169,11 +178,11 @@ def test_a_space_without_networks_is_refused_with_what_to_write() -> None:
 
 
 def test_a_data_set_that_has_changed_is_refused() -> None:
-    changed = replace(features("snip", dataset="digits"), sha256="0" * 64)
+    changed = replace(proxies("snip", dataset="digits").fit(Batch.of(cells(5))), sha256="0" * 64)
     with pytest.raises(
         DataError, match=r"the data set digits has the SHA-256 \w{64}, the predictor was fitted with scor"
     ):
-        changed.compute(cells(1))
+        changed.compute(Batch.of(cells(1)))
 
 
 def test_a_proxy_that_reads_images_needs_a_data_set() -> None:
@@ -184,13 +193,13 @@ def test_a_proxy_that_reads_images_needs_a_data_set() -> None:
 
 
 def test_a_predictor_on_a_data_set_of_the_users_own_is_not_saved(tmp_path: Path) -> None:
-    own = replace(features(), dataset="mine.py:Flowers")
+    own = replace(proxies(), dataset="mine.py:Flowers")
     with pytest.raises(
         UsageError, match=r"scores on mine\.py:Flowers cannot be saved: a saved predictor opens without c"
     ):
         own.to_dict()
     reference = predictor(proxies=["archpredict.proxies.macs:Macs"]).fit(cells(5), np.arange(5))
-    with pytest.raises(UsageError, match="only predictors whose encoder, head and regressors are given by name can be"):
+    with pytest.raises(UsageError, match=r"reads the zero-cost proxy archpredict\.proxies\.macs:Macs cannot be saved"):
         reference.save(tmp_path)
 
 
@@ -206,13 +215,8 @@ def test_a_predictor_on_a_data_set_of_the_users_own_is_not_saved(tmp_path: Path)
     ],
 )
 def test_damaged_or_hostile_features_are_refused(change: Callable[[dict[str, Any]], None], message: str) -> None:
-    data = json.loads(json.dumps(features().fit(cells(5)).to_dict()))
-    assert ProxyFeatures.from_dict(data).to_dict() == data
+    data = json.loads(json.dumps(proxies().fit(Batch.of(cells(5))).to_dict()))
+    assert Proxies.from_dict(data).to_dict() == data
     change(data)
     with pytest.raises(ValueError, match=message):
-        ProxyFeatures.from_dict(data)
-
-
-def test_what_is_neither_architecture_nor_graph_is_refused() -> None:
-    with pytest.raises(UsageError, match="a predictor takes Architecture or ArchGraph objects, str was given"):
-        features().compute(["cell"])  # type: ignore[list-item]
+        Proxies.from_dict(data)
