@@ -23,7 +23,7 @@ import torch
 from _protocols import add_data_option, load_nb101_20k
 
 from archpredict.graph.packed import PackedGraphs
-from archpredict.predict.inputs import Inputs
+from archpredict.predict.batch import Batch
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.presets import names, preset
 from archpredict.spaces.nasbench101 import NASBench101, choices_from_packed, unpack
@@ -63,10 +63,10 @@ def score_everything(predictor: Predictor, path: Path) -> tuple[float, int]:
     number = np.zeros(256, dtype=np.uint8)
     number[list(NUMBERS)] = list(NUMBERS.values())
     packed = PackedGraphs.from_arrays(number[labels], adjacency, LABELS)
-    names = predictor.spec_.costs
-    costs = NASBench101().costs(choices_from_packed(*encoding)) if names else {}
-    known = np.stack([costs[name] for name in names], axis=1) if names else np.zeros((len(packed), 0))
-    scores = predictor.predict(Inputs(packed, packed, known))
+    cells: PackedGraphs | Batch = packed
+    if predictor.spec_.num_side:  # costs are among the numbers
+        cells = Batch.of_packed(packed, NASBench101(), choices_from_packed(*encoding))
+    scores = predictor.predict(cells)
     return time.perf_counter() - start, len(scores)
 
 

@@ -573,7 +573,7 @@ def test_a_training_that_diverges_says_so(cells: list[Architecture], labels: Flo
         ({"encoder": "gnc"}, "unknown encoder 'gnc'; choose from: "),
         ({"head": "compare"}, "unknown head 'compare'; choose from: comparator"),
         ({"regressors": {"forest": 1.0}, "side": ["statistics"]}, "unknown regressor 'forest'; choose from: "),
-        ({"side": ["choice"]}, "unknown side input 'choice'; choose from: choices, network, statistics"),
+        ({"side": ["choice"]}, "unknown source 'choice'; choose from: choices, features, network, proxies, statistics"),
     ],
 )
 def test_arguments_out_of_range_are_refused(
@@ -611,7 +611,7 @@ def test_an_unfitted_predictor_says_what_to_call(cells: list[Architecture], tmp_
 
 
 def test_what_is_no_architecture_is_named(fitted: Predictor) -> None:
-    with pytest.raises(UsageError, match="takes Architecture or ArchGraph objects, str was given"):
+    with pytest.raises(UsageError, match=r"takes Architecture or ArchGraph objects in a .*; there is an element of type str"):
         fitted.predict(["|none~0|"])  # type: ignore[list-item]
 
 

@@ -205,7 +205,7 @@ def test_arguments_that_do_not_fit_the_weights_are_refused(folder: Path, change:
         (lambda f: f["spec"].update(form="native"), "its encoder does not read graphs in the form 'native'"),
         (lambda f: f["spec"]["scale"].pop(), "a scale of"),
         (lambda f: f["spec"]["vocabulary"].pop(), "its statistics are of another vocabulary"),
-        (lambda f: f["spec"]["statistics"].pop("operators"), "statistics must be a mapping"),
+        (lambda f: f["spec"]["sources"][0]["statistics"].pop("operators"), "statistics must be a mapping"),
         (lambda f: f.update(regressors={}), "gaussian-process"),
         (
             lambda f: f["regressors"]["gaussian-process"].update(length=-1.0),
