@@ -611,7 +611,7 @@ def test_an_unfitted_predictor_says_what_to_call(cells: list[Architecture], tmp_
 
 
 def test_what_is_no_architecture_is_named(fitted: Predictor) -> None:
-    with pytest.raises(UsageError, match=r"takes Architecture or ArchGraph objects in a .*; there is an element of type str"):
+    with pytest.raises(UsageError, match=r"takes Architecture or ArchGraph objects in .* element of type str"):
         fitted.predict(["|none~0|"])  # type: ignore[list-item]
 
 

@@ -28,10 +28,10 @@ class GraphStatistics(Source):
 
     Example:
         >>> from archpredict.spaces import load_space
-        >>> batch = Batch.of([load_space("nasbench201").architecture([3, 0, 0, 1, 0, 3])])
+        >>> batch = Batch.of([load_space("nasbench201").architecture([3] * 6)])
         >>> source = GraphStatistics().fit(batch)
         >>> dict(zip(source.names, source(batch)[0].tolist()))["cell0: count of nor_conv_3x3"]
-        2.0
+        6.0
     """
 
     name = "statistics"
