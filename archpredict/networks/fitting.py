@@ -93,6 +93,7 @@ class Fit:
         device: torch.device | str = "cpu",
         half: bool | None = None,
     ) -> None:
+        network.program.check_scores()
         self.device = torch.device(device)
         self.recipe, self.images, self.seed = recipe or Recipe(), images, seed
         self.parts = 1

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from archpredict.errors import InvalidGraphError
+from archpredict.errors import InvalidGraphError, UsageError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import check_computational
 from archpredict.networks.steps import MAKERS, Layer, Run, Step, Table, layer_of
@@ -97,7 +97,7 @@ class Program:
         }
 
     def run(self, images: Tensor, run: Run) -> Tensor:
-        """``(N, num_classes)`` of ``(N, C, H, W)`` images."""
+        """``(N, K)`` scores of ``(N, C, H, W)`` images, or what else the graph's output is, e.g. ``(N, K, H, W)``."""
         values: list[Any] = [None] * len(self._steps)
         for v, step, sources in self._steps:
             value = images if step is None else step(run, *[values[u] for u in sources])
@@ -106,8 +106,25 @@ class Program:
             values[v] = value
             for u in self._forget[v]:  # so that without gradients no more is kept than is still read
                 values[u] = None
-        scores: Tensor = values[self._output].flatten(1)
-        return scores
+        result: Tensor = values[self._output]
+        return result.flatten(1) if len(self.output_shape) < 2 else result  # lengths of 1 at the end are left out
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Of one image's output, without lengths of 1 at the end; ``(K,)`` of a classifier."""
+        return Table(self.graph).shape(self._output)[1:]
+
+    def check_scores(self) -> None:
+        """The output is one number per class, as a loss against labels takes it.
+
+        Raises:
+            UsageError: It has further axes.
+        """
+        if len(self.output_shape) > 1:
+            raise UsageError(
+                f"the network gives an output of shape {self.output_shape} per image; a loss against labels takes one "
+                "number per class: end the network in a pool over all places, or take a proxy without labels"
+            )
 
 
 def _last_readers(steps: Sequence[tuple[int, Step | None, tuple[int, ...]]], count: int) -> list[list[int]]:

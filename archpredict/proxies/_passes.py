@@ -22,15 +22,16 @@ def weight_names(program: Program) -> list[str]:
 
 
 def outputs(network: Network, images: Tensor, observe: Callable[[int, Tensor], None] | None = None) -> Tensor:
-    """``(N, K)`` class scores, batch norms as in training."""
+    """``(N, K)`` numbers of each image's output, batch norms as in training."""
     tensors = {name: value.detach() for name, value in network.named_parameters()}
-    return network.program.run(images, Run(tensors, observe=observe))
+    return network.program.run(images, Run(tensors, observe=observe)).flatten(1)
 
 
 def loss_gradients(network: Network, images: Tensor | None, labels: Tensor | None) -> list[tuple[Tensor, Tensor]]:
     """The weights of each layer and the gradient of the cross-entropy of a batch with respect to them."""
     if images is None or labels is None:
         raise ValueError("gradients of a loss are taken on a batch of images and labels")
+    network.program.check_scores()
     tensors = {name: value.detach() for name, value in network.named_parameters()}
     weights = [tensors[name].requires_grad_() for name in weight_names(network.program)]
     loss = F.cross_entropy(network.program.run(images, Run(tensors)), labels)

@@ -14,14 +14,17 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from archpredict.errors import InvalidGraphError
+from archpredict.errors import InvalidGraphError, UsageError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.builder import Builder
 from archpredict.graph.operators import ACTIVATIONS, Operation, computational_graph, total
-from archpredict.networks.network import initial_weights
+from archpredict.images.base import load_images
+from archpredict.networks.fitting import Fit
+from archpredict.networks.network import build, initial_weights
 from archpredict.networks.program import Program
 from archpredict.networks.steps import MAKERS, Run
 from archpredict.onnx.reader import load
+from archpredict.proxies.base import load_proxy
 
 
 class Function(nn.Module):
@@ -98,8 +101,9 @@ def test_what_is_read_from_a_file_of_torch_computes_the_same(
     graph = read(function, (4, 7, 7), tmp_path)
     assert op in graph.ops
     images = noise(3, 4, 7, 7)
-    found = Program(graph).run(images, Run({}))
-    assert torch.allclose(found, function(images).flatten(1), atol=1e-5)
+    found, expected = Program(graph).run(images, Run({})), function(images)
+    assert found.shape == (expected.flatten(1) if expected.shape[2:] == (1, 1) else expected).shape
+    assert torch.allclose(found.flatten(1), expected.flatten(1), atol=1e-5)
 
 
 def test_every_operator_that_can_be_built_is_compared_with_torch() -> None:
@@ -137,7 +141,7 @@ def test_a_convolution_is_torchs(given_: dict[str, int]) -> None:
         noise(2, 4, 7, 7), weights[f"{name}/weight"], weights.get(f"{name}/bias"), given_.get("stride", 1), padding,
         dilation, given_.get("groups", 1),
     )  # fmt: skip
-    assert torch.allclose(program.run(noise(2, 4, 7, 7), Run(weights)), expected.flatten(1), atol=1e-5)
+    assert torch.allclose(program.run(noise(2, 4, 7, 7), Run(weights)), expected, atol=1e-5)
 
 
 def test_a_convolution_with_uneven_padding_pads_as_the_file_says() -> None:
@@ -151,7 +155,7 @@ def test_a_convolution_with_uneven_padding_pads_as_the_file_says() -> None:
     weights = initial_weights(program, 0)
     (weight,) = weights.values()
     expected = F.conv2d(F.pad(noise(2, 2, 6, 6), (1, 0, 0, 1)), weight, None, 2)  # left, right, top, bottom
-    assert torch.allclose(program.run(noise(2, 2, 6, 6), Run(weights)), expected.flatten(1), atol=1e-6)
+    assert torch.allclose(program.run(noise(2, 2, 6, 6), Run(weights)), expected, atol=1e-6)
 
 
 def test_a_linear_layer_flattens_what_arrives() -> None:
@@ -170,13 +174,13 @@ def test_a_batch_norm_takes_mean_and_variance_from_the_batch_and_keeps_running_a
         module.bias.copy_(weights["batch_norm/bias"])
     for seed in range(3):
         images = noise(5, 4, 7, 7, seed=seed)
-        expected = module(F.relu(images)).flatten(1)
+        expected = module(F.relu(images))
         assert torch.allclose(program.run(images, Run(weights, statistics)), expected, atol=1e-5)
     assert torch.allclose(statistics["batch_norm/mean"], module.running_mean)
     assert torch.allclose(statistics["batch_norm/variance"], module.running_var)
     running = program.run(images, Run(weights, statistics, norm="running"))
-    assert torch.allclose(running, module.eval()(F.relu(images)).flatten(1), atol=1e-5)
-    assert torch.equal(program.run(images, Run(weights, norm="none")), F.relu(images).flatten(1))
+    assert torch.allclose(running, module.eval()(F.relu(images)), atol=1e-5)
+    assert torch.equal(program.run(images, Run(weights, norm="none")), F.relu(images))
 
 
 def test_a_convolution_with_a_norm_is_a_convolution_then_a_batch_norm_without_scale() -> None:
@@ -184,9 +188,9 @@ def test_a_convolution_with_a_norm_is_a_convolution_then_a_batch_norm_without_sc
     weights = {**initial_weights(program, 0), "conv/bias": noise(6)}
     plain = F.conv2d(noise(5, 4, 7, 7), weights["conv/weight"], padding=1)
     expected = F.batch_norm(plain, None, None, None, weights["conv/bias"], training=True)
-    assert torch.allclose(program.run(noise(5, 4, 7, 7), Run(weights)), expected.flatten(1), atol=1e-5)
+    assert torch.allclose(program.run(noise(5, 4, 7, 7), Run(weights)), expected, atol=1e-5)
     without = program.run(noise(5, 4, 7, 7), Run(weights, norm="none"))
-    assert torch.allclose(without, (plain + weights["conv/bias"][:, None, None]).flatten(1), atol=1e-5)
+    assert torch.allclose(without, plain + weights["conv/bias"][:, None, None], atol=1e-5)
 
 
 def test_a_convolution_over_one_place_is_not_normalised() -> None:
@@ -214,7 +218,7 @@ def test_drop_path_leaves_an_operation_out_for_whole_images_and_keeps_the_mean()
 def test_drop_path_never_drops_what_is_only_passed_on() -> None:
     program = Program(alone(lambda b, x: b.add(x, b.relu(x))))
     run = Run({}, drop_path=0.9, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(program.run(noise(9, 4, 7, 7), run), (noise(9, 4, 7, 7) + noise(9, 4, 7, 7).relu()).flatten(1))
+    assert torch.equal(program.run(noise(9, 4, 7, 7), run), noise(9, 4, 7, 7) + noise(9, 4, 7, 7).relu())
 
 
 # ---------------------------------------------------------------------- any graph
@@ -365,5 +369,22 @@ def test_nodes_of_graphs_without_names_are_numbered(tmp_path: Path) -> None:
 
 def test_the_choices_of_averages_are_numpys(tmp_path: Path) -> None:
     graph = read(lambda x: F.avg_pool2d(x, 3, 1, 1, count_include_pad=True), (1, 3, 3), tmp_path)
-    corner = Program(graph).run(torch.ones(1, 1, 3, 3), Run({}))[0, 0]
+    corner = Program(graph).run(torch.ones(1, 1, 3, 3), Run({}))[0, 0, 0, 0]
     assert float(corner) == pytest.approx(np.ones(4).sum() / 9)
+
+
+def test_an_output_with_places_keeps_them_and_is_no_classifier() -> None:
+    graph = alone(lambda b, x: b.conv(x, 5, kernel=3))
+    network = build(graph)
+    assert network.program.output_shape == (5, 7, 7)
+    assert network(noise(2, 4, 7, 7)).shape == (2, 5, 7, 7)
+    with pytest.raises(UsageError, match=r"the network gives an output of shape \(5, 7, 7\) per image; a loss against"):
+        Fit(network, load_images("digits"))
+    with pytest.raises(UsageError, match=r"an output of shape \(5, 7, 7\) per image"):
+        load_proxy("snip", load_images("digits")).score(network, noise(2, 4, 7, 7), torch.zeros(2, dtype=torch.int64))
+    assert np.isfinite(load_proxy("synflow", None).score(network))
+
+
+def test_lengths_of_one_at_the_end_of_an_output_are_left_out() -> None:
+    graph = alone(lambda b, x: b.global_avg_pool(b.conv(x, 5, kernel=3)))
+    assert build(graph)(noise(2, 4, 7, 7)).shape == (2, 5)

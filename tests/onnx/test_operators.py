@@ -501,3 +501,129 @@ def test_times_zero_is_nothing_and_not_a_skip(writer) -> None:
         graphs.append(w.graph(w("Relu", w(op, "x", second))))
     assert graphs[0].key == graphs[1].key
     assert _inner(graphs[0]) == ["sub", "relu"]
+
+
+# ---------------------------------------------------------------------- operators that look like others
+
+
+@pytest.mark.parametrize(
+    ("op", "inputs", "attributes", "opset"),
+    [
+        ("LpPool", (), {"kernel_shape": [2, 2]}, 17),
+        ("LpPool", (), {"kernel_shape": [2, 2], "p": 1}, 17),
+        ("GlobalLpPool", (), {}, 17),
+        ("LpNormalization", (), {"p": 1}, 17),
+        ("CumSum", (np.array(1),), {}, 17),
+        ("Unique", (), {}, 17),
+        ("Tile", (np.array([1, 2, 2, 1]),), {}, 17),
+        ("GridSample", ("grid",), {}, 17),
+        ("RoiAlign", ("rois", np.array([0, 0])), {}, 17),
+        ("MaxRoiPool", ("rois",), {"pooled_shape": [2, 2]}, 17),
+        ("Col2Im", (np.array([8, 8]), np.array([2, 2])), {}, 18),
+    ],
+    ids=str,
+)
+def test_an_operator_without_a_label_is_unknown_and_not_taken_for_another(
+    writer, op, inputs, attributes, opset
+) -> None:
+    shape = (1, 12, 16) if op == "Col2Im" else IMAGE
+    w = writer(opset, x=shape, grid=(1, 6, 6, 2), rois=(2, 5 if op == "MaxRoiPool" else 4))
+    seen = w.read(w(op, "x", *inputs, **attributes))
+    assert f"unknown:{op}" in seen.graph.ops
+    assert seen.unknown == {op: 1}
+    assert f"operators that archpredict does not know, counted as unknown: {op}" in seen.warnings
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes", "domain", "label"),
+    [
+        ("Swish", {"alpha": 1.0}, "", "silu"),
+        ("Swish", {"alpha": 1.702}, "", "quick_gelu"),
+        ("Swish", {"alpha": 0.5}, "", "elementwise"),
+        ("QuickGelu", {}, "com.microsoft", "quick_gelu"),
+        ("QuickGelu", {"alpha": 1.0}, "com.microsoft", "silu"),
+        ("QuickGelu", {"alpha": 3.0}, "com.microsoft", "elementwise"),
+        ("Selu", {}, "", "selu"),
+        ("Selu", {"alpha": 1.0, "gamma": 2.0}, "", "elementwise"),
+        ("LpNormalization", {}, "", "l2_norm"),
+        ("LpNormalization", {"p": 2}, "", "l2_norm"),
+    ],
+    ids=str,
+)
+def test_numbers_of_an_operator_decide_which_function_it_is(writer, op, attributes, domain, label) -> None:
+    w = writer(x=IMAGE)
+    assert _inner(w.graph(w(op, "x", domain=domain, **attributes))) == [label]
+
+
+def test_a_log_softmax_is_a_softmax_and_a_logarithm(writer) -> None:
+    w = writer(x=(1, 6))
+    assert _inner(w.graph(w("LogSoftmax", "x"))) == ["softmax", "elementwise"]
+    apart = writer(x=(1, 6))
+    assert w.graph(w("LogSoftmax", "x")).key == apart.graph(apart("Log", apart("Softmax", "x"))).key
+
+
+@pytest.mark.parametrize(
+    ("shape", "repeats", "labels"),
+    [
+        ((1, 3, 4, 4), [1, 1, 1, 1], []),
+        ((1, 3, 1, 1), [1, 1, 4, 4], []),  # what an addition of two tensors does by itself
+        ((1, 3, 4, 4), [1, 2, 1, 1], ["concat"]),
+        ((1, 3, 4, 4), [2, 1, 3, 1], ["concat"]),
+    ],
+)
+def test_copies_side_by_side_are_a_concatenation(writer, shape, repeats, labels) -> None:
+    w = writer(x=shape)
+    graph = w.graph(w("Relu", w("Tile", "x", np.array(repeats))))
+    assert _inner(graph) == [*labels, "relu"]
+    if labels:
+        assert graph.num_edges == 2 + max(n for n, length in zip(repeats, shape, strict=True) if length > 1)
+
+
+def test_zero_points_of_integers_are_no_bias(writer) -> None:
+    w = writer(x=IMAGE)
+    pixels = w("Cast", "x", to=2)
+    conv = w.graph(w("Cast", w("ConvInteger", pixels, w("Cast", w.weight(8, 4, 3, 3), to=2), "", ""), to=1))
+    zeros = writer(x=IMAGE)
+    pixels = zeros("Cast", "x", to=2)
+    zero = zeros("Cast", np.array(3.0), to=2)
+    graph = zeros.graph(
+        zeros("Cast", zeros("ConvInteger", pixels, zeros("Cast", zeros.weight(8, 4, 3, 3), to=2), zero, zero), to=1)
+    )
+    assert _row(graph, "conv", "bias") == _row(conv, "conv", "bias") == [0]
+    assert _row(graph, "conv", "params") == _row(conv, "conv", "params")
+
+
+@pytest.mark.parametrize(("transA", "transB"), [(0, 0), (0, 1), (1, 0), (1, 1)])
+@pytest.mark.parametrize("op", ["Gemm", "FusedMatMul"])
+@pytest.mark.parametrize("constant", [False, True])
+def test_transposed_products_have_the_same_multiply_adds(writer, op, transA, transB, constant) -> None:
+    rows, inner, columns = 3, 4, 5
+    left = (inner, rows) if transA else (rows, inner)
+    right = (columns, inner) if transB else (inner, columns)
+    w = writer(x=left) if constant else writer(x=left, z=right)
+    domain = "com.microsoft" if op == "FusedMatMul" else ""
+    second = w.weight(*right) if constant else w("Relu", "z")  # an input there is taken for a weight
+    graph = w.graph(w(op, "x", second, transA=transA, transB=transB, domain=domain))
+    assert total(graph, "macs") == rows * inner * columns
+    assert total(graph, "params") == (inner * columns if constant else 0)
+    if constant:
+        assert _row(graph, "linear", "weight") == [columns, inner]
+
+
+def test_an_activation_inside_another_operator_is_not_lost(writer) -> None:
+    for activation, label in (("Relu", "relu"), ("Softsign", "elementwise"), ("", None)):
+        w = writer(x=IMAGE)
+        more = {"activation": activation} if activation else {}
+        graph = w.graph(w("FusedConv", "x", w.weight(8, 4, 1, 1), domain="com.microsoft", **more))
+        assert _inner(graph) == ["conv", *([label] if label else [])]
+    w = writer(x=IMAGE)
+    norm = w("GroupNorm", "x", w.weight(4), w.weight(4), groups=2, activation=1, domain="com.microsoft")
+    assert _inner(w.graph(norm)) == ["group_norm", "silu"]
+
+
+def test_the_bias_before_a_norm_of_a_sum_is_counted(writer) -> None:
+    w = writer(x=(1, 5, 8), z=(1, 5, 8))
+    tensors = (w.weight(8), w.weight(8), w.weight(8))
+    graph = w.graph(w("SkipLayerNormalization", "x", "z", *tensors, domain="com.microsoft"))
+    assert _inner(graph) == ["add", "add", "layer_norm"]
+    assert total(graph, "params") == 3 * 8

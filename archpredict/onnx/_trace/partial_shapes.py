@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from archpredict.onnx._file.protos import MAX_RANK, Kind, Shape
+from archpredict.onnx._trace.einsum import contraction
 from archpredict.onnx._trace.shapes import Value
 
 _SHAPE_FROM = {"Reshape": 1, "Expand": 1, "ConstantOfShape": 0}
@@ -27,6 +28,11 @@ def refined(
         kind: What ONNX's rules say.
         declared: The shape that the file states.
     """
+    if node.op_type == "Einsum" and node.domain in ("", "ai.onnx"):
+        shapes = [value.tensor.shape if value is not None else None for value in inputs]
+        read = contraction(str(attributes.get("equation", "")), shapes)
+        if read is not None:  # ONNX's own rule repeats no axes of length 1
+            kind = Kind(read.shape, kind.dtype, kind.other)
     shape = kind.shape
     if shape is not None and -1 not in shape:
         return kind

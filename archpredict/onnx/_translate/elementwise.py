@@ -11,7 +11,7 @@ from archpredict.onnx._translate.translation import Rule, Translation, argument,
 _EPSILON = 1e-3
 """A lower bound above zero, but not above this, keeps a division from going wrong; it is no function."""
 
-_LABELLED = ("relu", "sigmoid", "tanh", "softplus", "mish", "hard_swish", "selu", "gelu", "quick_gelu", "silu")
+_LABELLED = ("relu", "sigmoid", "tanh", "softplus", "mish", "hard_swish", "gelu")
 _KEPT = ("add", "sub", "mul", "div")
 """Functions of two tensors that have a label of their own; the others are ``elementwise``."""
 _EVALUATED = ("mean", "sum", "max", "l2", "sum_square")
@@ -34,6 +34,29 @@ def with_numbers(label: str, *names: tuple[str, float]) -> Rule:
     def rule(self: Translation, step: Step) -> Node:
         numbers = tuple(float(step.attributes.get(name, default)) for name, default in names)
         return self.plain(step, label, function=label, numbers=numbers)
+
+    return rule
+
+
+def only(label: str, *names: tuple[str, float]) -> Rule:
+    """A function of single elements that has its label with these numbers alone, which are those where left out."""
+
+    def rule(self: Translation, step: Step) -> Node:
+        usual = all(abs(float(step.attributes.get(name, number)) - number) < _EPSILON for name, number in names)
+        return self.plain(step, label, function=label) if usual else self.plain(step, "elementwise")
+
+    return rule
+
+
+def swish(usual: float) -> Rule:
+    """``x * sigmoid(alpha * x)``: SiLU, the quick GELU, or neither, as alpha says."""
+
+    def rule(self: Translation, step: Step) -> Node:
+        alpha = float(step.attributes.get("alpha", usual))
+        for label, number in (("silu", 1.0), ("quick_gelu", 1.702)):
+            if abs(alpha - number) < _EPSILON:
+                return self.plain(step, label, function=label)
+        return self.plain(step, "elementwise")
 
     return rule
 
@@ -97,3 +120,8 @@ def reduction(name: str) -> Rule:
 def softmax(self: Translation, step: Step) -> Node:
     """Over one axis."""
     return Node("softmax", self.data(step)[:1], shape_of(step), axes=(int(step.attributes.get("axis", -1)),))
+
+
+def log_softmax(self: Translation, step: Step) -> Node:
+    """A softmax and a logarithm."""
+    return Node("elementwise", [self.add(softmax(self, step))], shape_of(step), function="log")

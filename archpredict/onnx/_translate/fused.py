@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from archpredict.onnx._trace.steps import Step, Tensor
-from archpredict.onnx._translate.layers import convolution, gemm
+from archpredict.onnx._translate.layers import convolution, gemm, norm
 from archpredict.onnx._translate.nodes import Node, Shape
 from archpredict.onnx._translate.translation import Rule, Translation, dims, given, shape_of, text
 
@@ -76,7 +76,11 @@ def skipped_norm(label: str) -> Rule:
     """A norm of the sum of two tensors, which may be an output as well."""
 
     def rule(self: Translation, step: Step) -> Node:
-        together = self.add(Node("add", self.data(step)[:2], shape_of(step), function="add"), *step.outputs[3:4])
+        together = self.add(Node("add", self.data(step)[:2], shape_of(step), function="add"))
+        bias = given(step, 4 if label == "layer_norm" else 3)
+        if bias is not None and bias.constant:
+            together = self.add(Node("add", [together], together.shape, weight=dims(bias), constants=[bias]))
+        self.add(together, *step.outputs[3:4])
         scale, shift = given(step, 2), given(step, 3) if label == "layer_norm" else None
         constants = [t for t in (scale, shift) if t is not None]
         return Node(
@@ -100,10 +104,16 @@ def then_activation(plain: Rule) -> Rule:
         layer = plain(self, Step(step.op, step.domain, step.attributes, step.inputs[:3], step.outputs))
         if other is not None and not other.constant:
             layer = Node("add", [self.add(layer), self.node(other)], layer.shape, function="add")
-        label = _ACTIVATIONS.get(text(step, "activation"))
-        return layer if label is None else Node(label, [self.add(layer)], layer.shape)
+        name = text(step, "activation")
+        return Node(_ACTIVATIONS.get(name, "elementwise"), [self.add(layer)], layer.shape) if name else layer
 
     return rule
+
+
+def group_norm(self: Translation, step: Step) -> Node:
+    """ONNX Runtime's ``GroupNorm``, after which there may be a SiLU."""
+    node = norm("group_norm")(self, step)
+    return Node("silu", [self.add(node)], node.shape, function="silu") if step.attributes.get("activation", 0) else node
 
 
 fused_convolution = then_activation(convolution("conv"))

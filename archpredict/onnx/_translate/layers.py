@@ -7,10 +7,11 @@ from math import prod
 
 import numpy as np
 
+from archpredict.onnx._trace.einsum import Contraction, contraction
 from archpredict.onnx._trace.steps import Step, Tensor
-from archpredict.onnx._translate.nodes import Node, size
+from archpredict.onnx._translate.nodes import TRANSPOSE, Node, behind, size
 from archpredict.onnx._translate.spatial import pad
-from archpredict.onnx._translate.translation import Rule, Translation, dims, given, integers, shape_of
+from archpredict.onnx._translate.translation import Rule, Translation, dims, given, integers, shape_of, text
 
 
 def convolution(label: str) -> Rule:
@@ -39,12 +40,21 @@ def _none_if_computed(weight: Tensor | None) -> float | None:
     return 0.0 if weight is not None and not weight.constant else None
 
 
+def without_zero_points(plain: Rule) -> Rule:
+    """A layer on integers: the numbers that stand for zero, which come after its weight, are no bias."""
+
+    def rule(self: Translation, step: Step) -> Node:
+        return plain(self, Step(step.op, step.domain, step.attributes, step.inputs[:2], step.outputs))
+
+    return rule
+
+
 def gemm(self: Translation, step: Step) -> Node:
     """A matrix times a matrix, plus a bias."""
     weight = given(step, 1)
     if weight is None or not weight.constant:
         return self.plain(step, "matmul", macs=_matmul_macs(step))
-    rows = dims(weight) if step.attributes.get("transB", 0) else dims(weight)[::-1]
+    rows = _turned(step, "transB", dims(weight))[::-1]
     return self.plain(step, "linear", weight=rows, bias=given(step, 2) is not None)
 
 
@@ -52,13 +62,20 @@ def matmul(self: Translation, step: Step) -> Node:
     """A linear layer if one side is a constant, from the left as well as from the right."""
     first, second = given(step, 0), given(step, 1)
     if second is not None and second.constant and len(dims(second)) >= 2:
-        shape = dims(second)
+        shape = _turned(step, "transB", dims(second))
         weight = (shape[-1], shape[-2], *shape[:-2])
         return self.plain(step, "linear", weight=weight, macs=_over(weight, shape_of(step)))
     if first is not None and first.constant and len(dims(first)) >= 2:
-        shape = dims(first)
+        shape = _turned(step, "transA", dims(first))
         return self.plain(step, "linear", weight=(shape[-2], shape[-1], *shape[:-2]), macs=_matmul_macs(step))
     return self.plain(step, "matmul", macs=_matmul_macs(step))
+
+
+def _turned(step: Step, attribute: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a matrix as it is multiplied: its last two axes exchanged where an attribute says so."""
+    if len(shape) < 2 or not step.attributes.get(attribute, 0):
+        return shape
+    return (*shape[:-2], shape[-1], shape[-2])
 
 
 def _over(weight: Sequence[int], shape: tuple[int, ...] | None) -> float:
@@ -66,21 +83,37 @@ def _over(weight: Sequence[int], shape: tuple[int, ...] | None) -> float:
 
 
 def _matmul_macs(step: Step) -> float:
-    first = dims(given(step, 0))
+    first = _turned(step, "transA", dims(given(step, 0)))
     return float(max(0, size(shape_of(step))) * max(0, first[-1])) if first else 0.0
 
 
 def einsum(self: Translation, step: Step) -> Node:
     """One multiply-add for every combination of indices, as if written as one loop."""
-    equation = str(step.attributes.get("equation", "")).replace(" ", "")
-    lengths: dict[str, int] = {}
-    for letters, tensor in zip(equation.partition("->")[0].split(","), step.inputs, strict=False):
-        lengths.update(zip(letters, dims(tensor), strict=False))
-    macs = float(prod(max(0, n) for n in lengths.values())) if len(step.inputs) > 1 else 0.0
+    read = contraction(text(step, "equation"), [None if t is None else t.shape for t in step.inputs])
+    if len(step.inputs) == 1:
+        return _rearranged(self, step, read)
+    macs = float(read.combinations) if read is not None else 0.0
     weights = [t for t in step.inputs if t is not None and t.constant]
-    if weights:
-        return self.plain(step, "linear", weight=dims(weights[0])[::-1], macs=macs)
-    return self.plain(step, "matmul", macs=macs)
+    if not weights:
+        return self.plain(step, "matmul", macs=macs)
+    node = self.plain(step, "linear", weight=dims(weights[0])[::-1], macs=macs)
+    if len(weights) > 1:
+        node.params = float(sum(max(0, size(t.shape)) for weight in weights for t in behind(weight)))
+    return node
+
+
+def _rearranged(self: Translation, step: Step, read: Contraction | None) -> Node:
+    """Einsum of one tensor: axes in another order, sums over some of them, or the diagonal."""
+    before, after = (read.operands[0], read.output) if read is not None else ((), ())
+    if read is None or len({*before}) < len(before):
+        return self.plain(step, "reduce")
+    gone = tuple(i for i, index in enumerate(before) if index not in after)
+    order = tuple([index for index in before if index in after].index(index) for index in after)
+    source = self.data(step)
+    if gone:
+        kept = tuple(n for i, n in enumerate(dims(step.inputs[0])) if i not in gone)
+        source = [self.add(Node("reduce_sum", source, kept, axes=gone))]
+    return Node(TRANSPOSE, source, shape_of(step), axes=order)
 
 
 def recurrent(self: Translation, step: Step) -> Node:

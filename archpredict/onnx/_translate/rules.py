@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from archpredict.onnx._trace.steps import Step, Trace
 from archpredict.onnx._translate import elementwise, fused, layers, spatial
-from archpredict.onnx._translate.nodes import RESHAPE, SCALAR, Network, Node
+from archpredict.onnx._translate.nodes import SCALAR, Network, Node
 from archpredict.onnx._translate.translation import Rule, Translation, labelled, one_input, shape_of
 
 _STANDARD = ("", "ai.onnx")
@@ -19,9 +19,7 @@ _UNARY = {
     "Softplus": "softplus",
     "Mish": "mish",
     "HardSwish": "hard_swish",
-    "Selu": "selu",
     "Gelu": "gelu",
-    "Swish": "silu",
     "Erf": "erf",
     "Exp": "exp",
     "Log": "log",
@@ -51,7 +49,7 @@ _REDUCTIONS = {
 _ELEMENTWISE = (
     *("Where", "Not", "And", "Or", "Xor", "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual"),
     *("Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Floor", "Ceil", "Round", "Sign", "Mod", "Mean"),
-    *("Softsign", "ThresholdedRelu", "CumSum", "Trilu", "BitShift", "Shrink", "IsNaN", "IsInf"),
+    *("Softsign", "ThresholdedRelu", "Trilu", "BitShift", "Shrink", "IsNaN", "IsInf"),
 )
 
 
@@ -86,6 +84,15 @@ def _same(self: Translation, step: Step) -> Node:
     return Node(SCALAR, self.data(step)[:1], shape_of(step)) if self.data(step) else self.plain(step, "parameter")
 
 
+def _if_attribute(name: str, value: int, rule: Rule) -> Rule:
+    """The rule, where an attribute has this value, its default; what the operator is else is not known."""
+
+    def chosen(self: Translation, step: Step) -> Node:
+        return (rule if step.attributes.get(name, value) == value else _unknown)(self, step)
+
+    return chosen
+
+
 _RULES: Mapping[str, Rule] = {
     **{name: elementwise.unary(function) for name, function in _UNARY.items()},
     **{name: elementwise.binary(function) for name, function in _BINARY.items()},
@@ -94,14 +101,19 @@ _RULES: Mapping[str, Rule] = {
     "LeakyRelu": elementwise.with_numbers("leaky_relu", ("alpha", 0.01)),
     "Elu": elementwise.with_numbers("elu", ("alpha", 1.0)),
     "HardSigmoid": elementwise.with_numbers("hard_sigmoid", ("alpha", 0.2), ("beta", 0.5)),
+    "Selu": elementwise.only("selu", ("alpha", 1.67326), ("gamma", 1.0507)),
+    "Swish": elementwise.swish(1.0),
     "Celu": labelled("celu"),
     "PRelu": labelled("prelu"),
     "Clip": elementwise.clip,
-    **dict.fromkeys(("Softmax", "LogSoftmax"), elementwise.softmax),
-    **dict.fromkeys(("Conv", "ConvInteger"), layers.convolution("conv")),
+    "Softmax": elementwise.softmax,
+    "LogSoftmax": elementwise.log_softmax,
+    "Conv": layers.convolution("conv"),
+    "ConvInteger": layers.without_zero_points(layers.convolution("conv")),
     "ConvTranspose": layers.convolution("conv_transpose"),
     "Gemm": layers.gemm,
-    **dict.fromkeys(("MatMul", "MatMulInteger"), layers.matmul),
+    "MatMul": layers.matmul,
+    "MatMulInteger": layers.without_zero_points(layers.matmul),
     "Einsum": layers.einsum,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), layers.recurrent),
     "Gather": layers.gather,
@@ -111,23 +123,23 @@ _RULES: Mapping[str, Rule] = {
     "GroupNormalization": layers.norm("group_norm"),
     "LayerNormalization": layers.norm("layer_norm"),
     **dict.fromkeys(("RMSNormalization", "SimplifiedLayerNormalization"), layers.norm("rms_norm")),
-    "LpNormalization": one_input("l2_norm"),
+    "LpNormalization": _if_attribute("p", 2, one_input("l2_norm")),
     "LRN": one_input("local_response_norm"),
     "MaxPool": spatial.pool("max_pool"),
-    **dict.fromkeys(("AveragePool", "LpPool"), spatial.pool("avg_pool")),
-    **dict.fromkeys(("GlobalAveragePool", "GlobalLpPool"), one_input("global_avg_pool")),
+    "AveragePool": spatial.pool("avg_pool"),
+    "GlobalAveragePool": one_input("global_avg_pool"),
     "GlobalMaxPool": one_input("global_max_pool"),
-    **dict.fromkeys(("Resize", "Upsample", "GridSample", "RoiAlign", "MaxRoiPool"), one_input("resize")),
-    **dict.fromkeys(("DepthToSpace", "SpaceToDepth", "Col2Im"), one_input("pixel_shuffle")),
+    **dict.fromkeys(("Resize", "Upsample"), one_input("resize")),
+    **dict.fromkeys(("DepthToSpace", "SpaceToDepth"), one_input("pixel_shuffle")),
     "Slice": spatial.cut,
-    **dict.fromkeys(("Split", "SplitToSequence", "Unique"), spatial.split),
+    **dict.fromkeys(("Split", "SplitToSequence"), spatial.split),
     **dict.fromkeys(("GatherND", "GatherElements", "ScatterND", "ScatterElements"), labelled("gather")),
     **dict.fromkeys(("TopK", "NonZero"), labelled("gather")),
     "Pad": spatial.padding,
     "Transpose": spatial.transpose,
     **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), spatial.reshape),
     "Expand": spatial.expand,
-    "Tile": one_input(RESHAPE),
+    "Tile": spatial.tile,
     "Concat": spatial.concat,
     **dict.fromkeys(("ArgMax", "ArgMin"), one_input("reduce")),
     **dict.fromkeys(("Cast", "CastLike", "Identity", "Dropout", "QuantizeLinear", "DequantizeLinear"), _same),
@@ -138,10 +150,10 @@ _OF_RUNTIME: Mapping[str, Rule] = {
     "MultiHeadAttention": fused.attention,
     "FusedConv": fused.fused_convolution,
     "FusedGemm": fused.fused_gemm,
-    "FusedMatMul": layers.matmul,
+    "FusedMatMul": layers.matmul,  # with transposed operands
     **dict.fromkeys(("BiasGelu", "FastGelu"), fused.biased("gelu")),
-    "QuickGelu": elementwise.unary("quick_gelu"),
-    "GroupNorm": layers.norm("group_norm"),
+    "QuickGelu": elementwise.swish(1.702),
+    "GroupNorm": fused.group_norm,
     "SkipLayerNormalization": fused.skipped_norm("layer_norm"),
     "SkipSimplifiedLayerNormalization": fused.skipped_norm("rms_norm"),
 }

@@ -122,6 +122,22 @@ def expand(self: Translation, step: Step) -> Node:
     return node
 
 
+_MOST_COPIES = 16
+
+
+def tile(self: Translation, step: Step) -> Node:
+    """Copies: side by side, or of axes of length 1, which is what operators on two tensors do by themselves."""
+    source, repeats = dims(given(step, 0)), integers(argument(step, "repeats", 1))
+    if not self.data(step) or len(repeats) != len(source):
+        return self.plain(step, "unknown:Tile")
+    copied = [n for length, n in zip(source, repeats, strict=True) if n > 1 and length != 1]
+    if not copied:
+        return expand(self, step)
+    if len(copied) > 1 or copied[0] > _MOST_COPIES:
+        return self.plain(step, "unknown:Tile")
+    return Node("concat", self.data(step)[:1] * copied[0], shape_of(step))
+
+
 def transpose(self: Translation, step: Step) -> Node:
     """Axes in another order."""
     rank = len(dims(step.inputs[0]))
