@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, SupportsFloat
 
+from archpredict._arguments import describe
 from archpredict.errors import UsageError
 from archpredict.evaluators._parallel import as_they_finish, check_jobs
 from archpredict.evaluators._score import BadScoreError, read_score, short
@@ -67,7 +68,7 @@ class FunctionEvaluator(Evaluator):
         return {
             "evaluator": self.name,
             "labels": f"what the Python function {name} returns",
-            "function": name,
+            "function": describe(function),
         }
 
     def _call(self, architecture: Architecture) -> Result:

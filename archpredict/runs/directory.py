@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import platform
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ import filelock
 from archpredict._files import write_atomically
 from archpredict.backends import versions
 from archpredict.errors import RunDirectoryError, UsageError
+from archpredict.runs._comparison import compare
 from archpredict.runs.checkpoint import Checkpoint
 from archpredict.runs.history import History, disk_full
 from archpredict.strategies.base import State
@@ -31,10 +33,6 @@ _LOCK, _CONFIG, _HISTORY, _CHECKPOINT, _BEST = (
     "checkpoint.safetensors",
     "best.json",
 )
-
-
-_LABELS = "evaluator.labels"
-"""Says in words what the other settings of the evaluator say already."""
 
 
 class RunDirectory:
@@ -149,16 +147,18 @@ class RunDirectory:
             raise UsageError(f"the directory {self.path} is not empty; give another `out`{resume}")
 
     def _compare(self, settings: Mapping[str, Any]) -> None:
-        known = flatten(read_config(self.path)["settings"])
-        given = flatten(json.loads(json.dumps(settings)))
-        different = [name for name in sorted({*known, *given}) if known.get(name) != given.get(name)]
-        if any(name.startswith("evaluator.") and name != _LABELS for name in different):
-            different = [name for name in different if name != _LABELS]
-        differences = [f"{name} is {_shown(known, name)} there and {_shown(given, name)} now" for name in different]
-        if differences:
+        found = compare(read_config(self.path)["settings"], json.loads(json.dumps(settings)))
+        if found.differences:
             raise UsageError(
-                f"the run in {self.path} belongs to another configuration: {'; '.join(differences)}. Resume "
+                f"the run in {self.path} belongs to another configuration: {'; '.join(found.differences)}. Resume "
                 "it with the settings it was started with, or start a new run in another directory"
+            )
+        if found.unknown:
+            warnings.warn(
+                f"the record in {self.path} cannot tell whether {', '.join(found.unknown)} are as the run was started "
+                "with; see that they are",
+                RuntimeWarning,
+                stacklevel=4,
             )
         if not (self.path / _HISTORY).exists() and (self.path / _CHECKPOINT).exists():
             raise RunDirectoryError(
@@ -237,10 +237,6 @@ def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
     for name, inner in value.items():
         flat.update(flatten(inner, f"{prefix}.{name}" if prefix else name))
     return flat
-
-
-def _shown(values: Mapping[str, Any], name: str) -> str:
-    return json.dumps(values[name]) if name in values else "not set"
 
 
 def _config(settings: Mapping[str, Any], invocation: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 
+from archpredict._arguments import describe
 from archpredict.errors import BudgetError, UsageError, whole_number
 from archpredict.evaluators._convert import as_evaluator
 from archpredict.evaluators.base import Evaluator
@@ -62,7 +62,7 @@ class Plan:
             "within_table": self.problem.within_pool,
             "evaluator": self.evaluator.describe(),
         }
-        return dict(json.loads(json.dumps(settings, default=repr)))
+        return dict(describe(settings))
 
 
 def plan(

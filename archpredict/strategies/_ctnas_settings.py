@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-from archpredict._checks import (
+from archpredict._arguments import (
     check_choice,
     check_flag,
     check_integer,

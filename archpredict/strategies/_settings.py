@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
-from archpredict._checks import check_choice, check_integer
+from archpredict._arguments import check_choice, check_integer
 from archpredict.errors import UnknownNameError
 from archpredict.predict.presets import unfitted
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from archpredict._checks import check_integer
+from archpredict._arguments import check_integer
 from archpredict._typing import BoolArray, IntArray, freeze
 from archpredict.errors import BudgetError, UsageError, integer
 from archpredict.evaluators.base import Result

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from archpredict._checks import check_integer
+from archpredict._arguments import check_integer
 from archpredict._typing import IntArray
 from archpredict.errors import UsageError
 from archpredict.evaluators.base import Result

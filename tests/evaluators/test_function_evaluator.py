@@ -128,8 +128,8 @@ def test_nothing_is_started_before_the_results_before_it_are_taken():
 
 
 def test_the_description_names_the_function_and_nothing_that_changes():
-    assert FunctionEvaluator(total).describe()["function"] == f"{__name__}.total"
-    assert FunctionEvaluator(functools.partial(total)).describe()["function"] == "functools.partial"
+    assert FunctionEvaluator(total).describe()["function"]["function"] == f"{__name__}.total"
+    assert FunctionEvaluator(functools.partial(total)).describe()["function"]["class"] == "functools.partial"
 
 
 def test_jobs_below_one_are_refused():

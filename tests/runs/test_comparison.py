@@ -1,0 +1,97 @@
+"""Settings of two runs: what a run may be resumed with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archpredict._arguments import describe
+from archpredict.errors import UsageError
+from archpredict.runs._comparison import compare
+from archpredict.runs.search import search
+from archpredict.spaces.base import Architecture
+from archpredict.strategies.base import Problem
+from archpredict.strategies.random import RandomSearch
+from archpredict.testing.toys import ToySpace
+
+
+class Weighted(RandomSearch):
+    """A strategy that takes anything as an option."""
+
+    name = "weighted"
+
+    def __init__(self, problem: Problem, *, seed: int = 0, observer: Any = print, weights: Any = None) -> None:
+        super().__init__(problem, seed=seed)
+
+
+def counting(option: int) -> Callable[[Architecture], float]:
+    return lambda architecture: architecture.choices.count(option)
+
+
+def run(out: Path, function: Callable[[Architecture], float], weights: Any = None, resume: bool = False) -> None:
+    search(ToySpace, function, strategy=Weighted, budget=5, out=out, resume=resume, options={"weights": weights})
+
+
+def rewritten(out: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    config = json.loads((out / "config.json").read_text())
+    change(config["settings"])
+    (out / "config.json").write_text(json.dumps(config))
+
+
+def test_a_run_is_resumed_with_the_same_function_and_refused_with_another(tmp_path: Path) -> None:
+    run(tmp_path / "run", counting(1))
+    run(tmp_path / "run", counting(1), resume=True)
+    with pytest.raises(UsageError, match=r"evaluator.function.closure.option is 1 there and 2 now"):
+        run(tmp_path / "run", counting(2), resume=True)
+    with pytest.raises(UsageError, match=r"evaluator.function.code is "):
+        run(tmp_path / "run", lambda a: a.choices.count(1), resume=True)
+
+
+def test_options_that_differ_only_far_behind_are_told_apart(tmp_path: Path) -> None:
+    many = {f"option_with_a_long_name_{i}": i for i in range(100)}
+    run(tmp_path / "run", counting(1), many)
+    run(tmp_path / "run", counting(1), dict(reversed(many.items())), resume=True)
+    with pytest.raises(UsageError, match=r"options.weights.option_with_a_long_name_99 is 99 there and 0 now"):
+        run(tmp_path / "run", counting(1), {**many, "option_with_a_long_name_99": 0}, resume=True)
+
+
+def test_what_cannot_be_compared_is_resumed_with_a_warning(tmp_path: Path) -> None:
+    run(tmp_path / "run", counting(1), object())
+    with pytest.warns(RuntimeWarning, match=r"cannot tell whether options.weights are as the run was started with"):
+        run(tmp_path / "run", counting(1), object(), resume=True)
+    with pytest.raises(UsageError, match=r"options.weights is"):
+        run(tmp_path / "run", counting(1), 3, resume=True)
+
+
+def test_records_of_before_values_were_described_hold_texts_that_are_accepted(tmp_path: Path) -> None:
+    run(tmp_path / "run", counting(1), counting(2))
+
+    def change(settings: dict[str, Any]) -> None:
+        settings["options"]["weights"] = "<function counting.<locals>.<lambda> at 0x7f3c>"
+        settings["evaluator"]["function"] = settings["evaluator"]["function"]["function"]
+
+    rewritten(tmp_path / "run", change)
+    with pytest.warns(RuntimeWarning, match=r"cannot tell whether evaluator.function, options.weights are as"):
+        run(tmp_path / "run", counting(1), counting(2), resume=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "accepted"),
+    [("Weighted(weights=3)", True), ("<class 'tests.x.Weighted'>", True), ("Other(weights=3)", False), ("3", False)],
+)
+def test_a_text_of_an_object_of_another_class_differs(text: str, accepted: bool) -> None:
+    found = compare({"predictor": text}, {"predictor": {"class": "tests.x.Weighted", "weights": 3}})
+    assert (found.unknown == ["predictor"], not found.differences) == (accepted, accepted)
+
+
+def test_what_a_score_is_in_words_is_told_only_where_nothing_else_differs() -> None:
+    known = {"evaluator": {"labels": "a", "data": 1}}
+    assert compare(known, {"evaluator": {"labels": "b", "data": 2}}).differences == [
+        "evaluator.data is 1 there and 2 now"
+    ]
+    assert len(compare(known, {"evaluator": {"labels": "b", "data": 1}}).differences) == 1
+    assert compare(known, describe(known)).differences == []
