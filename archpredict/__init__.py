@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from archpredict.evaluators.base import Evaluator, Result
     from archpredict.graph.arch_graph import ArchGraph
     from archpredict.predict.predictor import Predictor
+    from archpredict.predict.ranking import Ranking, rank
     from archpredict.progress import Event
     from archpredict.runs.search import SearchResult, search
     from archpredict.spaces.base import Architecture, SearchSpace, load_space
@@ -27,6 +28,7 @@ __all__ = [
     "Event",
     "Predictor",
     "Problem",
+    "Ranking",
     "Recommendation",
     "Result",
     "SearchResult",
@@ -35,6 +37,7 @@ __all__ = [
     "Table",
     "__version__",
     "load_space",
+    "rank",
     "search",
 ]
 
@@ -45,6 +48,7 @@ _HOME = {
     "Event": "progress",
     "Predictor": "predict.predictor",
     "Problem": "strategies.base",
+    "Ranking": "predict.ranking",
     "Recommendation": "strategies.base",
     "Result": "evaluators.base",
     "SearchResult": "runs.search",
@@ -52,6 +56,7 @@ _HOME = {
     "Strategy": "strategies.base",
     "Table": "tables.table",
     "load_space": "spaces.base",
+    "rank": "predict.ranking",
     "search": "runs.search",
 }
 

@@ -186,6 +186,8 @@ def warnings_as_lines() -> Iterator[None]:
 
 def show_result(result: SearchResult, plan: Plan) -> None:
     """The best architectures, what their scores and costs are, and where the record is."""
+    from archpredict.graph.summary import si
+
     costs = [name for name in _COSTS if name in result.best.architecture.cost]
     costs += sorted(set(result.best.architecture.cost) - set(costs))
     texts = [str(r.architecture) for r in result.top]
@@ -283,17 +285,3 @@ def _aligned(scores: Sequence[float | None]) -> list[str]:
         return ["-" if score is None else f"{score:.6g}" for score in scores]
     decimals = max((len(text.partition(".")[2]) for text in short), default=0)
     return ["-" if score is None else f"{score:.{decimals}f}" for score in scores]
-
-
-def si(value: float) -> str:
-    """A number with three digits and a decimal prefix.
-
-    Example:
-        >>> si(3_340_000), si(1_400_000), si(12), si(5.4e8)
-        ('3.34M', '1.40M', '12', '540M')
-    """
-    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= factor:
-            number = value / factor
-            return f"{number:.{max(0, 2 - int(math.log10(abs(number))))}f}{prefix}"
-    return f"{value:.4g}"

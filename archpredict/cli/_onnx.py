@@ -1,14 +1,11 @@
-"""ONNX files for commands: found, read one by one, and what is to be said of each."""
+"""Options of commands that read ONNX files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
-
-if TYPE_CHECKING:
-    from archpredict.predict.predictor import Predictor
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., object])
 
@@ -43,19 +40,3 @@ def input_shape_option(command: _Decorated) -> _Decorated:
         callback=input_shapes,
         help="Shape of an input that the files leave open; repeatable.",
     )(command)
-
-
-# ---------------------------------------------------------------------- finding
-
-
-# ---------------------------------------------------------------------- reading
-
-
-# ---------------------------------------------------------------------- what they are
-
-
-def new_ranker(seed: int, device: str = "auto") -> Predictor:
-    """The predictor that is trained on ONNX models where none is named."""
-    from archpredict.predict.presets import preset
-
-    return preset("ranker").make(seed=seed, device=device)

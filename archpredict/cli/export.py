@@ -143,7 +143,7 @@ def _whole_numbers(options: Mapping[str, float]) -> dict[str, int]:
 
 
 def _show(content: Mapping[str, Any]) -> None:
-    from archpredict.cli._console import si
+    from archpredict.graph.summary import si
 
     weights = "random weights" if content["weights"] is None else f"weights of {content['weights']}"
     what = content["architecture"] or "the network"

@@ -83,7 +83,8 @@ def _whole(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show(content: Mapping[str, Any]) -> None:
-    from archpredict.cli._console import show_table, si
+    from archpredict.cli._console import show_table
+    from archpredict.graph.summary import si
 
     for name, value in (
         ("Model", content["model"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -202,3 +203,17 @@ def _named(graph: ArchGraph, rows: Sequence[int], positions: int) -> str:
 def _column(graph: ArchGraph, name: str) -> FloatArray:
     column: FloatArray = np.asarray(graph.attrs[name], dtype=np.float64).reshape(-1)
     return column
+
+
+def si(value: float) -> str:
+    """A number with three digits and a decimal prefix.
+
+    Example:
+        >>> si(3_340_000), si(1_400_000), si(12), si(5.4e8)
+        ('3.34M', '1.40M', '12', '540M')
+    """
+    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= factor:
+            number = value / factor
+            return f"{number:.{max(0, 2 - int(math.log10(abs(number))))}f}{prefix}"
+    return f"{value:.4g}"

@@ -37,20 +37,38 @@ class Failure:
 
 
 def find_models(given: Sequence[str | Path]) -> list[Path]:
-    """The files that paths, folders and patterns lead to, each once, in the order given.
-
-    Folders are searched with all folders below them, for names that end in .onnx or .onnx.gz, in alphabetical order.
-    Paths of files that are not there are kept: reading them says so.
+    """The files that paths, folders and patterns lead to (:func:`expanded`).
 
     Raises:
         UsageError: Nothing is there at all, or too much.
     """
-    found = {path.resolve(): path for place in reversed(given) for path in reversed(_expanded(place))}
-    paths = list(reversed(found.values()))
+    paths = expanded(given)
+    check_found(given, paths)
+    return paths
+
+
+def expanded(given: Sequence[str | Path]) -> list[Path]:
+    """The files that paths, folders and patterns lead to, each once, in the order given.
+
+    Folders are searched with all folders below them, for names that end in .onnx or .onnx.gz, in alphabetical order.
+    Paths of files that are not there are kept: reading them says so.
+    """
+    found: dict[Path, Path] = {}
+    for place in given:
+        for path in _expanded(place):
+            found.setdefault(path.resolve(), path)
+    return list(found.values())
+
+
+def check_found(given: Sequence[str | Path], paths: Sequence[Path]) -> None:
+    """There is a file among those that were found.
+
+    Raises:
+        UsageError: Nothing is there at all.
+    """
     if not any(path.exists() for path in paths):
         where = f"in {given[0]}" if len(given) == 1 else f"in any of the {len(given)} places given"
         raise UsageError(f"there is no ONNX model {where}; give .onnx or .onnx.gz files, folders or patterns of them")
-    return paths
 
 
 def _expanded(place: str | Path) -> list[Path]:

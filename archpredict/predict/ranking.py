@@ -1,150 +1,283 @@
-"""Rows of a ranking: order, ties, probabilities, and what is to be said of each model."""
+"""Ranking: which of many models to train, with ties, probabilities, and what is to be said of each model."""
 
 from __future__ import annotations
 
+import importlib
 import math
-from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
-from archpredict.errors import UsageError
-from archpredict.graph.operators import total
-from archpredict.onnx.files import not_a_classifier
+from archpredict._typing import FloatArray
+from archpredict.errors import MissingDependencyError, UsageError
+from archpredict.graph.operators import OPERATORS
+from archpredict.networks.form import Form
+from archpredict.onnx.files import ONLY, Failure, not_a_classifier
+from archpredict.predict._candidates import Candidate, Reading, equal
+from archpredict.predict.adaptation import AdaptedPredictor, load_ranker
+from archpredict.predict.own_labels import Adaptation, adapted
+from archpredict.predict.predictor import Predictor
+from archpredict.predict.ranked import Ranked, Remark
+from archpredict.predict.ranking_table import notes, table
+from archpredict.progress import Observer, silent
 
 if TYPE_CHECKING:
-    from archpredict.graph.arch_graph import ArchGraph
-    from archpredict.onnx.reader import OnnxModel
-    from archpredict.predict.adaptation import AdaptedPredictor
-    from archpredict.predict.predictor import Predictor
+    from archpredict.onnx.modules import Example
+    from archpredict.tables.model_labels import LabelsLike
 
-__all__ = ["Ranked", "Remark", "check_ranker", "equal_graphs", "ranked", "remarks"]
+__all__ = ["Ranked", "Ranking", "Remark", "rank"]
 
+SHIPPED = "imagenet"
+"""The predictor of image classifiers that ships with the package."""
 OUT = "out of distribution"
 
 
 @dataclass(frozen=True)
-class Remark:
-    """Something to know of a model: a few words for the table, and a sentence."""
-
-    words: str
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """One row.
+class Ranking(Sequence[Ranked]):
+    """Models, best first: a sequence of rows that prints as a table. Made by :func:`rank`.
 
     Args:
-        rank: From 1; equal for ties.
-        tied: Whether another model has this rank.
-        model: The model.
-        score, std: Predicted, std None where the predictor has none.
-        beats_next: Probability of being better than the next row; None for the last one, and without std.
-        remarks: What to know.
+        predictor: Name of the predictor.
+        meaning: What a score means.
+        rows: The models.
+        failures: Those that could not be read, and why.
+        adaptation: How well labels of one's own were learnt, where they were given.
     """
 
-    rank: int
-    tied: bool
-    model: OnnxModel
-    score: float
-    std: float | None
-    beats_next: float | None
-    remarks: tuple[Remark, ...]
+    predictor: str
+    meaning: str
+    rows: tuple[Ranked, ...]
+    failures: tuple[Failure, ...] = ()
+    adaptation: Adaptation | None = field(default=None, compare=False)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.rows[index]
+
+    def __iter__(self) -> Iterator[Ranked]:
+        return iter(self.rows)
+
+    @property
+    def title(self) -> str:
+        """What was done, for the line above a table."""
+        return f"{len(self)} model{'' if len(self) == 1 else 's'} ranked by {self.predictor}"
+
+    @property
+    def notes(self) -> list[str]:
+        """What columns mean, what to know of models, and how well labels were learnt: a line each, below a table."""
+        found = notes(self.rows, self.meaning)
+        return found if self.adaptation is None else [*found, str(self.adaptation)]
+
+    def __str__(self) -> str:
+        lines = [self.title, *table(self.rows)] if self.rows else []
+        return "\n".join([*lines, *self.notes, *(f"Error: {failure.error}" for failure in self.failures)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON, stable from version to version.
+
+        Its keys are ``predictor``, ``score`` (what it means), ``ranking``, ``failed`` and, with labels, ``adaptation``.
+        """
+        content: dict[str, Any] = {
+            "predictor": self.predictor,
+            "score": self.meaning,
+            "ranking": [row.to_dict() for row in self.rows],
+            "failed": [{"model": failure.model, "error": failure.error} for failure in self.failures],
+        }
+        return content if self.adaptation is None else {**content, "adaptation": self.adaptation.to_dict()}
+
+    def to_pandas(self) -> Any:
+        """A ``pandas.DataFrame`` with one row per model; what is not known is missing.
+
+        Raises:
+            MissingDependencyError: pandas is not installed.
+        """
+        try:
+            pandas = importlib.import_module("pandas")
+        except ImportError as error:
+            raise MissingDependencyError(
+                "to_pandas() needs the package pandas, which is not installed; pip install pandas, or use to_dict()"
+            ) from error
+        names = [name for name in Ranked.__dataclass_fields__ if name not in ("remarks", "model")]
+        columns = {name: [getattr(row, name) for row in self.rows] for name in names}
+        remarks = ["; ".join(remark.sentence for remark in row.remarks) for row in self.rows]
+        return pandas.DataFrame({**columns, "remarks": remarks})
 
 
-def ranked(models: Sequence[OnnxModel], ranker: Predictor | AdaptedPredictor) -> list[Ranked]:
-    """The models, best first; equal graphs are scored once and tied."""
-    if not models:
+def rank(
+    models: Any,
+    predictor: str | Path | Predictor | AdaptedPredictor = SHIPPED,
+    *,
+    example: Example | None = None,
+    input_shape: Sequence[int] | None = None,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    labels: LabelsLike | None = None,
+    form: Form | None = None,
+    device: str = "auto",
+    observer: Observer = silent,
+) -> Ranking:
+    """Rank models by the score that they are expected to reach, without training them.
+
+    Every model is read once, equal ones are scored once. Weights are not needed. Models that cannot be read are among
+    the ``failures``; the others are ranked.
+
+    Args:
+        models: What to rank, in a sequence or a mapping by name; one model may stand alone. A model is
+
+            - a path of an ``.onnx`` or ``.onnx.gz`` file, a folder of them, or a pattern,
+            - an ``onnx.ModelProto``,
+            - a ``torch.nn.Module`` with an input, ``(module, example)``; it is traced in memory
+              (:func:`archpredict.onnx.modules.read_module`),
+            - an ArchGraph of a whole network, or an Architecture of a space that has ``network()``,
+            - for a predictor of a search space: an Architecture or graph of this space.
+
+        predictor: Name of a shipped predictor, a folder with a saved one, or a fitted one.
+        example: Input of torch modules that come without one.
+        input_shape: Shape of the input where files leave it open, for models with one input.
+        input_shapes: The same by the name of the input.
+        labels: Scores of models that you have measured, by name, or a table with the columns ``model`` and ``score``;
+            higher is better. The predictor is adapted to them first (:mod:`archpredict.predict.adaptation`).
+        form: Images and options with which architectures become networks; as for CIFAR-10 if left out.
+        device: Where to predict: ``auto``, ``cpu`` or ``cuda``. A fitted predictor stays where it is.
+        observer: Is told how many models are read.
+
+    Raises:
+        UsageError: Something is no model, or none that the predictor reads; there is no such predictor; a shape is of
+            no input.
+        DataError: The labels cannot be used.
+
+    Example:
+        >>> from torch import nn, zeros
+        >>> def network(width):
+        ...     first, second = nn.Conv2d(3, width, 3, stride=2), nn.Conv2d(width, 2 * width, 3, stride=2)
+        ...     rest = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2 * width, 1000)
+        ...     return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), *rest)
+        >>> ranking = rank({"narrow": network(8), "wide": network(32)}, example=zeros(1, 3, 64, 64))
+        >>> [row.name for row in ranking], ranking[0].params
+        (['wide', 'narrow'], 84392)
+    """
+    name = str(predictor) if isinstance(predictor, str | Path) else type(predictor).__name__
+    ranker = load_ranker(predictor, device) if isinstance(predictor, str | Path) else predictor
+    reading = _reading(ranker, name, example, _shapes(input_shape, input_shapes), form or Form())
+    candidates, failures = reading.candidates(models, observer)
+    adaptation = None
+    if labels is not None:
+        names, architectures = [c.name for c in candidates], [c.architecture for c in candidates]
+        adaptation = adapted(ranker, name, labels, names, architectures, [failure.model for failure in failures])
+        ranker = adaptation.ranker
+    card = vars(ranker).get("card_", {})
+    meaning = str(card.get("meaning") or card.get("labels") or "higher is better").rstrip(".")
+    return Ranking(name, meaning, tuple(_ranked(candidates, ranker)), tuple(failures), adaptation)
+
+
+def _shapes(only: Sequence[int] | None, by_name: Mapping[str, Sequence[int]] | None) -> dict[str, tuple[int, ...]]:
+    shapes = {} if only is None else {ONLY: tuple(only)}
+    return {**shapes, **{name: tuple(shape) for name, shape in (by_name or {}).items()}}
+
+
+def _reading(
+    ranker: Any, name: str, example: Example | None, shapes: Mapping[str, tuple[int, ...]], form: Form
+) -> Reading:
+    """What the predictor reads of models.
+
+    Raises:
+        UsageError: It is no predictor, or reads numbers that models do not tell.
+    """
+    if not isinstance(ranker, Predictor | AdaptedPredictor):
+        raise UsageError(f"`predictor` is a name, a folder or a fitted predictor; {type(ranker).__name__} was given")
+    base = _base(ranker)
+    if base.feature_names_:
+        raise UsageError(
+            f"the predictor {name} also reads {', '.join(base.feature_names_)}, which a model does not tell; "
+            "take another one"
+        )
+    networks = base.space_ is None and set(base.spec_.vocabulary) <= set(OPERATORS)
+    return Reading(name, base.space_, networks, example, shapes, form)
+
+
+def _reads_choices(base: Predictor) -> bool:
+    spec = base.spec_
+    return spec.form == "choices" or any(source.name == "choices" for source in spec.sources.sources)
+
+
+def _base(ranker: Predictor | AdaptedPredictor) -> Predictor:
+    return ranker.base if isinstance(ranker, AdaptedPredictor) else ranker
+
+
+# ---------------------------------------------------------------------- rows
+
+
+class _Predicted(NamedTuple):
+    """``(n,)`` predictions for distinct architectures; None where the predictor cannot tell."""
+
+    scores: FloatArray
+    stds: FloatArray | None
+    novelty: FloatArray | None
+
+
+def _predicted(ranker: Predictor | AdaptedPredictor, architectures: Sequence[Any]) -> _Predicted:
+    base = _base(ranker)
+    inputs = base.pack(architectures)
+    novelty = base.ensemble_.distance(inputs) if base.spec_.num_side else None
+    if not ranker.has_std:
+        return _Predicted(ranker.predict(inputs), None, novelty)
+    return _Predicted(ranker.predict(inputs), ranker.predict_std(inputs), novelty)
+
+
+def _ranked(candidates: Sequence[Candidate], ranker: Predictor | AdaptedPredictor) -> list[Ranked]:
+    """The models, best first; equal ones are scored once and tied."""
+    if not candidates:
         return []
-    kinds = equal_graphs([model.graph for model in models])
+    kinds = equal(candidates, by_choices=_reads_choices(_base(ranker)))
     distinct = sorted(set(kinds))
-    graphs = [models[i].graph for i in distinct]
-    place = {i: k for k, i in enumerate(distinct)}
-    scores = ranker.predict(graphs)
-    stds = ranker.predict_std(graphs) if ranker.has_std else np.full(len(graphs), math.nan)
-    far = _unfamiliar(ranker, graphs)
+    place = {kind: i for i, kind in enumerate(distinct)}
+    scores, stds, novelty = _predicted(ranker, [candidates[kind].architecture for kind in distinct])
     of = [place[kind] for kind in kinds]
     counts = Counter(scores[k] for k in of)
-    order = sorted(range(len(models)), key=lambda i: -scores[of[i]])  # stable: ties stay as they were given
+    order = sorted(range(len(candidates)), key=lambda i: -scores[of[i]])  # stable: ties stay as they were given
     rows: list[Ranked] = []
     for i, after in zip_longest(order, order[1:]):
-        k = of[i]
+        k, candidate = of[i], candidates[i]
         above = rows and rows[-1].score == scores[k]
-        following = None if after is None or not ranker.has_std else of[after]
+        params, macs = candidate.costs
+        better = None
+        if after is not None and stds is not None:
+            better = _better(scores[k] - scores[of[after]], stds[k], stds[of[after]])
         row = Ranked(
             rank=rows[-1].rank if above else len(rows) + 1,
             tied=counts[scores[k]] > 1,
-            model=models[i],
+            name=candidate.name,
             score=float(scores[k]),
-            std=float(stds[k]) if ranker.has_std else None,
-            beats_next=None if following is None else _better(scores[k] - scores[following], stds[k], stds[following]),
-            remarks=remarks(models[i], far[k]),
+            std=None if stds is None else float(stds[k]),
+            beats_next=better,
+            params=params,
+            macs=macs,
+            nodes=candidate.graph.num_nodes,
+            novelty=None if novelty is None else float(novelty[k]),
+            remarks=_remarks(candidate, novelty is not None and bool(novelty[k] > 1)),
+            model=candidate.model,
         )
         rows.append(row)
     return rows
 
 
-def _unfamiliar(ranker: Predictor | AdaptedPredictor, graphs: Sequence[ArchGraph]) -> Sequence[bool]:
-    """Whether each graph is far from the training set; predictors that read the graph alone cannot tell."""
-    from archpredict.predict.adaptation import AdaptedPredictor
-
-    base = ranker.base if isinstance(ranker, AdaptedPredictor) else ranker
-    return base.unfamiliar(graphs).tolist() if base.spec_.num_side else [False] * len(graphs)
-
-
-def equal_graphs(graphs: Sequence[ArchGraph]) -> list[int]:
-    """For each graph the index of the first one that is equal up to the numbering of its nodes.
-
-    Keys are only made of graphs that agree in what is counted at once.
-    """
-    alike = defaultdict(list)
-    for i, graph in enumerate(graphs):
-        alike[(tuple(sorted(graph.ops)), graph.num_edges, total(graph, "params"), total(graph, "macs"))].append(i)
-    first = list(range(len(graphs)))
-    for members in alike.values():
-        seen: dict[str, int] = {}
-        for i in members if len(members) > 1 else ():
-            first[i] = seen.setdefault(graphs[i].key, i)
-    return first
-
-
-def remarks(model: OnnxModel, far: bool) -> tuple[Remark, ...]:
+def _remarks(candidate: Candidate, novel: bool) -> tuple[Remark, ...]:
     """What to know of a model, the gravest first."""
-    found = []
-    other = not_a_classifier(model)
+    found, source = [], candidate.source
+    other = None if source is None else not_a_classifier(source)
     if other is not None:
         found.append(Remark(OUT, f"out of distribution: it looks like no image classifier: {other}"))
-    elif far:
+    elif novel:
         found.append(Remark(OUT, "out of distribution: it is far from all models that the predictor has learnt from"))
-    for sentence in model.warnings:
-        of_operators = any(name in sentence for name in model.unknown)
-        found.append(Remark("unknown operators" if of_operators else "see below", sentence))
+    if source is not None:
+        for sentence in source.warnings:
+            of_operators = any(name in sentence for name in source.unknown)
+            found.append(Remark("unknown operators" if of_operators else "see below", sentence))
     return tuple(found)
-
-
-def check_ranker(ranker: Predictor | AdaptedPredictor, name: str) -> None:
-    """The predictor reads computational graphs.
-
-    Raises:
-        UsageError: It was fitted on a search space, or reads numbers that a file does not tell.
-    """
-    from archpredict.predict.adaptation import AdaptedPredictor
-
-    base = ranker.base if isinstance(ranker, AdaptedPredictor) else ranker
-    if base.space_ is not None:
-        raise UsageError(
-            f"the predictor {name} was fitted on the space {base.space_}, not on ONNX models; "
-            "leave out `predictor`, or fit one to ONNX models with `Predictor.fit`"
-        )
-    if base.feature_names_:
-        raise UsageError(
-            f"the predictor {name} also reads {', '.join(base.feature_names_)}, which an ONNX file does not tell; "
-            "take another one"
-        )
 
 
 def _better(difference: float, a: float, b: float) -> float:

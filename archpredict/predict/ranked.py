@@ -1,0 +1,59 @@
+"""Ranked: a model in a ranking, and remarks on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something to know of a model: a few words for the table, and a sentence."""
+
+    words: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A row of a ranking.
+
+    Args:
+        rank: From 1; equal for ties.
+        tied: Whether another model has this rank.
+        name: What the model is called.
+        score, std: Predicted; the standard deviation is None where the predictor has none.
+        beats_next: Probability of being better than the next row; None for the last one, and without std.
+        params, macs: Parameters and multiply-adds, None where they are not known.
+        nodes: Of the graph.
+        novelty: Distance from all that the predictor has learnt from, far above 1; None where it cannot tell.
+        remarks: What to know, the gravest first.
+        model: The model as it was given; of a folder or pattern, the file.
+    """
+
+    rank: int
+    tied: bool
+    name: str
+    score: float
+    std: float | None
+    beats_next: float | None
+    params: int | None
+    macs: int | None
+    nodes: int
+    novelty: float | None
+    remarks: tuple[Remark, ...]
+    model: Any = field(compare=False, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "rank": self.rank,
+            "model": self.name,
+            "score": self.score,
+            "std": self.std,
+            "beats_next": self.beats_next,
+            "params": self.params,
+            "macs": self.macs,
+            "nodes": self.nodes,
+            "warnings": [remark.sentence for remark in self.remarks],
+        }
