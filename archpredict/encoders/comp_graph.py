@@ -15,7 +15,34 @@ from archpredict.graph.node_features import NAMES, UNITS
 
 __all__ = ["CompGraph"]
 
-_COLUMN = {name: i for i, name in enumerate(NAMES)}
+_READS = (
+    "channels",
+    "spatial size",
+    "kernel area",
+    "kernel length",
+    "stride",
+    "dilation",
+    "groups",
+    "depthwise",
+    "input channels",
+    "input size",
+    "weight size",
+    "bias",
+    "params",
+    "macs",
+    "arithmetic",
+    "depth",
+    "relative depth",
+    "relative height",
+    "in-degree",
+    "out-degree",
+    "size unknown",
+)
+"""Numbers of each node that are read, in the order of the weights. It stays as it is where more of them are computed,
+so that what was saved before can be loaded; a further one would have to be an option."""
+_PLACES = [NAMES.index(name) for name in _READS]
+_COLUMN = {name: i for i, name in enumerate(_READS)}
+_UNIT = {name: UNITS[i] for name, i in zip(_READS, _PLACES, strict=True)}
 _SCALE, _MIDDLE = 4.0, (1.0, 1.3, 1.0, 1.0)  # bring the logarithms of the totals of common networks to about unit size
 
 
@@ -92,7 +119,7 @@ class CompGraph(Encoder):
         if not 0 <= dropout < 1:
             raise UsageError(f"dropout is a share of units, at least 0 and below 1; {dropout} was given")
         self.embedding = nn.Embedding(num_ops + 1, dim)  # number 0 is padding
-        self.features = nn.Linear(len(NAMES), dim)
+        self.features = nn.Linear(len(_READS), dim)
         self.first_norm, self.first = nn.LayerNorm(dim), _mlp(dim)
         self.own = nn.ModuleList([nn.Linear(dim, dim) for _ in range(layers)])
         self.forwards = nn.ModuleList([nn.Linear(dim, dim, bias=False) for _ in range(layers)])
@@ -112,8 +139,9 @@ class CompGraph(Encoder):
                 "the encoder comp-graph reads numbers of each node, which this batch does not have; "
                 "pack computational graphs with InputSpec or Predictor.pack"
             )
-        totals, shares = _costs(batch, batch.features)
-        h = self.first_norm(self.embedding(batch.op) + self.features(batch.features))
+        x = batch.features if _READS == NAMES else batch.features[..., _PLACES]
+        totals, shares = _costs(batch, x)
+        h = self.first_norm(self.embedding(batch.op) + self.features(x))
         h = h + self.first(h)
         means, state = [_means(batch, h, shares)], None
         for i in range(len(self.own)):
@@ -172,4 +200,4 @@ def _costs(batch: GraphBatch, x: Tensor) -> tuple[Tensor, Tensor]:
 def _amount(x: Tensor, name: str) -> Tensor:
     """What a column of the node features is the logarithm of."""
     i = _COLUMN[name]
-    return torch.exp2(x[..., i : i + 1] * UNITS[i]) - 1
+    return torch.exp2(x[..., i : i + 1] * _UNIT[name]) - 1

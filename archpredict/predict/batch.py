@@ -332,7 +332,7 @@ def _columns(features: Any) -> Features:
 
 def _are_one(spaces: Sequence[SearchSpace]) -> bool:
     """Whether there is one space, of which there may be several objects."""
-    return len({(space.name, space.num_choices) for space in spaces}) == 1
+    return len(spaces) > 0 and all(space == spaces[0] for space in spaces)
 
 
 def choice_labels(num_choices: Sequence[int]) -> tuple[str, ...]:

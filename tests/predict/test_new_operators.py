@@ -1,4 +1,4 @@
-"""What was saved before an operator got a name of its own still loads, and predicts what it did."""
+"""What was saved before there was a further operator, or number of nodes, still loads, and predicts what it did."""
 
 from __future__ import annotations
 
@@ -51,16 +51,22 @@ def relabelled(graph: ArchGraph, old: str, new: str) -> ArchGraph:
 
 @pytest.fixture(scope="module")
 def later_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the package whose vocabulary has one activation more, not at its end."""
+    """A copy of the package that knows one activation more, and one number of each node, neither at the end."""
     folder = tmp_path_factory.mktemp("later")
     package = Path(str(archpredict.__file__)).parent
     shutil.copytree(package, folder / "archpredict", ignore=shutil.ignore_patterns("__pycache__"))
-    path = folder / "archpredict" / "graph" / "operators.py"
-    before = path.read_text(encoding="utf-8")
-    after = before.replace('    "mish",\n', '    "mish",\n    "snake",\n', 1)
-    assert after != before
-    path.write_text(after, encoding="utf-8")
+    graph = folder / "archpredict" / "graph"
+    insert_after('    "mish",\n', '    "snake",\n', graph / "operators.py")
+    insert_after('    "bias",\n', '    "age",\n', graph / "node_features.py")
+    insert_after('        attrs["bias"][:, 0],\n', "        7 + arriving,\n", graph / "node_features.py")
+    insert_after("UNITS = (8, 12, 4, 2, 1, 1, 8, 1, 8, 20, 20, 1, ", "3, ", graph / "node_features.py")
     return folder
+
+
+def insert_after(place: str, new: str, path: Path) -> None:
+    before = path.read_text(encoding="utf-8")
+    assert before.count(place) == 1
+    path.write_text(before.replace(place, place + new), encoding="utf-8")
 
 
 def predicted_by(version: Path, graphs: dict[str, Sequence[ArchGraph]]) -> dict[str, Any]:
