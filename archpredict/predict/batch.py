@@ -18,6 +18,8 @@ from archpredict.graph.operators import UNKNOWN, with_known_operators
 from archpredict.graph.packed import PackedGraphs
 from archpredict.spaces.base import Architecture, Choices, SearchSpace
 
+__all__ = ["ArchLike", "ArchLikes", "Batch", "Features", "choice_labels", "choices_in"]
+
 ArchLike = Architecture | ArchGraph
 """What stands for one architecture, as ``ArrayLike`` stands for an array."""
 

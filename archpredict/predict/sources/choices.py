@@ -12,6 +12,8 @@ from archpredict._typing import FloatArray
 from archpredict.predict.batch import Batch, choice_labels, choices_in
 from archpredict.predict.sources.base import Source
 
+__all__ = ["OneHotChoices"]
+
 
 @dataclass(frozen=True)
 class OneHotChoices(Source):

@@ -13,6 +13,8 @@ from archpredict.errors import DataError
 from archpredict.predict.batch import Batch
 from archpredict.predict.sources.base import Source
 
+__all__ = ["FeatureColumns"]
+
 
 @dataclass(frozen=True)
 class FeatureColumns(Source):

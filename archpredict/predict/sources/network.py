@@ -9,6 +9,8 @@ from archpredict.graph.network_statistics import NAMES, network_statistics
 from archpredict.predict.batch import Batch
 from archpredict.predict.sources.base import Source
 
+__all__ = ["NetworkStatistics"]
+
 
 class NetworkStatistics(Source):
     """Sizes, kinds of layers, stages and shapes of whole networks.

@@ -20,7 +20,7 @@ from archpredict.predict.sources.base import Source
 from archpredict.registry import names as names_of
 from archpredict.spaces.base import SearchSpace
 
-__all__ = ["ProxyFeatures", "planned"]
+__all__ = ["Proxies"]
 
 Observe = Callable[[int, int], None]
 

@@ -15,6 +15,8 @@ from archpredict.graph.statistics import Statistics
 from archpredict.predict.batch import Batch
 from archpredict.predict.sources.base import Source
 
+__all__ = ["GraphStatistics"]
+
 
 @dataclass(frozen=True)
 class GraphStatistics(Source):
