@@ -33,7 +33,7 @@ def test_probabilities_of_all_architectures_add_up_to_one() -> None:
     for _ in range(400):
         rows, log_prob, _ = policy.sample(500, rng)
         found.update(zip(map(tuple, rows.tolist()), log_prob.exp().tolist(), strict=True))
-        if len(found) == len(everything):
+        if sum(found.values()) > 0.99:
             break
     assert set(found) <= everything
     assert sum(found.values()) <= 1 + 1e-4
