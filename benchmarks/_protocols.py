@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from archpredict.predict.protocols import Protocol, Split, load_protocol
+from archpredict.predict.protocols import HoldOut, Protocol, load_protocol
 
 __all__ = ["Protocol", "add_data_option", "load_nb101_20k", "load_nb201", "split"]
 
@@ -21,7 +21,7 @@ def load_nb201(folder: Path) -> Protocol:
     return load_protocol("nb201-c10", folder)
 
 
-def split(protocol: Protocol, n: int, seed: int) -> Split:
+def split(protocol: Protocol, n: int, seed: int) -> HoldOut:
     return protocol.split(n, seed)
 
 

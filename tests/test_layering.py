@@ -120,6 +120,48 @@ def test_plugins_know_their_base_and_private_helpers_but_not_each_other() -> Non
     assert not wrong, "\n".join(wrong)
 
 
+_FOR_ALL = ("archpredict._files", "archpredict._typing")
+"""Modules with an underscore that belong to every room."""
+_STILL_PRIVATE: tuple[tuple[str, str], ...] = ()
+"""Files, and private modules that they may import for the time being."""
+
+
+def _imported_names(path: Path) -> Iterator[tuple[str, int]]:
+    """Modules and names of archpredict that a file imports, in full, and the line."""
+    for module, name, line in _imported(path):
+        yield f"{module}.{name}" if name else module, line
+
+
+def _is_private(full: str, room: str) -> bool:
+    """Whether a part of the name has an underscore in front, and it belongs to another room."""
+    parts = full.split(".")[1:]
+    if full.startswith(_FOR_ALL) or (parts and parts[0] == room):
+        return False
+    return any(part.startswith("_") and not part.startswith("__") for part in parts)
+
+
+def test_no_module_imports_a_private_name_of_another_package() -> None:
+    files = [(path, _room(name) if name != "archpredict" else "") for name, path in _MODULES.items()]
+    files += [(path, "") for folder in ("tests", "benchmarks", "examples") for path in (_ROOT / folder).rglob("*.py")]
+    wrong = []
+    for path, room in files:
+        place = path.relative_to(_ROOT).as_posix()
+        for full, line in _imported_names(path):
+            if _is_private(full, room) and not any(place == file and full.startswith(m) for file, m in _STILL_PRIVATE):
+                wrong.append(f"{place}:{line} imports {full}, which is private to another package")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_class_name_stands_for_two_classes() -> None:
+    places: dict[str, list[str]] = {}
+    for module, path in _MODULES.items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(module)
+    wrong = {name: modules for name, modules in places.items() if len(modules) > 1}
+    assert not wrong, f"one class name, several classes; give them names of their own: {wrong}"
+
+
 def test_no_import_goes_in_a_circle() -> None:
     TopologicalSorter({module: _imports(module) for module in _INSIDE}).prepare()
 

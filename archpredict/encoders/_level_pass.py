@@ -33,7 +33,7 @@ class Weights:
     eps: float
 
 
-@dataclass
+@dataclass(eq=False)
 class _Trace:
     """What the gradient needs of each level."""
 

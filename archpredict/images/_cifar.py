@@ -166,12 +166,12 @@ def _plain(path: Path) -> Iterator[IO[bytes]]:
     with path.open("rb") as raw:
         if raw.peek(2)[:2] == _GZIP_MAGIC:
             with gzip.GzipFile(fileobj=raw) as stream:
-                yield cast(IO[bytes], _Bounded(path, stream))
+                yield cast(IO[bytes], _BoundedFile(path, stream))
         else:
-            yield cast(IO[bytes], _Bounded(path, raw))
+            yield cast(IO[bytes], _BoundedFile(path, raw))
 
 
-class _Bounded:
+class _BoundedFile:
     """A stream that gives no more bytes than a data set has, whatever its headers promise."""
 
     def __init__(self, path: Path, stream: IO[bytes] | gzip.GzipFile) -> None:

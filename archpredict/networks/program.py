@@ -15,7 +15,7 @@ from torch import Tensor
 from archpredict.errors import InvalidGraphError, UsageError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import check_computational
-from archpredict.networks.steps import MAKERS, Layer, Run, Step, Table, layer_of
+from archpredict.networks.steps import MAKERS, Layer, NodeTable, Run, Step, layer_of
 
 __all__ = ["Program"]
 
@@ -49,7 +49,7 @@ class Program:
         check_computational(graph)
         self.graph, self.norm = graph, norm
         self.layers: dict[str, Layer] = {}
-        table = Table(graph)
+        table = NodeTable(graph)
         if graph.ops.count("input") != 1 or "output" not in graph.ops:
             raise InvalidGraphError(
                 f"a network that can be run has one input and an output, the graph has {graph.ops.count('input')} "
@@ -112,7 +112,7 @@ class Program:
     @property
     def output_shape(self) -> tuple[int, ...]:
         """Of one image's output, without lengths of 1 at the end; ``(K,)`` of a classifier."""
-        return Table(self.graph).shape(self._output)[1:]
+        return NodeTable(self.graph).shape(self._output)[1:]
 
     def check_scores(self) -> None:
         """The output is one number per class, as a loss against labels takes it.

@@ -71,7 +71,7 @@ class Layer:
     normalised: bool
 
 
-class Table:
+class NodeTable:
     """Rows of the graph's attributes as plain numbers."""
 
     def __init__(self, graph: ArchGraph) -> None:
@@ -111,7 +111,7 @@ class Table:
         return InvalidGraphError(f"node {v} ({self.graph.ops[v]}, {self.name(v)}) cannot be built: {why}")
 
 
-def layer_of(table: Table, v: int, norm: bool) -> Layer | None:
+def layer_of(table: NodeTable, v: int, norm: bool) -> Layer | None:
     op, weight, bias = table.graph.ops[v], table.weight(v), table.flag(v, "bias")
     if op not in ("conv", "linear", "batch_norm"):
         if table.flag(v, "params"):
@@ -126,7 +126,7 @@ def layer_of(table: Table, v: int, norm: bool) -> Layer | None:
 # ---------------------------------------------------------------- steps with weights
 
 
-def _conv(table: Table, v: int, name: str, layer: Layer | None) -> Step:
+def _conv(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:
     assert layer is not None
     if table.axes(v) != 2 or len(layer.weight) != 4:
         raise table.fail(v, "its window does not go over two axes")
@@ -154,7 +154,7 @@ def _conv(table: Table, v: int, name: str, layer: Layer | None) -> Step:
     return normalised if layer.normalised else plain
 
 
-def _batch_norm(table: Table, v: int, name: str, layer: Layer | None) -> Step:
+def _batch_norm(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:
     weight, bias = f"{name}/weight", f"{name}/bias"
 
     def step(run: Run, x: Tensor) -> Tensor:
@@ -179,7 +179,7 @@ def _normalise(run: Run, name: str, x: Tensor, scale: Tensor | None) -> Tensor:
     return F.batch_norm(x, mean, variance, scale, run.tensors[f"{name}/bias"], run.norm == "batch", run.momentum, EPS)
 
 
-def _linear(table: Table, v: int, name: str, layer: Layer | None) -> Step:
+def _linear(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:
     assert layer is not None
     weight, bias = f"{name}/weight", f"{name}/bias"
     source = table.shape(table.sources[v][0])
@@ -195,7 +195,7 @@ def _linear(table: Table, v: int, name: str, layer: Layer | None) -> Step:
 
 
 def _unary(function: Callable[[Tensor], Tensor]) -> Callable[..., Step]:
-    def make(table: Table, v: int, name: str, layer: Layer | None) -> Step:
+    def make(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:
         if len(table.sources[v]) != 1:
             raise table.fail(v, f"it reads {len(table.sources[v])} nodes instead of one")
         return lambda run, x: function(x)
@@ -204,7 +204,7 @@ def _unary(function: Callable[[Tensor], Tensor]) -> Callable[..., Step]:
 
 
 def _pool(mean: bool) -> Callable[..., Step]:
-    def make(table: Table, v: int, name: str, layer: Layer | None) -> Step:
+    def make(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:
         if table.axes(v) != 2:
             raise table.fail(v, "its window does not go over two axes")
         kernel, stride = table.numbers(v, "kernel", 2), table.numbers(v, "stride", 2)
@@ -235,7 +235,7 @@ def _places(shape: Sequence[int]) -> tuple[int, int]:
     return height, width
 
 
-def _add(table: Table, v: int, name: str, layer: Layer | None) -> Step:
+def _add(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:
     sources = table.sources[v]
     if len(sources) != 2:
         raise table.fail(v, f"it adds {len(sources)} nodes instead of two")
@@ -264,7 +264,7 @@ def _dropped(run: Run, x: Tensor) -> Tensor:
 
 
 def _binary(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Step]:
-    def make(table: Table, v: int, name: str, layer: Layer | None) -> Step:
+    def make(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:
         if len(table.sources[v]) != 2:
             raise table.fail(v, f"it reads {len(table.sources[v])} nodes instead of two")
         return lambda run, x, y: function(*_aligned(x, y))
@@ -281,7 +281,7 @@ def _aligned(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return x, y
 
 
-def _concat(table: Table, v: int, name: str, layer: Layer | None) -> Step:
+def _concat(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:
     shapes, after = [table.shape(u) for u in table.sources[v]], table.shape(v)
     if len(shapes) == 1:
         return lambda run, x: x
@@ -294,7 +294,7 @@ def _concat(table: Table, v: int, name: str, layer: Layer | None) -> Step:
     return lambda run, *xs: torch.cat(xs, dim=axis)
 
 
-def _slice(table: Table, v: int, name: str, layer: Layer | None) -> Step:
+def _slice(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:
     before, after = table.shape(table.sources[v][0]), table.shape(v)
     start = table.numbers(v, "start", 6)
     after = (*after, *(1,) * (len(before) - len(after)))
@@ -312,7 +312,7 @@ def _slice(table: Table, v: int, name: str, layer: Layer | None) -> Step:
     return step
 
 
-def _pad(table: Table, v: int, name: str, layer: Layer | None) -> Step:
+def _pad(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:
     top, left, _, bottom, right, _ = table.numbers(v, "padding", 6)
     before, after = _places(table.shape(table.sources[v][0])), _places(table.shape(v))
     if (before[0] + top + bottom, before[1] + left + right) != after:
@@ -320,12 +320,12 @@ def _pad(table: Table, v: int, name: str, layer: Layer | None) -> Step:
     return lambda run, x: F.pad(x, (left, right, top, bottom))
 
 
-def _resize(table: Table, v: int, name: str, layer: Layer | None) -> Step:
+def _resize(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:
     size = _places(table.shape(v))
     return lambda run, x: F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 
-def _output(table: Table, v: int, name: str, layer: Layer | None) -> Step:
+def _output(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:
     return lambda run, x: x
 
 

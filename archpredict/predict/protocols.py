@@ -23,10 +23,19 @@ from archpredict.spaces.nasbench201 import NASBench201
 from archpredict.tables.formats.base import read_rows
 from archpredict.tables.table import Table
 
-__all__ = ["Protocol", "Published", "Split", "hold_out", "k_folds", "load_protocol", "protocol_names", "table_protocol"]
+__all__ = [
+    "HoldOut",
+    "Protocol",
+    "Published",
+    "hold_out",
+    "k_folds",
+    "load_protocol",
+    "protocol_names",
+    "table_protocol",
+]
 
 
-class Split(NamedTuple):
+class HoldOut(NamedTuple):
     """Rows to learn from, and rows to be judged by."""
 
     train: IntArray
@@ -76,7 +85,7 @@ class Protocol:
         """One architecture per row; the same objects every time, so that their graphs are made once."""
         return self.space.architectures(self.choices)
 
-    def split(self, n: int, seed: int) -> Split:
+    def split(self, n: int, seed: int) -> HoldOut:
         """The first ``n`` rows of the permutation of ``default_rng(seed)``, and the test set.
 
         Raises:
@@ -88,7 +97,7 @@ class Protocol:
             raise UsageError(f"{self.name}: {error}") from error
 
 
-def hold_out(total: int, n: int, seed: int, num_test: int | None = None) -> Split:
+def hold_out(total: int, n: int, seed: int, num_test: int | None = None) -> HoldOut:
     """The first ``n`` of ``total`` permuted rows to learn from, and the others, or the last ``num_test``, to test on.
 
     Raises:
@@ -108,10 +117,10 @@ def hold_out(total: int, n: int, seed: int, num_test: int | None = None) -> Spli
             f"{total - most} are kept to test on; ask for fewer or bring more"
         )
     order = np.random.default_rng(seed).permutation(total)
-    return Split(order[:n], order[n:] if num_test is None else order[total - num_test :])
+    return HoldOut(order[:n], order[n:] if num_test is None else order[total - num_test :])
 
 
-def k_folds(total: int, folds: int, seed: int = 0, groups: Sequence[str] | None = None) -> list[Split]:
+def k_folds(total: int, folds: int, seed: int = 0, groups: Sequence[str] | None = None) -> list[HoldOut]:
     """Split rows into ``folds`` test sets of as many groups, each to be judged by what is learnt from the others.
 
     Args:
@@ -140,7 +149,7 @@ def k_folds(total: int, folds: int, seed: int = 0, groups: Sequence[str] | None 
     for i, part in enumerate(np.array_split(np.random.default_rng(seed).permutation(len(names)), folds)):
         fold[part] = i
     rows = np.arange(total)
-    return [Split(rows[fold[group] != i], rows[fold[group] == i]) for i in range(folds)]
+    return [HoldOut(rows[fold[group] != i], rows[fold[group] == i]) for i in range(folds)]
 
 
 def protocol_names() -> list[str]:

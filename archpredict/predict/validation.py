@@ -17,7 +17,7 @@ import numpy.typing as npt
 from archpredict import metrics
 from archpredict._typing import FloatArray
 from archpredict.errors import DataError, UsageError
-from archpredict.predict.protocols import Protocol, Split, k_folds
+from archpredict.predict.protocols import HoldOut, Protocol, k_folds
 
 if TYPE_CHECKING:
     from archpredict.graph.arch_graph import ArchGraph
@@ -84,7 +84,7 @@ class Trial:
     fold: int | None
     figures: Mapping[str, float]
     seconds: float
-    split: Split
+    split: HoldOut
     predicted: FloatArray
     std: FloatArray | None
 
@@ -272,7 +272,7 @@ def _trials(
     architectures: Sequence[Any],
     train_labels: FloatArray,
     test_labels: FloatArray,
-    plan: Sequence[tuple[int, int | None, Split]],
+    plan: Sequence[tuple[int, int | None, HoldOut]],
     observe: Observe | None,
     features: Features | None,
     k: int | None,

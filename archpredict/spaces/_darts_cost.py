@@ -22,7 +22,7 @@ _INTERMEDIATE = 4
 
 
 @dataclass(frozen=True)
-class Cost:
+class CellCost:
     """What a part of the network costs.
 
     Args:
@@ -36,8 +36,8 @@ class Cost:
     macs: int = 0
     other: int = 0
 
-    def __add__(self, more: Cost) -> Cost:
-        return Cost(self.params + more.params, self.macs + more.macs, self.other + more.other)
+    def __add__(self, more: CellCost) -> CellCost:
+        return CellCost(self.params + more.params, self.macs + more.macs, self.other + more.other)
 
     @property
     def flops(self) -> int:
@@ -62,9 +62,9 @@ class _Cell:
 
 
 @cache
-def operation_cost(op: str, reduction: bool, stride: int) -> Cost:
+def operation_cost(op: str, reduction: bool, stride: int) -> CellCost:
     """One operation of a normal or reduction cell, summed over all cells of that kind."""
-    total = Cost()
+    total = CellCost()
     for cell in _cells():
         if cell.reduction == reduction:
             total += _operation(op, cell.channels, cell.pixels_in if stride == 2 else cell.pixels_out, stride)
@@ -72,7 +72,7 @@ def operation_cost(op: str, reduction: bool, stride: int) -> Cost:
 
 
 @cache
-def skeleton_cost() -> Cost:
+def skeleton_cost() -> CellCost:
     """Everything but the operations: stem, preprocessing of each cell's inputs, classifier."""
     stem = _convolution(27, _STEM, _PIXELS) + _normalisation(_STEM, _PIXELS, affine=True)
     total = stem
@@ -85,8 +85,8 @@ def skeleton_cost() -> Cost:
         last = (_INTERMEDIATE * cell.channels, cell.pixels_out)
     channels, pixels = last
     # Global pooling of 8x8 pixels counts as a window of 9x9: so the published figures were made.
-    pooling = Cost(other=(pixels + 1) ** 2 * channels)
-    return total + pooling + Cost(params=(channels + 1) * _CLASSES, macs=channels * _CLASSES)
+    pooling = CellCost(other=(pixels + 1) ** 2 * channels)
+    return total + pooling + CellCost(params=(channels + 1) * _CLASSES, macs=channels * _CLASSES)
 
 
 def _cells() -> Iterator[_Cell]:
@@ -100,30 +100,30 @@ def _cells() -> Iterator[_Cell]:
         before_last, last = last, (_INTERMEDIATE * channels, cell.pixels_out)
 
 
-def _operation(op: str, channels: int, pixels_in: int, stride: int) -> Cost:
+def _operation(op: str, channels: int, pixels_in: int, stride: int) -> CellCost:
     kind, _, size = op.rpartition("_")
     pixels = pixels_in // stride
     if op == "none" or (op == "skip_connect" and stride == 1):
-        return Cost()
+        return CellCost()
     normalisation = _normalisation(channels, pixels, affine=False)
     if op == "skip_connect":
         return _relu(channels, pixels_in) + _convolution(channels, channels, pixels) + normalisation
     kernel = int(size[0])
     if kind.endswith("pool"):
-        return Cost(other=kernel**2 * channels * pixels**2) + normalisation
+        return CellCost(other=kernel**2 * channels * pixels**2) + normalisation
     # Depthwise, then pointwise convolution.
     separable = _convolution(kernel**2, channels, pixels) + _convolution(channels, channels, pixels) + normalisation
     once = _relu(channels, pixels_in) + separable
     return once if kind == "dil_conv" else once + _relu(channels, pixels) + separable
 
 
-def _convolution(fan_in: int, channels: int, pixels: int) -> Cost:
-    return Cost(params=fan_in * channels, macs=fan_in * channels * pixels**2)
+def _convolution(fan_in: int, channels: int, pixels: int) -> CellCost:
+    return CellCost(params=fan_in * channels, macs=fan_in * channels * pixels**2)
 
 
-def _normalisation(channels: int, pixels: int, affine: bool) -> Cost:
-    return Cost(params=2 * channels * affine, other=(1 + affine) * channels * pixels**2)
+def _normalisation(channels: int, pixels: int, affine: bool) -> CellCost:
+    return CellCost(params=2 * channels * affine, other=(1 + affine) * channels * pixels**2)
 
 
-def _relu(channels: int, pixels: int) -> Cost:
-    return Cost(other=channels * pixels**2)
+def _relu(channels: int, pixels: int) -> CellCost:
+    return CellCost(other=channels * pixels**2)

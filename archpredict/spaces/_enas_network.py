@@ -10,7 +10,7 @@ POOLED_AFTER = (1, 3)
 """Layers after which all that was computed is halved: a third and two thirds of six."""
 
 
-class Writer:
+class EnasWriter:
     """Writes the layers and remembers what each gave, at full size and pooled.
 
     Args:

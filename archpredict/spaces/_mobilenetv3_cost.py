@@ -17,7 +17,7 @@ from archpredict.spaces._mobilenetv3_network import (
     RESOLUTIONS,
     STAGES,
     STEM,
-    Stage,
+    LayerStage,
     sizes,
     squeezed,
 )
@@ -27,14 +27,14 @@ COSTS = ("params", "macs")
 
 
 @dataclass(frozen=True)
-class Cost:
+class LayerCost:
     """Trainable numbers, two per channel for a batch norm, and multiply-adds of convolutions and linear layers."""
 
     params: int
     macs: int
 
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(self.params + other.params, self.macs + other.macs)
+    def __add__(self, other: LayerCost) -> LayerCost:
+        return LayerCost(self.params + other.params, self.macs + other.macs)
 
 
 @cache
@@ -47,7 +47,7 @@ def skeleton_costs() -> IntArray:
         stem = _conv(3 * 9, STEM, pixels)
         first = _conv(9, STEM, pixels) + _conv(STEM, STEM, pixels)
         final = _conv(STAGES[-1].channels, FINAL, last**2)
-        head = Cost(FINAL * MIX + (MIX + 1) * CLASSES, FINAL * MIX + MIX * CLASSES)
+        head = LayerCost(FINAL * MIX + (MIX + 1) * CLASSES, FINAL * MIX + MIX * CLASSES)
         rows.append(astuple(stem + first + final + head))
     return np.array(rows)
 
@@ -69,15 +69,15 @@ def layer_costs() -> IntArray:
     return table
 
 
-def _layer(stage: Stage, enters: int, kernel: int, wide: int, before: int, after: int) -> Cost:
+def _layer(stage: LayerStage, enters: int, kernel: int, wide: int, before: int, after: int) -> LayerCost:
     """One inverted bottleneck; ``before`` and ``after`` its stride there are so many pixels."""
     cost = _conv(enters, wide, before) + _conv(kernel**2, wide, after) + _conv(wide, stage.channels, after)
     if stage.squeezes:
         middle = squeezed(wide)
-        cost += Cost(2 * wide * middle + middle + wide, 2 * wide * middle)
+        cost += LayerCost(2 * wide * middle + middle + wide, 2 * wide * middle)
     return cost
 
 
-def _conv(reads: int, channels: int, pixels: int) -> Cost:
+def _conv(reads: int, channels: int, pixels: int) -> LayerCost:
     """A convolution without bias that reads so many numbers for each it gives, and its batch norm."""
-    return Cost(reads * channels + 2 * channels, reads * channels * pixels)
+    return LayerCost(reads * channels + 2 * channels, reads * channels * pixels)

@@ -28,7 +28,7 @@ _MIN_IMAGE = 4
 
 
 @dataclass(frozen=True)
-class Stage:
+class LayerStage:
     """What the layers of a stage share.
 
     Args:
@@ -45,11 +45,11 @@ class Stage:
 
 
 STAGES = (
-    Stage(32, 2, "relu", False),
-    Stage(48, 2, "relu", True),
-    Stage(96, 2, "hard_swish", False),
-    Stage(136, 1, "hard_swish", True),
-    Stage(192, 2, "hard_swish", True),
+    LayerStage(32, 2, "relu", False),
+    LayerStage(48, 2, "relu", True),
+    LayerStage(96, 2, "hard_swish", False),
+    LayerStage(136, 1, "hard_swish", True),
+    LayerStage(192, 2, "hard_swish", True),
 )
 """The five stages, in order."""
 STRIDES = (2, *(stage.stride for stage in STAGES))
@@ -110,7 +110,7 @@ def scaled(image_size: int, resolution: int) -> int:
     return (image_size * resolution + RESOLUTIONS[-1] // 2) // RESOLUTIONS[-1]
 
 
-class Writer:
+class MobileNetV3Writer:
     """Writes the layers.
 
     Args:
@@ -128,7 +128,7 @@ class Writer:
         with b.scope("stem"):
             x = b.activation(b.conv(x, self._channels, 3, stride=strides[0], norm=True), "hard_swish")
         with b.scope("first"):
-            x = self._layer(x, 3, 1, Stage(STEM, 1, "relu", False), 1)
+            x = self._layer(x, 3, 1, LayerStage(STEM, 1, "relu", False), 1)
         for s, (stage, layers) in enumerate(zip(STAGES, subnet.stages, strict=True)):
             for i, (kernel, expansion) in enumerate(layers):
                 with b.scope(f"stage{s}"), b.scope(f"layer{i}"):
@@ -142,7 +142,7 @@ class Writer:
     def _width(self, published: int) -> int:
         return divisible(published * self._channels / STEM, self._divisor)
 
-    def _layer(self, x: int, kernel: int, expansion: int, stage: Stage, stride: int) -> int:
+    def _layer(self, x: int, kernel: int, expansion: int, stage: LayerStage, stride: int) -> int:
         """Inverted bottleneck: expand, convolve each channel alone, squeeze and excite, project, add what came in."""
         b = self.b
         wide = divisible(b.channels(x) * expansion, self._divisor)

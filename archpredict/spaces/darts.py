@@ -14,7 +14,7 @@ from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import InvalidArchitectureError, UnknownNameError
 from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
 from archpredict.graph.builder import Builder
-from archpredict.spaces._darts_cost import CELLS, CHANNELS, Cost, operation_cost, skeleton_cost
+from archpredict.spaces._darts_cost import CELLS, CHANNELS, CellCost, operation_cost, skeleton_cost
 from archpredict.spaces._darts_network import build
 from archpredict.spaces._darts_notation import NODES, Cell, read
 from archpredict.spaces._paths import LabelledEdge, pruned_cells
@@ -257,7 +257,7 @@ def _cost_tables() -> tuple[IntArray, IntArray]:
     return np.array(_row(skeleton_cost())), table
 
 
-def _row(cost: Cost) -> tuple[int, int, int]:
+def _row(cost: CellCost) -> tuple[int, int, int]:
     return cost.params, cost.macs, cost.flops
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
 from archpredict.graph.builder import Builder
-from archpredict.spaces._enas_network import Writer
+from archpredict.spaces._enas_network import EnasWriter
 from archpredict.spaces.base import Choices, SearchSpace
 
 __all__ = ["ENAS"]
@@ -126,7 +126,7 @@ class ENAS(SearchSpace):
             (OPERATORS[op], [point for point, skip in enumerate(skips) if skip]) for op, *skips in _layers(choices)
         ]
         b = Builder((image_channels, image_size, image_size))
-        return Writer(b, channels if channels is not None else _CHANNELS).network(layers, num_classes).graph()
+        return EnasWriter(b, channels if channels is not None else _CHANNELS).network(layers, num_classes).graph()
 
     def _listed(self, text: str) -> list[int]:
         try:

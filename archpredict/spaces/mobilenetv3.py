@@ -21,8 +21,8 @@ from archpredict.spaces._mobilenetv3_network import (
     STAGES,
     STEM,
     STRIDES,
+    MobileNetV3Writer,
     Subnet,
-    Writer,
     halved_from,
     scaled,
 )
@@ -193,7 +193,7 @@ class MobileNetV3(SearchSpace):
         x = b.input()
         if image_size is not None:
             x = b.resize(x, scaled(image_size, subnet.resolution))
-        writer = Writer(b, channels if channels is not None else STEM)
+        writer = MobileNetV3Writer(b, channels if channels is not None else STEM)
         return writer.network(x, subnet, strides, num_classes).graph()
 
     def _option(self, text: str, what: str, value: int, options: tuple[int, ...]) -> int:

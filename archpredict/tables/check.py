@@ -22,7 +22,7 @@ from archpredict.tables.formats._numbers import joined, kind_of, number
 from archpredict.tables.formats.base import ARCHITECTURE, Kind, Observe, Row, format_of, unobserved
 from archpredict.tables.isomorphic import Duplicates, duplicates
 
-__all__ = ["Column", "Problem", "Survey", "problems", "survey"]
+__all__ = ["Column", "Survey", "TableProblem", "problems", "survey"]
 
 _EXAMPLES = 3
 _MAX_COLUMNS = 1_000
@@ -67,7 +67,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Problem:
+class TableProblem:
     """Something that is wrong with a table.
 
     Args:
@@ -213,14 +213,14 @@ def survey(
     return found
 
 
-def problems(found: Survey, target: str | None = None) -> list[Problem]:
+def problems(found: Survey, target: str | None = None) -> list[TableProblem]:
     """What is wrong with a table, the gravest first.
 
     Args:
         found: The table.
         target: The column of labels; without it only architectures are checked.
     """
-    checks: list[Callable[[Survey], Problem | None]] = [_stopped, _unreadable, _too_few]
+    checks: list[Callable[[Survey], TableProblem | None]] = [_stopped, _unreadable, _too_few]
     if target is not None:
         checks += [
             lambda found: _not_finite(found, target),
@@ -231,18 +231,18 @@ def problems(found: Survey, target: str | None = None) -> list[Problem]:
     return [problem for check in checks if (problem := check(found)) is not None]
 
 
-def _stopped(found: Survey) -> Problem | None:
+def _stopped(found: Survey) -> TableProblem | None:
     if found.stopped is None:
         return None
-    return Problem("broken-file", 1, f"reading stopped after {found.num_rows:,} rows: {found.stopped}")
+    return TableProblem("broken-file", 1, f"reading stopped after {found.num_rows:,} rows: {found.stopped}")
 
 
-def _unreadable(found: Survey) -> Problem | None:
+def _unreadable(found: Survey) -> TableProblem | None:
     if not found.num_unreadable:
         return None
     more = found.num_unreadable - len(found.unreadable)
     rest = f"; and {more:,} more" if more else ""
-    return Problem(
+    return TableProblem(
         "unreadable-architectures",
         found.num_unreadable,
         f"{found.num_unreadable:,} of {found.num_rows:,} rows hold no architecture of the space {found.space.name}: "
@@ -250,14 +250,14 @@ def _unreadable(found: Survey) -> Problem | None:
     )
 
 
-def _too_few(found: Survey) -> Problem | None:
+def _too_few(found: Survey) -> TableProblem | None:
     distinct = len(set(found.tokens))
     if distinct >= 2:
         return None
-    return Problem("too-few", distinct, f"there are {distinct} distinct architectures; at least 2 are needed")
+    return TableProblem("too-few", distinct, f"there are {distinct} distinct architectures; at least 2 are needed")
 
 
-def _not_finite(found: Survey, target: str) -> Problem | None:
+def _not_finite(found: Survey, target: str) -> TableProblem | None:
     labels = found.labels(target)
     wrong = np.flatnonzero(~np.isfinite(labels))
     if not len(wrong):
@@ -265,23 +265,23 @@ def _not_finite(found: Survey, target: str) -> Problem | None:
     places = [f"{found.where(i)} ({labels[i]:g})" for i in wrong[:_EXAMPLES].tolist()]
     places = [place.replace("(nan)", "(missing or not a number)") for place in places]
     rest = f" and {len(wrong) - _EXAMPLES:,} more" if len(wrong) > _EXAMPLES else ""
-    return Problem(
+    return TableProblem(
         "labels-not-finite",
         len(wrong),
         f"{len(wrong):,} labels in {target!r} are no finite numbers: {', '.join(places)}{rest}",
     )
 
 
-def _all_equal(found: Survey, target: str) -> Problem | None:
+def _all_equal(found: Survey, target: str) -> TableProblem | None:
     labels = found.labels(target)
     labels = labels[np.isfinite(labels)]
     if len(labels) < 2 or (labels != labels[0]).any():
         return None
     message = f"all {len(labels):,} labels in {target!r} are {labels[0]:g}: nothing to learn from"
-    return Problem("labels-all-equal", len(labels), message)
+    return TableProblem("labels-all-equal", len(labels), message)
 
 
-def _conflicts(found: Survey, target: str, isomorphic: bool) -> Problem | None:
+def _conflicts(found: Survey, target: str, isomorphic: bool) -> TableProblem | None:
     same = found.isomorphic(target) if isomorphic else found.repeated(target)
     if isomorphic and same.num_conflicts and same == found.repeated(target):
         return None  # told already
@@ -290,7 +290,7 @@ def _conflicts(found: Survey, target: str, isomorphic: bool) -> Problem | None:
     places = [found.where(i) for i in same.widest[:_EXAMPLES]]
     rest = f" and {len(same.widest) - _EXAMPLES:,} more" if len(same.widest) > _EXAMPLES else ""
     what = "isomorphic" if isomorphic else "equal"
-    return Problem(
+    return TableProblem(
         "isomorphic-with-different-labels" if isomorphic else "repeated-with-different-labels",
         same.num_conflicts,
         f"rows with {what} architectures differ in {target!r} in {same.num_conflicts:,} of {same.num_classes:,} "

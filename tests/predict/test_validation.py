@@ -12,7 +12,7 @@ import pytest
 from archpredict import metrics
 from archpredict.errors import DataError, UsageError
 from archpredict.predict.predictor import Predictor
-from archpredict.predict.protocols import Protocol, Split, k_folds, table_protocol
+from archpredict.predict.protocols import HoldOut, Protocol, k_folds, table_protocol
 from archpredict.predict.validation import (
     Progress,
     Trial,
@@ -180,7 +180,7 @@ def test_progress_tells_epochs_and_the_figures_of_each_trial(cells: list[Archite
 
 
 def trial(n: int, tau: float, seconds: float) -> Trial:
-    split = Split(np.arange(n), np.arange(2))
+    split = HoldOut(np.arange(n), np.arange(2))
     return Trial(n, 0, None, {"kendall_tau": tau, "k": 2, "n": 2}, seconds, split, np.zeros(2), None)
 
 

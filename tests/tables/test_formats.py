@@ -82,8 +82,8 @@ def test_bare_architectures_are_rows_without_labels(write):
 def test_elements_are_found_wherever_the_blocks_of_a_file_end(write, monkeypatch, chunk):
     elements = [{"a": '\\"é€😀', "b": [1.5e-7, -12, 123456789012345678]}, "x" * 100, {"": {}}, {"c": True}]
     file = write("t.json", json.dumps(elements, ensure_ascii=False, indent=1))
-    real = _json.Source.read
-    monkeypatch.setattr(_json.Source, "read", lambda self, size, where: real(self, min(size, chunk), where))
+    real = _json.TableStream.read
+    monkeypatch.setattr(_json.TableStream, "read", lambda self, size, where: real(self, min(size, chunk), where))
     assert [value for _, value in _json.elements(file)] == elements
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isqrt, prod
 
 from archpredict.onnx._trace.steps import Tensor
-from archpredict.onnx._translate.nodes import RESHAPE, SCALAR, TRANSPOSE, Network, Node, behind, size
+from archpredict.onnx._translate.nodes import RESHAPE, SCALAR, TRANSPOSE, Node, NodeGraph, behind, size
 
 _LAYOUT = (RESHAPE, TRANSPOSE, SCALAR)
 _BETWEEN = (RESHAPE, SCALAR, "add", "mul", "elementwise")
@@ -13,7 +13,7 @@ _BETWEEN = (RESHAPE, SCALAR, "add", "mul", "elementwise")
 _DEEPEST = 8
 
 
-def find_attention(network: Network) -> None:
+def find_attention(network: NodeGraph) -> None:
     """Make one node of each softmax of a product of activations that weighs other activations."""
     for node in network.nodes:
         if node.label == "matmul" and len(node.inputs) == 2:
@@ -24,7 +24,7 @@ def find_attention(network: Network) -> None:
     network.drop_dead()
 
 
-def _try(network: Network, node: Node) -> None:
+def _try(network: NodeGraph, node: Node) -> None:
     softmax = _up(node.inputs[0], "softmax", ())
     if softmax is None or not softmax.inputs:
         return

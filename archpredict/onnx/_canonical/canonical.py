@@ -12,7 +12,7 @@ from archpredict.onnx._canonical.functions import recognise
 from archpredict.onnx._canonical.layout import after_attention, tidy, unfold
 from archpredict.onnx._canonical.merging import merge
 from archpredict.onnx._trace.steps import Tensor, Trace
-from archpredict.onnx._translate.nodes import Network, Node, behind, size
+from archpredict.onnx._translate.nodes import Node, NodeGraph, behind, size
 from archpredict.onnx._translate.rules import nodes_of
 
 
@@ -47,7 +47,7 @@ def canonical(trace: Trace) -> Canonical:
     return _emitted(network)
 
 
-def _emitted(network: Network) -> Canonical:
+def _emitted(network: NodeGraph) -> Canonical:
     number = {node: i for i, node in enumerate(network.nodes)}
     counted: set[Tensor] = set()
     operations = [_operation(node, counted) for node in network.nodes]
@@ -63,7 +63,7 @@ def _emitted(network: Network) -> Canonical:
     return Canonical(computational_graph(operations, edges), network.folded, unknown, _warnings(network, unknown))
 
 
-def _warnings(network: Network, unknown: dict[str, int]) -> list[str]:
+def _warnings(network: NodeGraph, unknown: dict[str, int]) -> list[str]:
     found = []
     if unknown:
         names = ", ".join(f"{name} ({n} times)" if n > 1 else name for name, n in list(unknown.items())[:5])

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import erf, expit
 
-from archpredict.onnx._translate.nodes import SAME, Network, Node
+from archpredict.onnx._translate.nodes import SAME, Node, NodeGraph
 
 Samples = npt.NDArray[np.float64]
 
@@ -114,7 +114,7 @@ _Views = dict[Node, tuple[Samples, _Axes]]
 """What a node is as a function of each of the nodes above it: its values on the samples, and the axes reduced over."""
 
 
-def recognise(network: Network) -> None:
+def recognise(network: NodeGraph) -> None:
     """Make one node of every function that was spread over many; the rest of the nodes stays as it is."""
     views: dict[Node, _Views] = {}
     with np.errstate(all="ignore"):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from archpredict.graph.operators import ACTIVATIONS
-from archpredict.onnx._translate.nodes import RESHAPE, SCALAR, TRANSPOSE, Network, Node, size
+from archpredict.onnx._translate.nodes import RESHAPE, SCALAR, TRANSPOSE, Node, NodeGraph, size
 
 _NOT_LINEAR = ("pow", "minimum", "maximum")
 
 
-def unfold(network: Network) -> None:
+def unfold(network: NodeGraph) -> None:
     """A linear layer on regrouped rows is one on the tensor as it was: only the last axis matters to it.
 
     Some exporters make a matrix of a batch of tokens before a linear layer, others do not.
@@ -33,7 +33,7 @@ def _ends_alike(before: Node, after: Node) -> bool:
     return bool(before.shape and after.shape and before.rank > 1 and before.shape[-1] == after.shape[-1])
 
 
-def tidy(network: Network) -> None:
+def tidy(network: NodeGraph) -> None:
     """Drop what computes nothing; what is left has labels of :data:`archpredict.graph.operators.OPERATORS` only."""
     gone: dict[Node, Node] = {}
     for node in network.nodes:
@@ -78,7 +78,7 @@ def _merge_transpositions(node: Node, source: Node) -> None:
         node.label = RESHAPE
 
 
-def after_attention(network: Network) -> None:
+def after_attention(network: NodeGraph) -> None:
     """The transposition that brings heads back together says nothing: heads are joined in the node's shape."""
     for node in network.nodes:
         if node.label == TRANSPOSE and node.inputs and node.inputs[0].label == "attention":

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from archpredict.onnx._translate.nodes import RESHAPE, Network, Node, size
+from archpredict.onnx._translate.nodes import RESHAPE, Node, NodeGraph, size
 
 _WEIGHTED = ("conv", "conv_transpose", "linear")
 _NORMS = ("layer_norm", "rms_norm", "group_norm", "instance_norm", "l2_norm")
 
 
-def merge(network: Network) -> None:
+def merge(network: NodeGraph) -> None:
     """All of the above, in place."""
     for step in (_group_norms, _affine, _batch_norms, _padding):
         step(network)
         network.drop_dead()
 
 
-def _forget(network: Network, gone: dict[Node, Node]) -> None:
+def _forget(network: NodeGraph, gone: dict[Node, Node]) -> None:
     """Let those who read a forgotten node read what stands for it."""
 
     def final(node: Node) -> Node:
@@ -33,7 +33,7 @@ def _only(readers: dict[Node, list[Node]], node: Node) -> Node | None:
     return found[0] if len(found) == 1 and found[0] is not node else None
 
 
-def _group_norms(network: Network) -> None:
+def _group_norms(network: NodeGraph) -> None:
     """A group norm is exported as reshaping, an instance norm, and reshaping back."""
     readers = network.readers()
     gone: dict[Node, Node] = {}
@@ -50,7 +50,7 @@ def _group_norms(network: Network) -> None:
     _forget(network, gone)
 
 
-def _affine(network: Network) -> None:
+def _affine(network: NodeGraph) -> None:
     """Scale and shift after a norm, the bias after a product with a matrix, a batch norm written as scale and shift."""
     readers = network.readers()
     gone: dict[Node, Node] = {}
@@ -110,7 +110,7 @@ def _channels(layer: Node) -> int:
     return size([shape[a] for a in layer.axes or (-1,) if -len(shape) <= a < len(shape)])
 
 
-def _batch_norms(network: Network) -> None:
+def _batch_norms(network: NodeGraph) -> None:
     """A batch norm right after a layer with weights, which nobody else reads, is a bias of that layer."""
     readers = network.readers()
     gone: dict[Node, Node] = {}
@@ -131,7 +131,7 @@ def _batch_norms(network: Network) -> None:
     _forget(network, gone)
 
 
-def _padding(network: Network) -> None:
+def _padding(network: NodeGraph) -> None:
     """Zeros around a convolution's input are its padding."""
     for node in network.nodes:
         if node.label != "conv" or not node.inputs or node.inputs[0].label != "pad":

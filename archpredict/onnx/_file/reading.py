@@ -14,7 +14,7 @@ import onnx
 from google.protobuf.message import DecodeError, EncodeError  # type: ignore[import-untyped]
 
 from archpredict.errors import ModelFileError
-from archpredict.onnx._file.wire import Source, WireError, without_weights
+from archpredict.onnx._file.wire import ByteSource, WireError, without_weights
 
 MAX_UNPACKED = 1 << 31
 """Bytes that a compressed file may unpack into: no protocol buffer is larger."""
@@ -36,13 +36,13 @@ def read_proto(path: str | Path) -> onnx.ModelProto:
             if not start:
                 raise ModelFileError(f"{path} is empty; {_EXPORT}")
             if start[:2] != _GZIP:
-                return _parsed(path, Source(stream, os.fstat(stream.fileno()).st_size), start)
+                return _parsed(path, ByteSource(stream, os.fstat(stream.fileno()).st_size), start)
             with gzip.GzipFile(fileobj=stream) as unpacked:
                 plain = io.BufferedReader(_Bounded(unpacked), 1 << 16)
                 start = plain.peek(512)[:512]
                 if not start:
                     raise ModelFileError(f"{path} is empty (compressed); {_EXPORT}")
-                return _parsed(path, Source(plain, None), start)
+                return _parsed(path, ByteSource(plain, None), start)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ModelFileError(f"{path} is a broken gzip file ({error}); copy or compress it again") from error
     except OSError as error:
@@ -57,7 +57,9 @@ def stripped(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
     """
     try:
         content = model.SerializeToString()
-        slim: onnx.ModelProto = onnx.ModelProto.FromString(without_weights(Source(io.BytesIO(content), len(content))))
+        slim: onnx.ModelProto = onnx.ModelProto.FromString(
+            without_weights(ByteSource(io.BytesIO(content), len(content)))
+        )
     except (WireError, DecodeError, EncodeError, ValueError) as error:
         raise ModelFileError(f"{name} cannot be serialized ({error}); leave its weights out") from error
     if not slim.HasField("graph"):
@@ -97,7 +99,7 @@ class _Bounded(io.RawIOBase):
         return len(data)
 
 
-def _parsed(path: Path, source: Source, start: bytes) -> onnx.ModelProto:
+def _parsed(path: Path, source: ByteSource, start: bytes) -> onnx.ModelProto:
     try:
         model: onnx.ModelProto = onnx.ModelProto.FromString(without_weights(source))
     except WireError as error:

@@ -76,7 +76,7 @@ _MESSAGES: Mapping[str, _Table] = {
 _PLAIN = ("", "copy", "text")
 
 
-class Source:
+class ByteSource:
     """Bytes that are read once, from the front.
 
     Args:
@@ -99,7 +99,7 @@ class Source:
             count -= len(part)
 
 
-def without_weights(source: Source) -> bytes:
+def without_weights(source: ByteSource) -> bytes:
     """A serialized ModelProto as it was, but for weights, documentation and training.
 
     Raises:
@@ -112,7 +112,7 @@ class _Slimmer:
     def __init__(self) -> None:
         self.fields, self.kept = 0, 0
 
-    def message(self, source: Source, size: int | None, name: str, depth: int) -> list[bytes]:
+    def message(self, source: ByteSource, size: int | None, name: str, depth: int) -> list[bytes]:
         """The fields of the next ``size`` bytes that are kept, as parts to be joined."""
         if depth > MAX_DEPTH:
             raise WireError(f"has bodies within bodies more than {MAX_DEPTH // 3} deep")
@@ -144,7 +144,7 @@ class _Slimmer:
         return parts
 
     def _field(
-        self, source: Source, size: int, name: str, number: int, inner: str | None, depth: int
+        self, source: ByteSource, size: int, name: str, number: int, inner: str | None, depth: int
     ) -> list[bytes] | None:
         limit = MAX_PAYLOAD if name == "tensor" and number in _PAYLOAD else MAX_FIELD
         if inner is None or (inner in _PLAIN and size > limit):
@@ -157,7 +157,7 @@ class _Slimmer:
             # What is not UTF-8 would come back as bytes where names are expected.
             return [raw if inner != "text" or raw.isascii() else raw.decode("utf-8", "backslashreplace").encode()]
         if size <= _IN_MEMORY:
-            source = Source(io.BytesIO(_exactly(source, size)), size)
+            source = ByteSource(io.BytesIO(_exactly(source, size)), size)
         return self.message(source, size, inner, depth + 1)
 
     def _count(self, fields: int) -> None:
@@ -171,7 +171,7 @@ class _Slimmer:
             raise WireError(f"has more than {MAX_KEPT:,} bytes beside its weights, the most that are read")
 
 
-def _exactly(source: Source, size: int) -> bytes:
+def _exactly(source: ByteSource, size: int) -> bytes:
     data = source.stream.read(size)
     if len(data) < size:
         raise WireError("ends in the middle of a field")

@@ -61,7 +61,7 @@ class Node:
 
 
 @dataclass
-class Network:
+class NodeGraph:
     """Nodes in topological order, the inputs first.
 
     Args:

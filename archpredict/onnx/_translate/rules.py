@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from archpredict.onnx._trace.steps import Step, Trace
 from archpredict.onnx._translate import elementwise, fused, layers, spatial
-from archpredict.onnx._translate.nodes import SCALAR, Network, Node
+from archpredict.onnx._translate.nodes import SCALAR, Node, NodeGraph
 from archpredict.onnx._translate.translation import Rule, Translation, labelled, one_input, shape_of
 
 _STANDARD = ("", "ai.onnx")
@@ -53,7 +53,7 @@ _ELEMENTWISE = (
 )
 
 
-def nodes_of(trace: Trace) -> Network:
+def nodes_of(trace: Trace) -> NodeGraph:
     """The trace's operators as nodes, one each, but for those that do the work of several."""
     made = Translation()
     for tensor in trace.inputs:
@@ -61,7 +61,7 @@ def nodes_of(trace: Trace) -> Network:
     for step in trace.steps:
         made.add(_rule(step)(made, step), *step.outputs)
     outputs = [made.node(tensor) for tensor in trace.outputs]
-    return Network(list(dict.fromkeys(made.nodes)), outputs)
+    return NodeGraph(list(dict.fromkeys(made.nodes)), outputs)
 
 
 def _rule(step: Step) -> Rule:

@@ -28,7 +28,7 @@ MAX_FOLDER_FILES = 1_000_000
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-class Source:
+class TableStream:
     """Decompressed bytes of one file, counted, with errors that say where."""
 
     def __init__(self, path: Path, stream: io.BufferedIOBase) -> None:
@@ -68,7 +68,7 @@ class Source:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Source]:
+def opened(path: Path) -> Iterator[TableStream]:
     """The file's bytes, decompressed where they are gzip, whatever the name says."""
     with open_bytes(path) as stream:
         start = stream.peek(2)[:2]
@@ -76,11 +76,11 @@ def opened(path: Path) -> Iterator[Source]:
             raise DataError(f"{path} is empty; expected a table with a header or one JSON object per line")
         if start == _GZIP_MAGIC:
             with gzip.GzipFile(fileobj=stream) as plain:
-                yield Source(path, plain)
+                yield TableStream(path, plain)
         elif path.name.lower().endswith(".gz"):
             raise DataError(f"{path} is no gzip file although its name ends in .gz; compress it or rename it")
         else:
-            yield Source(path, stream)
+            yield TableStream(path, stream)
 
 
 def text_lines(path: Path) -> Iterator[str]:

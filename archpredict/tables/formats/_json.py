@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archpredict.errors import DataError
-from archpredict.tables.formats._files import Source, opened, shown
+from archpredict.tables.formats._files import TableStream, opened, shown
 
 MAX_ELEMENT = 1_000_000
 """Characters of one element of the outermost list or object."""
@@ -85,7 +85,7 @@ def _key(text: _Text) -> str:
 class _Text:
     """Decoded text ahead of the place that has been read to."""
 
-    def __init__(self, path: Path, source: Source) -> None:
+    def __init__(self, path: Path, source: TableStream) -> None:
         self.number = 0
         self._path, self._source = path, source
         self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode

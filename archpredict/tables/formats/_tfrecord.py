@@ -13,7 +13,7 @@ import numpy as np
 
 from archpredict.errors import DataError
 from archpredict.tables.formats._crc32c import crc32c, masked
-from archpredict.tables.formats._files import MAX_LINES, Source, opened
+from archpredict.tables.formats._files import MAX_LINES, TableStream, opened
 
 MAX_RECORD = 50_000
 """Bytes; records of NAS-Bench-101 have about 600."""
@@ -36,7 +36,7 @@ def records(path: Path) -> Iterator[bytes]:
 
 
 class _Reader:
-    def __init__(self, path: Path, source: Source) -> None:
+    def __init__(self, path: Path, source: TableStream) -> None:
         self._path, self._source, self._number = path, source, 1
         self._ahead = b""
 
