@@ -101,6 +101,6 @@ def number_columns(rows: Sequence[Record]) -> dict[str, Kind]:
 
 def _values(row: Record, kinds: Mapping[str, Kind]) -> Record:
     """The row's values as its columns have them; None for numbers that are not finite."""
-    from archpredict.tables.formats._numbers import as_kind
+    from archpredict.tables.reading.numbers import as_kind
 
     return {name: finite(as_kind(value, kinds[name]) if name in kinds else value) for name, value in row.items()}

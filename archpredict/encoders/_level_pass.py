@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from archpredict.graph._levels import LevelSets, gathered
+from archpredict.graph.levels import LevelSets, gathered
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from archpredict.encoders._level_pass import Weights, level_pass
 from archpredict.encoders.base import Dropout, Encoder
 from archpredict.errors import UsageError
-from archpredict.graph._levels import LevelSets, ReadOut, Readout
 from archpredict.graph.batch import GraphBatch
+from archpredict.graph.levels import LevelSets, ReadOut, Readout
 from archpredict.runtime import linear
 
 __all__ = ["Asynchronous"]

@@ -26,8 +26,8 @@ from torch import Tensor
 
 from archpredict.backends import has_dgl, import_dgl
 from archpredict.errors import UsageError
-from archpredict.graph._levels import LevelSets, visited
 from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.levels import LevelSets, visited
 from archpredict.graph.packed import PackedGraphs
 from archpredict.runtime import owned
 

@@ -10,9 +10,12 @@ from pathlib import Path
 import onnx
 
 from archpredict.graph.arch_graph import ArchGraph
-from archpredict.onnx._canonical.canonical import canonical
+from archpredict.onnx._canonical.canonical import Canonical, canonical
 from archpredict.onnx._file.reading import read_proto
+from archpredict.onnx._trace.steps import Trace
 from archpredict.onnx._trace.tracer import trace
+
+__all__ = ["Canonical", "OnnxModel", "Trace", "canonical", "load", "read", "read_proto", "trace"]
 
 __all__ = ["OnnxModel", "interpret", "load", "read"]
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from archpredict.networks.network import Network
-from archpredict.networks.steps import Run, Table
+from archpredict.networks.steps import Run, NodeTable
 from archpredict.proxies._passes import gradients, weight_names
 from archpredict.proxies.base import Proxy
 
@@ -49,7 +49,7 @@ class SynFlow(Proxy):
         program = network.program
         tensors = {name: value.detach().to(torch.float64).abs() for name, value in network.named_parameters()}
         weights = [tensors[name].requires_grad_() for name in weight_names(program)]
-        _, *image = Table(program.graph).shape(program.graph.ops.index("input"))
+        _, *image = NodeTable(program.graph).shape(program.graph.ops.index("input"))
         ones = torch.ones((1, *image), dtype=torch.float64, device=weights[0].device)
         flow = program.run(ones, Run(tensors, norm="none")).sum()
         total = sum(float((w.detach() * g).abs().sum()) for w, g in zip(weights, gradients(flow, weights), strict=True))

@@ -16,7 +16,7 @@ from archpredict.evaluators.base import Evaluator
 from archpredict.evaluators.table import TableEvaluator
 from archpredict.progress import Observer, silent
 from archpredict.registry import resolve
-from archpredict.spaces._check import check_space
+from archpredict.spaces import check_space
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 from archpredict.strategies.base import Problem, Strategy
 

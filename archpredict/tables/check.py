@@ -17,10 +17,10 @@ from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import DataError
 from archpredict.spaces.base import SearchSpace, load_space
 from archpredict.tables.columns import architecture_column, check_target, parsed
-from archpredict.tables.formats._files import file_sha256
-from archpredict.tables.formats._numbers import joined, kind_of, number
 from archpredict.tables.formats.base import ARCHITECTURE, Kind, Observe, Row, format_of, unobserved
 from archpredict.tables.isomorphic import Duplicates, duplicates
+from archpredict.tables.reading.files import file_sha256
+from archpredict.tables.reading.numbers import joined, kind_of, number
 
 __all__ = ["Column", "Survey", "TableProblem", "problems", "survey"]
 

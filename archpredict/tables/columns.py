@@ -15,9 +15,9 @@ import numpy as np
 from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import DataError
 from archpredict.spaces.base import Choices, SearchSpace
-from archpredict.tables.formats._files import shown
-from archpredict.tables.formats._numbers import number
 from archpredict.tables.formats.base import ARCHITECTURE, Row
+from archpredict.tables.reading.files import shown
+from archpredict.tables.reading.numbers import number
 
 _PUBLISHED_NAMES = ("arch", "arch_str")
 """What published tables call the column; looked for where there is no ``architecture``."""

@@ -12,9 +12,9 @@ from typing import IO, Any
 from archpredict.errors import DataError
 from archpredict.spaces.base import SearchSpace, load_space
 from archpredict.tables.columns import architecture_column, parsed
-from archpredict.tables.formats._numbers import as_kind, joined, kind_of
-from archpredict.tables.formats._writing import whole
 from archpredict.tables.formats.base import ARCHITECTURE, Kind, Observe, format_to_write, read_rows, unobserved
+from archpredict.tables.reading.numbers import as_kind, joined, kind_of
+from archpredict.tables.reading.writing import whole
 
 __all__ = ["convert"]
 

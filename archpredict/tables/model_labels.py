@@ -15,10 +15,10 @@ from archpredict._typing import FloatArray
 from archpredict.errors import DataError
 from archpredict.onnx.files import stem
 from archpredict.tables.columns import label_of, listed, value_of
-from archpredict.tables.formats._digest import digests
-from archpredict.tables.formats._files import file_sha256, shown
-from archpredict.tables.formats._numbers import number
 from archpredict.tables.formats.base import Row, read_rows
+from archpredict.tables.reading.digest import digests
+from archpredict.tables.reading.files import file_sha256, shown
+from archpredict.tables.reading.numbers import number
 
 __all__ = ["Labels", "LabelsLike", "read_labels"]
 

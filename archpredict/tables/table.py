@@ -18,11 +18,11 @@ from archpredict._typing import FloatArray, IntArray, freeze
 from archpredict.errors import DataError, UsageError
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 from archpredict.tables.columns import Columns, architecture_column, check_target, label_of, parsed
-from archpredict.tables.formats._digest import digests
-from archpredict.tables.formats._files import file_sha256
-from archpredict.tables.formats._nasbench101 import api_rows
 from archpredict.tables.formats.base import ARCHITECTURE, Row, read_rows
 from archpredict.tables.isomorphic import Duplicates, duplicates
+from archpredict.tables.reading.digest import digests
+from archpredict.tables.reading.files import file_sha256
+from archpredict.tables.reading.nasbench101 import api_rows
 
 __all__ = ["Table"]
 

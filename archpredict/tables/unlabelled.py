@@ -13,8 +13,8 @@ from archpredict._typing import FloatArray
 from archpredict.errors import DataError
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 from archpredict.tables.columns import Columns, architecture_column, parsed
-from archpredict.tables.formats._numbers import joined, kind_of
 from archpredict.tables.formats.base import ARCHITECTURE, Kind, Row, read_rows
+from archpredict.tables.reading.numbers import joined, kind_of
 
 __all__ = ["Unlabelled"]
 

@@ -11,8 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from archpredict.graph.arch_graph import ArchGraph
-from archpredict.onnx._canonical.canonical import Canonical, canonical
-from archpredict.onnx._trace.tracer import trace
+from archpredict.onnx.reader import Canonical, canonical, trace
 
 Build = Callable[..., onnx.ModelProto]
 

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from archpredict.errors import ModelFileError
 from archpredict.graph.operators import total
 from archpredict.onnx import reader as loader
-from archpredict.onnx._trace.tracer import trace
+from archpredict.onnx.reader import trace
 
 node = helper.make_node
 

@@ -17,9 +17,7 @@ from onnx import TensorProto, helper, save
 
 from archpredict.errors import ModelFileError
 from archpredict.graph.operators import OPERATORS, known_label, total
-from archpredict.onnx._canonical.canonical import canonical
-from archpredict.onnx._trace.tracer import trace
-from archpredict.onnx.reader import load, read
+from archpredict.onnx.reader import canonical, load, read, trace
 
 _LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from archpredict.errors import ModelFileError
 from archpredict.onnx._file import reading, wire
-from archpredict.onnx._file.reading import read_proto
+from archpredict.onnx.reader import read_proto
 
 
 def _small(build) -> onnx.ModelProto:

@@ -10,9 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
 from archpredict.errors import ModelFileError
-from archpredict.onnx._file.reading import read_proto
-from archpredict.onnx._trace.steps import Trace
-from archpredict.onnx._trace.tracer import trace
+from archpredict.onnx.reader import Trace, read_proto, trace
 
 node = helper.make_node
 

@@ -20,8 +20,7 @@ from archpredict._typing import BoolArray, IntArray
 from archpredict.errors import InvalidArchitectureError, UsageError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.registry import names
-from archpredict.spaces import Architecture, SearchSpace, load_space
-from archpredict.spaces._check import check_space
+from archpredict.spaces import Architecture, SearchSpace, check_space, load_space
 from archpredict.spaces.base import unique_rows
 from archpredict.spaces.darts import Darts
 from archpredict.testing.spaces import SpaceContract

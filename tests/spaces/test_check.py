@@ -11,7 +11,7 @@ import pytest
 from archpredict.errors import UsageError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.registry import names
-from archpredict.spaces._check import check_space
+from archpredict.spaces import check_space
 from archpredict.spaces.base import Choices, SearchSpace, load_space
 from archpredict.testing.toys import ToySpace
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from archpredict.errors import DataError, UsageError
 from archpredict.spaces.base import load_space
 from archpredict.tables.convert import convert
-from archpredict.tables.formats._numbers import as_kind, joined, kind_of
 from archpredict.tables.formats.base import read_rows
+from archpredict.tables.reading.numbers import as_kind, joined, kind_of
 from archpredict.tables.table import Table
 from archpredict.testing.toys import ToySpace
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archpredict.tables.formats._crc32c import crc32c, masked
+from archpredict.tables.reading.crc32c import crc32c, masked
 
 
 def bit_by_bit(data: bytes) -> int:

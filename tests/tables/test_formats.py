@@ -13,9 +13,9 @@ import pytest
 from archpredict.errors import DataError, MissingDependencyError, UsageError
 from archpredict.registry import names, resolve
 from archpredict.spaces.base import load_space
-from archpredict.tables.formats import _files, _json
 from archpredict.tables.formats.base import Format, format_of, format_to_write, read_rows
 from archpredict.tables.formats.nasbench301_json import genotype
+from archpredict.tables.reading import files, json_stream
 from archpredict.tables.table import Table
 
 
@@ -82,15 +82,15 @@ def test_bare_architectures_are_rows_without_labels(write):
 def test_elements_are_found_wherever_the_blocks_of_a_file_end(write, monkeypatch, chunk):
     elements = [{"a": '\\"é€😀', "b": [1.5e-7, -12, 123456789012345678]}, "x" * 100, {"": {}}, {"c": True}]
     file = write("t.json", json.dumps(elements, ensure_ascii=False, indent=1))
-    real = _json.TableStream.read
-    monkeypatch.setattr(_json.TableStream, "read", lambda self, size, where: real(self, min(size, chunk), where))
-    assert [value for _, value in _json.elements(file)] == elements
+    real = json_stream.TableStream.read
+    monkeypatch.setattr(json_stream.TableStream, "read", lambda self, size, where: real(self, min(size, chunk), where))
+    assert [value for _, value in json_stream.elements(file)] == elements
 
 
 def test_numbers_are_not_cut_in_two(write):
     for padding in range(40):
         text = "[" + " " * (65_536 - padding) + "12345.678e-3, 5]"
-        assert [value for _, value in _json.elements(write("t.json", text))] == [12.345678, 5]
+        assert [value for _, value in json_stream.elements(write("t.json", text))] == [12.345678, 5]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_long_list_takes_no_memory_for_all_of_it(write):
 
 
 def test_a_file_that_holds_too_much_is_not_read_to_the_end(write, monkeypatch):
-    monkeypatch.setattr(_files, "MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(files, "MAX_BYTES", 1_000_000)
     bomb = gzip.compress(b'{"architecture": [1], "accuracy": 2}\n' * 100_000)
     assert len(bomb) < 20_000
     assert "the file holds more than 1,000,000 bytes (decompressed), the most that is read" in refusal(

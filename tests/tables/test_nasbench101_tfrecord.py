@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from archpredict.errors import DataError
 from archpredict.spaces.base import load_space
-from archpredict.tables.formats import _nasbench101, _tfrecord
 from archpredict.tables.formats.base import format_of, read_rows
+from archpredict.tables.reading import nasbench101, tfrecord
 from archpredict.tables.table import Table
 
 TABLE = []
@@ -225,7 +225,7 @@ def test_a_single_flipped_bit_is_noticed_wherever_it_is(tmp_path_factory, place)
 
 
 def test_a_flipped_bit_is_found_in_any_block_of_the_file(write, monkeypatch):
-    monkeypatch.setattr(_tfrecord, "_BLOCK", 1_000)
+    monkeypatch.setattr(tfrecord, "_BLOCK", 1_000)
     records = [training(f"{i:032x}") for i in range(20)]
     assert len(values(write(b"".join(records)))) == 20
     for i in (0, 7, 19):
@@ -307,7 +307,7 @@ def test_a_cell_outside_the_space_names_the_record(write):
 
 
 def test_more_cells_than_any_benchmark_has(write, monkeypatch):
-    monkeypatch.setattr(_nasbench101, "MAX_CELLS", 1)
+    monkeypatch.setattr(nasbench101, "MAX_CELLS", 1)
     assert "record 2: it is of one more than 1 cells" in refusal(write(training("a") + training("b", LINE)))
 
 
@@ -317,11 +317,11 @@ def test_a_missing_column_is_answered_with_those_there_are(write):
 
 
 def test_memory_is_that_of_a_block_and_not_of_the_file(write, monkeypatch):
-    monkeypatch.setattr(_tfrecord, "_BLOCK", 1 << 15)
+    monkeypatch.setattr(tfrecord, "_BLOCK", 1 << 15)
     one = training(checkpoint=b"/path" * 40)
     file = write(one * 2_000)
     assert file.stat().st_size > 2_000_000
-    next(iter(_tfrecord.records(write(one, "warm.tfrecord"))))  # the tables of the checksum stay
+    next(iter(tfrecord.records(write(one, "warm.tfrecord"))))  # the tables of the checksum stay
     tracemalloc.start()
     (row,) = values(file)
     peak = tracemalloc.get_traced_memory()[1]

@@ -11,7 +11,7 @@ from archpredict.errors import DataError, UnknownNameError, UsageError
 from archpredict.spaces.base import load_space
 from archpredict.tables.check import survey
 from archpredict.tables.convert import convert
-from archpredict.tables.formats import _files
+from archpredict.tables.reading import files
 from archpredict.tables.table import Table
 from archpredict.tables.unlabelled import Unlabelled
 from archpredict.testing.toys import ToySpace
@@ -301,7 +301,7 @@ def test_a_line_of_a_hundred_megabytes_is_not_read_to_its_end(write):
 
 
 def test_a_table_with_too_many_lines(write, monkeypatch):
-    monkeypatch.setattr(_files, "MAX_LINES", 3)
+    monkeypatch.setattr(files, "MAX_LINES", 3)
     assert "has more than 3 lines" in refusal(write("t.csv", CSV))
     assert len(read(write("t.jsonl", JSONL))) == 3
 
@@ -369,15 +369,15 @@ def test_a_file_is_opened_once_and_each_architecture_parsed_once(write, monkeypa
 
 
 def test_the_digest_is_of_the_whole_file_also_where_the_reader_jumps_or_stops_early(write):
-    from archpredict.tables.formats._digest import digests
+    from archpredict.tables.reading.digest import digests
 
     content = bytes(range(256)) * 4000
     file = write("any.bin", content)
     with digests() as found:
-        with _files.open_bytes(file) as stream:
+        with files.open_bytes(file) as stream:
             assert stream.read(5) == content[:5]
         assert found == {file: hashlib.sha256(content).hexdigest()}
-    with digests() as found, _files.open_bytes(file) as stream:
+    with digests() as found, files.open_bytes(file) as stream:
         stream.seek(900_000)
         assert stream.read(5) == content[900_000:900_005]
     assert found == {}

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from archpredict.errors import DataError, UsageError
 from archpredict.registry import names, resolve
-from archpredict.tables.formats._files import is_folder
+from archpredict.tables.reading.files import is_folder
 
 __all__ = ["Format", "Row", "format_of", "format_to_write", "read_rows"]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from archpredict.errors import DataError
-from archpredict.tables.formats._files import shown
-from archpredict.tables.formats._json import elements, first_element
 from archpredict.tables.formats.base import ARCHITECTURE, Format, Observe, Row, unobserved
+from archpredict.tables.reading.files import shown
+from archpredict.tables.reading.json_stream import elements, first_element
 
 __all__ = ["CtnasJson"]
 

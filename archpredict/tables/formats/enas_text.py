@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from archpredict.errors import DataError
-from archpredict.tables.formats._files import shown, text_lines
 from archpredict.tables.formats.base import ARCHITECTURE, Format, Observe, Row, unobserved
+from archpredict.tables.reading.files import shown, text_lines
 
 __all__ = ["EnasText"]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from archpredict.errors import DataError
-from archpredict.tables.formats._files import shown
-from archpredict.tables.formats._json import elements
 from archpredict.tables.formats.base import ARCHITECTURE, Format, Observe, Row, unobserved
+from archpredict.tables.reading.files import shown
+from archpredict.tables.reading.json_stream import elements
 
 __all__ = ["Json"]
 

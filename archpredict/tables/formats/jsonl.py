@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from archpredict.errors import DataError
-from archpredict.tables.formats._files import shown, text_lines
-from archpredict.tables.formats._writing import text_writer
 from archpredict.tables.formats.base import Format, Kind, Observe, Row, unobserved
+from archpredict.tables.reading.files import shown, text_lines
+from archpredict.tables.reading.writing import text_writer
 
 __all__ = ["JsonLines"]
 

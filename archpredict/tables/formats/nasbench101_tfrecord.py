@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from archpredict.errors import DataError
-from archpredict.tables.formats._files import shown
-from archpredict.tables.formats._nasbench101 import Cells, Training, cell_text
-from archpredict.tables.formats._protobuf import model_metrics
-from archpredict.tables.formats._tfrecord import records
 from archpredict.tables.formats.base import Format, Observe, Row, unobserved
+from archpredict.tables.reading.files import shown
+from archpredict.tables.reading.nasbench101 import Cells, Training, cell_text
+from archpredict.tables.reading.protobuf import model_metrics
+from archpredict.tables.reading.tfrecord import records
 
 __all__ = ["NASBench101TFRecord"]
 

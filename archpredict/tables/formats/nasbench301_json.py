@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from archpredict.errors import DataError
-from archpredict.tables.formats._files import files_below, is_folder, shown
-from archpredict.tables.formats._json import elements, first_element, small_object
 from archpredict.tables.formats.base import ARCHITECTURE, Format, Observe, Row, unobserved
+from archpredict.tables.reading.files import files_below, is_folder, shown
+from archpredict.tables.reading.json_stream import elements, first_element, small_object
 
 __all__ = ["NASBench301Json"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from archpredict.errors import DataError, MissingDependencyError, UsageError
-from archpredict.tables.formats._files import MAX_BYTES, MAX_LINES, open_bytes
 from archpredict.tables.formats.base import Format, Kind, Observe, Row, unobserved
+from archpredict.tables.reading.files import MAX_BYTES, MAX_LINES, open_bytes
 
 __all__ = ["Parquet"]
 

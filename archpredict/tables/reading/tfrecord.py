@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from archpredict.errors import DataError
-from archpredict.tables.formats._crc32c import crc32c, masked
-from archpredict.tables.formats._files import MAX_LINES, TableStream, opened
+from archpredict.tables.reading.crc32c import crc32c, masked
+from archpredict.tables.reading.files import MAX_LINES, TableStream, opened
 
 MAX_RECORD = 50_000
 """Bytes; records of NAS-Bench-101 have about 600."""

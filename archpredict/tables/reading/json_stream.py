@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archpredict.errors import DataError
-from archpredict.tables.formats._files import TableStream, opened, shown
+from archpredict.tables.reading.files import TableStream, opened, shown
 
 MAX_ELEMENT = 1_000_000
 """Characters of one element of the outermost list or object."""

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from archpredict.errors import DataError
-from archpredict.tables.formats._digest import digested
+from archpredict.tables.reading.digest import digested
 
 MAX_LINE_BYTES = 1_000_000
 MAX_LINES = 20_000_000
