@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from archpredict.networks.network import Network
-from archpredict.networks.steps import Run, NodeTable
+from archpredict.networks.steps import NodeTable, Run
 from archpredict.proxies._passes import gradients, weight_names
 from archpredict.proxies.base import Proxy
 
