@@ -1,4 +1,4 @@
-"""Evaluators from what the command line says."""
+"""The evaluator of a search: its name, and its options from flags and ``--option``."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from archpredict.errors import ArchPredictError, UsageError
-from archpredict.evaluators.base import Evaluator
-from archpredict.registry import described, find, make, names, resolve
-from archpredict.spaces.base import SearchSpace
+from archpredict.errors import UsageError
+from archpredict.evaluators.base import evaluator_options
+from archpredict.registry import names
 
-Invocation = Mapping[str, Any]
-
-_UNSET: Mapping[str, Any] = {
+UNSET: Mapping[str, Any] = {
     "data": None,
     "target": None,
     "command": None,
@@ -24,39 +21,26 @@ _UNSET: Mapping[str, Any] = {
     "training": {},
     "network": {},
 }
-"""Options that belong to some evaluators, and the values that say that they were not given."""
+"""Flags that set the option of this name of an evaluator, and the values that say that they were not given."""
 
 
-def build_evaluator(invocation: Invocation, space: SearchSpace) -> Evaluator:
-    """The evaluator that ``--evaluator`` and its companions describe.
+def flag_options(invocation: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of the evaluator that flags set.
 
-    Args:
-        invocation: Values of the options ``evaluator``, ``command``, ``timeout``, ``data``, ....
-        space: What is searched.
+    Raises:
+        UsageError: It has no such option; the message names evaluators that have.
     """
     reference = str(invocation["evaluator"])
-    name, argument = split_reference(reference)
-    if ":" in name and not isinstance(find("evaluators", name), type):
-        made: Evaluator = make("evaluators", name, Evaluator)
-        return made
-    kind: type[Evaluator] = resolve("evaluators", name, Evaluator)
-    for option, unset in _UNSET.items():
-        if invocation[option] != unset and option not in kind.command_line_options:
-            raise UsageError(_not_its_own(option, reference))
-    try:
-        return kind.from_command_line(argument, space, invocation)
-    except ArchPredictError:
-        raise
-    except Exception as error:
-        if name in names("evaluators"):
-            raise
-        raise UsageError(f"{reference} cannot be made: {described(error)}") from error
-
-
-def split_reference(reference: str) -> tuple[str, str | None]:
-    """``NAME:ARGUMENT`` of an evaluator that there is; what names a class of the user's own stays whole."""
-    name, colon, argument = reference.partition(":")
-    return (name, argument) if colon and name.replace("_", "-") in names("evaluators") else (reference, None)
+    known = evaluator_options(reference)
+    given = {name: invocation[name] for name, unset in UNSET.items() if invocation[name] != unset}
+    for name in given:
+        if name not in known:
+            owners = " or ".join(other for other in names("evaluators") if name in evaluator_options(other))
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(
+                f"{flag} belongs to --evaluator {owners}, --evaluator {reference} was given; leave one out"
+            )
+    return given
 
 
 def absolute(reference: str | None) -> str | None:
@@ -70,10 +54,3 @@ def absolute(reference: str | None) -> str | None:
     if path and Path(path).exists():
         return f"{name}:{Path(path).absolute()}{question}{options}"
     return reference
-
-
-def _not_its_own(option: str, reference: str) -> str:
-    known = {name: resolve("evaluators", name, Evaluator).command_line_options for name in names("evaluators")}
-    owners = " or ".join(name for name, options in known.items() if option in options)
-    flag = f"--{option.replace('_', '-')}"
-    return f"{flag} belongs to --evaluator {owners}, --evaluator {reference} was given; leave one out"

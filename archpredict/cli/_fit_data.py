@@ -82,13 +82,14 @@ def table_lesson(given: Mapping[str, Any], space: SearchSpace, features: Sequenc
 
 def onnx_predictor(given: Mapping[str, Any]) -> tuple[Predictor, str]:
     """The predictor that the options describe, reading numbers of whole networks in place of those of cells."""
-    from archpredict.cli._predictors import build_predictor, described_predictor
+    from archpredict.cli._predictors import build_predictor, described_predictor, with_given_options
     from archpredict.predict.presets import preset
 
     if given["predictor"] is None and given["encoder"] is None and given["head"] is None:
         overrides = {name: given[name] for name in ("ensemble", "epochs") if given[name] is not None}
         predictor = preset("ranker").make(seed=given["seed"], device=given["device"])
-        return predictor.set_params(**overrides), "the default for ONNX models"
+        predictor = with_given_options(predictor.set_params(**overrides), given)
+        return predictor, ", ".join(["the default for ONNX models", *given["option"]])
     predictor = build_predictor(given, given["seed"])
     side = tuple("network" if name == "statistics" else name for name in predictor.side)
     return predictor.set_params(side=side), described_predictor(given)

@@ -29,6 +29,8 @@ _ALIASES = {
     "images": "dataset",
     "recipe": "training",
     "form": "network",
+    "evaluator_options": "option",
+    "options": "option",
 }
 """Arguments that commands have under another name."""
 
@@ -86,6 +88,8 @@ def _flag(command: click.Command, name: str, value: Any = None) -> str | None:
         if parameter.name == _ALIASES.get(name, name) and isinstance(parameter, click.Option):
             flag = max(parameter.opts, key=len)
             return flag if value is None or parameter.is_flag else f"{flag} {_typed(value)}"
+    if any(parameter.name == "option" for parameter in command.params):
+        return f"--option {name}={'...' if value is None else _typed(value)}"
     return None
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from archpredict.cli._plugin_options import Owner, full_names, option_option, values
+from archpredict.cli._values import admits_mapping
 from archpredict.errors import UnknownNameError, UsageError
+from archpredict.options import Option, options_of
 
 if TYPE_CHECKING:
     from archpredict.predict.predictor import Predictor
@@ -38,6 +42,7 @@ def predictor_options(command: _Decorated) -> _Decorated:
     """The options that describe a predictor to fit."""
     from_1 = click.IntRange(min=1)
     for option in (
+        option_option("Set an option of the predictor, e.g. ensemble=3 ; repeatable."),
         click.option("--epochs", type=from_1, help="Passes over the labels.  [default: the predictor's]"),
         click.option("--ensemble", type=from_1, help="Networks to average; from 2 on there are standard deviations."),
         click.option("--head", help="Head of networks of your own choice; goes with --encoder."),
@@ -56,6 +61,56 @@ def build_predictor(given: Invocation, seed: int, default: str = DEFAULT) -> Pre
         seed: Of initial weights and batches.
         default: Name of the predictor where none is given.
     """
+    return with_given_options(_built(given, seed, default), given)
+
+
+def with_given_options(predictor: Predictor, given: Invocation) -> Predictor:
+    """The predictor with what ``--option`` sets.
+
+    Raises:
+        UsageError: There is no such option, or it has a flag that was given too.
+    """
+    owner = predictor_owner(predictor)
+    texts = full_names(given["option"], [owner])
+    for name in texts:
+        flag = name.rpartition(".")[2]
+        if given.get(flag) is not None and flag in _OVERRIDES:
+            raise UsageError(f"--{flag} and --option {name} say the same; leave one of them out")
+    return set_options(predictor, texts, owner)
+
+
+def predictor_owner(predictor: Predictor) -> Owner:
+    """The predictor as something whose options can be set, those of its arguments behind a dot."""
+    known = dict[str, Option]()
+    for name, option in options_of(type(predictor)).items():
+        value = getattr(predictor, name)
+        known[name] = replace(option, default=value)
+        if is_dataclass(value):
+            known |= {f"{name}.{inner}": found for inner, found in options_of(type(value)).items()}
+    return Owner("predictor", "the predictor", known, with_flags=("seed", "device"), checks_entries=True)
+
+
+def set_options(predictor: Predictor, texts: Mapping[str, str], owner: Owner) -> Predictor:
+    """Set the options of an unfitted predictor that these texts say, by full names."""
+    for path, value in values(texts, owner):
+        before = getattr(predictor, path[0])
+        if len(path) == 2 and admits_mapping(owner.options[path[0]].type) and isinstance(before, Mapping | None):
+            predictor.set_params(**{path[0]: {**(before or {}), path[1]: value}})
+        else:
+            _set(predictor, path, value)
+    return predictor
+
+
+def _set(predictor: Predictor, path: tuple[str, ...], value: Any) -> None:
+    try:
+        predictor.set_params(**{"__".join(path): value})
+    except UsageError:
+        raise
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UsageError(f"--option {'.'.join(path)}: {path[0]} has no such option") from error
+
+
+def _built(given: Invocation, seed: int, default: str) -> Predictor:
     overrides = {name: given[name] for name in _OVERRIDES if given[name] is not None}
     if given["encoder"] is not None or given["head"] is not None:
         if given["predictor"] is not None:
@@ -69,7 +124,10 @@ def described_predictor(given: Invocation, default: str = DEFAULT) -> str:
     """What to call that predictor in one line."""
     own = [f"{name} {given[name]}" for name in ("encoder", "head") if given[name] is not None]
     name = ", ".join(own) or given["predictor"] or default
-    return ", ".join([name, *(f"{option} {given[option]}" for option in _OVERRIDES if given[option] is not None)])
+    set_too = [f"{option} {text}" for option, text in given["option"].items()]
+    return ", ".join(
+        [name, *(f"{option} {given[option]}" for option in _OVERRIDES if given[option] is not None), *set_too]
+    )
 
 
 def load_model(reference: str, device: str) -> Predictor:

@@ -25,6 +25,7 @@ _TRAINING = (
     "predictor",
     "encoder",
     "head",
+    "option",
     "ensemble",
     "epochs",
     "features",

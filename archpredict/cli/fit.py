@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _PATH = click.Path(path_type=Path)
 _MANIFEST = "predictor.json"
-_NEW = ("predictor", "encoder", "head", "ensemble", "features", "dataset", "network", "folds")
+_NEW = ("predictor", "encoder", "head", "option", "ensemble", "features", "dataset", "network", "folds")
 """Options that make no sense for a predictor that is there already."""
 
 

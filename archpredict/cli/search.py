@@ -11,9 +11,12 @@ import click
 from click.core import ParameterSource
 
 from archpredict.cli._options import debug_option, json_option, named_numbers
+from archpredict.cli._plugin_options import Owner, assign, full_names, option_option, values
+from archpredict.cli._predictors import predictor_owner, set_options
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
+    from archpredict.predict.predictor import Predictor
     from archpredict.runs.plan import Plan
     from archpredict.runs.search import SearchResult
 
@@ -39,6 +42,7 @@ _INVOCATION: dict[str, tuple[type, ...]] = {
     "within_table": (bool,),
     "jobs": (int,),
     "top": (int,),
+    "option": (dict,),
 }
 """Options that make the run, and their types in config.json, which keeps them for ``--resume``."""
 
@@ -91,6 +95,10 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
     callback=named_numbers,
     metavar="NAME=NUMBER",
     help="Form of the networks that are built, e.g. channels=8; repeatable.",
+)
+@option_option(
+    "Set an option of the strategy, the evaluator or --predictor, e.g. rounds=3; where several have it: "
+    "strategy.rounds=3, evaluator.seed=1, predictor.ensemble=3; repeatable."
 )
 @click.option("--budget", type=_FROM_1, help="Evaluations in all.  [default: the strategy's, e.g. 150 for ctnas]")
 @click.option("--seed", type=_FROM_0, default=0, show_default=True, help="Source of all randomness.")
@@ -150,7 +158,7 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("space", "strategy", "evaluator", "dataset"):
         values[name] = absolute(given[name])
     if given["resume"] is None:
-        return {**values, "evaluator": values["evaluator"] or _default_evaluator(given)}
+        return _with_full_names({**values, "evaluator": values["evaluator"] or _default_evaluator(given)})
     if given["out"] is not None:
         raise UsageError("--resume goes on in the directory it names; leave out --out")
     refuse_training(given["resume"])
@@ -160,11 +168,43 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
             f"the run in {given['resume']} was started by a program; go on with it there: "
             f"archpredict.search(..., out={str(given['resume'])!r}, resume=True)"
         )
+    kept.setdefault("option", {})  # which runs of before there were options do not have
     for name, types in _INVOCATION.items():
         if not isinstance(kept.get(name, ...), types):
             raise corrupt_config(given["resume"], f"{name!r} in its invocation is {kept.get(name, 'not there')!r}")
     explicit = {n: v for n, v in values.items() if ctx.get_parameter_source(n) is not ParameterSource.DEFAULT}
-    return {**kept, **explicit}
+    options = {"option": {**kept["option"], **given["option"]}}
+    return _with_full_names({**kept, **explicit, **options})
+
+
+def _owners(invocation: Mapping[str, Any]) -> list[Owner]:
+    """What a search has options of."""
+    from archpredict.evaluators.base import evaluator_options
+    from archpredict.registry import resolve
+    from archpredict.strategies.base import Strategy
+
+    strategy, reference = resolve("strategies", invocation["strategy"], Strategy), invocation["evaluator"]
+    owners = [
+        Owner("strategy", f"the strategy {strategy.name}", strategy.options(), with_flags=("device", "preset")),
+        Owner("evaluator", f"the evaluator {reference}", evaluator_options(reference)),
+    ]
+    if invocation["predictor"] is not None:
+        owners.append(predictor_owner(_predictor(invocation)))
+    return owners
+
+
+def _predictor(invocation: Mapping[str, Any]) -> Predictor:
+    from archpredict.predict.presets import unfitted
+
+    made: Predictor = unfitted(invocation["predictor"])
+    return made
+
+
+def _with_full_names(invocation: dict[str, Any]) -> dict[str, Any]:
+    """The invocation, whose options say whose they are."""
+    if not invocation["option"]:
+        return invocation
+    return {**invocation, "option": full_names(invocation["option"], _owners(invocation))}
 
 
 def _default_evaluator(given: Mapping[str, Any]) -> str:
@@ -176,14 +216,12 @@ def _default_evaluator(given: Mapping[str, Any]) -> str:
 
 
 def _plan(invocation: Mapping[str, Any]) -> Plan:
-    from archpredict.cli._evaluators import build_evaluator
     from archpredict.runs.plan import plan
-    from archpredict.spaces.base import load_space
 
-    space = load_space(invocation["space"])
+    options, evaluator_options = _options(invocation)
     return plan(
-        space,
-        build_evaluator(invocation, space),
+        invocation["space"],
+        invocation["evaluator"],
         strategy=invocation["strategy"],
         budget=invocation["budget"],
         seed=invocation["seed"],
@@ -191,8 +229,32 @@ def _plan(invocation: Mapping[str, Any]) -> Plan:
         within_table=invocation["within_table"],
         device=invocation["device"],
         preset=invocation["preset"],
-        options={} if invocation["predictor"] is None else {"predictor": invocation["predictor"]},
+        jobs=invocation["jobs"],
+        options=options,
+        evaluator_options=evaluator_options,
     )
+
+
+def _options(invocation: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options of the strategy, and of the evaluator: from flags and from ``--option``."""
+    from archpredict.cli._evaluators import flag_options
+
+    found: dict[str, dict[str, Any]] = {"strategy": {}, "evaluator": flag_options(invocation)}
+    if invocation["predictor"] is not None:
+        found["strategy"]["predictor"] = invocation["predictor"]
+    flags = {(owner, name) for owner, options in found.items() for name in options}
+    texts = invocation["option"]
+    for owner in _owners(invocation) if texts else ():
+        if owner.name == "predictor":
+            if any(name.startswith("predictor.") for name in texts):
+                found["strategy"]["predictor"] = set_options(_predictor(invocation), texts, owner)
+            continue
+        for path, value in values(texts, owner):
+            if (owner.name, path[0]) in flags:
+                name = f"{owner.name}.{path[0]}"
+                raise UsageError(f"--{path[0]} and --option {name} say the same; leave one of them out")
+            assign(found[owner.name], path, value)
+    return found["strategy"], found["evaluator"]
 
 
 def _run(ctx: click.Context, plan: Plan, invocation: Mapping[str, Any], given: Mapping[str, Any]) -> SearchResult:

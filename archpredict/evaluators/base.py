@@ -1,15 +1,22 @@
-"""Evaluator: who labels an architecture (one file each)."""
+"""Evaluator: what labels architectures (one file each), and what turns a name, a table or a function into one."""
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 from archpredict._typing import IntArray
-from archpredict.errors import UsageError
+from archpredict.errors import ArchPredictError, UsageError
+from archpredict.options import Option, check_options, options_of
+from archpredict.registry import described, find, names, resolve
 from archpredict.spaces.base import Architecture, SearchSpace
+from archpredict.tables.table import Table
+
+_KIND = "evaluators"
 
 __all__ = ["Evaluator", "Result"]
 
@@ -38,27 +45,30 @@ class Evaluator(ABC):
 
     name: ClassVar[str]
 
-    command_line_options: ClassVar[tuple[str, ...]] = ()
-    """Options of ``archpredict search`` that are this evaluator's: ``data``, ``command``, ``dataset``, ...; giving
-    one of these with another evaluator is an error."""
-
     @classmethod
-    def from_command_line(cls, argument: str | None, space: SearchSpace, options: Mapping[str, Any]) -> Evaluator:
-        """The evaluator that ``--evaluator NAME:ARGUMENT`` and further options describe.
+    def for_space(cls, space: str | SearchSpace, /, *arguments: Any, **options: Any) -> Evaluator:
+        """The evaluator of a space, made of plain values: texts, numbers, and mappings of them.
+
+        This is what a name becomes, in ``search(space, "train", evaluator_options={"dataset": "digits"})`` as on the
+        command line. The keyword arguments are the options of the evaluator; the first may be written after its name,
+        as in ``zero-cost:synflow``. ``seed``, ``device`` and ``jobs`` are those of the search where they are not given.
+        A class whose constructor takes plain values alone need not define this.
 
         Args:
-            argument: What follows the colon, None where nothing does.
             space: What is searched.
-            options: Values of all options of the command, by name, with the defaults of those not given.
+            arguments: Of the constructor.
+            options: Of the constructor, by name.
 
         Raises:
-            UsageError: An option that is needed is missing, or the argument makes no sense.
+            UsageError: They make no sense.
         """
-        if argument is not None:
-            raise UsageError(
-                f"--evaluator {cls.name} takes nothing after a colon, {argument!r} was given; leave it out"
-            )
-        return cls()
+        return cls(*arguments, **options)
+
+    @classmethod
+    def options(cls) -> dict[str, Option]:
+        """The options of :meth:`for_space` by name."""
+        plain = cls.for_space.__func__ is Evaluator.for_space.__func__  # type: ignore[attr-defined]
+        return options_of(cls if plain else cls.for_space, leave_out=("space",) if not plain else ())
 
     @abstractmethod
     def evaluate(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
@@ -79,3 +89,123 @@ class Evaluator(ABC):
     def pool(self) -> IntArray | None:
         """The choices ``(R, L)`` of the only architectures that can be labelled, or None where all can."""
         return None
+
+
+def as_evaluator(
+    given: Any,
+    space: SearchSpace,
+    *,
+    options: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    jobs: int = 1,
+) -> Evaluator:
+    """An evaluator as it is, a name with its options, a table as a TableEvaluator, a function as a FunctionEvaluator.
+
+    Args:
+        given: An Evaluator; a name such as ``"train"`` or ``"zero-cost:synflow"``, or a reference ``module:Class`` or
+            ``path/to/file.py:Class``; a Table; or a callable that takes an Architecture.
+        space: The space that is searched.
+        options: Of an evaluator that is given by name.
+        seed: For an evaluator given by name that has this option.
+        device: The same.
+        jobs: Evaluations at a time, for those too and for callables.
+
+    Raises:
+        UsageError: It is none of these, a table of another space, or has other options.
+
+    Example:
+        >>> from archpredict.spaces import load_space
+        >>> as_evaluator(len, load_space("nasbench201")).name
+        'function'
+    """
+    if isinstance(given, str):
+        return _named(given, space, options or {}, {"seed": seed, "device": device, "jobs": jobs})
+    if options:
+        raise UsageError(
+            f"`evaluator_options` are for an evaluator that is given by name, {', '.join(options)} were given with an "
+            "object; set them where it is made"
+        )
+    if isinstance(given, Evaluator):
+        return given
+    if isinstance(given, Table):
+        if (given.space.name, given.space.num_choices) != (space.name, space.num_choices):
+            raise UsageError(
+                f"the table {given.path} is of the space {given.space.name}, the search is in {space.name}; "
+                "read the table with the space that is searched"
+            )
+        return _built_in("table", given)
+    if callable(given) and not isinstance(given, type):
+        return _built_in("function", given, jobs=jobs)
+    what = f"the class {given.__name__}" if isinstance(given, type) else f"an object of type {type(given).__name__}"
+    raise UsageError(
+        f"{what} was given as the evaluator; expected an Evaluator instance, the name of one, a Table, "
+        "or a function that takes an Architecture and returns its score"
+    )
+
+
+def evaluator_options(reference: str) -> dict[str, Option]:
+    """Options of the evaluator that a name or a reference names, that which may follow a colon first.
+
+    Example:
+        >>> list(evaluator_options("command"))
+        ['command', 'timeout', 'retries', 'jobs']
+    """
+    return _options(_found(reference)[0])
+
+
+def _built_in(name: str, *arguments: Any, **options: Any) -> Evaluator:
+    made: Evaluator = resolve(_KIND, name, Evaluator)(*arguments, **options)
+    return made
+
+
+def _found(reference: str) -> tuple[Any, str | None]:
+    """A class of evaluators, a function or an object of the user's, and what follows the colon of a name."""
+    name, colon, argument = reference.partition(":")
+    if colon and name.replace("_", "-") in names(_KIND):
+        return resolve(_KIND, name, Evaluator), argument
+    found = find(_KIND, reference)
+    if ":" in reference and not isinstance(found, type):
+        return found, None
+    return resolve(_KIND, reference, Evaluator), None
+
+
+def _options(maker: Any) -> dict[str, Option]:
+    if isinstance(maker, Evaluator):
+        return {}
+    return maker.options() if isinstance(maker, type) and issubclass(maker, Evaluator) else options_of(maker)
+
+
+def _named(reference: str, space: SearchSpace, given: Mapping[str, Any], common: Mapping[str, Any]) -> Evaluator:
+    """The evaluator that a name and options describe; of the common ones those that it has."""
+    maker, argument = _found(reference)
+    known = _options(maker)
+    is_class, first = inspect.isclass(maker), next(iter(known), "")
+    what = f"the evaluator {maker.name if is_class else reference}"
+    if argument is not None:
+        if not first:
+            raise UsageError(f"{what} takes nothing after a colon, {argument!r} was given; leave it out")
+        if first in given:
+            raise UsageError(f"`{first}` of {what} was given after a colon too, as {argument!r}; leave one out")
+        given = {first: argument, **given}
+    options = {**{name: value for name, value in common.items() if name in known}, **given}
+    check_options(what, options, known, "" if first in options else f", e.g. as {reference}:{first.upper()}")
+    if isinstance(maker, Evaluator):
+        return maker
+    made = _made(reference, partial(maker.for_space, space) if is_class else maker, options)
+    if not isinstance(made, Evaluator):
+        raise UsageError(
+            f"{reference} makes a {type(made).__name__}; expected a class derived from archpredict.Evaluator"
+        )
+    return made
+
+
+def _made(reference: str, maker: Any, options: Mapping[str, Any]) -> Any:
+    try:
+        return maker(**options)
+    except ArchPredictError:
+        raise
+    except Exception as error:
+        if reference.partition(":")[0].replace("_", "-") in names(_KIND):
+            raise
+        raise UsageError(f"{reference} cannot be made: {described(error)}") from error

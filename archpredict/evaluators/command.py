@@ -14,16 +14,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, Any, ClassVar
+from typing import IO, Any
 
 from archpredict.errors import EvaluationError, UsageError
 from archpredict.evaluators._parallel import as_they_finish, check_jobs
 from archpredict.evaluators._score import BadScoreError, parse_json, read_score, short
 from archpredict.evaluators.base import Evaluator, Result
-from archpredict.spaces.base import Architecture, SearchSpace
+from archpredict.spaces.base import Architecture
 
 __all__ = ["CommandEvaluator"]
 
@@ -71,17 +71,6 @@ class CommandEvaluator(Evaluator):
     """
 
     name = "command"
-    command_line_options: ClassVar = ("command", "timeout", "retries", "jobs")
-
-    @classmethod
-    def from_command_line(cls, argument: str | None, space: SearchSpace, options: Mapping[str, Any]) -> Evaluator:
-        """Runs ``--command``, or what is after the colon, ``--jobs`` at a time."""
-        command = options["command"] if argument is None else argument
-        if command is None:
-            raise UsageError(
-                "--evaluator command needs --command, the program that prints the score of an architecture"
-            )
-        return cls(command, timeout=options["timeout"], retries=options["retries"], jobs=options["jobs"])
 
     def __init__(self, command: str, *, timeout: float | None = None, retries: int = 0, jobs: int = 1) -> None:
         self.command = command

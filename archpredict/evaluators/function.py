@@ -48,11 +48,11 @@ class FunctionEvaluator(Evaluator):
         self.jobs = check_jobs(jobs)
 
     @classmethod
-    def from_command_line(cls, argument: str | None, space: SearchSpace, options: Mapping[str, Any]) -> Evaluator:
-        """A function has no place on a command line."""
+    def for_space(cls, space: str | SearchSpace, /) -> FunctionEvaluator:
+        """A function has no name to be found by."""
         raise UsageError(
-            "--evaluator function is for programs, as archpredict.search(evaluator=...); on the command line give "
-            "--command, or a class of your own as module:Class or path/to/file.py:Class"
+            "the evaluator function has no other name than the function itself: give that as the evaluator; where only "
+            "texts can be given, give a program with the evaluator command, or a class as path/to/file.py:Class"
         )
 
     def evaluate(self, architectures: Sequence[Architecture]) -> Iterator[Result]:

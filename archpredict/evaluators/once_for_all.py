@@ -18,7 +18,7 @@ import numpy.typing as npt
 from archpredict._typing import FloatArray
 from archpredict.errors import DataError, UsageError
 from archpredict.evaluators.base import Evaluator, Result
-from archpredict.spaces.base import Architecture, SearchSpace
+from archpredict.spaces.base import Architecture, SearchSpace, load_space
 from archpredict.spaces.mobilenetv3 import EXPANSIONS, KERNELS, MAX_DEPTH, RESOLUTIONS, STAGES, MobileNetV3, Subnet
 
 __all__ = ["OnceForAllEvaluator"]
@@ -86,18 +86,19 @@ class OnceForAllEvaluator(Evaluator):
         return cls(_weights(content, file), hashlib.sha256(content).hexdigest())
 
     @classmethod
-    def from_command_line(cls, argument: str | None, space: SearchSpace, options: Mapping[str, Any]) -> Evaluator:
-        """``--evaluator once-for-all:FILE``."""
-        if not argument:
+    def for_space(cls, space: str | SearchSpace, /, weights: str | Path) -> OnceForAllEvaluator:
+        """As :meth:`load`, for the space mobilenetv3.
+
+        Args:
+            space: What is searched.
+            weights: The .npz file with the weights of the published predictor.
+        """
+        found = load_space(space)
+        if not isinstance(found, MobileNetV3):
             raise UsageError(
-                "--evaluator once-for-all needs the file with the weights of the Once-for-All accuracy predictor: "
-                "--evaluator once-for-all:FILE"
+                f"the evaluator once-for-all labels the space mobilenetv3, not {found.name}; give `space='mobilenetv3'`"
             )
-        if not isinstance(space, MobileNetV3):
-            raise UsageError(
-                f"--evaluator once-for-all labels the space mobilenetv3, not {space.name}; give --space mobilenetv3"
-            )
-        return cls.load(argument)
+        return cls.load(weights)
 
     def evaluate(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
         for start in range(0, len(architectures), _BLOCK):

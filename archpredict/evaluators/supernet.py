@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from archpredict.errors import DataError, TrainingError, UsageError
 from archpredict.evaluators.base import Evaluator, Result
-from archpredict.spaces.base import Architecture, SearchSpace
+from archpredict.spaces.base import Architecture, SearchSpace, load_space
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +41,6 @@ class SupernetEvaluator(Evaluator):
     """
 
     name = "supernet"
-    command_line_options: ClassVar[tuple[str, ...]] = ("dataset",)
 
     def __init__(self, trained: TrainedSupernet, images: Images, *, calibration: int = 2048) -> None:
         from archpredict.networks.batches import Batches
@@ -50,7 +49,7 @@ class SupernetEvaluator(Evaluator):
         if images.sha256 != about["sha256"]:
             raise DataError(
                 f"the images of {images.name} (SHA-256 {images.sha256[:12]}...) are not those of {about['name']} "
-                f"({about['sha256'][:12]}...) that the supernet was trained on; give the same data set with --dataset"
+                f"({about['sha256'][:12]}...) that the supernet was trained on; give the same `dataset`"
             )
         if calibration < 1:
             raise UsageError(f"batch norms are found on at least 1 image, {calibration} were asked for")
@@ -64,15 +63,22 @@ class SupernetEvaluator(Evaluator):
 
     @classmethod
     def load(
-        cls, path: str | Path, space: SearchSpace, *, dataset: str | None = None, device: str = "auto"
+        cls,
+        path: str | Path,
+        space: SearchSpace,
+        *,
+        dataset: str | None = None,
+        device: str = "auto",
+        calibration: int = 2048,
     ) -> SupernetEvaluator:
         """The evaluator of a checkpoint.
 
         Args:
-            path: The folder of ``archpredict supernet train``, or the checkpoint in it.
+            path: The folder of a trained supernet, or the checkpoint in it.
             space: What is searched.
             dataset: Where the images are now; None: where they were when the supernet was trained.
             device: ``auto``, ``cpu`` or ``cuda``.
+            calibration: As for the class.
 
         Raises:
             DataError: The checkpoint is missing, damaged or of another space, or the images are others.
@@ -84,18 +90,30 @@ class SupernetEvaluator(Evaluator):
         trained = load_supernet(path, space, torch_device(device))
         reference = dataset or trained.about.get("dataset")
         if not isinstance(reference, str):
-            raise UsageError(f"the supernet {path} does not say where its images are; give them with --dataset")
-        return cls(trained, load_images(reference))
+            raise UsageError(f"the supernet {path} does not say where its images are; give `dataset`")
+        return cls(trained, load_images(reference), calibration=calibration)
 
     @classmethod
-    def from_command_line(cls, argument: str | None, space: SearchSpace, options: Mapping[str, Any]) -> Evaluator:
-        """``--evaluator supernet:CHECKPOINT``, and ``--dataset`` where the images have moved."""
-        if not argument:
-            raise UsageError(
-                "--evaluator supernet needs the folder of a trained supernet after a colon, supernet:DIR; "
-                "make one with: archpredict supernet train"
-            )
-        return cls.load(argument, space, dataset=options["dataset"], device=options["device"])
+    def for_space(
+        cls,
+        space: str | SearchSpace,
+        /,
+        checkpoint: str | Path,
+        dataset: str | None = None,
+        *,
+        device: str = "auto",
+        calibration: int = 2048,
+    ) -> SupernetEvaluator:
+        """As :meth:`load`.
+
+        Args:
+            space: What is searched.
+            checkpoint: Folder of a trained supernet, or the checkpoint in it.
+            dataset: Where the images are now; if left out, where they were when it was trained.
+            device: ``auto``, ``cpu`` or ``cuda``.
+            calibration: Images that batch norms are found on.
+        """
+        return cls.load(checkpoint, load_space(space), dataset=dataset, device=device, calibration=calibration)
 
     def evaluate(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
         return map(self._result, architectures)

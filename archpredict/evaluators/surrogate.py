@@ -67,11 +67,6 @@ class SurrogateEvaluator(Evaluator):
         self.sha256 = sha256
 
     @classmethod
-    def from_command_line(cls, argument: str | None, space: SearchSpace, options: Mapping[str, Any]) -> Evaluator:
-        """The saved predictor after the colon, else the one that ships for the space."""
-        return cls.for_space(space.name) if argument is None else cls.load(argument)
-
-    @classmethod
     def load(cls, path: str | Path, device: str = "auto") -> SurrogateEvaluator:
         """The evaluator of a saved predictor: its folder, or the name of one that ships with the package.
 
@@ -86,20 +81,30 @@ class SurrogateEvaluator(Evaluator):
         return cls(predictor, folder.name, card=predictor.card_, sha256=_digest(folder))
 
     @classmethod
-    def for_space(cls, space: str, device: str = "auto") -> SurrogateEvaluator:
-        """The evaluator of the predictor that ships with the package for a space.
+    def for_space(
+        cls, space: str | SearchSpace, /, predictor: str | Path | None = None, device: str = "auto"
+    ) -> SurrogateEvaluator:
+        """The evaluator of a saved predictor, or of the one that ships with the package for a space.
 
         That is the one whose card has ``"space": NAME``; where there are several, one of them has
         ``"default": true``.
 
+        Args:
+            space: What is searched.
+            predictor: Folder of a saved predictor, or the name of a shipped one; if left out, that of the space.
+            device: ``auto``, ``cpu`` or ``cuda``.
+
         Raises:
             UsageError: No predictor ships for this space.
         """
-        cards = {folder: card for folder, card in _shipped_cards() if card.get("space") == space}
+        if predictor is not None:
+            return cls.load(predictor, device)
+        name = space if isinstance(space, str) else space.name
+        cards = {folder: card for folder, card in _shipped_cards() if card.get("space") == name}
         if not cards:
             raise UsageError(
-                f"the space {space} has no embedded surrogate: give --data FILE --target COLUMN, --command PROGRAM, "
-                "--dataset IMAGES to train on, or another --evaluator (see 'archpredict evaluators')"
+                f"the space {name} has no embedded surrogate: give another `evaluator`, such as table, command or "
+                "train, and what it needs"
             )
         return cls.load(max(cards, key=lambda folder: cards[folder].get("default", False)), device)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 from archpredict._typing import IntArray
-from archpredict.errors import UsageError
 from archpredict.evaluators.base import Evaluator, Result
 from archpredict.spaces.base import Architecture, SearchSpace
 from archpredict.tables.table import Table
@@ -33,19 +33,17 @@ class TableEvaluator(Evaluator):
     """
 
     name = "table"
-    command_line_options: ClassVar = ("data", "target")
 
     @classmethod
-    def from_command_line(cls, argument: str | None, space: SearchSpace, options: Mapping[str, Any]) -> Evaluator:
-        """Reads ``--data`` with the labels in ``--target``; the file may stand after the colon too."""
-        file = argument if argument is not None else options["data"]
-        if file is None:
-            raise UsageError(
-                "--evaluator table needs --data, a table with labelled architectures (CSV, JSONL, Parquet, ...)"
-            )
-        if options["target"] is None:
-            raise UsageError("--data needs --target, the name of the column with the labels")
-        return cls(Table.read(file, space, options["target"]))
+    def for_space(cls, space: str | SearchSpace, /, data: str | Path, target: str) -> TableEvaluator:
+        """The evaluator of a file.
+
+        Args:
+            space: What is searched.
+            data: A table with labelled architectures (CSV, JSONL, Parquet, ...).
+            target: The column with the labels, higher is better.
+        """
+        return cls(Table.read(data, space, target))
 
     def __init__(self, table: Table) -> None:
         self.table = table

@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from archpredict.errors import TrainingError, UsageError
 from archpredict.evaluators._parallel import as_they_finish, check_jobs
 from archpredict.evaluators.base import Evaluator, Result
-from archpredict.registry import names
-from archpredict.spaces.base import Architecture, SearchSpace
+from archpredict.spaces.base import Architecture, SearchSpace, load_space
 
 if TYPE_CHECKING:
     from archpredict.graph.arch_graph import ArchGraph
@@ -59,7 +58,6 @@ class TrainEvaluator(Evaluator):
     """
 
     name = "train"
-    command_line_options: ClassVar[tuple[str, ...]] = ("dataset", "network", "training", "jobs")
 
     def __init__(
         self,
@@ -89,28 +87,38 @@ class TrainEvaluator(Evaluator):
         weakref.finalize(self, self._workers.close)
 
     @classmethod
-    def from_command_line(cls, argument: str | None, space: SearchSpace, options: Mapping[str, Any]) -> Evaluator:
-        """``--evaluator train --dataset digits --training epochs=5 --network channels=4 --jobs 2``."""
+    def for_space(
+        cls,
+        space: str | SearchSpace,
+        /,
+        dataset: str,
+        network: Mapping[str, float] | None = None,
+        training: Mapping[str, float] | None = None,
+        *,
+        seed: int = 0,
+        jobs: int = 1,
+        device: str = "auto",
+        split: str = "validation",
+    ) -> TrainEvaluator:
+        """The evaluator that trains the networks of a space on a named data set.
+
+        Args:
+            space: What is searched.
+            dataset: Images to train on, e.g. digits or cifar10:FOLDER.
+            network: Options of the space's networks.
+            training: How they are trained, e.g. ``{"epochs": 5}``; see :class:`archpredict.networks.recipe.Recipe`.
+            seed: Of initial weights, order of images, augmentation and drop-path.
+            jobs: Networks at a time.
+            device: ``auto``, ``cpu`` or ``cuda``.
+            split: What the accuracy is measured on.
+        """
         from archpredict.images.base import load_images
         from archpredict.networks.form import Form
         from archpredict.networks.recipe import Recipe
 
-        if argument is not None:
-            raise UsageError(f"--evaluator train takes nothing after a colon, {argument!r} was given; leave it out")
-        if options["dataset"] is None:
-            known = ", ".join(names("images"))
-            raise UsageError(f"--evaluator train needs --dataset, the images to train on; those there are: {known}")
-        recipe = Recipe.from_numbers(options["training"])
-        images = load_images(options["dataset"])
-        made = cls(
-            images,
-            Form.of(images, options["network"]),
-            recipe,
-            seed=options["seed"],
-            jobs=options["jobs"],
-            device=options["device"],
-        )
-        made.form.check(space)
+        recipe, images = Recipe.from_numbers(training or {}), load_images(dataset)
+        made = cls(images, Form.of(images, network), recipe, seed=seed, jobs=jobs, device=device, split=split)
+        made.form.check(load_space(space))
         return made
 
     def evaluate(self, architectures: Sequence[Architecture]) -> Iterator[Result]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from archpredict.errors import InvalidGraphError, UsageError
 from archpredict.evaluators.base import Evaluator, Result
-from archpredict.registry import described, names
-from archpredict.spaces.base import Architecture, SearchSpace
+from archpredict.registry import described
+from archpredict.spaces.base import Architecture, SearchSpace, load_space
 
 if TYPE_CHECKING:
     from archpredict.images.base import Images
@@ -47,7 +47,6 @@ class ZeroCostEvaluator(Evaluator):
     """
 
     name = "zero-cost"
-    command_line_options: ClassVar[tuple[str, ...]] = ("dataset", "network")
 
     def __init__(
         self,
@@ -71,20 +70,36 @@ class ZeroCostEvaluator(Evaluator):
         self._batch = batch_for([self._proxy], images, batch_size=batch_size, seed=seed, device=self._device)
 
     @classmethod
-    def from_command_line(cls, argument: str | None, space: SearchSpace, options: Mapping[str, Any]) -> Evaluator:
-        """The proxy after the colon, ``--dataset`` and ``--network``."""
+    def for_space(
+        cls,
+        space: str | SearchSpace,
+        /,
+        proxy: str,
+        dataset: str | None = None,
+        network: Mapping[str, float] | None = None,
+        *,
+        batch_size: int = 64,
+        seed: int = 0,
+        device: str = "auto",
+    ) -> ZeroCostEvaluator:
+        """The evaluator of a named proxy.
+
+        Args:
+            space: What is searched.
+            proxy: Name of a zero-cost proxy, e.g. synflow.
+            dataset: Images for proxies that read some, e.g. digits or cifar10:FOLDER.
+            network: Options of the space's networks.
+            batch_size: Images in the batch.
+            seed: Of initial weights and batch.
+            device: ``auto``, ``cpu`` or ``cuda``.
+        """
         from archpredict.images.base import load_images
         from archpredict.networks.form import Form
 
-        if not argument:
-            raise UsageError(
-                f"--evaluator zero-cost needs the name of a proxy after a colon, e.g. zero-cost:synflow; "
-                f"there are: {', '.join(names('proxies'))}"
-            )
-        images = None if options["dataset"] is None else load_images(options["dataset"])
-        form = Form.of(images, options["network"])
-        form.check(space)
-        return cls(argument, form, images=images, seed=options["seed"], device=options["device"])
+        images = None if dataset is None else load_images(dataset)
+        form = Form.of(images, network)
+        form.check(load_space(space))
+        return cls(proxy, form, images=images, batch_size=batch_size, seed=seed, device=device)
 
     def evaluate(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
         for architecture in architectures:

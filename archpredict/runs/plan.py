@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Union
@@ -11,9 +10,9 @@ import numpy as np
 
 from archpredict._arguments import describe
 from archpredict.errors import BudgetError, UsageError, whole_number
-from archpredict.evaluators._convert import as_evaluator
-from archpredict.evaluators.base import Evaluator
+from archpredict.evaluators.base import Evaluator, as_evaluator
 from archpredict.evaluators.table import TableEvaluator
+from archpredict.options import check_options, takes_any
 from archpredict.progress import Observer, silent
 from archpredict.registry import resolve
 from archpredict.spaces import check_space
@@ -24,11 +23,9 @@ if TYPE_CHECKING:
     from archpredict.tables.table import Table
 
 _BLOCK = 1000
-_SUPPLIED = {"problem", "seed", "observer"}
-_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
-Labeller = Union[Evaluator, "Table", Callable[[Architecture], Any]]
-"""What can label architectures: an Evaluator, a Table, or a callable that returns a score."""
+Labeller = Union[str, Evaluator, "Table", Callable[[Architecture], Any]]
+"""What can label architectures: an Evaluator or the name of one, a Table, or a callable that returns a score."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +75,15 @@ def plan(
     preset: str | None = None,
     jobs: int = 1,
     options: Mapping[str, Any] | None = None,
+    evaluator_options: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Check what :func:`search` is given, without starting anything; arguments and errors as there."""
     seed = whole_number("the seed", seed, 0)
     loaded = load_space(space)
     check_space(loaded)
     found = _strategy(strategy)
-    labeller = as_evaluator(evaluator, loaded, jobs=whole_number("jobs, the number of evaluations at a time,", jobs, 1))
+    jobs = whole_number("jobs, the number of evaluations at a time,", jobs, 1)
+    labeller = as_evaluator(evaluator, loaded, options=evaluator_options, seed=seed, device=device, jobs=jobs)
     pool = labeller.pool()
     if within_table and pool is None and not isinstance(labeller, TableEvaluator):
         raise UsageError(
@@ -141,13 +140,9 @@ def _nothing_allowed(problem: Problem) -> UsageError:
 
 def _keywords(strategy: type[Strategy], device: str, preset: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
     """What the strategy's constructor gets: the options, and device and preset where it takes them."""
-    parameters = inspect.signature(strategy).parameters.values()
-    accepted = sorted({p.name for p in parameters if p.kind in _BY_NAME} - _SUPPLIED)
-    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)  # it checks the names itself
-    unknown = sorted(set(options) - set(accepted))
-    if unknown and not takes_any:
-        takes = f"its options are: {', '.join(accepted)}" if accepted else "it has no options"
-        raise UsageError(f"the strategy {strategy.name} has no option {', '.join(map(repr, unknown))}; {takes}")
+    accepted = strategy.options()
+    if not takes_any(strategy):  # else it checks the names itself
+        check_options(f"the strategy {strategy.name}", options, accepted)
     if preset is not None and "preset" not in accepted:
         raise UsageError(f"the strategy {strategy.name} has no presets; leave out the preset {preset!r}")
     keywords = dict(options)

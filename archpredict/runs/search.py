@@ -102,13 +102,14 @@ def search(
     top: int = 10,
     observer: Observer = silent,
     options: Mapping[str, Any] | None = None,
+    evaluator_options: Mapping[str, Any] | None = None,
 ) -> SearchResult:
     """Search a space for its best architectures.
 
     Args:
         space: A name, a ``module:Class`` reference, a class or an instance.
-        evaluator: What labels architectures: an Evaluator, a Table, or a callable that takes an Architecture
-            and returns a score, higher is better.
+        evaluator: What labels architectures: an Evaluator or the name of one, a Table, or a callable that takes an
+            Architecture and returns a score, higher is better.
         strategy: A name or a class.
         budget: Number of evaluations in all, failed ones included; None: the strategy's default.
         seed: Source of all randomness.
@@ -122,6 +123,7 @@ def search(
         top: How many recommendations to return.
         observer: Called with every :class:`~archpredict.strategies.base.Event`.
         options: Further keyword arguments of the strategy.
+        evaluator_options: Options of an evaluator that is given by name.
 
     Raises:
         UsageError: Something given does not exist or does not fit together; nothing was evaluated.

@@ -11,6 +11,7 @@ import numpy as np
 
 from archpredict._typing import FloatArray
 from archpredict.evaluators.base import Result
+from archpredict.options import Option, options_of, takes_any
 from archpredict.predict.presets import unfitted
 from archpredict.progress import Event, Observer, silent
 from archpredict.spaces.base import Architecture, Choices
@@ -81,6 +82,12 @@ class RoundStrategy(Strategy, Generic[S]):
         self._candidates: list[Candidate] = []
         self._judged = Prequential()
         self.new_predictor(0)  # what is wrong with it is said before anything is labelled
+
+    @classmethod
+    def options(cls) -> dict[str, Option]:
+        settings = type(next(iter(cls.presets.values())))
+        named = super().options()
+        return named | (options_of(settings) if takes_any(cls) else {})
 
     # ------------------------------------------------------------------ what a subclass says
 

@@ -30,6 +30,7 @@ from archpredict._arguments import check_integer
 from archpredict._typing import BoolArray, IntArray, freeze
 from archpredict.errors import BudgetError, UsageError, integer
 from archpredict.evaluators.base import Result
+from archpredict.options import Option, options_of
 from archpredict.progress import Observer, silent
 from archpredict.spaces.base import Architecture, Choices, SearchSpace, load_space
 
@@ -38,6 +39,8 @@ __all__ = ["Problem", "Recommendation", "State", "Strategy"]
 State = dict[str, Any]
 """JSON-serialisable values and numpy arrays, nested in dicts only."""
 
+_SUPPLIED = ("problem", "seed", "observer")
+"""Arguments of the constructor that are no options."""
 _SAMPLING_ROUNDS = 200
 _BLOCK = 4096
 _SMALL_SPACE = 100_000
@@ -212,6 +215,11 @@ class Strategy(ABC):
         self.seed = seed
         self.observer = observer
         self.results: list[Result] = []
+
+    @classmethod
+    def options(cls) -> dict[str, Option]:
+        """What the constructor can be given beyond problem, seed and observer, by name."""
+        return options_of(cls, leave_out=_SUPPLIED)
 
     @property
     def num_told(self) -> int:
