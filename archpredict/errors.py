@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 __all__ = [
@@ -63,6 +62,8 @@ class UnknownNameError(UsageError):
     """A name that does not resolve. The message lists the choices."""
 
     def __init__(self, kind: str, name: str, choices: Iterable[str], hint: str = "") -> None:
+        from difflib import get_close_matches  # slow to load, and seldom needed
+
         known = sorted(choices)
         close = get_close_matches(name, known, n=1)
         guess = f" Did you mean {close[0]!r}?" if close else ""

@@ -1,4 +1,4 @@
-"""Everything that is drawn on a terminal; the only module that knows rich."""
+"""Everything that is drawn on a terminal, but lists of plug-ins."""
 
 from __future__ import annotations
 
@@ -38,9 +38,6 @@ _COSTS = {
     "macs": "multiply-adds",
     "flops": "multiply-adds and operations on single elements",
 }
-
-_PROSE = "description"
-"""The heading of the one column that may take several lines."""
 
 _PLAIN_SECONDS = 2.0
 _SHORT = 40
@@ -257,12 +254,12 @@ def show_table(title: str, columns: Mapping[str, Literal["left", "right"]], rows
 
     table = Table(box=SIMPLE_HEAD)
     for heading, align in columns.items():
-        table.add_column(heading, justify=align, no_wrap=heading != _PROSE)
+        table.add_column(heading, justify=align, no_wrap=True)
     for row in rows:
         table.add_row(*map(escape, row))
     console = Console()
     needed = sum(max(map(len, column)) + 3 for column in zip(columns, *rows, strict=True)) + 1
-    if _PROSE not in columns and console.width < needed:  # rather broken by the terminal than cut
+    if console.width < needed:  # rather broken by the terminal than cut
         console = Console(width=needed)
     console.print(title, style="bold", highlight=False, markup=False)
     console.print(table)

@@ -1,4 +1,4 @@
-"""``archpredict compare``: which of two architectures is better."""
+"""``archpredict compare``: which of two architectures a predictor takes for better."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``archpredict data``: what a table holds, what is wrong with it, and the same in another format."""
+"""``archpredict data``: say what a table holds, check and convert it."""
 
 from __future__ import annotations
 

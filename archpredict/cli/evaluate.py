@@ -1,4 +1,4 @@
-"""``archpredict evaluate``: how good a predictor is."""
+"""``archpredict evaluate``: measure how well a predictor ranks."""
 
 from __future__ import annotations
 
@@ -322,19 +322,16 @@ def _show(title: str, summaries: Mapping[str, Any], k: int) -> None:
 
 def _show_published(protocol: Protocol) -> None:
     """What others reached, one column per number of labels of the protocol."""
-    from archpredict.cli._console import show_table
+    from archpredict.cli._listing import Entry, show_list
 
     tau = {(f.name, n): f.kendall_tau for f in protocol.published for n in protocol.train_sizes if abs(f.n - n) <= 1}
     sources = {f.name: f.source for f in protocol.published}
     if tau:
-        rows = [
-            (name, *(f"{tau[name, n]:.3f}" if (name, n) in tau else "-" for n in protocol.train_sizes), source)
-            for name, source in sources.items()
-        ]
-        sizes = [f"n = {n}" for n in protocol.train_sizes]
-        show_table(
-            "Kendall's tau of others", {"name": "left", **dict.fromkeys(sizes, "right"), "description": "left"}, rows
-        )
+        figures = {
+            name: {f"n = {n}": f"{tau[name, n]:.3f}" if (name, n) in tau else "-" for n in protocol.train_sizes}
+            for name in sources
+        }
+        show_list("Kendall's tau of others", [Entry(name, sources[name], figures[name]) for name in sources])
 
 
 def _times(number: int, what: str) -> str:

@@ -1,4 +1,4 @@
-"""``archpredict evaluators``: who can label architectures, and by what."""
+"""``archpredict evaluators``: list evaluators, zero-cost proxies and data sets."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ def command(as_json: bool) -> None:
     from archpredict.images.base import ImageSet
     from archpredict.proxies.base import Proxy
 
-    bases = {"evaluators": Evaluator, "proxies": Proxy, "images": ImageSet}
-    parts = {kind: described(kind, base) for kind, base in bases.items()}
+    parts = {
+        "evaluators": described("evaluators", Evaluator, lambda evaluator: evaluator.options().values()),
+        "proxies": described("proxies", Proxy),
+        "images": described("images", ImageSet),
+    }
     if as_json:
         click.echo(json.dumps(parts, indent=2))
         return
-    from archpredict.cli._console import show_table
+    from archpredict.cli._listing import Entry, options_in_words, show_list
 
     titles = ("Evaluators (--evaluator)", "Zero-cost proxies (--evaluator zero-cost:NAME)", "Data sets (--dataset)")
     for title, rows in zip(titles, parts.values(), strict=True):
-        show_table(
-            title,
-            {"name": "left", "description": "left"},
-            [(row["name"], row["description"]) for row in rows],
-        )
+        notes = [{"options": options_in_words(row["options"])} if "options" in row else {} for row in rows]
+        show_list(title, [Entry(r["name"], r["description"], notes=n) for r, n in zip(rows, notes, strict=True)])
+    click.echo("Options: by flags such as --dataset, or by --option NAME=VALUE.")

@@ -1,4 +1,4 @@
-"""``archpredict export``: an architecture's network as a file that other programs run."""
+"""``archpredict export``: write an architecture's network as ONNX or for torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``archpredict fit``: train a predictor on a table, or on ONNX models, and save it."""
+"""``archpredict fit``: train a predictor on labels and save it."""
 
 from __future__ import annotations
 

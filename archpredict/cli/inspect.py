@@ -1,4 +1,4 @@
-"""``archpredict inspect``: what an ONNX model is made of."""
+"""``archpredict inspect``: say what an ONNX model is made of."""
 
 from __future__ import annotations
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
-import pkgutil
-import traceback
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import click
 
-from archpredict.cli._messages import in_flags
 from archpredict.cli._options import is_debugging
-from archpredict.errors import ArchPredictError, UnknownNameError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -23,7 +19,7 @@ class Commands(click.Group):
     """Sub-commands are the modules of this folder; a new one is one file."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        names = (info.name for info in pkgutil.iter_modules([str(Path(__file__).parent)]))
+        names = (path.stem for path in Path(__file__).parent.glob("*.py"))
         return sorted(name.replace("_", "-") for name in names if name != "main" and not name.startswith("_"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -33,9 +29,18 @@ class Commands(click.Group):
         command: click.Command = module.command
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Names with the first line of each file, so that none is imported."""
+        names = self.list_commands(ctx)
+        room = formatter.width - 6 - max(map(len, names))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _summary(name, room)) for name in names])
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        from archpredict.errors import UnknownNameError
+
         name = args[0]
         if not name.startswith("-") and name not in self.list_commands(ctx):
             raise click.UsageError(str(UnknownNameError("command", name, self.list_commands(ctx))), ctx)
@@ -48,25 +53,45 @@ class Commands(click.Group):
             raise
         except KeyboardInterrupt:
             _fail(ctx, "interrupted", INTERRUPTED)
-        except ArchPredictError as error:
-            _fail(ctx, in_flags(str(error)), error.exit_code)
         except Exception as error:
-            code = error.errno if isinstance(error, OSError) else None
-            if code == errno.EPIPE:
-                raise  # whoever reads the output has gone; click leaves quietly
-            if code == errno.ENOSPC:
-                _fail(ctx, "the disk is full; free some space, then run this again", 1)
-            from archpredict.registry import described, users_place
+            _report(ctx, error)
 
-            if users_place(error) is not None:
-                hint = "" if is_debugging(ctx) else " (--debug shows the traceback)"
-                _fail(ctx, f"your own code failed: {described(error)}; correct it{hint}", 1)
-            hint = "" if is_debugging(ctx) else "; run again with --debug to see where"
-            _fail(ctx, f"internal error: {type(error).__name__}: {error}{hint}", 1)
+
+def _report(ctx: click.Context, error: Exception) -> None:
+    """End with one sentence that says what went wrong, and an exit code that says whose doing it was."""
+    import errno
+
+    from archpredict.cli._messages import in_flags
+    from archpredict.errors import ArchPredictError
+    from archpredict.registry import described, users_place
+
+    if isinstance(error, ArchPredictError):
+        _fail(ctx, in_flags(str(error)), error.exit_code)
+    code = error.errno if isinstance(error, OSError) else None
+    if code == errno.EPIPE:
+        raise error  # whoever reads the output has gone; click leaves quietly
+    if code == errno.ENOSPC:
+        _fail(ctx, "the disk is full; free some space, then run this again", 1)
+    if users_place(error) is not None:
+        hint = "" if is_debugging(ctx) else " (--debug shows the traceback)"
+        _fail(ctx, f"your own code failed: {described(error)}; correct it{hint}", 1)
+    hint = "" if is_debugging(ctx) else "; run again with --debug to see where"
+    _fail(ctx, f"internal error: {type(error).__name__}: {error}{hint}", 1)
+
+
+def _summary(name: str, room: int) -> str:
+    """What a command does, as the first line of its file has it after its name."""
+    path = Path(__file__).with_name(f"{name.replace('-', '_')}.py")
+    with path.open(encoding="utf-8") as file:
+        line = file.readline()
+    text = line.strip().strip('"').partition(": ")[2]
+    return textwrap.shorten(text[:1].upper() + text[1:], max(room, 1), placeholder="...")
 
 
 def _fail(ctx: click.Context, message: str, exit_code: int) -> None:
     if is_debugging(ctx):
+        import traceback
+
         click.echo(traceback.format_exc(), err=True, nl=False)
     click.echo(f"Error: {message}", err=True)
     ctx.exit(exit_code)

@@ -1,4 +1,4 @@
-"""``archpredict predict``: scores for the architectures of a table."""
+"""``archpredict predict``: predict scores of architectures in a table."""
 
 from __future__ import annotations
 

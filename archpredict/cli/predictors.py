@@ -1,4 +1,4 @@
-"""``archpredict predictors``: what can be fitted, and what is fitted already."""
+"""``archpredict predictors``: list predictors, encoders, heads and shipped models."""
 
 from __future__ import annotations
 
@@ -24,19 +24,21 @@ def command(as_json: bool) -> None:
     if as_json:
         print_json({**parts, "models": models})
         return
-    from archpredict.cli._console import show_table
+    from archpredict.cli._listing import Entry, show_list
 
     titles = ("Named predictors (--predictor)", "Encoders (--encoder)", "Heads (--head)")
     for title, rows in zip(titles, parts.values(), strict=True):
-        show_table(
-            title,
-            {"name": "left", "description": "left"},
-            [(row["name"], row["description"]) for row in rows],
-        )
-    show_table(
+        show_list(title, [Entry(row["name"], row["description"]) for row in rows])
+    show_list(
         "Shipped models (--model)",
-        {"name": "left", "space": "left", "labels": "right", "tau": "right", "description": "left"},
-        [(m["name"], str(m["space"]), str(m["rows"]), _tau(m["kendall_tau"]), str(m["labels"])) for m in models],
+        [
+            Entry(
+                m["name"],
+                str(m["labels"]),
+                {"space": str(m["space"]), "labels": str(m["rows"]), "tau": _tau(m["kendall_tau"])},
+            )
+            for m in models
+        ],
     )
 
 

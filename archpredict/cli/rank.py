@@ -1,4 +1,4 @@
-"""``archpredict rank``: which of many ONNX models to train."""
+"""``archpredict rank``: rank ONNX models without training them."""
 
 from __future__ import annotations
 

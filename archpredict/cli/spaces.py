@@ -1,4 +1,4 @@
-"""``archpredict spaces``: what can be searched."""
+"""``archpredict spaces``: list the search spaces."""
 
 from __future__ import annotations
 
@@ -21,12 +21,17 @@ def command(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    from archpredict.cli._console import show_table
+    from archpredict.cli._listing import Entry, show_list
 
-    show_table(
+    show_list(
         "Search spaces",
-        {"name": "left", "choices": "right", "costs": "left", "description": "left"},
-        [(r["name"], str(r["num_choices"]), ", ".join(r["costs"]) or "-", r["description"]) for r in rows],
+        [
+            Entry(
+                r["name"], r["description"], {"choices": str(r["num_choices"]), "costs": ", ".join(r["costs"]) or "-"}
+            )
+            for r in rows
+        ],
+        align="left",
     )
 
 

@@ -1,13 +1,17 @@
-"""``archpredict strategies``: the ways to search."""
+"""``archpredict strategies``: list the search strategies."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from archpredict.cli._options import debug_option, json_option
+
+if TYPE_CHECKING:
+    from archpredict.options import Option
+    from archpredict.strategies.base import Strategy
 
 
 @click.command(name="strategies")
@@ -15,39 +19,41 @@ from archpredict.cli._options import debug_option, json_option
 @debug_option
 def command(as_json: bool) -> None:
     """List the search strategies."""
-    from archpredict.registry import names
+    from archpredict.cli._listing import described
+    from archpredict.strategies.base import Strategy
 
-    rows = [_describe(name) for name in names("strategies")]
+    plugins = described("strategies", Strategy, _options)
+    rows = [{**plugin, **_figures(plugin["name"])} for plugin in plugins]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    from archpredict.cli._console import show_table
+    from archpredict.cli._listing import Entry, options_in_words, show_list
 
-    show_table(
-        "Search strategies (budgets in evaluations)",
-        {"name": "left", "budget": "right", "at least": "right", "presets": "left", "description": "left"},
+    show_list(
+        "Search strategies (--strategy; budgets in evaluations)",
         [
-            (
+            Entry(
                 r["name"],
-                str(r["default_budget"]),
-                str(r["min_budget"]),
-                ", ".join(r["presets"]) or "-",
                 r["description"],
+                {"budget": str(r["default_budget"]), "at least": str(r["min_budget"])},
+                {"presets": ", ".join(r["presets"]) or "-", "options": options_in_words(r["options"])},
             )
             for r in rows
         ],
     )
 
 
-def _describe(name: str) -> dict[str, Any]:
-    from archpredict.cli._console import first_line
+def _options(strategy: type[Strategy]) -> list[Option]:
+    """Those that have no flag of their own."""
+    return [option for option in strategy.options().values() if option.name not in ("device", "preset")]
+
+
+def _figures(name: str) -> dict[str, Any]:
     from archpredict.registry import resolve
     from archpredict.strategies.base import Strategy
 
     strategy = resolve("strategies", name, Strategy)
     return {
-        "name": name,
-        "description": first_line(strategy),
         "default_budget": strategy.default_budget,
         "min_budget": strategy.min_budget,
         "presets": sorted(getattr(strategy, "presets", ())),

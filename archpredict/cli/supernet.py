@@ -1,4 +1,4 @@
-"""``archpredict supernet``: train one network in which all architectures of a space share their weights."""
+"""``archpredict supernet``: train a network in which architectures share weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``archpredict train``: train one architecture from scratch, the last step of a search."""
+"""``archpredict train``: train one architecture from scratch."""
 
 from __future__ import annotations
 

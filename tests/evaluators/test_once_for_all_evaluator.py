@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from archpredict.errors import DataError, UsageError
-from archpredict.evaluators.base import Evaluator
+from archpredict.evaluators.base import Evaluator, as_evaluator
 from archpredict.evaluators.once_for_all import OnceForAllEvaluator
 from archpredict.registry import resolve
 from archpredict.spaces.base import Architecture
@@ -95,20 +95,20 @@ def test_the_published_weights_rank_published_networks_and_say_what_they_estimat
     assert len(described["sha256"]) == 64
 
 
-def test_the_command_line_names_the_file(tmp_path: Path) -> None:
+def test_the_file_stands_after_the_name(tmp_path: Path) -> None:
     file = tmp_path / "p.npz"
     np.savez(file, **random_weights())
     found = resolve("evaluators", "once-for-all", Evaluator)
     assert found is OnceForAllEvaluator
-    evaluator = found.from_command_line(str(file), SPACE, {})
+    evaluator = as_evaluator(f"once-for-all:{file}", SPACE)
     assert evaluator.describe()["evaluator"] == "once-for-all"
 
 
 def test_without_a_file_or_for_another_space_it_says_what_to_give() -> None:
-    with pytest.raises(UsageError, match=r"needs the file .*: --evaluator once-for-all:FILE"):
-        OnceForAllEvaluator.from_command_line(None, SPACE, {})
-    with pytest.raises(UsageError, match="labels the space mobilenetv3, not nasbench201; give --space mobilenetv3"):
-        OnceForAllEvaluator.from_command_line("file.npz", NASBench201(), {})
+    with pytest.raises(UsageError, match=r"needs `weights` .*, e.g. as once-for-all:WEIGHTS"):
+        as_evaluator("once-for-all", SPACE)
+    with pytest.raises(UsageError, match="labels the space mobilenetv3, not nasbench201; give `space='mobilenetv3'`"):
+        as_evaluator("once-for-all:file.npz", NASBench201())
     with pytest.raises(UsageError, match="labels the space mobilenetv3, one of nasbench201 was given"):
         OnceForAllEvaluator(random_weights()).predict([NASBench201().architecture((0,) * 6)])
 

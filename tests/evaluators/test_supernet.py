@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from archpredict.errors import DataError, UsageError
-from archpredict.evaluators.base import Evaluator
+from archpredict.evaluators.base import Evaluator, as_evaluator
 from archpredict.evaluators.supernet import SupernetEvaluator
 from archpredict.images.base import Images, load_images
 from archpredict.networks.batches import Batches
@@ -46,10 +45,6 @@ def cells() -> list[Architecture]:
     return CELLS.architectures(CELLS.sample(8, np.random.default_rng(0)))
 
 
-def options(**given: Any) -> dict[str, Any]:
-    return {"dataset": None, "device": "cpu", "seed": 0, "jobs": 1, "network": {}, "training": {}, **given}
-
-
 def test_a_label_is_the_validation_accuracy_of_the_inherited_network(
     folder: Path, images: Images, cells: list[Architecture]
 ) -> None:
@@ -76,14 +71,14 @@ def test_labels_depend_neither_on_the_order_nor_on_what_was_labelled_before(
     assert mine == {r.architecture.choices: (r.score, dict(r.metadata)) for r in first.evaluate(mixed)}
 
 
-def test_it_is_found_by_name_and_made_from_the_command_line(folder: Path) -> None:
+def test_it_is_found_by_name_and_made_of_its_options(folder: Path) -> None:
     kind = resolve("evaluators", "supernet", Evaluator)
     assert kind is SupernetEvaluator
     for argument in (str(folder), str(folder / FILE)):
-        made = kind.from_command_line(argument, CELLS, options())
+        made = as_evaluator(f"supernet:{argument}", CELLS, device="cpu")
         assert made.describe()["form"]["options"] == {"channels": 4, "cells": 1}
-    with pytest.raises(UsageError, match=r"needs the folder of a trained supernet after a colon, supernet:DIR"):
-        kind.from_command_line(None, CELLS, options())
+    with pytest.raises(UsageError, match=r"needs `checkpoint` \(Folder of a trained supernet.*e.g. as supernet:"):
+        as_evaluator("supernet", CELLS)
 
 
 def test_the_description_has_the_digests_of_weights_and_images(folder: Path, images: Images) -> None:
@@ -104,14 +99,14 @@ def test_a_supernet_of_another_space_is_refused(folder: Path) -> None:
 def test_other_images_than_those_of_the_training_are_refused(folder: Path, images: Images) -> None:
     trained = SupernetEvaluator.load(folder, CELLS, device="cpu").trained
     other = Images("mine", images.validation, images.train, images.test, 10, flips=False)
-    with pytest.raises(DataError, match=r"the images of mine .* are not those of digits .* with --dataset"):
+    with pytest.raises(DataError, match=r"the images of mine .* are not those of digits .* same `dataset`"):
         SupernetEvaluator(trained, other)
 
 
 def test_a_checkpoint_that_does_not_say_where_its_images_are_asks_for_them(images: Images, tmp_path: Path) -> None:
     supernet = Supernet(CELLS, Form.of(images, {"channels": 2, "cells": 1}))
     SupernetTraining(supernet, images, Recipe(epochs=1, batch_size=500)).run(checkpoint=tmp_path / FILE)
-    with pytest.raises(UsageError, match="does not say where its images are; give them with --dataset"):
+    with pytest.raises(UsageError, match="does not say where its images are; give `dataset`"):
         SupernetEvaluator.load(tmp_path, CELLS, device="cpu")
     assert SupernetEvaluator.load(tmp_path, CELLS, dataset="digits", device="cpu").images.name == "digits"
 

@@ -89,8 +89,8 @@ def test_a_space_without_a_surrogate_says_what_to_give_instead():
     with pytest.raises(UsageError) as caught:
         SurrogateEvaluator.for_space("toy")
     assert str(caught.value) == (
-        "the space toy has no embedded surrogate: give --data FILE --target COLUMN, --command PROGRAM, "
-        "--dataset IMAGES to train on, or another --evaluator (see 'archpredict evaluators')"
+        "the space toy has no embedded surrogate: give another `evaluator`, such as table, command or train, "
+        "and what it needs"
     )
 
 

@@ -18,7 +18,7 @@ import torch
 
 from archpredict.errors import DataError, UsageError
 from archpredict.evaluators._workers import Workers
-from archpredict.evaluators.base import Result
+from archpredict.evaluators.base import Result, as_evaluator
 from archpredict.evaluators.train import TrainEvaluator
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.images.base import Images, load_images
@@ -252,32 +252,36 @@ def test_an_architecture_that_is_too_deep_for_the_images_is_a_failed_result(digi
     assert (result.score, result.error) == (None, "the image is too small")
 
 
-OPTIONS = {"dataset": "digits", "network": {}, "training": {}, "jobs": 1, "seed": 0, "device": "cpu"}
-
-
 @pytest.mark.parametrize(
-    ("argument", "given", "error", "message"),
+    ("name", "given", "error", "message"),
     [
+        ("train", {}, UsageError, r"the evaluator train needs `dataset` \(Images to train on, .*e.g. as train:DATASET"),
+        ("train:digitz", {}, UsageError, "unknown data set 'digitz'; choose from: "),
+        ("train:digits", {"dataset": "digits"}, UsageError, "`dataset` of the evaluator train was given after a colon"),
+        ("train", {"dataset": "cifar10:nowhere"}, DataError, "nowhere"),
+        ("train:digits", {"training": {"epoch": 3.0}}, UsageError, "unknown training option 'epoch'; choose from: b"),
+        ("train:digits", {"training": {"batch_size": 1.0}}, UsageError, "batches of 1 image cannot be trained on"),
+        ("train:digits", {"network": {"depth": 3.0}}, UsageError, "the space nasbench201 have no option 'depth'"),
+        ("train:digits", {"network": {"cells": 1.5}}, UsageError, "network: cells is a whole number, 1.5 was given"),
         (
-            None,
-            {"dataset": None},
+            "train:digits",
+            {"epochs": 5},
             UsageError,
-            "needs --dataset, the images to train on; those there are: cifar10, cifar",
+            "the evaluator train has no option 'epochs'; its options are",
         ),
-        (None, {"dataset": "digitz"}, UsageError, "unknown data set 'digitz'; choose from: "),
-        (None, {"dataset": "cifar10:nowhere"}, DataError, "nowhere"),
-        (None, {"training": {"epoch": 3.0}}, UsageError, "unknown training option 'epoch'; choose from: batch_size"),
-        (None, {"training": {"batch_size": 1.0}}, UsageError, "batches of 1 image cannot be trained on"),
-        (None, {"network": {"depth": 3.0}}, UsageError, "networks of the space nasbench201 have no option 'depth'"),
-        (None, {"network": {"cells": 1.5}}, UsageError, "network: cells is a whole number, 1.5 was given"),
-        ("x", {}, UsageError, "--evaluator train takes nothing after a colon, 'x' was given; leave it out"),
     ],
 )
-def test_what_makes_no_sense_on_the_command_line_is_refused(
-    argument: str | None, given: dict[str, Any], error: type[Exception], message: str
+def test_options_that_make_no_sense_are_refused(
+    name: str, given: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        TrainEvaluator.from_command_line(argument, SPACE, {**OPTIONS, **given})
+        as_evaluator(name, SPACE, options=given, device="cpu")
+
+
+def test_by_name_it_takes_seed_and_jobs_of_the_search() -> None:
+    made = as_evaluator("train:digits", SPACE, options={"training": {"epochs": 1.0}}, seed=3, device="cpu", jobs=2)
+    assert isinstance(made, TrainEvaluator)
+    assert (made.jobs, made.task.seed, made.task.recipe.epochs) == (2, 3, 1)
 
 
 # ---------------------------------------------------------------------- in a search

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from archpredict.errors import UnknownNameError, UsageError
+from archpredict.evaluators.base import as_evaluator
 from archpredict.evaluators.zero_cost import ZeroCostEvaluator
 from archpredict.images.base import load_images
 from archpredict.networks.form import Form
@@ -25,10 +26,6 @@ SMALL = {"channels": 4, "cells": 1}
 def evaluator(proxy: str, **options: Any) -> ZeroCostEvaluator:
     images = load_images("digits")
     return ZeroCostEvaluator(proxy, Form.of(images, SMALL), images=images, device="cpu", **options)
-
-
-def options(**changes: Any) -> dict[str, Any]:
-    return {"dataset": None, "network": {}, "seed": 0, "device": "cpu", **changes}
 
 
 def test_a_label_is_the_score_of_the_proxy() -> None:
@@ -84,30 +81,36 @@ def test_the_record_says_what_labels_depend_on() -> None:
     )
 
 
-def test_the_command_line_names_proxy_data_set_and_network() -> None:
-    made = ZeroCostEvaluator.from_command_line("jacob_cov", SPACE, options(dataset="digits", network=SMALL, seed=4))
+def test_a_name_and_options_say_proxy_data_set_and_network() -> None:
+    made = as_evaluator(
+        "zero-cost:jacob_cov", SPACE, options={"dataset": "digits", "network": SMALL}, seed=4, device="cpu"
+    )
     assert made.describe() == evaluator("jacob-cov", seed=4).describe()
 
 
 @pytest.mark.parametrize(
-    ("argument", "changes", "message"),
+    ("name", "changes", "message"),
     [
         (
-            None,
+            "zero-cost",
             {},
-            r"--evaluator zero-cost needs the name of a proxy after a colon, e.g. zero-cost:synflow; there are: g",
+            r"the evaluator zero-cost needs `proxy` .*, e.g. as zero-cost:PROXY",
         ),
-        ("snip", {}, r"the zero-cost proxy snip reads a batch of labelled images and no data set was given; .*digits"),
         (
-            "synflow",
+            "zero-cost:snip",
+            {},
+            r"the zero-cost proxy snip reads a batch of labelled images and no data set was given",
+        ),
+        (
+            "zero-cost:synflow",
             {"network": {"width": 3}},
             r"networks of the space nasbench201 have no option 'width'; they have: c",
         ),
     ],
 )
-def test_what_cannot_work_is_refused_at_once(argument: str | None, changes: dict[str, Any], message: str) -> None:
+def test_what_cannot_work_is_refused_at_once(name: str, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        ZeroCostEvaluator.from_command_line(argument, SPACE, options(**changes))
+        as_evaluator(name, SPACE, options=changes, device="cpu")
 
 
 def test_an_unknown_proxy_is_refused() -> None:
