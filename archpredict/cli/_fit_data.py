@@ -21,8 +21,8 @@ _LEAST = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
-    """Labelled architectures.
+class FitData:
+    """Labelled architectures that a predictor is fitted to.
 
     Args:
         title: Where they are from, in a few words.
@@ -38,7 +38,7 @@ class Lesson:
     about: Mapping[str, Any]
 
 
-def check_way(given: Mapping[str, Any]) -> None:
+def check_source(given: Mapping[str, Any]) -> None:
     """Either a table or ONNX models are given, and all that belongs to them.
 
     Raises:
@@ -64,7 +64,7 @@ def check_way(given: Mapping[str, Any]) -> None:
         raise UsageError("--input-shape is for ONNX models (--onnx); leave it out")
 
 
-def table_lesson(given: Mapping[str, Any], space: SearchSpace, features: Sequence[str]) -> Lesson:
+def data_of_table(given: Mapping[str, Any], space: SearchSpace, features: Sequence[str]) -> FitData:
     """The rows of ``--data``."""
     from archpredict.cli._tables import read_labelled
 
@@ -77,7 +77,7 @@ def table_lesson(given: Mapping[str, Any], space: SearchSpace, features: Sequenc
         "labels": f"{table.target} of {table.path.name}",
     }
     title = f"{table.space.name}, column {table.target} of {table.path}"
-    return Lesson(title, table.architectures, table.labels, table.features, about)
+    return FitData(title, table.architectures, table.labels, table.features, about)
 
 
 def onnx_predictor(given: Mapping[str, Any]) -> tuple[Predictor, str]:
@@ -95,7 +95,7 @@ def onnx_predictor(given: Mapping[str, Any]) -> tuple[Predictor, str]:
     return predictor.set_params(side=side), described_predictor(given)
 
 
-def onnx_lesson(given: Mapping[str, Any]) -> Lesson:
+def data_of_models(given: Mapping[str, Any]) -> FitData:
     """The models of ``--onnx`` that ``--labels`` has a score of."""
     import warnings
 
@@ -123,4 +123,4 @@ def onnx_lesson(given: Mapping[str, Any]) -> Lesson:
         "labels": f"score as in {given['labels'].name}",
     }
     graphs = [models[i].graph for i in labels.models]
-    return Lesson(f"ONNX models, {labels.title}", graphs, check_labels(graphs, labels.scores), {}, about)
+    return FitData(f"ONNX models, {labels.title}", graphs, check_labels(graphs, labels.scores), {}, about)

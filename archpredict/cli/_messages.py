@@ -88,7 +88,7 @@ def _flag(command: click.Command, name: str, value: Any = None) -> str | None:
         if parameter.name == _ALIASES.get(name, name) and isinstance(parameter, click.Option):
             flag = max(parameter.opts, key=len)
             return flag if value is None or parameter.is_flag else f"{flag} {_typed(value)}"
-    if any(parameter.name == "option" for parameter in command.params):
+    if name not in _ALIASES and any(parameter.name == "option" for parameter in command.params):
         return f"--option {name}={'...' if value is None else _typed(value)}"
     return None
 

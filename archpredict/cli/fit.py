@@ -17,7 +17,7 @@ from archpredict.cli._proxies import feature_options
 from archpredict.errors import RunError, UsageError
 
 if TYPE_CHECKING:
-    from archpredict.cli._fit_data import Lesson
+    from archpredict.cli._fit_data import FitData
     from archpredict.predict.predictor import Predictor
 
 _PATH = click.Path(path_type=Path)
@@ -57,21 +57,21 @@ def command(**given: Any) -> None:
 
 def _fit(given: dict[str, Any]) -> None:
     from archpredict.cli._console import say
-    from archpredict.cli._fit_data import check_way
+    from archpredict.cli._fit_data import check_source
     from archpredict.cli._output import print_json
     from archpredict.cli._proxies import compute_scores, proxies_of
 
-    check_way(given)
+    check_source(given)
     _check_out(given["out"])
-    predictor, name, lesson = _start(given)
-    labels = f"{len(lesson.labels):,} labels"
+    predictor, name, data = _start(given)
+    labels = f"{len(data.labels):,} labels"
     if not given["quiet"]:
-        say(f"Fitting {name} on {labels} of {lesson.title}")
-    compute_scores(proxies_of(predictor), lesson.architectures, given["quiet"])
-    figures = _cross_validate(predictor, lesson, given) if given["folds"] else {}
+        say(f"Fitting {name} on {labels} of {data.title}")
+    compute_scores(proxies_of(predictor), data.architectures, given["quiet"])
+    figures = _cross_validate(predictor, data, given) if given["folds"] else {}
     start = time.perf_counter()
-    _train(predictor, lesson, given)
-    card = _card(predictor, name, lesson, given, figures, time.perf_counter() - start)
+    _train(predictor, data, given)
+    card = _card(predictor, name, data, given, figures, time.perf_counter() - start)
     _save(predictor, given["out"], card)
     if given["as_json"]:
         print_json({"out": str(given["out"]), **card})
@@ -82,9 +82,9 @@ def _fit(given: dict[str, Any]) -> None:
         click.echo(f"Kendall's tau in {given['folds']}-fold cross-validation: {tau:.3f} ± {spread:.3f}")
 
 
-def _start(given: dict[str, Any]) -> tuple[Predictor, str, Lesson]:
+def _start(given: dict[str, Any]) -> tuple[Predictor, str, FitData]:
     """The predictor to train or to go on with, what to call it, and the labels."""
-    from archpredict.cli._fit_data import onnx_lesson, onnx_predictor, table_lesson
+    from archpredict.cli._fit_data import data_of_models, onnx_predictor, data_of_table
     from archpredict.cli._predictors import build_predictor, described_predictor, load_model, model_space
     from archpredict.cli._proxies import split_features, with_proxies
     from archpredict.spaces.base import load_space
@@ -94,18 +94,18 @@ def _start(given: dict[str, Any]) -> tuple[Predictor, str, Lesson]:
         _check_saveable(given)
         if given["onnx"] is not None:
             predictor, name = onnx_predictor(given)
-            return predictor, name, onnx_lesson(given)
+            return predictor, name, data_of_models(given)
         space = load_space(given["space"])
         predictor = build_predictor(given, given["seed"], space.predictor)
         columns, proxies = split_features(given)
         predictor = with_proxies(predictor, proxies, given)
-        return predictor, described_predictor(given, space.predictor), table_lesson(given, space, columns)
+        return predictor, described_predictor(given, space.predictor), data_of_table(given, space, columns)
     for name in _NEW:
         if given[name]:
             raise UsageError(f"--{name} is for a new predictor, --from goes on with {origin}; leave one of them out")
     predictor = load_model(origin, given["device"]).set_params(seed=given["seed"])
     space = model_space(predictor, origin, given["space"])
-    return predictor, f"{origin}, fine-tuned", table_lesson(given, space, predictor.feature_names_)
+    return predictor, f"{origin}, fine-tuned", data_of_table(given, space, predictor.feature_names_)
 
 
 def _check_saveable(given: dict[str, Any]) -> None:
@@ -126,30 +126,30 @@ def _check_out(path: Path) -> None:
         raise UsageError(f"the folder {path} is not empty and holds no predictor; choose another one for --out")
 
 
-def _train(predictor: Predictor, lesson: Lesson, given: dict[str, Any]) -> None:
+def _train(predictor: Predictor, data: FitData, given: dict[str, Any]) -> None:
     from archpredict.cli._console import epochs, progress
 
-    labelled = (lesson.architectures, lesson.labels)
+    labelled = (data.architectures, data.labels)
     with progress(given["quiet"]) as observer:
         if given["origin"] is None:
-            predictor.fit(*labelled, features=lesson.features, observe=epochs(observer))
+            predictor.fit(*labelled, features=data.features, observe=epochs(observer))
         else:
-            predictor.fine_tune(*labelled, features=lesson.features, observe=epochs(observer), epochs=given["epochs"])
+            predictor.fine_tune(*labelled, features=data.features, observe=epochs(observer), epochs=given["epochs"])
 
 
-def _cross_validate(predictor: Predictor, lesson: Lesson, given: dict[str, Any]) -> dict[str, float]:
+def _cross_validate(predictor: Predictor, data: FitData, given: dict[str, Any]) -> dict[str, float]:
     from archpredict.cli._console import progress, trials
     from archpredict.predict.validation import cross_validate, summarize
 
     with progress(given["quiet"]) as observer:
         results = cross_validate(
             predictor,
-            lesson.architectures,
-            lesson.labels,
+            data.architectures,
+            data.labels,
             given["folds"],
             [given["seed"]],
             trials(observer),
-            features=lesson.features,
+            features=data.features,
         )
     summary = summarize(results)
     names = ("kendall_tau", "spearman", "seconds")
@@ -161,15 +161,15 @@ def _cross_validate(predictor: Predictor, lesson: Lesson, given: dict[str, Any])
 
 
 def _card(
-    predictor: Predictor, name: str, lesson: Lesson, given: dict[str, Any], figures: dict[str, float], seconds: float
+    predictor: Predictor, name: str, data: FitData, given: dict[str, Any], figures: dict[str, float], seconds: float
 ) -> dict[str, Any]:
     """What users of the saved predictor should know."""
     card: dict[str, Any] = {
         "predictor": name,
-        **lesson.about,
-        "rows": len(lesson.labels),
-        "range": [float(lesson.labels.min()), float(lesson.labels.max())],
-        "features": list(lesson.features),
+        **data.about,
+        "rows": len(data.labels),
+        "range": [float(data.labels.min()), float(data.labels.max())],
+        "features": list(data.features),
         "proxies": list(predictor.proxies),
         "seed": given["seed"],
         "seconds": round(seconds, 2),

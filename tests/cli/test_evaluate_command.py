@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from archpredict.cli._output import print_json
+from archpredict.predict import validation
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.protocols import hold_out
 from archpredict.predict.validation import evaluate_predictions
@@ -53,9 +53,13 @@ def test_a_saved_model_is_shown_as_a_table_and_a_picture(cli: Any, table: Path, 
     assert (row["n"], row["k"]) == ("40", "5")
 
 
-def test_figures_that_are_not_defined_are_null_in_json(capsys: pytest.CaptureFixture[str]) -> None:
-    print_json({"mean": {"nll": float("inf")}, "trials": [{"kendall_tau": float("nan"), "n": 2}]})
-    assert json.loads(capsys.readouterr().out) == {"mean": {"nll": None}, "trials": [{"kendall_tau": None, "n": 2}]}
+def test_figures_that_are_not_defined_are_null_in_json(
+    cli: Any, table: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = {"kendall_tau": float("nan"), "nll": float("inf"), "regret": 0.5}
+    monkeypatch.setattr(validation, "evaluate_predictions", lambda *given: figures)
+    shown = json.loads(cli("evaluate", "--model", "model", *ON_CELLS, "--json", "--quiet").stdout)
+    assert (shown["kendall_tau"], shown["nll"], shown["regret"]) == (None, None, 0.5)
 
 
 def test_cross_validation_is_the_default_and_gives_mean_and_std(cli: Any, table: Path) -> None:

@@ -7,17 +7,17 @@ import subprocess
 import sys
 from concurrent.futures import Future
 from importlib.metadata import version
-from types import ModuleType
 
 import click
 import pytest
 from click.testing import CliRunner
 
 import archpredict
-from archpredict.cli import main as module
+from archpredict.cli import spaces
 from archpredict.cli.main import main
 from archpredict.errors import DataError, RunError
 from archpredict.registry import names
+from archpredict.runs import directory as runs_directory
 
 SCRIPT = "from archpredict.cli.main import main; main()"
 
@@ -56,14 +56,10 @@ def test_an_unknown_command_is_answered_with_those_there_are() -> None:
 
 def broken(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     """Make the command ``spaces`` raise, from no place in code of the user's."""
-    from archpredict.cli._options import debug_option
-
     failing = Future[None]()
     failing.set_exception(error)
-    command = debug_option(click.command()(failing.result))
-    fake = ModuleType("fake")
-    fake.command = command  # type: ignore[attr-defined]
-    monkeypatch.setattr(module.importlib, "import_module", lambda name: fake)
+    monkeypatch.setattr(spaces.command, "params", [p for p in spaces.command.params if p.name == "debug"])
+    monkeypatch.setattr(spaces.command, "callback", failing.result)
 
 
 @pytest.mark.parametrize(
@@ -137,4 +133,43 @@ def test_the_lists_say_what_is_needed_to_choose() -> None:
         "default_budget": 100,
         "min_budget": 1,
         "presets": [],
+        "options": [],
     }
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "120"])
+@pytest.mark.parametrize("kind", ["spaces", "strategies", "evaluators", "predictors"])
+def test_lists_are_legible_on_terminals_of_any_width(monkeypatch: pytest.MonkeyPatch, kind: str, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = CliRunner().invoke(main, [kind]).stdout.splitlines()
+    assert max(map(len, lines)) <= int(columns)
+    assert not any("…" in line for line in lines)
+    found = json.loads(CliRunner().invoke(main, [kind, "--json"]).stdout)
+    for row in found if isinstance(found, list) else found[kind]:
+        assert any(row["name"] in line and " ".join(row["description"].split()[:3]) in line for line in lines), (
+            f"{row['name']} is not on one line with the beginning of what it is"
+        )
+
+
+def test_help_describes_commands_by_the_first_line_of_their_files() -> None:
+    shown = CliRunner().invoke(main, ["--help"]).stdout
+    assert "  spaces      List the search spaces.\n" in shown
+    for name in main.list_commands(click.Context(main)):  # type: ignore[attr-defined]
+        command = main.get_command(click.Context(main), name)  # type: ignore[attr-defined]
+        assert command.name == name
+
+
+def test_arguments_in_messages_are_shown_as_flags_of_the_running_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = (
+        "leave out `out`, give `dataset='two words'`, `input_shapes={'x': (1, 3)}` or `git lfs pull`; "
+        "go on with `search(..., out='run', resume=True)`, or `out='run', resume=True`, or `Predictor.fit`"
+    )
+
+    def fail(*given: object, **options: object) -> None:
+        raise DataError(message)
+
+    monkeypatch.setattr(runs_directory, "read_config", fail)
+    assert CliRunner().invoke(main, ["search", "--resume", "nowhere"]).stderr == (
+        "Error: leave out --out, give --dataset 'two words', `input_shapes={'x': (1, 3)}` or `git lfs pull`; "
+        "go on with archpredict search --resume run, or --resume run, or archpredict fit\n"
+    )

@@ -18,16 +18,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from archpredict.cli._console import PlainProgress, show_result
 from archpredict.cli.main import main
-from archpredict.progress import Event
 from archpredict.registry import names, resolve
 from archpredict.runs.directory import RunDirectory, read_config
 from archpredict.runs.history import History
-from archpredict.runs.plan import plan as make_plan
-from archpredict.runs.search import SearchResult
 from archpredict.spaces.base import load_space
-from archpredict.strategies.base import Recommendation, Strategy
+from archpredict.strategies.base import Strategy
 from archpredict.testing.toys import ToySpace
 
 TOY = (
@@ -175,16 +171,30 @@ def test_a_budget_that_cannot_be_used_up_is_explained() -> None:
     assert "1 evaluation (of a budget of 9: there is nothing else to evaluate), " in result.stdout
 
 
-def test_a_predicted_best_is_marked_and_the_best_evaluated_is_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
-    space = ToySpace()
-    plan = make_plan(space, lambda a: 1.0, strategy="random", budget=2)
-    first, second = space.architectures(space.enumerate()[[0, 40]])
-    found = (Recommendation(first, 3.5, evaluated=False), Recommendation(second, 3.25, evaluated=True))
-    show_result(SearchResult("toy", "random", "function", 0, 2, found, None, 1.0, 0, found[1]), plan)
-    shown = capsys.readouterr().out
+TELLING = """
+from archpredict.progress import Event
+from archpredict.strategies.base import Recommendation
+from archpredict.strategies.random import RandomSearch
+
+class Telling(RandomSearch):
+    def tell(self, results):
+        super().tell(results)
+        self.observer(Event("controller", 5, 5, {"reward": 0.5}))
+
+class Predicting(RandomSearch):
+    def recommend(self, k):
+        unseen = self.problem.sample(1, self.rng(2), self.seen)[0]
+        return [Recommendation(unseen, 9.5, evaluated=False), *super().recommend(k)]
+"""
+
+
+def test_a_predicted_best_is_marked_and_the_best_evaluated_is_beside_it() -> None:
+    Path("telling.py").write_text(TELLING)
+    shown = cli(*TOY[:4], "--strategy", "telling.py:Predicting", "--budget", "12", "--quiet").stdout
+    top = json.loads(Path("runs/toy-random-seed0-1/best.json").read_text())["top"]
     assert "Scores marked 'predicted' are what the strategy's model expects." in shown
-    assert f"Best architecture (predicted, not evaluated):\n{first}\n" in shown
-    assert f"Best of those evaluated (score 3.25):\n{second}\n" in shown
+    assert f"Best architecture (predicted, not evaluated):\n{top[0]['architecture']}\n" in shown
+    assert f"Best of those evaluated (score {top[1]['score']:.6g}):\n{top[1]['architecture']}\n" in shown
 
 
 @pytest.mark.parametrize("columns", ["20", "60", "200"])
@@ -205,14 +215,13 @@ def test_progress_that_nobody_reads_any_more_does_not_stop_a_run() -> None:
     assert json.loads(done.stdout)["queries"] == 12
 
 
-def test_progress_says_how_many_labels_there_are(capsys: pytest.CaptureFixture[str]) -> None:
-    show = PlainProgress()
-    show(Event("label", 12, 12, {"score": 1.0, "best": 2.0}))
-    show(Event("controller", 5, 5, {"reward": 0.5}))
-    assert [line.partition("] ")[2] for line in capsys.readouterr().err.splitlines()] == [
-        "labelling 12/12, best 2, score 1",
-        "controller iteration 5/5, 12/12 labels, best 2, reward 0.5",
-    ]
+def test_progress_says_how_many_labels_there_are() -> None:
+    Path("telling.py").write_text(TELLING)
+    lines = cli(*TOY[:4], "--strategy", "telling.py:Telling", "--budget", "12").stderr.splitlines()
+    labelling, controller = (line.partition("] ")[2] for line in lines[-2:])
+    assert labelling.startswith("labelling 12/12, best 4.")
+    best = labelling.split(", ")[1]
+    assert controller == f"controller iteration 5/5, 12/12 labels, {best}, reward 0.5"
 
 
 def test_long_notations_stay_whole_on_a_line_of_their_own() -> None:
@@ -264,10 +273,10 @@ def test_limits_are_kept() -> None:
         (["--space", "dart"], "unknown space 'dart'; choose from: darts"),
         (["--strategy", "rand"], "choose from: ctnas"),
         (["--evaluator", "oracle"], "unknown evaluator 'oracle'; choose from: command, function, "),
-        (["--evaluator", "table"], "--evaluator table needs --data"),
+        (["--evaluator", "table"], "the evaluator table needs --data"),
         (["--data", "x.csv"], "--data belongs to --evaluator table"),
-        (["--evaluator", "command"], "--evaluator command needs --command"),
-        (["--evaluator", "table", "--data", "x.csv"], "--data needs --target"),
+        (["--evaluator", "command"], "the evaluator command needs --command"),
+        (["--evaluator", "table", "--data", "x.csv"], "the evaluator table needs --target"),
         (["--evaluator", "table", "--data", "none.csv", "--target", "y"], "none.csv"),
         (["--preset", "fast"], "the strategy random has no presets; leave out the preset 'fast'"),
         (["--limit", "params"], "'params' is not a name and a number, e.g. params=4e6"),

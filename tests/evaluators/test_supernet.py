@@ -92,7 +92,7 @@ def test_the_description_has_the_digests_of_weights_and_images(folder: Path, ima
 
 
 def test_a_supernet_of_another_space_is_refused(folder: Path) -> None:
-    with pytest.raises(DataError, match=r"is one of the space nasbench201, not of enas; give another one, or make it"):
+    with pytest.raises(DataError, match=r"is one of the space nasbench201, not of enas; give another one, or train it"):
         SupernetEvaluator.load(folder, ENAS(), device="cpu")
 
 
