@@ -12,6 +12,8 @@ from typing import Any
 
 from archpredict.errors import UsageError
 
+__all__ = ["REQUIRED", "Option", "check_options", "options_of", "takes_any"]
+
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _ENTRY = re.compile(r" {4}(\w+(?:, \w+)*): (.*)")
 REQUIRED = inspect.Parameter.empty

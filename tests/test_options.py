@@ -57,7 +57,7 @@ class Plugin:
 
 
 def test_types_defaults_and_documentation_are_those_of_the_constructor() -> None:
-    assert options_of(Plugin, leave_out=("problem",), settings=Settings) == {
+    assert options_of(Plugin, leave_out=("problem",)) | options_of(Settings) == {
         "depth": Option("depth", int | None, REQUIRED, "Of it"),
         "width": Option("width", float, 2.0, "Of it"),
         "odd": Option("odd", Any, REQUIRED, "Not known here"),

@@ -84,7 +84,7 @@ def _fit(given: dict[str, Any]) -> None:
 
 def _start(given: dict[str, Any]) -> tuple[Predictor, str, FitData]:
     """The predictor to train or to go on with, what to call it, and the labels."""
-    from archpredict.cli._fit_data import data_of_models, onnx_predictor, data_of_table
+    from archpredict.cli._fit_data import data_of_models, data_of_table, onnx_predictor
     from archpredict.cli._predictors import build_predictor, described_predictor, load_model, model_space
     from archpredict.cli._proxies import split_features, with_proxies
     from archpredict.spaces.base import load_space

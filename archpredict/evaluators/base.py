@@ -18,7 +18,7 @@ from archpredict.tables.table import Table
 
 _KIND = "evaluators"
 
-__all__ = ["Evaluator", "Result"]
+__all__ = ["Evaluator", "Result", "as_evaluator", "evaluator_options"]
 
 
 @dataclass(frozen=True)
