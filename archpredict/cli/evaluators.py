@@ -33,4 +33,4 @@ def command(as_json: bool) -> None:
     for title, rows in zip(titles, parts.values(), strict=True):
         notes = [{"options": options_in_words(row["options"])} if "options" in row else {} for row in rows]
         show_list(title, [Entry(r["name"], r["description"], notes=n) for r, n in zip(rows, notes, strict=True)])
-    click.echo("Options: by flags such as --dataset, or by --option NAME=VALUE.")
+    click.echo("Options: flags such as --dataset, else --option NAME=VALUE.")
