@@ -121,13 +121,8 @@ def test_plugins_know_their_base_and_private_helpers_but_not_each_other() -> Non
 
 
 _STILL_PRIVATE: tuple[tuple[str, str], ...] = (
-    ("archpredict/runs/plan.py", "archpredict.evaluators._convert"),
-    ("tests/cli/test_evaluate_command.py", "archpredict.cli._output"),
-    ("tests/cli/test_main.py", "archpredict.cli._options"),
-    ("tests/cli/test_search_command.py", "archpredict.cli._console"),
     ("tests/conftest.py", "archpredict.predict._build"),
     ("tests/encoders/test_asynchronous.py", "archpredict.encoders._level_pass"),
-    ("tests/evaluators/test_as_evaluator.py", "archpredict.evaluators._convert"),
     ("tests/evaluators/test_train.py", "archpredict.evaluators._workers"),
     ("tests/images/test_cifar.py", "archpredict.images._cifar"),
     ("tests/onnx/test_folding.py", "archpredict.onnx._trace.folding"),
