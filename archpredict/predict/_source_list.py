@@ -53,11 +53,14 @@ class SourceList:
 
     def finish(self, nodes: PackedGraphs, read: Sequence[FloatArray]) -> FloatArray:
         """``(B, F)`` the columns that are read, of packed graphs and what :meth:`read` gave."""
-        parts = [np.zeros((len(nodes), 0))]
+        result = np.empty((len(nodes), len(self)))
+        end = 0
         for source, given, places in zip(self.sources, read, self._places, strict=True):
             numbers = source.finish(nodes, given)
-            parts.append(numbers if places is None else numbers[:, places])
-        return np.concatenate(parts, axis=1)
+            chosen = numbers if places is None else numbers[:, places]
+            begin, end = end, end + chosen.shape[1]
+            result[:, begin:end] = chosen
+        return result
 
     @cached_property
     def _places(self) -> list[IntArray | None]:

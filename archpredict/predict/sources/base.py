@@ -10,6 +10,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
+import numpy as np
+import numpy.typing as npt
+
 from archpredict import registry
 from archpredict._typing import FloatArray
 from archpredict.errors import UnknownNameError, UsageError
@@ -59,8 +62,8 @@ class Source(ABC):
         """What :meth:`finish` needs beside the packed graphs, ``(B, K)``; here all numbers."""
         return self(batch)
 
-    def finish(self, nodes: PackedGraphs, read: FloatArray) -> FloatArray:
-        """All numbers, ``(B, F)``.
+    def finish(self, nodes: PackedGraphs, read: FloatArray) -> npt.NDArray[np.floating[Any]]:
+        """All numbers, ``(B, F)``, in any precision.
 
         Args:
             nodes: The graphs with operations on nodes.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from archpredict._typing import FloatArray
 from archpredict.errors import NotFittedError
@@ -52,7 +53,7 @@ class GraphStatistics(Source):
         return GraphStatistics(Statistics.fit(batch.nodes, costs), space)
 
     def __call__(self, batch: Batch) -> FloatArray:
-        return self.finish(batch.nodes, self.read(batch))
+        return self.finish(batch.nodes, self.read(batch)).astype(np.float64)
 
     def read(self, batch: Batch) -> FloatArray:
         """``(B, C)`` costs."""
@@ -61,9 +62,8 @@ class GraphStatistics(Source):
             return np.zeros((len(batch), 0))
         return batch.costs(costs, f"this predictor reads the costs {', '.join(costs)} of the space {self.space}")
 
-    def finish(self, nodes: PackedGraphs, read: FloatArray) -> FloatArray:
-        costs = dict(zip(self._fitted.costs, read.T, strict=True))
-        return self._fitted(nodes, costs).astype(np.float64)
+    def finish(self, nodes: PackedGraphs, read: FloatArray) -> npt.NDArray[np.floating[Any]]:
+        return self._fitted(nodes, dict(zip(self._fitted.costs, read.T, strict=True)))
 
     def mismatch(self, vocabulary: tuple[str, ...], num_cells: int) -> str | None:
         if self._fitted.vocabulary != vocabulary:

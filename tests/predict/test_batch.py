@@ -1,0 +1,125 @@
+"""Batch: what counts as architectures is decided once, where they come in."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from archpredict.errors import DataError, UsageError
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.packed import PackedGraphs
+from archpredict.predict.batch import Batch
+from archpredict.predict.inputs import InputSpec
+from archpredict.spaces.nasbench201 import NASBench201
+from archpredict.testing.toys import ToySpace
+
+SPACE = NASBench201()
+CELLS = SPACE.architectures(SPACE.sample(6, np.random.default_rng(0)))
+SPEC, INPUTS = InputSpec.fit(CELLS, form="nodes", sources=["statistics", "choices"])
+
+
+def array(cells: list[Any]) -> np.ndarray:
+    found = np.empty(len(cells), dtype=object)
+    found[:] = cells
+    return found
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        list,
+        tuple,
+        array,
+        deque,
+        pd.Series,
+        lambda cells: pd.Series(cells, index=[10, 3, 3, -1, 7, 0]),
+        lambda cells: pd.Series(cells, index=list("fedcba")),
+        lambda cells: pd.Series([*cells, None])[:6],
+        Batch.of,
+    ],
+)
+def test_architectures_are_taken_in_any_ordered_collection(given: Callable[[list[Any]], Any]) -> None:
+    inputs = SPEC.pack(given(CELLS))
+    np.testing.assert_array_equal(inputs.numbers, INPUTS.numbers)
+    np.testing.assert_array_equal(inputs.graphs.op, INPUTS.graphs.op)
+
+
+def lazily() -> Iterator[Any]:
+    yield from CELLS
+
+
+EXPECTED = (
+    "a predictor takes Architecture or ArchGraph objects in a list, tuple, NumPy object array or pandas Series, or "
+    "PackedGraphs; "
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        (lazily(), "generator was given"),
+        (CELLS[0], "Architecture was given"),
+        (CELLS[0].graph, "ArchGraph was given"),
+        ("|none~0|", "str was given"),
+        (set(CELLS), "set was given"),
+        ({"a": CELLS[0]}, "dict was given"),
+        (None, "NoneType was given"),
+        (np.array(CELLS[0], dtype=object), "ndarray was given"),
+        (np.zeros((3, 6), dtype=int), "there is an element of type ndarray"),
+        (pd.DataFrame({"cell": CELLS}), "there is an element of type str"),
+        ([*CELLS, "|none~0|"], "there is an element of type str"),
+    ],
+)
+def test_everything_else_is_refused_in_one_sentence(given: Any, what: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        Batch.of(given)
+    assert str(refused.value) == EXPECTED + what
+
+
+def test_features_are_taken_by_name_from_a_mapping_or_a_frame() -> None:
+    x = np.arange(6.0)
+    spec, _ = InputSpec.fit(CELLS, form="nodes", features={"x": x})
+    for given in (
+        {"x": x, "y": None},
+        {"x": x.tolist()},
+        pd.DataFrame({"x": x}, index=list("fedcba")),
+        {"x": pd.Series(x)},
+    ):
+        np.testing.assert_array_equal(spec.pack(CELLS, given).numbers[:, 0], x)
+    for wrong in (x, [x], "x", 3.0, {7: x}):
+        with pytest.raises(UsageError, match="features are columns by name, one number per architecture each"):
+            spec.pack(CELLS, wrong)  # type: ignore[arg-type]
+
+
+def test_architectures_and_graphs_of_several_spaces_are_packed_together() -> None:
+    toys = ToySpace().architectures(ToySpace().enumerate()[:2])
+    bare = ArchGraph(("input", "mystery", "output"), ((0, 1), (1, 2)))
+    batch = Batch.of([*CELLS[:2], toys[0], bare])
+    assert batch.space is None
+    assert batch.first_space is SPACE
+    assert set(SPACE.operators) | set(ToySpace().operators) | {"mystery"} == set(batch.labels)
+    assert batch.given_graphs == [CELLS[0].graph, CELLS[1].graph, toys[0].graph, bare]
+    assert len(batch.nodes) == len(batch) == 4
+    with pytest.raises(DataError, match="a test reads choices, which a bare graph does not tell; give Architecture"):
+        batch.choices("a test reads choices")
+    with pytest.raises(UsageError, match="of one search space, architectures of nasbench201 and toy were given"):
+        Batch.of([*CELLS, *toys]).choices("a test reads choices")
+
+
+def test_what_is_read_twice_is_made_once() -> None:
+    batch = Batch.of(CELLS)
+    assert batch.nodes is batch.nodes
+    assert batch.given_graphs[0] is CELLS[0].graph
+    packed = PackedGraphs.from_graphs([cell.graph.on_nodes for cell in CELLS], SPACE.operators)
+    assert Batch.of(packed).nodes is packed
+
+
+def test_no_architectures_are_of_no_space_and_have_no_rows() -> None:
+    nothing = Batch.of([])
+    assert (len(nothing), nothing.space, nothing.cost_names, len(nothing.nodes)) == (0, None, (), 0)
+    assert nothing.choices("a test reads choices").shape == (0, 0)
