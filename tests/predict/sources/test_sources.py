@@ -19,6 +19,8 @@ from archpredict.graph.packed import PackedGraphs
 from archpredict.graph.statistics import Statistics
 from archpredict.predict.batch import ArchLike, Batch
 from archpredict.predict.inputs import InputSpec
+from archpredict.predict.presets import preset
+from archpredict.predict.ranking import rank
 from archpredict.predict.sources.base import Source, as_sources, source_names
 from archpredict.predict.sources.choices import OneHotChoices
 from archpredict.predict.sources.features import FeatureColumns
@@ -38,7 +40,7 @@ from archpredict.testing.sources import SourceContract
 CELLS = load_space("nasbench201").architectures(load_space("nasbench201").sample(8, np.random.default_rng(0)))
 TWO_CELLS = load_space("darts").architectures(load_space("darts").sample(8, np.random.default_rng(0)))
 NETWORKS = [random_computational_graph(n, np.random.default_rng(n)) for n in (30, 12, 55, 2, 80)]
-NONE: dict[str, tuple[Source, Sequence[ArchLike]]] = {
+GIVEN: dict[str, tuple[Source, Sequence[ArchLike]]] = {
     "statistics": (GraphStatistics(), TWO_CELLS),
     "statistics of bare graphs": (GraphStatistics(), [cell.graph for cell in CELLS]),
     "choices": (OneHotChoices(), CELLS),
@@ -49,9 +51,9 @@ NONE: dict[str, tuple[Source, Sequence[ArchLike]]] = {
 
 
 class TestEverySource(SourceContract):
-    @pytest.fixture(params=NONE)
+    @pytest.fixture(params=GIVEN)
     def given(self, request: pytest.FixtureRequest) -> tuple[Source, Sequence[ArchLike]]:
-        return NONE[request.param]
+        return GIVEN[request.param]
 
     @pytest.fixture
     def source(self, given: tuple[Source, Sequence[ArchLike]]) -> Source:
@@ -63,7 +65,7 @@ class TestEverySource(SourceContract):
 
 
 def test_every_source_there_is_is_tested() -> None:
-    assert {source.name for source, _ in NONE.values()} | {FeatureColumns.name} == set(source_names())
+    assert {source.name for source, _ in GIVEN.values()} | {FeatureColumns.name} == set(source_names())
 
 
 # ---------------------------------------------------------------------- their numbers
@@ -102,6 +104,38 @@ def test_numbers_are_those_of_the_functions_and_of_the_space() -> None:
     source = FeatureColumns().fit(columns)
     assert source.names == ("b", "a")
     np.testing.assert_array_equal(source(columns), np.column_stack([np.arange(8), [0.5] * 8]))
+
+
+# ---------------------------------------------------------------------- nothing is computed twice
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[ArchGraph]:
+    """The graphs whose statistics were computed, in turn."""
+    found: list[ArchGraph] = []
+
+    def counted(graph: ArchGraph) -> Any:
+        found.append(graph)
+        return network_statistics(graph)
+
+    monkeypatch.setattr("archpredict.predict.sources.network.network_statistics", counted)
+    return found
+
+
+def test_ranking_ten_networks_computes_ten_statistics(computed: list[ArchGraph]) -> None:
+    models = [random_computational_graph(n, np.random.default_rng(n)) for n in range(20, 30)]
+    ranking = rank(models, "imagenet", device="cpu")
+    assert len(ranking) == len(computed) == 10
+
+
+def test_fitting_and_predicting_compute_statistics_once_for_each_network(computed: list[ArchGraph]) -> None:
+    predictor = preset("ranker").make().fit(NETWORKS, range(len(NETWORKS)))
+    assert len(computed) == len(NETWORKS)
+    inputs = predictor.pack(NETWORKS[:2])
+    predictor.predict(inputs)
+    predictor.predict_std(inputs)
+    predictor.unfamiliar(inputs)
+    assert len(computed) == len(NETWORKS) + 2
 
 
 # ---------------------------------------------------------------------- what was saved before
