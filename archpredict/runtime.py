@@ -38,8 +38,17 @@ def seeded(*seed: int) -> Iterator[None]:
     """Run with torch's random numbers on the CPU set by ``seed``, and leave the global generators as they were."""
     with torch.random.fork_rng(devices=[]):
         # Not torch.manual_seed, which would set the generators of CUDA devices too; nothing here draws from those.
-        torch.default_generator.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+        torch.default_generator.manual_seed(_entropy(seed))
         yield
+
+
+def seeded_generator(*seed: int) -> torch.Generator:
+    """Random numbers on the CPU, the same as those that torch's own generator gives within :func:`seeded`."""
+    return torch.Generator().manual_seed(_entropy(seed))
+
+
+def _entropy(seed: tuple[int, ...]) -> int:
+    return int(np.random.SeedSequence(seed).generate_state(1)[0])
 
 
 @contextmanager

@@ -50,6 +50,7 @@ class Asynchronous(Encoder):
     """
 
     name = "asynchronous"
+    stackable = True
 
     def __init__(
         self,

@@ -33,6 +33,11 @@ class Encoder(nn.Module, ABC):
     invariant: ClassVar[bool] = True
     """Whether isomorphic graphs get equal vectors whatever their numbering."""
 
+    stackable: ClassVar[bool] = False
+    """Whether :meth:`forward` also works where every parameter begins with a dimension of ``M`` members of an ensemble,
+    each of which reads as many of the batch's graphs, one member's after another's (:func:`archpredict.runtime.linear`
+    and :class:`archpredict.runtime.Dropout` do). Not inherited."""
+
     out_features: int
     """``D``."""
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from archpredict.errors import UsageError
-from archpredict.runtime import Dropout
+from archpredict.runtime import Dropout, linear
 
 __all__ = ["Head", "ScoreHead"]
 
@@ -22,6 +22,13 @@ class Head(nn.Module, ABC):
     """Every head's constructor takes ``in_features`` (the encoder's ``out_features``) first, then options."""
 
     name: ClassVar[str]
+
+    @property
+    def stackable(self) -> bool:
+        """Whether :meth:`loss` also works with a dimension of ``M`` members of an ensemble before those of every
+        parameter, ``z`` and ``y``; it then returns ``(M,)`` losses.
+        """
+        return False
 
     @abstractmethod
     def loss(self, z: Tensor, y: Tensor) -> Tensor:
@@ -80,8 +87,9 @@ class ScoreHead(Head):
         self.mlp = nn.Sequential(*layers, nn.Linear(hidden or in_features, 1))
 
     def score(self, z: Tensor) -> Tensor:
-        scores: Tensor = self.mlp(z)[:, 0]
-        return scores
+        for layer in self.mlp:
+            z = linear(z, layer) if isinstance(layer, nn.Linear) else layer(z)
+        return z[..., 0]
 
     def logits(self, za: Tensor, zb: Tensor) -> Tensor:
         return self.slope * (self.score(za)[:, None] - self.score(zb)[None, :])

@@ -89,12 +89,17 @@ class Pairwise(ScoreHead):
         self.kind, self.margin, self.pairs = loss, margin, pairs
         self.target, self.sharpness, self.top_weight = target, sharpness, top_weight
 
+    @property
+    def stackable(self) -> bool:
+        return self.pairs == "all"  # else each member draws its own
+
     def loss(self, z: Tensor, y: Tensor) -> Tensor:
         scores = self.score(z)
-        a, b = self._chosen(len(z)).to(z.device)
-        costs = self._costs(scores[a] - scores[b], self._targets(y[a] - y[b]))
+        a, b = self._chosen(z.shape[-2]).to(z.device)
+        difference, of_labels = (v.index_select(-1, a) - v.index_select(-1, b) for v in (scores, y))
+        costs = self._costs(difference, self._targets(of_labels))
         weights = self._weights(y, a, b)
-        return (weights * costs).sum() / weights.sum().clamp(min=1e-12)
+        return (weights * costs).sum(-1) / weights.sum(-1).clamp(min=1e-12)
 
     def pair_loss(self, za: Tensor, zb: Tensor, target: Tensor) -> Tensor:
         return self._costs(self.score(za) - self.score(zb), target).mean()
@@ -113,11 +118,11 @@ class Pairwise(ScoreHead):
         return (torch.sign(difference) + 1) / 2
 
     def _weights(self, y: Tensor, a: Tensor, b: Tensor) -> Tensor:
-        weights = torch.ones_like(y[a]) if self.target == "soft" else (y[a] != y[b]).to(y.dtype)
+        weights = torch.ones_like(y[..., a]) if self.target == "soft" else (y[..., a] != y[..., b]).to(y.dtype)
         if self.top_weight == 0:
             return weights
-        quantile = (y[:, None] >= y[None, :]).to(y.dtype).mean(1)
-        return weights * torch.maximum(quantile[a], quantile[b]) ** self.top_weight
+        quantile = (y[..., :, None] >= y[..., None, :]).to(y.dtype).mean(-1)
+        return weights * torch.maximum(quantile[..., a], quantile[..., b]) ** self.top_weight
 
     def _costs(self, difference: Tensor, target: Tensor) -> Tensor:
         if self.kind == "bce":

@@ -21,6 +21,7 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.heads.base import Head
 from archpredict.metrics import kendall_tau
 from archpredict.predict._build import Members
+from archpredict.predict._stacking import fit_all
 from archpredict.predict.batch import ArchLike, ArchLikes, Batch, Features
 from archpredict.predict.calibration import Target, check_labels, fit_deviation, standardize
 from archpredict.predict.ensemble import Ensemble, Fitted
@@ -258,13 +259,12 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
             Trainer(m, ensemble.spec, inputs, target, recipe, seed=int(self.seed) * 1009 + i, device=ensemble.device)
             for i, m in enumerate(ensemble.models)
         ]
-        for i, trainer in enumerate(trainers):
 
-            def report(epoch: int, loss: float, done: int = i * recipe.epochs) -> None:
-                if observe is not None:
-                    observe(done + epoch, len(trainers) * recipe.epochs, loss)
+        def report(done: int, loss: float) -> None:
+            if observe is not None:
+                observe(done, len(trainers) * recipe.epochs, loss)
 
-            trainer.fit(report)
+        fit_all(trainers, report)
         ensemble.teach(inputs, target)
         self._fit_scale(ensemble, inputs, labels)
         self.ensemble_, self._trainers, self._fitted_on, self._labels = ensemble, trainers, inputs, labels

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from archpredict.encoders.base import Encoder
 from archpredict.graph.batch import batched
+from archpredict.predict._optimizer import Adam, Flat
 from archpredict.predict.inputs import InputSpec
 from archpredict.predict.pretrained_weights import Weights, fingerprint, keep_weights, read_weights
 from archpredict.runtime import few_threads, seeded
@@ -91,19 +92,16 @@ def _train(
     with seeded(_SEED):
         encoder = make().train()
         readout = nn.Linear(encoder.out_features, targets.shape[1])
-        parameters = [*encoder.parameters(), *readout.parameters()]
-        optimizer = torch.optim.AdamW(parameters, lr=_RATE, weight_decay=_DECAY)
+        flat = Flat([nn.ModuleList([encoder, readout])])
+        optimizer = Adam(flat.values[0], flat.gradients[0], flat.leaves[0], rate=_RATE, weight_decay=_DECAY)
         for step in range(steps):
             factor = min(1.0, (step + 1) / _WARMUP) * 0.5 * (1 + np.cos(np.pi * step / steps))
-            for group in optimizer.param_groups:
-                group["lr"] = _RATE * factor
+            optimizer.rate = _RATE * factor
             index = rng.integers(0, len(inputs), _BATCH)
             batch = batched(inputs.graphs[index])
             with few_threads(len(batch.packed.op)):
                 loss = F.mse_loss(readout(encoder(batch)), targets[torch.from_numpy(index)])
-                optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
+                optimizer.minimize(loss)
             if observe is not None and step % EVERY == 0:
                 observe(float(loss.detach()))
     return {name: value.detach().clone() for name, value in encoder.state_dict().items()}

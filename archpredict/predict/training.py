@@ -17,8 +17,9 @@ from archpredict.errors import UnknownNameError, UsageError
 from archpredict.graph.batch import GraphBatch, batched
 from archpredict.heads.base import Head
 from archpredict.metrics import kendall_tau
+from archpredict.predict._optimizer import Adam, Flat, Leaves
 from archpredict.predict.inputs import Inputs, InputSpec
-from archpredict.runtime import Dropout, few_threads, owned, seeded
+from archpredict.runtime import Dropout, few_threads, owned, seeded, seeded_generator
 
 __all__ = ["PseudoPairs", "Recipe"]
 
@@ -190,13 +191,34 @@ class Trainer:
         self.inputs = inputs if not held else inputs[kept]
         self.side = _tensor(spec.side(self.inputs), device)
         self.y = torch.as_tensor(self._y[kept]).to(device)
-        kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[recipe.optimizer]
-        self.optimizer = kind(
-            model.parameters(), lr=recipe.learning_rate, betas=recipe.betas, weight_decay=recipe.weight_decay
-        )
+        flat = Flat([model])
+        self.optimizer = self.adam(flat.values[0], flat.gradients[0], flat.leaves[0])
         self.epochs_done = 0
-        self._step = 0
+        self.steps_done = 0
         self.num_batches = max(1, min(round(len(kept) / recipe.batch_size), len(kept) // 2))
+
+    def adam(self, values: Tensor, gradients: Tensor, leaves: Leaves) -> Adam:
+        """The optimiser that is asked for, of these values."""
+        how = self.recipe
+        return Adam(
+            values,
+            gradients,
+            leaves,
+            rate=how.learning_rate,
+            betas=how.betas,
+            weight_decay=how.weight_decay,
+            decoupled=how.optimizer == "adamw",
+        )
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs :meth:`fit` takes at most."""
+        return self.recipe.epochs
+
+    @property
+    def has_held_out(self) -> bool:
+        """Whether a share of the labels is kept aside to stop by."""
+        return len(self._held) > 0
 
     def fit(self, observe: Callable[[int, float], None] | None = None) -> None:
         """All epochs of the recipe, or until the held-out tau stops rising.
@@ -237,19 +259,16 @@ class Trainer:
             share: Their share ``r`` of a step's loss, below 1 (CTNAS, section 6.3: of its pairs, which is the same
                 where the head compares each architecture with one other).
         """
-        rng = np.random.default_rng([self.seed, self.epochs_done])
-        losses = []
+        rng, losses = self._rng(), []
         with seeded(self.seed, self.epochs_done), few_threads(len(self.inputs.graphs.op) // self.num_batches):
             self.model.train()
-            for index in np.array_split(rng.permutation(len(self.inputs)), self.num_batches):
+            for index in self.order(rng):
                 loss = self._loss(index)
                 if pseudo is not None and share > 0 and len(pseudo.target):
                     size = max(1, round(len(index) * share / (1 - share)))
                     loss = (1 - share) * loss + share * self._pseudo_loss(pseudo, size, rng)
-                self._set_rate()
-                self.optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                self.optimizer.step()
+                self.optimizer.rate = self.next_rate()
+                self.optimizer.minimize(loss)
                 losses.append(loss.detach())
         self.epochs_done += 1
         return float(torch.stack(losses).mean())
@@ -257,8 +276,7 @@ class Trainer:
     def slow_down(self, factor: float) -> None:
         """Go on at a constant rate, ``factor`` times the recipe's."""
         self.recipe = replace(self.recipe, schedule="constant")
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate * factor
+        self.optimizer.rate = self.recipe.learning_rate * factor
 
     def _loss(self, index: npt.NDArray[np.int64]) -> Tensor:
         rows = torch.from_numpy(index).to(self.device)
@@ -275,13 +293,25 @@ class Trainer:
         target = torch.from_numpy(pseudo.target[chosen]).to(self.device)
         return self.model.head.pair_loss(z[:size], z[size:], target)
 
-    def _set_rate(self) -> None:
+    def order(self, rng: np.random.Generator | None = None) -> list[npt.NDArray[np.int64]]:
+        """The mini-batches of the next epoch."""
+        shuffled = (rng or self._rng()).permutation(len(self.inputs))
+        return list(np.array_split(shuffled, self.num_batches))
+
+    def generator(self) -> torch.Generator:
+        """Random numbers of the next epoch, the same that torch's own generator gives in :meth:`epoch`."""
+        return seeded_generator(self.seed, self.epochs_done)
+
+    def _rng(self) -> np.random.Generator:
+        return np.random.default_rng([self.seed, self.epochs_done])
+
+    def next_rate(self) -> float:
+        """Learning rate of the next step."""
         if self.recipe.schedule == "constant":
-            return
+            return self.optimizer.rate
         total = max(1, self.recipe.epochs * self.num_batches)
-        step = min(self._step, total - 1)
+        step = min(self.steps_done, total - 1)
         warmup = max(1, round(0.05 * total))
         factor = min(1.0, (step + 1) / warmup) * 0.5 * (1 + np.cos(np.pi * step / total))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate * factor
-        self._step += 1
+        self.steps_done += 1
+        return float(self.recipe.learning_rate * factor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from archpredict.encoders.asynchronous import Asynchronous
 from archpredict.encoders.gcn import GCN
 from archpredict.errors import UnknownNameError, UsageError
 from archpredict.graph.arch_graph import ArchGraph
@@ -18,11 +20,15 @@ from archpredict.graph.batch import GraphBatch, batched
 from archpredict.graph.packed import PackedGraphs
 from archpredict.heads.base import Head
 from archpredict.heads.comparator import Comparator
+from archpredict.heads.pairwise import Pairwise
 from archpredict.heads.regression import Regression
 from archpredict.metrics import kendall_tau
+from archpredict.predict._optimizer import Adam, Flat
+from archpredict.predict._stacking import fit_all
 from archpredict.predict.inputs import Inputs, InputSpec
 from archpredict.predict.training import Model, PseudoPairs, Recipe, Trainer, encode
 from archpredict.runtime import seeded
+from archpredict.spaces.base import load_space
 
 CPU = torch.device("cpu")
 
@@ -113,7 +119,7 @@ def test_slowing_down_sets_a_constant_rate() -> None:
     trainer.slow_down(0.1)
     for _ in range(3):
         trainer.epoch()
-        assert trainer.optimizer.param_groups[0]["lr"] == pytest.approx(0.05)
+        assert trainer.optimizer.rate == pytest.approx(0.05)
 
 
 def test_the_rate_warms_up_and_falls_to_almost_nothing() -> None:
@@ -121,7 +127,7 @@ def test_the_rate_warms_up_and_falls_to_almost_nothing() -> None:
     rates = []
     for _ in range(20):
         trainer.epoch()
-        rates.append(trainer.optimizer.param_groups[0]["lr"])
+        rates.append(trainer.optimizer.rate)
     assert max(rates) == pytest.approx(1, abs=0.01)
     assert rates.index(max(rates)) <= 1
     assert rates[-1] < 0.01
@@ -325,3 +331,65 @@ def test_recipes_out_of_range_are_refused_in_one_sentence() -> None:
         Recipe(optimizer="sgd")  # type: ignore[arg-type]
     with pytest.raises(UnknownNameError, match="unknown schedule 'step'; choose from: constant, cosine"):
         Recipe(schedule="step")  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------------- members trained as one model
+
+
+def members_alike(encoder: str | None, **recipe: Any) -> list[Trainer]:
+    space = load_space("nasbench201")
+    cells = space.architectures(space.sample(24, np.random.default_rng(3)))
+    spec, inputs = InputSpec.fit(cells, form="nodes", side=("statistics",))
+    labels = np.linspace(-1, 1, 24)
+    trainers = []
+    for seed in (7, 8):
+        torch.manual_seed(seed)
+        graph = None if encoder is None else Asynchronous(spec.num_ops, spec.num_cells, dim=8)
+        side = nn.Linear(spec.num_side, 6)
+        model = Model(graph, Pairwise((0 if graph is None else graph.out_features) + 6, hidden=5), side, dropout=0.3)
+        trainers.append(Trainer(model, spec, inputs, labels, Recipe(**recipe), seed=seed, device=CPU))
+    return trainers
+
+
+@pytest.mark.parametrize("encoder", ["asynchronous", None])
+def test_members_trained_as_one_model_learn_what_each_learns_alone(encoder: str | None) -> None:
+    alone, together = (members_alike(encoder, epochs=6, batch_size=8) for _ in range(2))
+    for trainer in alone:
+        trainer.fit()
+    seen: list[int] = []
+    fit_all(together, lambda done, loss: seen.append(done))
+    assert seen == [2, 4, 6, 8, 10, 12]
+    pair = PseudoPairs(alone[0].inputs, np.array([3]), np.array([8]), np.array([0.0], dtype=np.float32))
+    for first, second in zip(alone, together, strict=True):
+        for trainer in (first, second):  # goes on from the same moments and number of steps
+            trainer.slow_down(0.5)
+            trainer.epoch(pair, 0.5)
+        # Adam divides by a gradient's size, so that where it is nothing but rounding a weight moves as far as
+        # any other: the last bias, on which no difference of scores depends, and a bit of others.
+        torch.testing.assert_close(scores(second), scores(first), atol=2e-3, rtol=0)
+    assert (scores(alone[0]) - scores(alone[1])).abs().max() > 0.02
+
+
+def scores(trainer: Trainer) -> torch.Tensor:
+    with torch.no_grad():
+        found = trainer.model.head.score(encode([trainer.model], trainer.spec, trainer.inputs, CPU)[0])
+    return found - found.mean()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+def test_the_optimiser_is_that_of_torch(optimizer: str) -> None:
+    torch.manual_seed(0)
+    own = nn.Sequential(nn.Linear(5, 3), nn.ReLU(), nn.Linear(3, 1))
+    other = deepcopy(own)
+    flat = Flat([own])
+    options = {"betas": (0.5, 0.99), "weight_decay": 0.1}
+    mine = Adam(flat.values[0], flat.gradients[0], flat.leaves[0], rate=0.01, decoupled=optimizer == "adamw", **options)
+    theirs = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optimizer](other.parameters(), lr=0.01, **options)
+    x = torch.randn(20, 5)
+    for _ in range(10):
+        mine.minimize(own(x).square().mean())
+        theirs.zero_grad()
+        other(x).square().mean().backward()
+        theirs.step()
+    for a, b in zip(own.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-5)

@@ -1,0 +1,113 @@
+"""Members of an ensemble trained as one model, whose weights begin with a dimension of members."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from archpredict.graph.batch import GraphBatch, batched
+from archpredict.predict._optimizer import Flat
+from archpredict.predict.training import Model, Trainer
+from archpredict.runtime import Dropout, few_threads, linear
+
+
+def fit_all(trainers: Sequence[Trainer], observe: Callable[[int, float], None]) -> None:
+    """Train all members, as one model where they can be stacked; each learns what it would learn alone.
+
+    Args:
+        trainers: Of members alike, on the same training set.
+        observe: Called with (epochs done of all members together, loss).
+    """
+    if _stackable(trainers):
+        _Stack(trainers).fit(observe)
+        return
+    for i, trainer in enumerate(trainers):
+
+        def report(epoch: int, loss: float, done: int = i * trainer.epochs) -> None:
+            observe(done + epoch, loss)
+
+        trainer.fit(report)
+
+
+def _stackable(trainers: Sequence[Trainer]) -> bool:
+    """Whether encoder and head work with stacked weights, and nothing stops a member before the others."""
+    return len(trainers) > 1 and all(
+        trainer.device.type == "cpu"
+        and not trainer.has_held_out
+        and trainer.model.head.stackable
+        # A class that is derived from a stackable one has to say so itself.
+        and (trainer.model.encoder is None or type(trainer.model.encoder).__dict__.get("stackable", False))
+        for trainer in trainers
+    )
+
+
+class _Stack:
+    """Trainers whose models share one storage, one batch and one optimiser."""
+
+    def __init__(self, trainers: Sequence[Trainer]) -> None:
+        self._trainers = trainers
+        first = trainers[0]
+        self._flat = Flat([trainer.model for trainer in trainers])
+        parameters = self._flat.stacked()
+        self._optimizer = first.adam(self._flat.values, self._flat.gradients, self._flat.stacked_leaves(parameters))
+        self._model = _stacked(first.model, parameters)
+        self._dropouts = [module for module in self._model.modules() if isinstance(module, Dropout)]
+
+    def fit(self, observe: Callable[[int, float], None]) -> None:
+        """All epochs."""
+        for epoch in range(1, self._trainers[0].epochs + 1):
+            observe(epoch * len(self._trainers), self._epoch())
+        for i, trainer in enumerate(self._trainers):
+            trainer.optimizer = self._optimizer.row(i, self._flat.leaves[i])
+
+    def _epoch(self) -> float:
+        first, losses = self._trainers[0], []
+        orders = [trainer.order() for trainer in self._trainers]
+        generators = [trainer.generator() for trainer in self._trainers]
+        for dropout in self._dropouts:
+            dropout.generators = generators
+        with few_threads(len(first.inputs.graphs.op) // first.num_batches * len(orders)):
+            self._model.train()
+            for indices in zip(*orders, strict=True):
+                loss = self._loss(np.concatenate(indices))
+                self._optimizer.rate = first.next_rate()
+                self._optimizer.minimize(loss.sum())
+                losses.append(loss.detach())
+        for trainer in self._trainers:
+            trainer.epochs_done += 1
+        for trainer in self._trainers[1:]:
+            trainer.steps_done = first.steps_done
+        return float(torch.stack(losses).mean())
+
+    def _loss(self, index: np.ndarray) -> Tensor:
+        """``(M,)`` losses of the members, each on its part of ``index``."""
+        first, members = self._trainers[0], len(self._trainers)
+        batch = batched(first.inputs.graphs[index], first.device) if self._model.encoder is not None else None
+        rows = torch.from_numpy(index)
+        side = None if first.side is None else first.side[rows].view(members, -1, first.side.shape[1])
+        z = _encoded(self._model, members, batch, side)
+        return self._model.head.loss(z, first.y[rows].view(members, -1))
+
+
+def _stacked(model: Model, parameters: Mapping[str, nn.Parameter]) -> Model:
+    """A model like this one with all members' weights."""
+    stacked = deepcopy(model)
+    for name, parameter in parameters.items():
+        path, _, leaf = name.rpartition(".")
+        setattr(stacked.get_submodule(path), leaf, parameter)
+    return stacked
+
+
+def _encoded(model: Model, members: int, batch: GraphBatch | None, side: Tensor | None) -> Tensor:
+    """``(M, B, D)`` encodings by a stacked model."""
+    parts = []
+    if model.encoder is not None and batch is not None:
+        parts.append(model.encoder(batch).view(members, -1, model.encoder.out_features))
+    if model.side is not None and side is not None:
+        parts.append(F.relu(linear(model.dropout(side), model.side)))
+    return torch.cat(parts, dim=-1)
