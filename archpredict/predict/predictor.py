@@ -21,13 +21,13 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.heads.base import Head
 from archpredict.metrics import kendall_tau
 from archpredict.predict._build import Members
-from archpredict.predict._stacking import fit_all
 from archpredict.predict.batch import ArchLike, ArchLikes, Batch, Features
 from archpredict.predict.calibration import Target, check_labels, fit_deviation, standardize
 from archpredict.predict.ensemble import Ensemble, Fitted
 from archpredict.predict.inputs import Inputs, InputSpec
 from archpredict.predict.sources.base import SourceLike
 from archpredict.predict.sources.proxies import Proxies
+from archpredict.predict.stacking import fit_all
 from archpredict.predict.storage import Saved, check_params, check_state, has_own_names, located, read, write
 from archpredict.predict.training import PseudoPairs, Recipe, Trainer
 from archpredict.spaces.base import Architecture

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from archpredict.encoders.base import Encoder
 from archpredict.graph.batch import batched
-from archpredict.predict._optimizer import Adam, Flat
 from archpredict.predict.inputs import InputSpec
+from archpredict.predict.optimizer import Adam, Flat
 from archpredict.predict.pretrained_weights import Weights, fingerprint, keep_weights, read_weights
 from archpredict.runtime import few_threads, seeded
 from archpredict.spaces.base import SearchSpace

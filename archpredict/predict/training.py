@@ -17,8 +17,8 @@ from archpredict.errors import UnknownNameError, UsageError
 from archpredict.graph.batch import GraphBatch, batched
 from archpredict.heads.base import Head
 from archpredict.metrics import kendall_tau
-from archpredict.predict._optimizer import Adam, Flat, Leaves
 from archpredict.predict.inputs import Inputs, InputSpec
+from archpredict.predict.optimizer import Adam, Flat, Leaves
 from archpredict.runtime import Dropout, few_threads, owned, seeded, seeded_generator
 
 __all__ = ["PseudoPairs", "Recipe"]

@@ -219,7 +219,7 @@ def test_weights_ship_for_the_built_in_spaces(name: str, monkeypatch: pytest.Mon
 def test_what_ships_is_what_training_gives(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     space = load_space(name)
     cells = space.architectures(space.sample(64, np.random.default_rng(1)))
-    _, inputs = InputSpec.fit(cells, form="nodes", side=("statistics",))
+    _, inputs = InputSpec.fit(cells, form="nodes", sources=("statistics",))
     z = []
     for trained in (False, True):
         forget()

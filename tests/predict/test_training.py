@@ -23,9 +23,9 @@ from archpredict.heads.comparator import Comparator
 from archpredict.heads.pairwise import Pairwise
 from archpredict.heads.regression import Regression
 from archpredict.metrics import kendall_tau
-from archpredict.predict._optimizer import Adam, Flat
-from archpredict.predict._stacking import fit_all
 from archpredict.predict.inputs import Inputs, InputSpec
+from archpredict.predict.optimizer import Adam, Flat
+from archpredict.predict.stacking import fit_all
 from archpredict.predict.training import Model, PseudoPairs, Recipe, Trainer, encode
 from archpredict.runtime import seeded
 from archpredict.spaces.base import load_space
@@ -339,7 +339,7 @@ def test_recipes_out_of_range_are_refused_in_one_sentence() -> None:
 def members_alike(encoder: str | None, **recipe: Any) -> list[Trainer]:
     space = load_space("nasbench201")
     cells = space.architectures(space.sample(24, np.random.default_rng(3)))
-    spec, inputs = InputSpec.fit(cells, form="nodes", side=("statistics",))
+    spec, inputs = InputSpec.fit(cells, form="nodes", sources=("statistics",))
     labels = np.linspace(-1, 1, 24)
     trainers = []
     for seed in (7, 8):

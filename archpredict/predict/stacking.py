@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from archpredict.graph.batch import GraphBatch, batched
-from archpredict.predict._optimizer import Flat
+from archpredict.predict.optimizer import Flat
 from archpredict.predict.training import Model, Trainer
 from archpredict.runtime import Dropout, few_threads, linear
 
