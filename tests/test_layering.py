@@ -122,7 +122,6 @@ def test_plugins_know_their_base_and_private_helpers_but_not_each_other() -> Non
 
 _STILL_PRIVATE: tuple[tuple[str, str], ...] = (
     ("tests/conftest.py", "archpredict.predict._build"),
-    ("tests/encoders/test_asynchronous.py", "archpredict.encoders._level_pass"),
     ("tests/evaluators/test_train.py", "archpredict.evaluators._workers"),
     ("tests/images/test_cifar.py", "archpredict.images._cifar"),
     ("tests/onnx/test_folding.py", "archpredict.onnx._trace.folding"),
