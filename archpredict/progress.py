@@ -10,18 +10,18 @@ __all__ = ["Event", "silent"]
 
 @dataclass(frozen=True)
 class Event:
-    """One step of progress inside a strategy, for the progress display and the report.
+    """One step of progress of long work: of a training, a search, a reading.
 
     Args:
-        stage: What is being done, e.g. ``"comparator"``, ``"controller"``, ``"derive"``.
-        step: Steps done, counting from 1.
-        total: Steps of the stage.
+        stage: What is being done, e.g. ``"comparator"``, ``"controller"``, ``"epoch"``, ``"rows read"``.
+        done: Steps of the stage that are done, counting from 1.
+        total: Steps of the stage; None where that is not known beforehand.
         values: Named figures, e.g. ``{"loss": 0.4, "kendall_tau": 0.71}``.
     """
 
     stage: str
-    step: int
-    total: int
+    done: int
+    total: int | None = None
     values: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from archpredict import Architecture, load_space, search
+from archpredict import Architecture, Event, load_space, search
 from archpredict.evaluators.base import Evaluator, Result
 from archpredict.evaluators.supernet import SupernetEvaluator
 from archpredict.graph.operators import total
 from archpredict.images.base import load_images
-from archpredict.networks.fitting import Epoch, Fit
+from archpredict.networks.fitting import Fit
 from archpredict.networks.form import Form
 from archpredict.networks.network import build
 from archpredict.networks.recipe import Recipe
@@ -102,10 +102,10 @@ def train_supernet(checkpoint: Path) -> None:
     training.run(checkpoint=checkpoint, about={"dataset": "digits"}, observe=show)
 
 
-def show(epoch: Epoch) -> None:
+def show(event: Event) -> None:
     """A line now and then."""
-    if epoch.number % 10 == 0:
-        print(f"supernet: epoch {epoch.number} of {epoch.epochs}, loss {epoch.loss:.3f}", flush=True)
+    if event.done % 10 == 0:
+        print(f"supernet: epoch {event.done} of {event.total}, loss {event.values['loss']:.3f}", flush=True)
 
 
 def from_scratch(architecture: Architecture, seeds: int) -> str:

@@ -90,7 +90,7 @@ class _Figures:
 
     def update(self, event: Event) -> str:
         if event.stage == _LABELLING:
-            self._labels = [f"{event.step}/{event.total} labels"]
+            self._labels = [f"{event.done}/{event.total} labels"]
         passing = {k: v for k, v in event.values.items() if k not in _LASTING}
         self._lasting.update({k: v for k, v in event.values.items() if k in _LASTING})
         named = {**{_LASTING[k]: v for k, v in self._lasting.items()}, **passing}
@@ -110,7 +110,7 @@ class LiveProgress:
         self._bars.update(
             self._task,
             description=phase(event),
-            completed=event.step,
+            completed=event.done,
             total=event.total,
             figures=self._figures.update(event),
         )
@@ -126,10 +126,11 @@ class PlainProgress:
     def __call__(self, event: Event) -> None:
         now = time.monotonic()
         figures = self._figures.update(event)
-        if event.step < event.total and now - self._printed < _PLAIN_SECONDS:
+        if (event.total is None or event.done < event.total) and now - self._printed < _PLAIN_SECONDS:
             return
         self._printed = now
-        text = f"{phase(event)} {event.step}/{event.total}"
+        of = "" if event.total is None else f"/{event.total}"
+        text = f"{phase(event)} {event.done}{of}"
         say(f"[{now - self._started:6.1f} s] {text}{', ' if figures else ''}{figures}")
 
 
@@ -147,7 +148,7 @@ def trials(observer: Observer) -> Observe:
 
     def report(trial: Trial) -> None:
         if trial.steps:
-            observer(Event(f"predictor {trial.trial} of {trial.trials}: epoch", trial.step, trial.steps, trial.figures))
+            observer(Event(f"predictor {trial.trial} of {trials}: epoch", trial.step, trial.steps, trial.figures))
         else:
             tau = {name: value for name, value in trial.figures.items() if name == "kendall_tau"}
             observer(Event("predictor", trial.trial, trial.trials, tau))

@@ -94,13 +94,11 @@ def compute_scores(
     """Compute the zero-cost scores that a predictor will ask for, with progress; they are then known."""
     from archpredict.cli._console import progress
     from archpredict.predict.batch import Batch
-    from archpredict.progress import Event
 
     if source is None:
         return
-    stage = f"computing {', '.join(source.names)}"
     with progress(quiet) as observer:
-        source.compute(Batch.of(architectures), lambda done, total: observer(Event(stage, done, total)))
+        source.compute(Batch.of(architectures), observer)
 
 
 def _columns(path: Path | None) -> list[str]:

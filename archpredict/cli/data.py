@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +18,6 @@ _file = click.argument("file", type=click.Path(path_type=Path))
 _space = click.option("--space", required=True, metavar="NAME", help="Search space of the architectures.")
 _quiet = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 
-_SECONDS = 2.0
 _FOUND_PROBLEMS = 1
 
 
@@ -97,54 +93,23 @@ def check(ctx: click.Context, file: Path, space: str, target: str | None, quiet:
 @debug_option
 def convert(file: Path, space: str, out: Path, quiet: bool, as_json: bool) -> None:
     """Write the rows of FILE to FILE2 in another format, with all their columns."""
+    from archpredict.cli._console import progress
     from archpredict.spaces.base import load_space
     from archpredict.tables.convert import convert as convert_table
 
-    with _Progress("rows", quiet) as observe:
+    with progress(quiet) as observe:
         rows = convert_table(file, load_space(space), out, observe=observe)
     click.echo(json.dumps({"out": str(out), "rows": rows}) if as_json else f"Wrote {rows:,} rows to {out}.")
 
 
-class _Progress:
-    """How far a long reading is: a line on stderr that is rewritten on a terminal, else a line now and then."""
-
-    def __init__(self, what: str, quiet: bool) -> None:
-        self._what, self._quiet = what, quiet
-        self._live = sys.stderr.isatty()
-        self._started = self._printed = time.monotonic()
-        self._shown = False
-
-    def __enter__(self) -> Callable[[int], None]:
-        return self._report
-
-    def __exit__(self, *reason: object) -> None:
-        if self._live and self._shown:
-            click.echo("\r\033[K", nl=False, err=True)
-
-    def _report(self, done: int) -> None:
-        if self._quiet or done % 100:
-            return
-        now = time.monotonic()
-        if now - self._printed < (_SECONDS / 10 if self._live and self._shown else _SECONDS):
-            return
-        self._printed, self._shown = now, True
-        text = f"[{now - self._started:6.1f} s] {done:,} {self._what}"
-        if self._live:
-            click.echo(f"\r\033[K{text}", nl=False, err=True)
-        else:
-            from archpredict.cli._console import say
-
-            say(text)
-
-
 def _survey(file: Path, space: str, target: str | None, quiet: bool) -> Survey:
     """The table, with the keys of its graphs made."""
+    from archpredict.cli._console import progress
     from archpredict.spaces.base import load_space
     from archpredict.tables.check import survey
 
-    with _Progress("rows read", quiet) as observe:
+    with progress(quiet) as observe:
         found = survey(file, load_space(space), target, observe=observe)
-    with _Progress("architectures compared", quiet) as observe:
         found.keys(observe)
     return found
 

@@ -91,7 +91,7 @@ def train(ctx: click.Context, /, **given: Any) -> None:
                 progress(given["quiet"]) as observer,
                 one_thread(),  # so that the weights depend on the seed alone
             ):
-                training.run(checkpoint=file, about=order.about(), observe=_observed(observer))
+                training.run(checkpoint=file, about=order.about(), observe=observer)
     _show(training, order, folder, given["as_json"])
 
 
@@ -219,17 +219,6 @@ def _begun(training: SupernetTraining, folder: Path, *, resume: bool) -> Path:
     if resume:
         training.restore(file)
     return file
-
-
-def _observed(observer: Any) -> Any:
-    from archpredict.networks.fitting import Epoch
-    from archpredict.progress import Event
-
-    def observe(epoch: Epoch) -> None:
-        values = {"loss": epoch.loss, "train_accuracy": epoch.accuracy}
-        observer(Event("supernet epoch", epoch.number, epoch.epochs, values))
-
-    return observe
 
 
 def _show(training: SupernetTraining, order: _Order, folder: Path, as_json: bool) -> None:

@@ -16,8 +16,7 @@ from archpredict.errors import UsageError
 if TYPE_CHECKING:
     from archpredict.cli._training import Settings
     from archpredict.images.base import Images
-    from archpredict.networks.fitting import Fit, Observe
-    from archpredict.progress import Observer
+    from archpredict.networks.fitting import Fit
     from archpredict.spaces.base import Architecture
 
 _PATH = click.Path(path_type=Path)
@@ -141,7 +140,7 @@ def _train(ctx: click.Context, settings: Settings, given: Mapping[str, Any]) -> 
                 f"{_epochs(fit.recipe.epochs)}{at}; record in {out}"
             )
         with resumable(ctx, lambda: how if has_begun(out) else None), progress(given["quiet"]) as observer:
-            fit.run(checkpoint=out / CHECKPOINT, observe=_observe(observer))
+            fit.run(checkpoint=out / CHECKPOINT, observe=observer)
             return _finish(fit, architecture, images, settings, out)
 
 
@@ -172,14 +171,6 @@ def _joined(images: Images) -> Images:
 
 def _epochs(number: int) -> str:
     return f"{number} epoch" if number == 1 else f"{number} epochs"
-
-
-def _observe(observer: Observer) -> Observe:
-    from archpredict.progress import Event
-
-    return lambda epoch: observer(
-        Event("epoch", epoch.number, epoch.epochs, {"loss": epoch.loss, "training accuracy": epoch.accuracy})
-    )
 
 
 def _finish(fit: Fit, architecture: Architecture, images: Images, settings: Settings, out: Path) -> dict[str, Any]:

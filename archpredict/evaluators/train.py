@@ -15,10 +15,10 @@ from archpredict.spaces.base import Architecture, SearchSpace, load_space
 if TYPE_CHECKING:
     from archpredict.graph.arch_graph import ArchGraph
     from archpredict.images.base import Images
-    from archpredict.networks.fitting import Epoch
     from archpredict.networks.form import Form
     from archpredict.networks.labelling import Label
     from archpredict.networks.recipe import Recipe
+    from archpredict.progress import Event
 
 __all__ = ["TrainEvaluator"]
 
@@ -165,7 +165,7 @@ class TrainEvaluator(Evaluator):
 
         stopped = threading.Event()
 
-        def go_on(epoch: Epoch) -> None:
+        def go_on(event: Event) -> None:
             if stopped.is_set():
                 raise TrainingError("the evaluation was interrupted")
 

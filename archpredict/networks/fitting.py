@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Container
+from collections.abc import Container
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from archpredict.networks.batches import Augmentation, Batches, accuracy
 from archpredict.networks.network import Network
 from archpredict.networks.optimizing import ADVICE, check_finite, computing, half_type, seed_of, sgd, within_memory
 from archpredict.networks.recipe import Recipe
+from archpredict.progress import Event, Observer, silent
 
 __all__ = ["Epoch", "Fit"]
 
@@ -47,8 +48,9 @@ class Epoch:
     accuracy: float
     seconds: float
 
-
-Observe = Callable[[Epoch], None]
+    def event(self, stage: str) -> Event:
+        """The epoch as progress."""
+        return Event(stage, self.number, self.epochs, {"loss": self.loss, "training accuracy": self.accuracy})
 
 
 class Fit:
@@ -122,13 +124,13 @@ class Fit:
         """Epochs that are done."""
         return len(self.epochs)
 
-    def run(self, until: int | None = None, *, checkpoint: Path | None = None, observe: Observe | None = None) -> None:
+    def run(self, until: int | None = None, *, checkpoint: Path | None = None, observe: Observer = silent) -> None:
         """Train from where it is.
 
         Args:
             until: Number of epochs after which to stop; None: those of the recipe.
             checkpoint: File that is replaced after each epoch.
-            observe: Called after each epoch, when its checkpoint is there.
+            observe: Told of each epoch (``loss``, ``training accuracy``), when its checkpoint is there.
 
         Raises:
             TrainingError: A loss is not finite, or there is no memory for a single image.
@@ -138,8 +140,7 @@ class Fit:
             self.epochs.append(self._epoch(self.epoch))
             if checkpoint is not None:
                 self.save(checkpoint)
-            if observe is not None:
-                observe(self.epochs[-1])
+            observe(self.epochs[-1].event("epoch"))
 
     def accuracy(self, split: str = "validation") -> float:
         """Percent of a split that the network gets right, as it is now.

@@ -12,9 +12,10 @@ from archpredict.errors import ArchPredictError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import total
 from archpredict.images.base import Images
-from archpredict.networks.fitting import Fit, Observe
+from archpredict.networks.fitting import Fit
 from archpredict.networks.network import build
 from archpredict.networks.recipe import Recipe
+from archpredict.progress import Observer, silent
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,12 @@ class Task:
     split: str = "validation"
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
-    def label(self, graph: ArchGraph, observe: Observe | None = None) -> Label:
+    def label(self, graph: ArchGraph, observe: Observer = silent) -> Label:
         """Train the network of a computational graph; a training that fails is a label that says why.
 
         Args:
             graph: Of the network.
-            observe: Called after each epoch; what it raises ends the training.
+            observe: Told of each epoch; what it raises ends the training.
         """
         start = time.perf_counter()
         figures: dict[str, Any] = {"params": int(total(graph, "params")), "macs": int(total(graph, "macs"))}

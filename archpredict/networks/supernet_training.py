@@ -19,11 +19,12 @@ from archpredict.images.base import Images
 from archpredict.networks import _checkpoints
 from archpredict.networks.batches import Augmentation, Batches
 from archpredict.networks.extremes import largest, smallest
-from archpredict.networks.fitting import Epoch, Observe
+from archpredict.networks.fitting import Epoch
 from archpredict.networks.optimizing import check_finite, computing, half_type, seed_of, sgd, within_memory
 from archpredict.networks.program import Program
 from archpredict.networks.recipe import Recipe
 from archpredict.networks.supernet import Supernet, joint, part
+from archpredict.progress import Observer, silent
 from archpredict.spaces.base import Choices
 
 __all__ = ["Sampling", "SupernetTraining"]
@@ -140,7 +141,7 @@ class SupernetTraining:
         *,
         checkpoint: Path | None = None,
         about: Mapping[str, Any] | None = None,
-        observe: Observe | None = None,
+        observe: Observer = silent,
     ) -> None:
         """Train from where it is.
 
@@ -148,7 +149,7 @@ class SupernetTraining:
             until: Number of epochs after which to stop; None: those of the recipe.
             checkpoint: File that is there from before the first step on, and replaced after each epoch.
             about: What else the checkpoint is to know, as JSON.
-            observe: Called after each epoch, when its checkpoint is there.
+            observe: Told of each epoch (``loss``, ``training accuracy``), when its checkpoint is there.
 
         Raises:
             TrainingError: A loss is not finite, or there is no memory for two images; the checkpoint of the epoch
@@ -161,8 +162,7 @@ class SupernetTraining:
             self.epochs.append(self._epoch(self.epoch))
             if checkpoint is not None:
                 self.save(checkpoint, about)
-            if observe is not None:
-                observe(self.epochs[-1])
+            observe(self.epochs[-1].event("supernet epoch"))
 
     def _epoch(self, number: int) -> Epoch:
         start = time.perf_counter()

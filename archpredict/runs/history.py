@@ -144,8 +144,8 @@ class History:
         """All events in the order they came."""
         query = 'SELECT round, stage, step, total, "values" FROM events ORDER BY sequence'
         written = [
-            RecordedEvent(round_, Event(stage, step, total, json.loads(values)))
-            for round_, stage, step, total, values in self._rows(query)
+            RecordedEvent(round_, Event(stage, done, total or None, json.loads(values)))
+            for round_, stage, done, total, values in self._rows(query)
         ]
         return written + self._buffer
 
@@ -175,7 +175,7 @@ class History:
 
     def _write_pending(self, db: sqlite3.Connection) -> None:
         rows = [
-            (self._num_events + i, r.round, r.event.stage, r.event.step, r.event.total, _values(r.event))
+            (self._num_events + i, r.round, r.event.stage, r.event.done, r.event.total or 0, _values(r.event))
             for i, r in enumerate(self._buffer)
         ]
         db.executemany("INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?, ?)", rows)

@@ -15,9 +15,10 @@ import numpy as np
 
 from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import DataError
+from archpredict.progress import Event, Observer, silent
 from archpredict.spaces.base import SearchSpace, load_space
 from archpredict.tables.columns import architecture_column, check_target, parsed
-from archpredict.tables.formats.base import ARCHITECTURE, Kind, Observe, Row, format_of, unobserved
+from archpredict.tables.formats.base import ARCHITECTURE, OBSERVE_EVERY, Kind, Row, format_of
 from archpredict.tables.isomorphic import Duplicates, duplicates
 from archpredict.tables.reading.files import file_sha256
 from archpredict.tables.reading.numbers import joined, kind_of, number
@@ -109,18 +110,19 @@ class Survey:
         """One per row of :attr:`choices`, equal for equal rows."""
         return [row.tobytes() for row in self.choices]
 
-    def keys(self, observe: Observe = unobserved) -> list[str]:
+    def keys(self, observe: Observer = silent) -> list[str]:
         """One per row of :attr:`choices`, equal for isomorphic architectures; calculated once.
 
         Args:
-            observe: Called with the number of architectures done.
+            observe: Told of the architectures done, every hundred of them.
         """
         if self._keys is None:
             known: dict[bytes, str] = {}
             for i, (token, row) in enumerate(zip(self.tokens, self.choices.tolist(), strict=True)):
                 if token not in known:
                     known[token] = self.space.decode(row).key
-                observe(i + 1)
+                if (i + 1) % OBSERVE_EVERY == 0:
+                    observe(Event("architectures compared", i + 1, len(self.tokens)))
             self._keys = [known[token] for token in self.tokens]
         return self._keys
 
@@ -168,7 +170,7 @@ def survey(
     target: str | None = None,
     *,
     column: str = ARCHITECTURE,
-    observe: Observe = unobserved,
+    observe: Observer = silent,
 ) -> Survey:
     r"""Read a table to its end, whatever its rows hold.
 
@@ -177,7 +179,7 @@ def survey(
         space: The space of its architectures, or its name.
         target: A column of labels that must be there.
         column: The column of the architectures.
-        observe: Called with the number of rows read so far.
+        observe: Told of the rows read, every hundred of them.
 
     Raises:
         DataError: There is no such file, its format is not known, or not even its first row can be read.
@@ -205,7 +207,8 @@ def survey(
     try:
         for row in chain([first], rows):
             found.add(row)
-            observe(found.num_rows)
+            if found.num_rows % OBSERVE_EVERY == 0:
+                observe(Event("rows read", found.num_rows))
     except DataError as error:
         found.stopped = str(error)
     for values in found.columns.values():

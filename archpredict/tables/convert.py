@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from archpredict.errors import DataError
+from archpredict.progress import Event, Observer, silent
 from archpredict.spaces.base import SearchSpace, load_space
 from archpredict.tables.columns import architecture_column, parsed
-from archpredict.tables.formats.base import ARCHITECTURE, Kind, Observe, format_to_write, read_rows, unobserved
+from archpredict.tables.formats.base import ARCHITECTURE, OBSERVE_EVERY, Kind, format_to_write, read_rows
 from archpredict.tables.reading.numbers import as_kind, joined, kind_of
 from archpredict.tables.reading.writing import whole
 
@@ -25,7 +26,7 @@ def convert(
     out: str | Path,
     *,
     column: str = ARCHITECTURE,
-    observe: Observe = unobserved,
+    observe: Observer = silent,
 ) -> int:
     r"""Write a table's rows to a new file: all of them, with all their columns.
 
@@ -37,7 +38,7 @@ def convert(
         space: The space of its architectures, or its name.
         out: The file to make; its name says the format. It is there when it is whole, or not at all.
         column: The column of the architectures.
-        observe: Called with the number of rows read so far.
+        observe: Told of the rows read, every hundred of them.
 
     Returns:
         How many rows were written.
@@ -65,7 +66,7 @@ def convert(
 
 
 def _spool(
-    path: Path, space: SearchSpace, column: str, spool: IO[str], observe: Observe
+    path: Path, space: SearchSpace, column: str, spool: IO[str], observe: Observer
 ) -> tuple[dict[str, Kind], int]:
     """Write all rows to a file in passing, as what a column holds is known only after the last row."""
     rows = read_rows(path, observe)
@@ -81,7 +82,8 @@ def _spool(
         for name, value in others.items():
             kinds[name] = joined(kinds.get(name), kind_of(value))
         spool.write(json.dumps({ARCHITECTURE: text, **others}, default=str) + "\n")
-        observe(count)
+        if count % OBSERVE_EVERY == 0:
+            observe(Event("rows read", count))
     return {name: kind or "text" for name, kind in kinds.items()}, count
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner, Result
 
-from archpredict.cli import data
+from archpredict.cli import _console
 from archpredict.cli.main import main
 
 CELLS = (
@@ -129,10 +129,10 @@ def test_a_truncated_tfrecord_names_the_record(tmp_path):
 
 def test_progress_is_lines_on_stderr_now_and_then_unless_it_is_unwanted(file, monkeypatch):
     file.write_text(file.read_text().replace("\n", "\n" + f"{CELLS[2]},10.0\n" * 250, 1))
-    monkeypatch.setattr(data, "_SECONDS", 0.0)
+    monkeypatch.setattr(_console, "_PLAIN_SECONDS", 0.0)
     result = run("info", file, "--space", "nasbench201", "--json")
     assert json.loads(result.stdout)["rows"] == 253
-    assert "s] 100 rows read\n" in result.stderr
-    assert "s] 200 architectures compared\n" in result.stderr
+    assert "s] rows read 100\n" in result.stderr
+    assert "s] architectures compared 200/253\n" in result.stderr
     assert "\r" not in result.stderr
     assert run("info", file, "--space", "nasbench201", "--quiet").stderr == ""

@@ -24,7 +24,7 @@ def test_proxies_are_computed_with_progress_and_again_for_new_architectures(
 ) -> None:
     result = cli("fit", *ON_CELLS, *RIDGE, "--features", "synflow,macs", *SMALL, "--out", "model")
     assert result.exit_code == 0
-    assert "computing synflow, macs 40/40" in result.stderr
+    assert "zero-cost proxies 40/40" in result.stderr
     loaded = Predictor.load("model", device="cpu")
     scores = loaded.spec_.source(Proxies)
     assert scores is not None
@@ -36,7 +36,7 @@ def test_proxies_are_computed_with_progress_and_again_for_new_architectures(
     assert scores.bounds == by_hand.bounds
     predicted = cli("predict", "--model", "model", "--data", "cells.csv", "--out", "-")
     lines = predicted.stdout.splitlines()
-    assert "computing synflow, macs 40/40" in predicted.stderr
+    assert "zero-cost proxies 40/40" in predicted.stderr
     np.testing.assert_allclose([float(line.split(",")[-2]) for line in lines[1:]], loaded.predict(cells), rtol=1e-6)
 
 

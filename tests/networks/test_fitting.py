@@ -22,10 +22,11 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.builder import Builder
 from archpredict.images.base import Images, Split
 from archpredict.networks.batches import Augmentation, Batches
-from archpredict.networks.fitting import Epoch, Fit
+from archpredict.networks.fitting import Fit
 from archpredict.networks.form import Form
 from archpredict.networks.network import Network, build
 from archpredict.networks.recipe import Recipe
+from archpredict.progress import Event
 from archpredict.spaces.nasbench201 import NASBench201
 
 CELL = (3, 1, 2, 1, 0, 3)
@@ -152,18 +153,18 @@ def test_paths_are_dropped_in_training_alone(images: Images) -> None:
 
 
 def test_the_observer_is_told_of_each_epoch_when_its_checkpoint_is_there(images: Images, tmp_path: Path) -> None:
-    seen: list[Epoch] = []
+    seen: list[Event] = []
 
-    def observe(epoch: Epoch) -> None:
-        seen.append(epoch)
+    def observe(event: Event) -> None:
+        seen.append(event)
         again = Fit(cell(), images, SHORT)
         again.restore(tmp_path / "fit")
-        assert again.epoch == epoch.number
+        assert again.epoch == event.done
 
     Fit(cell(), images, SHORT).run(checkpoint=tmp_path / "fit", observe=observe)
-    assert [(epoch.number, epoch.epochs) for epoch in seen] == [(1, 3), (2, 3), (3, 3)]
-    assert seen[0].loss > seen[-1].loss
-    assert all(0 <= epoch.accuracy <= 100 and epoch.seconds > 0 for epoch in seen)
+    assert [(event.stage, event.done, event.total) for event in seen] == [("epoch", i, 3) for i in (1, 2, 3)]
+    assert seen[0].values["loss"] > seen[-1].values["loss"]
+    assert all(0 <= event.values["training accuracy"] <= 100 for event in seen)
 
 
 def test_a_network_that_nothing_flows_through_is_trained_like_others(images: Images) -> None:
@@ -199,7 +200,7 @@ from archpredict.spaces.nasbench201 import NASBench201
 torch.set_num_threads(1)
 form = Form(image_size=8, image_channels=1, options={"channels": 4, "cells": 1})
 fit = Fit(build(form.graph(NASBench201(), (3, 1, 2, 1, 0, 3))), load_images("digits"), Recipe(epochs=500))
-fit.run(checkpoint=Path(sys.argv[1]), observe=lambda epoch: print(epoch.number, flush=True))
+fit.run(checkpoint=Path(sys.argv[1]), observe=lambda event: print(event.done, flush=True))
 """
 
 

@@ -137,7 +137,7 @@ def test_the_observer_sees_every_evaluation_and_what_the_strategy_reports() -> N
     events: list[Event] = []
     result = search(SPACE, ToyEvaluator(), strategy=Batches, budget=10, observer=events.append)
     labels = [e for e in events if e.stage == "label"]
-    assert [(e.step, e.total) for e in labels] == [(i, 10) for i in range(1, 11)]
+    assert [(e.done, e.total) for e in labels] == [(i, 10) for i in range(1, 11)]
     assert labels[-1].values["best"] == result.best.score == max(e.values["score"] for e in labels)
     assert [e.stage for e in events if e.stage != "label"] == ["comparator"] * 3
 

@@ -80,7 +80,7 @@ def test_progress_tells_reward_and_entropy() -> None:
     _, events = run(Problem(ToySpace(), 60), **SMALL)
     controller = [e for e in events if e.stage == "controller"]
     assert all(0 <= e.values["reward"] <= 1 and e.values["entropy"] >= 0 for e in controller)
-    assert controller[-1].step == controller[-1].total == SMALL["iterations"]
+    assert controller[-1].done == controller[-1].total == SMALL["iterations"]
 
 
 def test_predictions_are_judged_by_the_labels_that_arrive_after_them() -> None:

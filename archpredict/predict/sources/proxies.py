@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,12 +17,11 @@ from archpredict.graph.operators import check_computational
 from archpredict.networks.form import Form
 from archpredict.predict.batch import Batch
 from archpredict.predict.sources.base import Source
+from archpredict.progress import Event, Observer, silent
 from archpredict.registry import names as names_of
 from archpredict.spaces.base import SearchSpace
 
 __all__ = ["Proxies"]
-
-Observe = Callable[[int, int], None]
 
 _READS = "this predictor reads zero-cost scores of networks"
 _FENCE = 4.0
@@ -101,14 +100,14 @@ class Proxies(Source):
         clipped: FloatArray = np.clip(np.where(np.isnan(scores), lower, scores), lower, upper)
         return clipped
 
-    def compute(self, batch: Batch, observe: Observe | None = None) -> FloatArray:
+    def compute(self, batch: Batch, observe: Observer = silent) -> FloatArray:
         """Scores ``(B, F)``, logarithms of positive ones; NaN where one is not defined.
 
         Each is computed once in a process, on the CPU.
 
         Args:
             batch: Architectures of spaces with a ``network()``, or computational graphs.
-            observe: Called with (architectures done, of how many) after each that was not known.
+            observe: Told of the architectures done, after each that was not known.
 
         Raises:
             UsageError: A space without ``network()``, a graph that is no computational one, or packed graphs.
@@ -124,8 +123,7 @@ class Proxies(Source):
                 measure = measure or _Measure(ready)
                 scores = measure(batch, i, missing)
                 remembered.update((keys[k], score) for k, score in zip(missing, scores, strict=True))
-                if observe is not None:
-                    observe(i + 1, len(batch))
+                observe(Event("zero-cost proxies", i + 1, len(batch)))
             found[i] = [remembered[key] for key in keys]
         return found
 

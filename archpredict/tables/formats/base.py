@@ -7,12 +7,13 @@ goes by and yields rows. Other distributions join through the entry-point group 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from archpredict.errors import DataError, UsageError
+from archpredict.progress import Observer, silent
 from archpredict.registry import names, resolve
 from archpredict.tables.reading.files import is_folder
 
@@ -21,7 +22,9 @@ __all__ = ["Format", "Row", "format_of", "format_to_write", "read_rows"]
 ARCHITECTURE = "architecture"
 """The column of the architectures where a format has no name of its own for it."""
 
-Observe = Callable[[int], None]
+OBSERVE_EVERY = 100
+"""Rows from one event to the next."""
+
 Kind = Literal["integer", "number", "text", "value"]
 """What a column holds; ``value``: texts and whatever else JSON has."""
 
@@ -34,10 +37,6 @@ class Row:
 
     where: str
     values: Mapping[str, Any]
-
-
-def unobserved(done: int) -> None:
-    """The observer that does nothing."""
 
 
 class Format(ABC):
@@ -59,13 +58,12 @@ class Format(ABC):
         return True
 
     @abstractmethod
-    def rows(self, path: Path, observe: Observe = unobserved) -> Iterator[Row]:
+    def rows(self, path: Path, observe: Observer = silent) -> Iterator[Row]:
         """The rows in the order of the file, read as they are asked for.
 
         Args:
             path: The file; plain or gzip-compressed.
-            observe: Called with the number of records read so far by a format that must read many before it can
-                yield the first row.
+            observe: Told of the rows read by a format that must read many before it can yield the first.
 
         Raises:
             DataError: The file is not what the format says; the message names file and place.
@@ -82,7 +80,7 @@ class Format(ABC):
         raise UsageError(f"{self.endings[0]} files of this format are only read; convert to {writable_endings()}")
 
 
-def read_rows(path: str | Path, observe: Observe = unobserved) -> Iterator[Row]:
+def read_rows(path: str | Path, observe: Observer = silent) -> Iterator[Row]:
     r"""The rows of a table in any format.
 
     Raises:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from archpredict.errors import DataError
-from archpredict.tables.formats.base import Format, Kind, Observe, Row, unobserved
+from archpredict.progress import Observer, silent
+from archpredict.tables.formats.base import Format, Kind, Row
 from archpredict.tables.reading.files import shown, text_lines
 from archpredict.tables.reading.writing import text_writer
 
@@ -22,7 +23,7 @@ class Csv(Format):
     endings = (".csv",)
     writable = True
 
-    def rows(self, path: Path, observe: Observe = unobserved) -> Iterator[Row]:
+    def rows(self, path: Path, observe: Observer = silent) -> Iterator[Row]:
         reader = csv.reader(text_lines(path), strict=True)
         columns: list[str] | None = None
         while True:

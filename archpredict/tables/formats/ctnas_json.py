@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from archpredict.errors import DataError
-from archpredict.tables.formats.base import ARCHITECTURE, Format, Observe, Row, unobserved
+from archpredict.progress import Observer, silent
+from archpredict.tables.formats.base import ARCHITECTURE, Format, Row
 from archpredict.tables.reading.files import shown
 from archpredict.tables.reading.json_stream import elements, first_element
 
@@ -30,7 +31,7 @@ class CtnasJson(Format):
     def recognises(self, path: Path) -> bool:
         return _is_cell(first_element(path))
 
-    def rows(self, path: Path, observe: Observe = unobserved) -> Iterator[Row]:
+    def rows(self, path: Path, observe: Observer = silent) -> Iterator[Row]:
         for where, value in elements(path):
             if not _is_cell(value):
                 raise DataError(f"{path}, {where}: found {shown(value)}, expected an object with 'matrix' and 'ops'")

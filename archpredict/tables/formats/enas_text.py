@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from archpredict.errors import DataError
-from archpredict.tables.formats.base import ARCHITECTURE, Format, Observe, Row, unobserved
+from archpredict.progress import Observer, silent
+from archpredict.tables.formats.base import ARCHITECTURE, Format, Row
 from archpredict.tables.reading.files import shown, text_lines
 
 __all__ = ["EnasText"]
@@ -21,7 +22,7 @@ class EnasText(Format):
 
     endings = (".txt",)
 
-    def rows(self, path: Path, observe: Observe = unobserved) -> Iterator[Row]:
+    def rows(self, path: Path, observe: Observer = silent) -> Iterator[Row]:
         for line, text in enumerate(text_lines(path), start=1):
             if not text.strip():
                 continue

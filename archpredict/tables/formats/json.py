@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from archpredict.errors import DataError
-from archpredict.tables.formats.base import ARCHITECTURE, Format, Observe, Row, unobserved
+from archpredict.progress import Observer, silent
+from archpredict.tables.formats.base import ARCHITECTURE, Format, Row
 from archpredict.tables.reading.files import shown
 from archpredict.tables.reading.json_stream import elements
 
@@ -23,7 +24,7 @@ class Json(Format):
     endings = (".json",)
     fallback = True
 
-    def rows(self, path: Path, observe: Observe = unobserved) -> Iterator[Row]:
+    def rows(self, path: Path, observe: Observer = silent) -> Iterator[Row]:
         for where, value in elements(path):
             if isinstance(value, dict):
                 yield Row(where, value)

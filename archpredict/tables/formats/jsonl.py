@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from archpredict.errors import DataError
-from archpredict.tables.formats.base import Format, Kind, Observe, Row, unobserved
+from archpredict.progress import Observer, silent
+from archpredict.tables.formats.base import Format, Kind, Row
 from archpredict.tables.reading.files import shown, text_lines
 from archpredict.tables.reading.writing import text_writer
 
@@ -21,7 +22,7 @@ class JsonLines(Format):
     endings = (".jsonl", ".ndjson")
     writable = True
 
-    def rows(self, path: Path, observe: Observe = unobserved) -> Iterator[Row]:
+    def rows(self, path: Path, observe: Observer = silent) -> Iterator[Row]:
         for line, text in enumerate(text_lines(path), start=1):
             if not text.strip():
                 continue

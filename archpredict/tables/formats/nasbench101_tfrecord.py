@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from archpredict.errors import DataError
-from archpredict.tables.formats.base import Format, Observe, Row, unobserved
+from archpredict.progress import Event, Observer, silent
+from archpredict.tables.formats.base import Format, Row
 from archpredict.tables.reading.files import shown
 from archpredict.tables.reading.nasbench101 import Cells, Training, cell_text
 from archpredict.tables.reading.protobuf import model_metrics
@@ -35,7 +36,7 @@ class NASBench101TFRecord(Format):
 
     endings = (".tfrecord",)
 
-    def rows(self, path: Path, observe: Observe = unobserved) -> Iterator[Row]:
+    def rows(self, path: Path, observe: Observer = silent) -> Iterator[Row]:
         cells = Cells()
         for number, data in enumerate(records(path), start=1):
             try:
@@ -43,7 +44,7 @@ class NASBench101TFRecord(Format):
             except (ValueError, RecursionError) as error:
                 raise DataError(f"{path}, record {number}: {error}") from error
             if number % _OBSERVE_EVERY == 0:
-                observe(number)
+                observe(Event("rows read", number))
         yield from cells.rows()
 
 

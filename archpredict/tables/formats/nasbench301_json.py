@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from archpredict.errors import DataError
-from archpredict.tables.formats.base import ARCHITECTURE, Format, Observe, Row, unobserved
+from archpredict.progress import Observer, silent
+from archpredict.tables.formats.base import ARCHITECTURE, Format, Row
 from archpredict.tables.reading.files import files_below, is_folder, shown
 from archpredict.tables.reading.json_stream import elements, first_element, small_object
 
@@ -50,7 +51,7 @@ class NASBench301Json(Format):
         whole = small_object(path)
         return (whole is not None and _is_result(whole)) or _is_result(first_element(path))
 
-    def rows(self, path: Path, observe: Observe = unobserved) -> Iterator[Row]:
+    def rows(self, path: Path, observe: Observer = silent) -> Iterator[Row]:
         if is_folder(path):
             for file in files_below(path, ".json"):
                 name = file.relative_to(path).as_posix()

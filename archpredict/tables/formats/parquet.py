@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from archpredict.errors import DataError, MissingDependencyError, UsageError
-from archpredict.tables.formats.base import Format, Kind, Observe, Row, unobserved
+from archpredict.progress import Observer, silent
+from archpredict.tables.formats.base import Format, Kind, Row
 from archpredict.tables.reading.files import MAX_BYTES, MAX_LINES, open_bytes
 
 __all__ = ["Parquet"]
@@ -24,7 +25,7 @@ class Parquet(Format):
     endings = (".parquet", ".pq")
     writable = True
 
-    def rows(self, path: Path, observe: Observe = unobserved) -> Iterator[Row]:
+    def rows(self, path: Path, observe: Observer = silent) -> Iterator[Row]:
         pyarrow, parquet = _pyarrow()
         with open_bytes(path) as stream:
             try:
