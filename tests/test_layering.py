@@ -128,7 +128,6 @@ _STILL_PRIVATE: tuple[tuple[str, str], ...] = (
     ("tests/onnx/test_reading.py", "archpredict.onnx._file"),
     ("tests/predict/test_reweighting.py", "archpredict.predict._reweighting"),
     ("tests/regressors/test_trees.py", "archpredict.regressors._trees"),
-    ("tests/runs/test_comparison.py", "archpredict.runs._comparison"),
     ("tests/spaces/test_darts.py", "archpredict.spaces._darts_cost"),
     ("tests/spaces/test_nasbench101.py", "archpredict.spaces._nasbench101_cost"),
     ("tests/strategies/test_ctnas.py", "archpredict.strategies._ctnas"),

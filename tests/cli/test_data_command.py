@@ -5,7 +5,6 @@ import json
 import pytest
 from click.testing import CliRunner, Result
 
-from archpredict.cli import _console
 from archpredict.cli.main import main
 
 CELLS = (
@@ -129,7 +128,7 @@ def test_a_truncated_tfrecord_names_the_record(tmp_path):
 
 def test_progress_is_lines_on_stderr_now_and_then_unless_it_is_unwanted(file, monkeypatch):
     file.write_text(file.read_text().replace("\n", "\n" + f"{CELLS[2]},10.0\n" * 250, 1))
-    monkeypatch.setattr(_console, "_PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr("archpredict.cli._console._PLAIN_SECONDS", 0.0)
     result = run("info", file, "--space", "nasbench201", "--json")
     assert json.loads(result.stdout)["rows"] == 253
     assert "s] rows read 100\n" in result.stderr

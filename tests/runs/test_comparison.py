@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sklearn.linear_model import Ridge
 
-from archpredict._arguments import describe
 from archpredict.errors import UsageError
-from archpredict.runs._comparison import compare
 from archpredict.runs.search import search
 from archpredict.spaces.base import Architecture
 from archpredict.strategies.base import Problem
@@ -79,19 +78,17 @@ def test_records_of_before_values_were_described_hold_texts_that_are_accepted(tm
         run(tmp_path / "run", counting(1), counting(2), resume=True)
 
 
-@pytest.mark.parametrize(
-    ("text", "accepted"),
-    [("Weighted(weights=3)", True), ("<class 'tests.x.Weighted'>", True), ("Other(weights=3)", False), ("3", False)],
-)
-def test_a_text_of_an_object_of_another_class_differs(text: str, accepted: bool) -> None:
-    found = compare({"predictor": text}, {"predictor": {"class": "tests.x.Weighted", "weights": 3}})
-    assert (found.unknown == ["predictor"], not found.differences) == (accepted, accepted)
+@pytest.mark.parametrize("text", ["Ridge(alpha=3)", "<sklearn.linear_model._ridge.Ridge object at 0x7f3c>"])
+def test_a_text_of_an_object_of_the_same_class_is_accepted(tmp_path: Path, text: str) -> None:
+    run(tmp_path / "run", counting(1), Ridge(alpha=3))
+    rewritten(tmp_path / "run", lambda settings: settings["options"].update(weights=text))
+    with pytest.warns(RuntimeWarning, match=r"cannot tell whether options.weights are as"):
+        run(tmp_path / "run", counting(1), Ridge(alpha=3), resume=True)
 
 
-def test_what_a_score_is_in_words_is_told_only_where_nothing_else_differs() -> None:
-    known = {"evaluator": {"labels": "a", "data": 1}}
-    assert compare(known, {"evaluator": {"labels": "b", "data": 2}}).differences == [
-        "evaluator.data is 1 there and 2 now"
-    ]
-    assert len(compare(known, {"evaluator": {"labels": "b", "data": 1}}).differences) == 1
-    assert compare(known, describe(known)).differences == []
+@pytest.mark.parametrize("text", ["Lasso(alpha=3)", "3", "<function ridge at 0x7f3c>"])
+def test_a_text_of_anything_else_is_refused(tmp_path: Path, text: str) -> None:
+    run(tmp_path / "run", counting(1), Ridge(alpha=3))
+    rewritten(tmp_path / "run", lambda settings: settings["options"].update(weights=text))
+    with pytest.raises(UsageError, match=r"options.weights is "):
+        run(tmp_path / "run", counting(1), Ridge(alpha=3), resume=True)
