@@ -213,3 +213,14 @@ def test_asking_the_command_line_for_help_loads_neither_torch_nor_dgl() -> None:
     )
     assert "click" in loaded
     assert not loaded & {"torch", "dgl", "scipy", "sklearn", "matplotlib", "networkx"}
+
+
+def test_the_walks_that_are_told_go_down_from_file_to_file() -> None:
+    page = (_ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    told = re.search(r"^```text walks\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert told
+    for line in told[1].splitlines():
+        files = re.findall(r"\S+\.py", line)
+        assert [file for file in files if not (_ROOT / "archpredict" / file).is_file()] == []
+        floors = [_HOUSE[file.split("/")[0].removesuffix(".py")] for file in files]
+        assert floors == sorted(floors, reverse=True), line
