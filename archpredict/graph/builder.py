@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import lru_cache, reduce
 from math import prod
 
-from archpredict.errors import InvalidGraphError, UnknownNameError
+from archpredict.errors import InvalidGraphError, UnknownNameError, integer, whole_number
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import ACTIVATIONS, Operation, computational_graph, count_macs, count_params
 
@@ -63,7 +63,7 @@ class Builder:
     """
 
     def __init__(self, image: tuple[int, int, int] = (3, 32, 32), *, merge: bool = True) -> None:
-        if min(image) < 1:
+        if not all((integer(length) or 0) >= 1 for length in image):
             raise InvalidGraphError(f"an image has channels, height and width of at least 1, {image} was given")
         self._image, self._merge = image, merge
         self._operations: list[Operation] = []
@@ -136,6 +136,10 @@ class Builder:
     ) -> int:
         """A convolution; with ``norm`` a batch norm follows it and is folded in, so that it has a bias."""
         before = self.channels(x)
+        if {*map(type, (channels, kernel, stride, dilation, groups))} != {int}:
+            channels, groups = whole_number("channels", channels, 1), whole_number("groups", groups, 1)
+            kernel, stride = whole_number("kernel", kernel, 1), whole_number("stride", stride, 1)
+            dilation = whole_number("dilation", dilation, 1)
         if channels < 1 or groups < 1 or before % groups or channels % groups:
             raise InvalidGraphError(
                 f"a convolution from {before} to {channels} channels in {groups} groups: "
@@ -161,7 +165,7 @@ class Builder:
     def linear(self, x: int, features: int, *, bias: bool = True) -> int:
         """A linear layer on all that arrives, flattened."""
         batch, *rest = self.shape(x)
-        if features < 1:
+        if (integer(features) or 0) < 1:
             raise InvalidGraphError(f"a linear layer gives at least 1 number, {features} were asked for")
         return self._add(Operation("linear", (batch, features), weight=(features, prod(rest)), bias=bias), x)
 
@@ -260,6 +264,15 @@ class Builder:
         name = "/".join((*self._scope, kind))
         number = self._named[name] = self._named.get(name, -1) + 1
         return f"{name}{number}" if number else name
+
+
+def width_of(channels: int | None, published: int) -> int:
+    """The width that is asked for of a network, or the published one.
+
+    Raises:
+        UsageError: It is no integer of at least 1.
+    """
+    return published if channels is None else whole_number("channels", channels, 1)
 
 
 @lru_cache(maxsize=4096)

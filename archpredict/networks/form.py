@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from archpredict.errors import UsageError
+from archpredict.errors import UsageError, integer, whole_number
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.images.base import Images
 from archpredict.spaces.base import SearchSpace
@@ -39,6 +39,13 @@ class Form:
     image_size: int = 32
     image_channels: int = 3
     options: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("num_classes", "image_size", "image_channels"):
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), 1))
+        for name, number in self.options.items():
+            if not isinstance(number, bool) and integer(number) is None:
+                raise UsageError(f"network: {name} is a whole number, {number!r} was given")
 
     @classmethod
     def of(cls, images: Images | None, options: Mapping[str, float] | None = None) -> Form:

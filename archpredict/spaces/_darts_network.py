@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from archpredict.errors import whole_number
 from archpredict.graph.builder import Builder
 from archpredict.spaces._paths import LabelledEdge, on_paths
 
@@ -23,7 +24,7 @@ def build(b: Builder, kinds: Sequence[Sequence[LabelledEdge]], channels: int, ce
         num_classes: Numbers that the network gives.
     """
     before_last = last = b.conv(b.input(), _STEM_MULTIPLIER * channels, 3, norm=True)
-    for i in range(cells):
+    for i in range(whole_number("cells", cells, 1)):
         reduction = i in (cells // 3, 2 * cells // 3)
         channels = 2 * channels if reduction else channels
         with b.scope(f"cell{i}"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from archpredict.errors import whole_number
 from archpredict.graph.builder import Builder
 from archpredict.spaces._nasbench101_cost import KERNELS, STACKS, vertex_channels
 
@@ -38,7 +39,7 @@ def build(b: Builder, cell: Cell, channels: int, cells: int, num_classes: int) -
         if stack:
             channels *= 2
             x = b.max_pool(x, 2, stride=2)
-        for i in range(cells):
+        for i in range(whole_number("cells", cells, 1)):
             with b.scope(f"stack{stack}"), b.scope(f"cell{i}"):
                 x = _add_cell(b, x, cell, channels)
     return b.output(b.linear(b.global_avg_pool(x), num_classes))

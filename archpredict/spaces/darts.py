@@ -13,7 +13,7 @@ import numpy as np
 from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import InvalidArchitectureError, UnknownNameError
 from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
-from archpredict.graph.builder import Builder
+from archpredict.graph.builder import Builder, width_of
 from archpredict.spaces._darts_cost import CELLS, CHANNELS, CellCost, operation_cost, skeleton_cost
 from archpredict.spaces._darts_network import build
 from archpredict.spaces._darts_notation import NODES, Cell, read
@@ -200,7 +200,7 @@ class Darts(SearchSpace):
             if op != "none":
                 kinds[cell].append((source, node, op))
         b = Builder((image_channels, image_size, image_size), merge=merge)
-        return build(b, kinds, channels if channels is not None else CHANNELS, cells, num_classes).graph()
+        return build(b, kinds, width_of(channels, CHANNELS), cells, num_classes).graph()
 
     def _edges(self, choices: Sequence[int]) -> Iterator[tuple[int, int, int, str]]:
         """``(cell, node, source, operator)`` of all 16 edges, in the order of choices."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
-from archpredict.graph.builder import Builder
+from archpredict.graph.builder import Builder, width_of
 from archpredict.spaces._enas_network import EnasWriter
 from archpredict.spaces.base import Choices, SearchSpace
 
@@ -126,7 +126,7 @@ class ENAS(SearchSpace):
             (OPERATORS[op], [point for point, skip in enumerate(skips) if skip]) for op, *skips in _layers(choices)
         ]
         b = Builder((image_channels, image_size, image_size))
-        return EnasWriter(b, channels if channels is not None else _CHANNELS).network(layers, num_classes).graph()
+        return EnasWriter(b, width_of(channels, _CHANNELS)).network(layers, num_classes).graph()
 
     def _listed(self, text: str) -> list[int]:
         try:

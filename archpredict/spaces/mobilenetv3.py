@@ -10,7 +10,7 @@ import numpy as np
 from archpredict._typing import BoolArray, FloatArray, IntArray
 from archpredict.errors import InvalidArchitectureError
 from archpredict.graph.arch_graph import ArchGraph
-from archpredict.graph.builder import Builder
+from archpredict.graph.builder import Builder, width_of
 from archpredict.spaces._mobilenetv3_cost import COSTS, layer_costs, skeleton_costs
 from archpredict.spaces._mobilenetv3_network import (
     DEPTHS,
@@ -193,7 +193,7 @@ class MobileNetV3(SearchSpace):
         x = b.input()
         if image_size is not None:
             x = b.resize(x, scaled(image_size, subnet.resolution))
-        writer = MobileNetV3Writer(b, channels if channels is not None else STEM)
+        writer = MobileNetV3Writer(b, width_of(channels, STEM))
         return writer.network(x, subnet, strides, num_classes).graph()
 
     def _option(self, text: str, what: str, value: int, options: tuple[int, ...]) -> int:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from archpredict._typing import BoolArray, FloatArray, IntArray
 from archpredict.errors import InvalidArchitectureError, UnknownNameError
 from archpredict.graph.arch_graph import ArchGraph
-from archpredict.graph.builder import Builder
+from archpredict.graph.builder import Builder, width_of
 from archpredict.spaces._nasbench101_cost import CELLS_PER_STACK, STEM, network_cost, network_costs
 from archpredict.spaces._nasbench101_network import Cell, build
 from archpredict.spaces._paths import on_paths
@@ -221,7 +221,7 @@ class NASBench101(SearchSpace):
         """
         ops, edges = self._cell(choices)
         b = Builder((image_channels, image_size, image_size))
-        width = channels if channels is not None else STEM
+        width = width_of(channels, STEM)
         return build(b, Cell(ops, edges, _vertex_hashes(ops, edges)), width, cells, num_classes).graph()
 
     def _cell(self, choices: Sequence[int]) -> tuple[list[str], list[tuple[int, int]]]:

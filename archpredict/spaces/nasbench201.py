@@ -10,9 +10,9 @@ from itertools import pairwise
 import numpy as np
 
 from archpredict._typing import FloatArray, IntArray
-from archpredict.errors import UnknownNameError
+from archpredict.errors import UnknownNameError, whole_number
 from archpredict.graph.arch_graph import SUM, ArchGraph
-from archpredict.graph.builder import Builder
+from archpredict.graph.builder import Builder, width_of
 from archpredict.spaces._paths import on_paths, pruned_cells
 from archpredict.spaces.base import Choices, SearchSpace
 
@@ -161,14 +161,14 @@ class NASBench201(SearchSpace):
         """
         edges = _edges(choices, pruned)
         b = Builder((image_channels, image_size, image_size), merge=pruned)
-        width = channels if channels is not None else _STAGES[0][0]
+        width = width_of(channels, _STAGES[0][0])
         x = b.conv(b.input(), width, 3, norm=True)
         for stage in range(len(_STAGES)):
             with b.scope(f"stage{stage}"):
                 if stage:
                     width *= 2
                     x = _residual_block(b, x, width)
-                for cell in range(cells):
+                for cell in range(whole_number("cells", cells, 1)):
                     with b.scope(f"cell{cell}"):
                         x = _cell(b, x, edges)
         if not pruned or b.op(x) != "conv":  # else it is folded into the convolution, as the norm of that is

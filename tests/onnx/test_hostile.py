@@ -165,7 +165,7 @@ def test_given_shapes_must_fit_an_input(read, build) -> None:
     for shapes, text in (
         ({"q": (1, 3)}, "the model has no input 'q'; its inputs are: 'x'"),
         ({"x": (1, 3)}, "the shape 1x3 for the input 'x' has 2 axes, and the input has 4"),
-        ({"x": (1, 3, 0, 8)}, "has a length below 1"),
+        ({"x": (1, 3, 0, 8)}, "has a length below 1, or a fraction"),
     ):
         with pytest.raises(ModelFileError, match=text):
             read(model, shapes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from archpredict.errors import ModelFileError
+from archpredict.errors import ModelFileError, integer
 from archpredict.onnx._file.protos import Kind, Shape, kind_of
 from archpredict.onnx._trace.ordering import WEIGHT_SLOTS, shown
 
@@ -69,10 +69,12 @@ def input_kinds(
 
 
 def _checked(name: str, given: Sequence[int], declared: Shape) -> Shape:
-    shape = tuple(int(n) for n in given)
-    text = "x".join(map(str, shape))
+    text = "x".join(map(str, given))
+    shape = tuple(integer(n) or 0 for n in given)
     if any(n < 1 for n in shape):
-        raise ModelFileError(f"the shape {text} for the input {shown(name)} has a length below 1; give whole numbers")
+        raise ModelFileError(
+            f"the shape {text} for the input {shown(name)} has a length below 1, or a fraction; give whole numbers"
+        )
     if declared is not None and len(declared) != len(shape):
         raise ModelFileError(
             f"the shape {text} for the input {shown(name)} has {len(shape)} axes, and the input has {len(declared)}"
