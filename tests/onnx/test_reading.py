@@ -21,6 +21,12 @@ from archpredict.onnx._file import reading, wire
 from archpredict.onnx.reader import read_proto
 
 
+def varint(number: int) -> bytes:
+    """A number as protocol buffers write it: seven bits a byte, the lowest first."""
+    more, low = divmod(number, 128)
+    return bytes([low | 128]) + varint(more) if more else bytes([low])
+
+
 def _small(build) -> onnx.ModelProto:
     weight = numpy_helper.from_array(np.ones((4, 3, 3, 3), np.float32), "w")
     model = build([helper.make_node("Conv", ["x", "w"], ["y"], name="c")], numbers=[weight])
@@ -152,13 +158,13 @@ def test_a_file_that_is_cut_off_anywhere_has_a_sentence_or_reads_as_what_is_left
 
 def test_gigabytes_of_weights_are_passed_over_without_reading_them(tmp_path, build) -> None:
     size = (1 << 31) - 4096
-    number = wire._encoded(size)
-    tensor = b"\x08" + wire._encoded(size // 4) + b"\x10\x01\x42\x01w\x4a" + number  # dims, float, name, raw_data
-    initializer = b"\x2a" + wire._encoded(len(tensor) + size) + tensor
+    number = varint(size)
+    tensor = b"\x08" + varint(size // 4) + b"\x10\x01\x42\x01w\x4a" + number  # dims, float, name, raw_data
+    initializer = b"\x2a" + varint(len(tensor) + size) + tensor
     rest = _small(build).graph.SerializeToString()
     path = tmp_path / "large.onnx"
     with path.open("wb") as file:
-        file.write(b"\x08\x08\x3a" + wire._encoded(len(initializer) + size + len(rest)) + initializer)
+        file.write(b"\x08\x08\x3a" + varint(len(initializer) + size + len(rest)) + initializer)
         file.seek(size, os.SEEK_CUR)  # a hole
         file.write(rest)
     tracemalloc.start()
@@ -173,7 +179,7 @@ def test_gigabytes_of_weights_are_passed_over_without_reading_them(tmp_path, bui
 def test_a_file_that_unpacks_into_more_than_the_limit_is_refused(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(reading, "MAX_UNPACKED", 1 << 20)
     path = tmp_path / "bomb.onnx.gz"
-    path.write_bytes(gzip.compress(b"\x52" + wire._encoded(1 << 25) + bytes(1 << 25)))
+    path.write_bytes(gzip.compress(b"\x52" + varint(1 << 25) + bytes(1 << 25)))
     with pytest.raises(ModelFileError, match="unpacks into more than 1,048,576 bytes, the most that is read"):
         read_proto(path)
 
@@ -185,7 +191,7 @@ def test_too_many_empty_parts_are_refused_before_they_unfold(tags, tmp_path, mon
     monkeypatch.setattr(wire, "MAX_FIELDS", 20_000)
     graph = tags * (8_000_000 // len(tags))  # which would take about 800 MB
     path = tmp_path / "bomb.onnx"
-    path.write_bytes(b"\x3a" + wire._encoded(len(graph)) + graph)
+    path.write_bytes(b"\x3a" + varint(len(graph)) + graph)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(ModelFileError, match="has more than 20,000 fields, the most that are read"):
         read_proto(path)
@@ -195,9 +201,9 @@ def test_too_many_empty_parts_are_refused_before_they_unfold(tags, tmp_path, mon
 def test_bodies_within_bodies_without_end_are_refused(tmp_path) -> None:
     graph = b""
     for _ in range(200):
-        attribute = b"\x32" + wire._encoded(len(graph)) + graph
-        node = b"\x2a" + wire._encoded(len(attribute)) + attribute
-        graph = b"\x0a" + wire._encoded(len(node)) + node
-    (tmp_path / "deep").write_bytes(b"\x3a" + wire._encoded(len(graph)) + graph)
+        attribute = b"\x32" + varint(len(graph)) + graph
+        node = b"\x2a" + varint(len(attribute)) + attribute
+        graph = b"\x0a" + varint(len(node)) + node
+    (tmp_path / "deep").write_bytes(b"\x3a" + varint(len(graph)) + graph)
     with pytest.raises(ModelFileError, match="has bodies within bodies more than 20 deep"):
         read_proto(tmp_path / "deep")
