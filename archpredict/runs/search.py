@@ -331,7 +331,7 @@ class _Run:
             run_dir=None if self.directory is None else self.directory.path,
             seconds=self.history.seconds,
             failed=sum(r.score is None for r in results),
-            best_evaluated=next(iter(Strategy.recommend(self.strategy, 1))),
+            best_evaluated=self.strategy.best_evaluated(1)[0],
         )
         return result if self.directory is None else self._keep(result, self.directory)
 
