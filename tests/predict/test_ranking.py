@@ -269,7 +269,7 @@ def statistics_home() -> tuple[Any, str]:
 def test_reading_is_reported(folder: Path, ranker: Predictor) -> None:
     seen: list[Event] = []
     archpredict.rank([folder, network(16)], ranker, example=IMAGE, observer=seen.append)
-    assert [(event.stage, event.step, event.total) for event in seen] == [("reading", i, 5) for i in range(1, 6)]
+    assert [(event.stage, event.done, event.total) for event in seen] == [("reading", i, 5) for i in range(1, 6)]
 
 
 def test_shapes_are_given_by_name_or_for_the_only_input(folder: Path, ranker: Predictor) -> None:
