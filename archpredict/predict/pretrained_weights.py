@@ -17,6 +17,7 @@ from archpredict._files import cache_folder, write_atomically
 from archpredict.encoders.base import Encoder
 from archpredict.graph.packed import PackedGraphs
 from archpredict.predict.inputs import InputSpec
+from archpredict.runtime import seeded
 from archpredict.spaces.base import SearchSpace
 
 Weights = dict[str, Tensor]
@@ -105,7 +106,7 @@ def _checked(path: Path, make: Callable[[], Encoder]) -> Weights:
     if path.stat().st_size > _MAX_BYTES:
         raise ValueError(f"it is larger than {_MAX_BYTES:,} bytes")
     weights = load(path.read_bytes())
-    with torch.device("meta"):
+    with seeded(0):  # not on the device "meta", whose first use imports half of torch
         expected = make().state_dict()
     if weights.keys() != expected.keys():
         raise ValueError("it does not hold the weights of this encoder")

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from archpredict._typing import FloatArray, IntArray
 from archpredict.predict.inputs import Inputs
+from archpredict.predict.optimizer import Adam, Flat
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.pretraining import EVERY
 from archpredict.predict.training import PseudoPairs
@@ -141,8 +142,13 @@ class Round:
         s = self.settings
         with seeded(int(self.rng.integers(2**31))):
             policy = Policy(self.space, hidden=s.hidden).to(self.predictor.device_)
-        optimizer = torch.optim.Adam(
-            policy.parameters(), lr=s.learning_rate, betas=s.betas, weight_decay=s.weight_decay
+        flat = Flat([policy])
+        optimizer = Adam(
+            *(flat.values[0], flat.gradients[0], flat.leaves[0]),
+            rate=s.learning_rate,
+            betas=s.betas,
+            weight_decay=s.weight_decay,
+            decoupled=False,
         )
         self._policy = policy
         baseline = self._first_baseline(policy)
@@ -159,9 +165,7 @@ class Round:
         if s.share > 0:  # exploration has moved the comparator: put its scores on the labels' scale again
             self.predictor.rescale()
 
-    def _update_policy(
-        self, policy: Policy, optimizer: torch.optim.Optimizer, baseline: list[Tensor]
-    ) -> tuple[float, float]:
+    def _update_policy(self, policy: Policy, optimizer: Adam, baseline: list[Tensor]) -> tuple[float, float]:
         """REINFORCE with the probability of beating the baseline as reward; returns mean reward and entropy."""
         s = self.settings
         rows, log_prob, entropy = self._sample(policy, s.samples)
@@ -171,9 +175,7 @@ class Round:
         advantage = (reward - reward.mean()) / (reward.std() + 1e-6) if s.center else reward
         weight = torch.as_tensor(advantage, dtype=torch.float32).to(log_prob.device)
         loss = -(log_prob * weight).mean() - s.entropy_weight * entropy.mean()
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        optimizer.minimize(loss)
         return float(reward.mean()), float(entropy.detach().mean())
 
     def _first_baseline(self, policy: Policy) -> tuple[Choices, list[Tensor]]:
