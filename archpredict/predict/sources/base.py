@@ -19,7 +19,7 @@ from archpredict.errors import UnknownNameError, UsageError
 from archpredict.graph.packed import PackedGraphs
 from archpredict.predict.batch import Batch
 
-__all__ = ["Source", "SourceLike", "as_sources", "source_class", "source_names"]
+__all__ = ["FloatArray", "Source", "SourceLike", "as_sources", "source_class", "source_names"]
 
 _KIND = "predict.sources"
 
