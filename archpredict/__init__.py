@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from archpredict.evaluators.base import Evaluator, Result
     from archpredict.graph.arch_graph import ArchGraph
+    from archpredict.predict.parts import Part
     from archpredict.predict.predictor import Predictor
     from archpredict.predict.ranking import Ranking, rank
+    from archpredict.predict.training import Training
     from archpredict.progress import Event
     from archpredict.runs.search import SearchResult, search
     from archpredict.spaces.base import Architecture, SearchSpace, load_space
@@ -26,6 +28,7 @@ __all__ = [
     "Architecture",
     "Evaluator",
     "Event",
+    "Part",
     "Predictor",
     "Problem",
     "Ranking",
@@ -35,6 +38,7 @@ __all__ = [
     "SearchSpace",
     "Strategy",
     "Table",
+    "Training",
     "__version__",
     "load_space",
     "rank",
@@ -46,6 +50,7 @@ _HOME = {
     "Architecture": "spaces.base",
     "Evaluator": "evaluators.base",
     "Event": "progress",
+    "Part": "predict.parts",
     "Predictor": "predict.predictor",
     "Problem": "strategies.base",
     "Ranking": "predict.ranking",
@@ -55,6 +60,7 @@ _HOME = {
     "SearchSpace": "spaces.base",
     "Strategy": "strategies.base",
     "Table": "tables.table",
+    "Training": "predict.training",
     "load_space": "spaces.base",
     "rank": "predict.ranking",
     "search": "runs.search",

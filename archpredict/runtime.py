@@ -98,6 +98,8 @@ class Dropout(nn.Module):
 
     def __init__(self, p: float) -> None:
         super().__init__()
+        if not 0 <= p < 1:
+            raise ValueError(f"dropout is a share of at least 0 and below 1, {p!r} was given")
         self.p = p
         self.generators: Sequence[torch.Generator] | None = None
 

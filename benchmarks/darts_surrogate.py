@@ -22,7 +22,9 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.model_selection import KFold
 
 from archpredict.metrics import kendall_tau, spearman
+from archpredict.predict.parts import Part
 from archpredict.predict.predictor import Predictor
+from archpredict.predict.training import Training
 from archpredict.spaces.base import Architecture
 from archpredict.spaces.darts import Darts
 from archpredict.tables.table import Table
@@ -38,12 +40,11 @@ LABELS = (
 def surrogate(seed: int = 0) -> Predictor:
     """Networks on the graphs alone."""
     return Predictor(
-        encoder_options={"dim": 96},
-        side=(),
-        pretrain=0,
+        Part("asynchronous", dim=96),
+        sources=(),
+        training=Training(pretrain=0, epochs=80),
         regressors=None,
         ensemble=4,
-        epochs=80,
         seed=seed,
         device="cpu",
     )
@@ -52,15 +53,12 @@ def surrogate(seed: int = 0) -> Predictor:
 def before(seed: int = 0) -> Predictor:
     """The surrogate of version 0.1."""
     return Predictor(
-        "gcn",
-        "comparator",
-        encoder_options={"layers": 4, "normalize": True},
-        head_options={"target": "soft"},
-        side=(),
-        pretrain=0,
+        Part("gcn", layers=4, normalize=True),
+        Part("comparator", target="soft"),
+        sources=(),
+        training=Training(pretrain=0, epochs=80),
         regressors=None,
         ensemble=5,
-        epochs=80,
         seed=seed,
         device="cpu",
     )

@@ -42,6 +42,7 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.network_statistics import NAMES, network_statistics
 from archpredict.metrics import kendall_tau
 from archpredict.onnx.reader import read
+from archpredict.predict.parts import Part
 from archpredict.predict.presets import preset
 
 TARGET = Path(__file__).resolve().parent.parent / "archpredict" / "pretrained" / "imagenet"
@@ -143,17 +144,15 @@ def _graph_networks(models: Models, train: np.ndarray, test: np.ndarray) -> np.n
     networks = (
         preset("ranker")
         .make(
-            encoder="comp-graph",
-            encoder_options={"dim": 32, "layers": 0},
-            head="regression",
-            head_options={"hidden": 64, "dropout": 0.3},
-            side=(),
+            encoder=Part("comp-graph", dim=32, layers=0),
+            head=Part("regression", hidden=64, dropout=0.3),
+            sources=(),
             regressors=None,
             ensemble=3,
-            epochs=20,
-            batch_size=16,
-            weight_decay=0.1,
-            betas=(0.9, 0.99),
+            training__epochs=20,
+            training__batch_size=16,
+            training__weight_decay=0.1,
+            training__betas=(0.9, 0.99),
             device="cpu",
         )
         .fit([models.graphs[i] for i in train], models.median[train])

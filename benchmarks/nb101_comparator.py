@@ -30,13 +30,13 @@ NUM_SLOTS = 7
 def ours(preset: str, protocol: Protocol, seed: int) -> tuple[float, float]:
     """Tau and training seconds of one preset's comparator."""
     settings = CTNAS.presets[preset]
-    arguments = dict(settings.predictor)
+    predictor = Predictor(seed=seed, device="cpu").set_params(**dict(settings.predictor))
     if settings.dummies:
-        arguments["encoder_options"] = {**arguments["encoder_options"], "slots": NUM_SLOTS}
+        predictor.set_params(encoder__slots=NUM_SLOTS)
     train, test = split(protocol, NUM_LABELS, seed)
     cells = protocol.space.architectures(protocol.choices[train])
     start = time.perf_counter()
-    predictor = Predictor(seed=seed, device="cpu", **arguments).fit(cells, protocol.train_labels[train])
+    predictor.fit(cells, protocol.train_labels[train])
     seconds = time.perf_counter() - start
     predicted = predictor.predict(protocol.space.architectures(protocol.choices[test]))
     return kendall_tau(protocol.test_labels[test], predicted), seconds

@@ -34,7 +34,7 @@ from archpredict.strategies.base import Problem, Strategy
 
 FINAL = 10
 ONE_ROUND = {"rounds": 1, "final": FINAL}
-MLP = {"predictor": {"encoder": "mlp", "side": ("choices",), "pretrain": 0}}
+MLP = {"predictor": {"encoder": "mlp", "sources": ("choices",), "training__pretrain": 0}}
 
 RUNS: dict[str, dict[str, Any]] = {
     "random": {},

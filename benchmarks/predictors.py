@@ -26,6 +26,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
 import numpy as np
 from _protocols import Protocol, add_data_option
 
+from archpredict.predict.parts import Part
 from archpredict.predict.presets import names, preset
 from archpredict.predict.pretraining import forget
 from archpredict.predict.protocols import load_protocol
@@ -37,18 +38,18 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "lstm": {"encoder": "lstm"},
     "renas": {"encoder": "renas"},
     "gcn": {"encoder": "gcn"},
-    "gcn, global node": {"encoder": "gcn", "encoder_options": {"global_node": True}},
+    "gcn, global node": {"encoder": Part("gcn", global_node=True)},
     "gates": {"encoder": "gates"},
     "asynchronous": {"encoder": "asynchronous"},
 }
 HEADS: dict[str, dict[str, Any]] = {
     "regression": {"head": "regression"},
     "pairwise bce": {"head": "pairwise"},
-    "pairwise hinge": {"head": "pairwise", "head_options": {"loss": "hinge", "target": "hard"}},
-    "comparator": {"head": "comparator", "head_options": {"form": "hidden"}},
+    "pairwise hinge": {"head": Part("pairwise", loss="hinge", target="hard")},
+    "comparator": {"head": Part("comparator", form="hidden")},
     "listwise": {"head": "listwise"},
 }
-ALONE: dict[str, Any] = {"side": (), "ensemble": 1, "pretrain": 0, "regressors": None}
+ALONE: dict[str, Any] = {"sources": (), "ensemble": 1, "training__pretrain": 0, "regressors": None}
 
 Figures = dict[str, float]
 
@@ -109,7 +110,9 @@ def main() -> None:
     parser.add_argument("--protocols", nargs="+", default=list(CROSS_SIZES), choices=list(CROSS_SIZES))
     parser.add_argument("--sizes", type=int, nargs="+", help="numbers of labels (default: those of the protocol)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--set", default="{}", metavar="JSON", help="arguments that replace the predictor's")
+    parser.add_argument(
+        "--set", default="{}", metavar="JSON", help="arguments that replace the predictor's, such as training__epochs"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes; training seconds are comparable with 1")
     options = parser.parse_args()
     print("protocol | predictor | Kendall's tau | N@10 | P@10 | training s")

@@ -35,7 +35,7 @@ NUMBERS = {0: 1, 1: 2, 2: 3, 253: 4, 254: 5, 255: 0}
 def fit(name: str, folder: Path) -> Predictor:
     protocol = load_nb101_20k(folder)
     cells = protocol.space.architectures(protocol.choices[:423])
-    predictor = preset(name).make(epochs=2, vocabulary=LABELS, device="cpu")
+    predictor = preset(name).make(training__epochs=2, vocabulary=LABELS, device="cpu")
     fitted: Predictor = predictor.fit(cells, protocol.train_labels[:423])
     return fitted
 

@@ -22,6 +22,7 @@ from archpredict.images.base import ImageSet, load_images
 from archpredict.predict import presets
 from archpredict.predict.adaptation import load_ranker
 from archpredict.predict.predictor import Predictor
+from archpredict.predict.training import Training
 from archpredict.proxies.base import Proxy
 from archpredict.registry import names, resolve
 from archpredict.regressors.base import Regressor
@@ -180,7 +181,11 @@ def test_plug_ins_of_another_distribution_make_a_predictor() -> None:
     cells = MAKE.cells("nasbench201", 30)
     labels = [MAKE.label(cell) for cell in cells]
     predictor = Predictor(
-        "example-bag", "example-linear", ensemble=1, epochs=2, pretrain=0, regressors={"example-mean": 1.0}
+        "example-bag",
+        "example-linear",
+        ensemble=1,
+        training=Training(epochs=2, pretrain=0),
+        regressors={"example-mean": 1.0},
     )
     assert np.isfinite(predictor.fit(cells, labels).predict(cells)).all()
 

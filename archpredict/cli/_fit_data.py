@@ -82,17 +82,16 @@ def data_of_table(given: Mapping[str, Any], space: SearchSpace, features: Sequen
 
 def onnx_predictor(given: Mapping[str, Any]) -> tuple[Predictor, str]:
     """The predictor that the options describe, reading numbers of whole networks in place of those of cells."""
-    from archpredict.cli._predictors import build_predictor, described_predictor, with_given_options
+    from archpredict.cli._predictors import build_predictor, described_predictor, given_overrides, with_given_options
     from archpredict.predict.presets import preset
 
     if given["predictor"] is None and given["encoder"] is None and given["head"] is None:
-        overrides = {name: given[name] for name in ("ensemble", "epochs") if given[name] is not None}
         predictor = preset("ranker").make(seed=given["seed"], device=given["device"])
-        predictor = with_given_options(predictor.set_params(**overrides), given)
+        predictor = with_given_options(predictor.set_params(**given_overrides(given)), given)
         return predictor, ", ".join(["the default for ONNX models", *given["option"]])
     predictor = build_predictor(given, given["seed"])
-    side = tuple("network" if name == "statistics" else name for name in predictor.side)
-    return predictor.set_params(side=side), described_predictor(given)
+    sources = tuple("network" if source == "statistics" else source for source in predictor.sources)
+    return predictor.set_params(sources=sources), described_predictor(given)
 
 
 def data_of_models(given: Mapping[str, Any]) -> FitData:

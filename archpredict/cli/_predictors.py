@@ -21,8 +21,8 @@ Invocation = Mapping[str, Any]
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 
 DEFAULT = "default"
-_OVERRIDES = ("ensemble", "epochs")
-"""Options that replace an argument of the predictor's constructor."""
+_OVERRIDES = {"ensemble": "ensemble", "epochs": "training__epochs"}
+"""Arguments of the predictor that options replace."""
 
 device_option = click.option(
     "--device",
@@ -111,13 +111,18 @@ def _set(predictor: Predictor, path: tuple[str, ...], value: Any) -> None:
 
 
 def _built(given: Invocation, seed: int, default: str) -> Predictor:
-    overrides = {name: given[name] for name in _OVERRIDES if given[name] is not None}
+    overrides = given_overrides(given)
     if given["encoder"] is not None or given["head"] is not None:
         if given["predictor"] is not None:
             raise UsageError("--predictor names encoder and head; leave --encoder and --head out, or --predictor")
         overrides |= {name: given[name] for name in ("encoder", "head") if given[name] is not None}
         return _network(overrides, given["device"], seed)
     return _named(given["predictor"] or default, overrides, given["device"], seed)
+
+
+def given_overrides(given: Invocation) -> dict[str, Any]:
+    """Arguments of the predictor that the options replace."""
+    return {argument: given[option] for option, argument in _OVERRIDES.items() if given[option] is not None}
 
 
 def described_predictor(given: Invocation, default: str = DEFAULT) -> str:
@@ -176,7 +181,8 @@ def _network(arguments: Mapping[str, Any], device: str, seed: int) -> Predictor:
     for kind, name, base in (("encoders", "encoder", Encoder), ("heads", "head", Head)):
         if name in arguments:
             resolve(kind, arguments[name], base)  # unknown names are found before the table is read
-    return Predictor(**arguments, regressors=None, device=device, seed=seed)  # what is compared is the network
+    # What is compared is the network.
+    return Predictor(regressors=None, device=device, seed=seed).set_params(**arguments)
 
 
 def _named(name: str, overrides: Mapping[str, Any], device: str, seed: int) -> Predictor:
@@ -184,7 +190,7 @@ def _named(name: str, overrides: Mapping[str, Any], device: str, seed: int) -> P
 
     named = preset(name)
     if overrides and not named.make().ensemble:
-        option = next(iter(overrides))
+        option = next(option for option, argument in _OVERRIDES.items() if argument in overrides)
         raise UsageError(f"the predictor {name} trains no networks, so it has no --{option}; leave it out")
     made: Predictor = named.make(**overrides, device=device, seed=seed)
     return made

@@ -72,11 +72,13 @@ def split_features(given: Mapping[str, Any]) -> tuple[list[str], list[str]]:
 
 def with_proxies(predictor: Predictor, proxies: Sequence[str], given: Mapping[str, Any]) -> Predictor:
     """The unfitted predictor, such that it reads these proxies as ``--dataset`` and ``--network`` say."""
+    from archpredict.predict.sources.proxies import Proxies
+
     if not proxies:
         return predictor
     options = {"dataset": given["dataset"], "network": given["network"]}
-    predictor.set_params(proxies=list(proxies), proxy_options={k: v for k, v in options.items() if v})
-    return predictor
+    source = Proxies(proxies, **{name: value for name, value in options.items() if value})
+    return predictor.set_params(sources=(*predictor.sources, source))
 
 
 def proxies_of(predictor: Predictor) -> Proxies | None:
@@ -85,7 +87,7 @@ def proxies_of(predictor: Predictor) -> Proxies | None:
 
     if "ensemble_" in vars(predictor):
         return predictor.spec_.source(Proxies)
-    return Proxies(predictor.proxies, **(predictor.proxy_options or {})) if predictor.proxies else None
+    return next((source for source in predictor.sources if isinstance(source, Proxies)), None)
 
 
 def compute_scores(

@@ -164,13 +164,16 @@ def _card(
     predictor: Predictor, name: str, data: FitData, given: dict[str, Any], figures: dict[str, float], seconds: float
 ) -> dict[str, Any]:
     """What users of the saved predictor should know."""
+    from archpredict.cli._proxies import proxies_of
+
+    scores = proxies_of(predictor)
     card: dict[str, Any] = {
         "predictor": name,
         **data.about,
         "rows": len(data.labels),
         "range": [float(data.labels.min()), float(data.labels.max())],
         "features": list(data.features),
-        "proxies": list(predictor.proxies),
+        "proxies": [] if scores is None else list(scores.names),
         "seed": given["seed"],
         "seconds": round(seconds, 2),
     }

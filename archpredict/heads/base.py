@@ -58,7 +58,7 @@ class Head(nn.Module, ABC):
     def pair_loss(self, za: Tensor, zb: Tensor, target: Tensor) -> Tensor:
         """Loss of given pairs ``(P, D)``, ``(P, D)`` with the probability ``(P,)`` that the first is better."""
 
-    def remember(self, z: Tensor) -> None:
+    def after_fit(self, z: Tensor) -> None:
         """Take the encodings ``(n, D)`` of the labelled architectures once training is over, if the head needs them."""
 
 

@@ -116,7 +116,7 @@ class Comparator(Head):
             logits = self.fc(F.relu(self.first(torch.cat([za, zb], dim=1))))[:, 0]
         return F.binary_cross_entropy_with_logits(logits, target)
 
-    def remember(self, z: Tensor) -> None:
+    def after_fit(self, z: Tensor) -> None:
         if self.form == "hidden":
             self.anchors.copy_(z[torch.arange(_MAX_ANCHORS, device=z.device) % len(z)])
 

@@ -1,24 +1,25 @@
-"""Members: the networks and regressors of a predictor, made of its arguments."""
+"""Ensembles of untrained networks and regressors, made of a predictor's arguments."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
+from archpredict._arguments import check_integer, check_positive
 from archpredict.encoders.base import Encoder
 from archpredict.errors import UsageError
 from archpredict.heads.base import Head
 from archpredict.predict.ensemble import Ensemble
 from archpredict.predict.inputs import InputSpec
+from archpredict.predict.parts import PartLike, check_part_options, class_of, kind_of, made, options_of
 from archpredict.predict.pretraining import pretrained
-from archpredict.predict.training import Model
+from archpredict.predict.training import Model, Training
 from archpredict.registry import resolve
 from archpredict.regressors.base import Regressor
 from archpredict.runtime import seeded
@@ -26,53 +27,83 @@ from archpredict.spaces.base import SearchSpace
 
 _SIDE_DROPOUT, _SIDE_KEPT = 0.3, 130
 
+Weighted = float | tuple[float, Mapping[str, Any]]
+"""The weight of a regressor, alone or with keyword arguments of its constructor."""
+Regressors = Mapping[Any, Weighted]
+"""Weights by name or class."""
+
 
 @dataclass(frozen=True)
-class Members:
-    """What the members of an ensemble are made of; the arguments are those of ``Predictor`` with the same names.
+class RegressorChoice:
+    """One regressor of a predictor.
 
-    Raises:
-        UsageError: No member at all, a weight, a seed or a width out of range.
+    Args:
+        name: What it is called in the ensemble.
+        kind: The class.
+        weight: Where the networks together weigh 1.
+        options: Keyword arguments of its constructor.
     """
 
-    encoder: str | type[Encoder] | None
-    head: str | type[Head]
-    encoder_options: Mapping[str, Any] | None
-    head_options: Mapping[str, Any] | None
-    side_width: int
-    side_dropout: float | None
+    name: str
+    kind: type[Regressor]
+    weight: float
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class EnsembleBuilder:
+    """What the networks and regressors of a predictor are made of, checked.
+
+    Args:
+        encoder, head, training, ensemble, seed: As ``Predictor`` takes them.
+        regressors: As ``Predictor`` takes them.
+
+    Raises:
+        UsageError: An argument out of its range or of a wrong type, a name or an option that does not exist, or
+            neither networks nor regressors.
+    """
+
+    encoder: PartLike | None
+    head: PartLike
+    training: Training
     ensemble: int
-    regressors: Mapping[str, float] | None
-    regressor_options: Mapping[str, Mapping[str, Any]] | None
+    regressors: Regressors | None
     seed: int
+    encoder_class: type[Encoder] | None = field(init=False)
+    head_class: type[Head] = field(init=False)
+    choices: tuple[RegressorChoice, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.ensemble < 0 or (self.ensemble == 0 and not self.regressors):
-            raise UsageError(
-                f"ensemble is a number of networks of at least 1, or 0 with regressors; {self.ensemble} was given"
-            )
-        if any(not 0 < weight < np.inf for weight in (self.regressors or {}).values()):
-            raise UsageError(f"regressors have weights above 0, {dict(self.regressors or {})} was given")
-        if self.seed < 0:
-            raise UsageError(f"the seed is an integer of at least 0, {self.seed} was given")
-        if self.side_width < 1:
-            raise UsageError(f"side_width is a number of units of at least 1, {self.side_width} was given")
+        if not isinstance(self.training, Training):
+            raise UsageError(f"training is a Training, {self.training!r} was given")
+        choices = regressor_choices(self.regressors)
+        check_integer("ensemble, a number of networks,", self.ensemble, 0)
+        if self.ensemble == 0 and not choices:
+            raise UsageError("ensemble is a number of networks of at least 1, or 0 with regressors; 0 was given")
+        check_integer("seed", self.seed, 0)
+        encoder = None if self.encoder is None else class_of("encoders", "the encoder", self.encoder, Encoder)
+        head = class_of("heads", "the head", self.head, Head)
+        if encoder is not None:
+            check_part_options(f"the encoder {_called(self.encoder)}", encoder, options_of(self.encoder), 2)
+        check_part_options(f"the head {_called(self.head)}", head, options_of(self.head), 1)
+        for name, value in (("encoder_class", encoder), ("head_class", head), ("choices", choices)):
+            object.__setattr__(self, name, value)
 
     @property
     def form(self) -> str:
         """Form of the graphs that the encoder reads."""
-        return "nodes" if self.encoder is None else self._encoder_class(self.encoder).form
+        return "nodes" if self.encoder_class is None else self.encoder_class.form
 
     def build(self, spec: InputSpec, device: torch.device) -> Ensemble:
-        """Networks with initial weights, and regressors, all of which have learnt nothing yet.
+        """Networks with initial weights, and regressors, none of them trained.
 
         Raises:
             UsageError: There are members that read numbers beside the graph, and none are read.
         """
-        if (self.encoder is None or self.regressors) and not spec.num_side:
+        if (self.encoder is None or self.choices) and not spec.num_side:
             raise UsageError(
                 "regressors, and networks without an encoder, read numbers beside the graph, and there are none; "
-                'give side=("statistics",) or features, or regressors=None'
+                'give sources=("statistics",) or features, or regressors=None'
             )
         models = []
         for member in range(self.ensemble):
@@ -87,56 +118,91 @@ class Members:
         return self.around(models, spec, device)
 
     def around(self, models: Sequence[Model], spec: InputSpec, device: torch.device) -> Ensemble:
-        """These networks, and regressors that have learnt nothing yet."""
-        shares = self.regressors or {}
-        return Ensemble(spec, models, {name: self._regressor(name) for name in shares}, list(shares.values()), device)
+        """An ensemble of these networks and of untrained regressors."""
+        regressors = {
+            choice.name: made(f"the regressor {choice.name}", choice.kind, (int(self.seed),), choice.options)
+            for choice in self.choices
+        }
+        return Ensemble(spec, models, regressors, [choice.weight for choice in self.choices], device)
 
-    def pretrain(self, ensemble: Ensemble, space: SearchSpace, steps: int, observe: Callable[[float], None]) -> None:
+    def pretrain(self, ensemble: Ensemble, space: SearchSpace, observe: Callable[[float], None]) -> None:
         """Give all networks an encoder that has learnt the statistics of architectures of the space."""
         spec = ensemble.spec
         # Choices say nothing about what they build; labels that the user left out of the vocabulary cannot be read.
         unreadable = spec.form == "choices" or not set(space.operators) <= set(spec.vocabulary)
-        if self.encoder is None or not ensemble.models or unreadable:
+        if not self.training.pretrain or self.encoder is None or not ensemble.models or unreadable:
             return
-        make = partial(self._make_encoder, self.encoder, spec)
-        key, persistent = self._identity(self._encoder_class(self.encoder))
+        make = partial(self._make_encoder, spec)
+        key, persistent = self._identity()
+        steps = self.training.pretrain
         weights = pretrained(make, space, spec, steps, key=key, persistent=persistent, observe=observe)
         for model in ensemble.models:
             if model.encoder is not None and weights is not None:
                 model.encoder.load_state_dict(weights)
 
-    def _make_encoder(self, encoder: str | type[Encoder], spec: InputSpec) -> Encoder:
+    def _make_encoder(self, spec: InputSpec) -> Encoder:
         cells = 1 if spec.form == "choices" else spec.num_cells
-        return self._encoder_class(encoder)(spec.num_ops, cells, **(self.encoder_options or {}))
+        supplied = (spec.num_ops, cells)
+        encoder: Encoder = made(
+            f"the encoder {_called(self.encoder)}", self.encoder_class, supplied, options_of(self.encoder)
+        )
+        return encoder
 
-    def _identity(self, encoder: type[Encoder]) -> tuple[object, bool]:
-        """What tells an encoder from others, and whether that holds in every process."""
+    def _identity(self) -> tuple[object, bool]:
+        """What tells the encoder from others, and whether that holds in every process."""
+        encoder, options = self.encoder_class, options_of(self.encoder)
+        assert encoder is not None  # else there is nothing to pre-train
         name = f"{encoder.__module__}.{encoder.__qualname__}"
         try:
-            key = f"{name} {json.dumps(dict(self.encoder_options or {}), sort_keys=True)}"
+            key = f"{name} {json.dumps(options, sort_keys=True)}"
         except TypeError:  # options that are objects
-            return (encoder, dict(self.encoder_options or {})), False
+            return (encoder, options), False
         # Code of the user's own may change from one process to the next.
         return (key, True) if name.startswith("archpredict.encoders.") else ((encoder, key), False)
 
     def _network(self, spec: InputSpec) -> Model:
-        encoder = None if self.encoder is None else self._make_encoder(self.encoder, spec)
-        side = nn.Linear(spec.num_side, self.side_width) if spec.num_side else None
-        width = (encoder.out_features if encoder else 0) + (self.side_width if side else 0)
-        head_class = resolve("heads", self.head, Head)
-        return Model(encoder, head_class(width, **(self.head_options or {})), side, self._dropout(spec.num_side))
+        encoder = None if self.encoder is None else self._make_encoder(spec)
+        side = nn.Linear(spec.num_side, self.training.side_width) if spec.num_side else None
+        width = (encoder.out_features if encoder else 0) + (self.training.side_width if side else 0)
+        head: Head = made(f"the head {_called(self.head)}", self.head_class, (width,), options_of(self.head))
+        return Model(encoder, head, side, self._dropout(spec.num_side))
 
     def _dropout(self, num_side: int) -> float:
-        if self.side_dropout is not None:
-            return self.side_dropout
+        if self.training.side_dropout is not None:
+            return self.training.side_dropout
         return max(_SIDE_DROPOUT, 1 - _SIDE_KEPT / max(1, num_side))
 
-    def _encoder_class(self, encoder: str | type[Encoder]) -> type[Encoder]:
-        found: type[Encoder] = resolve("encoders", encoder, Encoder)
-        return found
 
-    def _regressor(self, name: str) -> Regressor:
-        made: Regressor = resolve("regressors", name, Regressor)(
-            int(self.seed), **(self.regressor_options or {}).get(name, {})
-        )
-        return made
+def regressor_choices(given: Regressors | None) -> tuple[RegressorChoice, ...]:
+    """The regressors of a predictor, checked.
+
+    Raises:
+        UsageError: Something else than a mapping from names or classes to weights, a name or option that does not
+            exist, or a weight that is not finite and above 0.
+    """
+    if not isinstance(given, Mapping | None):
+        raise UsageError(f"regressors are a mapping from names to weights, {given!r} was given")
+    choices = tuple(_regressor(kind, value) for kind, value in (given or {}).items())
+    names = [choice.name for choice in choices]
+    if twice := sorted({name for name in names if names.count(name) > 1 or "." in name}):
+        raise UsageError(f"each regressor has a name of its own without a dot; {twice[0]!r} is not such a name")
+    return choices
+
+
+def _regressor(kind: str | type[Regressor], given: Weighted) -> RegressorChoice:
+    weight, options = given if isinstance(given, (tuple, list)) and len(given) == 2 else (given, {})
+    if not isinstance(options, Mapping):
+        raise UsageError(f"the options of a regressor are a mapping, {options!r} was given for {kind!r}")
+    if not isinstance(kind, (str, type)):
+        raise UsageError(f"a regressor is a name or a class derived from Regressor, {kind!r} was given")
+    found: type[Regressor] = resolve("regressors", kind, Regressor)
+    name = kind if isinstance(kind, str) and ":" not in kind else found.name
+    check_positive(f"the weight of the regressor {name}", weight)
+    check_part_options(f"the regressor {name}", found, options, 1)
+    return RegressorChoice(name, found, float(weight), options)
+
+
+def _called(part: Any) -> str:
+    """What a part is called in messages."""
+    kind = kind_of(part)
+    return kind.__name__ if isinstance(kind, type) else str(kind)

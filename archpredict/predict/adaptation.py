@@ -1,4 +1,4 @@
-"""AdaptedPredictor: a predictor that was trained on others' labels, bent to a few labels of the user's own."""
+"""AdaptedPredictor: a predictor that was trained on others' labels, adapted to a few labels of the user's own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,11 @@ from archpredict._files import read_tensors
 from archpredict._typing import FloatArray
 from archpredict.errors import DataError
 from archpredict.metrics import kendall_tau
+from archpredict.predict._data import Architectures, Columns, is_one
 from archpredict.predict._reweighting import MAX_LABELS, Known, Reweighting, held_out
-from archpredict.predict.batch import ArchLikes
+from archpredict.predict.batch import ArchLike
 from archpredict.predict.calibration import check_labels
-from archpredict.predict.inputs import Inputs
+from archpredict.predict.inputs import Inputs, InputSpec
 from archpredict.predict.predictor import Predictor
 
 __all__ = ["AdaptedPredictor", "LeaveOneOut", "load_ranker"]
@@ -75,13 +76,17 @@ class AdaptedPredictor:
     has_std = True
 
     def __init__(self, base: Predictor, reweighting: Reweighting, card: Mapping[str, Any] | None = None) -> None:
-        self.base = base
-        self.reweighting = reweighting
+        self._base = base
+        self._reweighting = reweighting
         self.card_ = dict(card or {})
 
     @classmethod
     def fit(
-        cls, base: Predictor, architectures: ArchLikes | Inputs, y: Sequence[float] | npt.NDArray[Any]
+        cls,
+        base: Predictor,
+        architectures: Architectures,
+        y: Sequence[float] | npt.NDArray[Any],
+        features: Columns | None = None,
     ) -> AdaptedPredictor:
         """Adapt a fitted predictor; it stays as it is.
 
@@ -89,11 +94,13 @@ class AdaptedPredictor:
             base: The predictor.
             architectures: ``n`` of the kind it reads, 3 to 1,000.
             y: ``(n,)`` finite labels on any scale, higher is better, not all equal.
+            features: The columns that the base predictor was fitted with.
 
         Raises:
             DataError: Too few or too many labels, or labels that are not finite or all equal.
         """
-        labels = check_labels(architectures, y)
+        inputs = base.pack(architectures, features)
+        labels = check_labels(inputs, y)
         if len(labels) < MIN_LABELS:
             raise DataError(f"adapting needs at least {MIN_LABELS} labelled models, {len(labels)} were given")
         if len(labels) > MAX_LABELS:
@@ -101,29 +108,106 @@ class AdaptedPredictor:
                 f"adapting takes at most {MAX_LABELS:,} labels, {len(labels):,} were given; so many can train a "
                 "predictor of their own: `Predictor.fit`"
             )
-        return cls(base, Reweighting(known(base, architectures), labels))
+        return cls(base, Reweighting(_known(base, inputs), labels))
 
     def leave_one_out(self) -> LeaveOneOut:
         """Kendall's tau on the labels it was adapted to, before and after."""
-        told, labels = self.reweighting.known, self.reweighting.labels
-        before, after = kendall_tau(labels, told.scores), kendall_tau(labels, held_out(told, labels))
+        known, labels = self._reweighting.known, self._reweighting.labels
+        before, after = kendall_tau(labels, known.scores), kendall_tau(labels, held_out(known, labels))
         return LeaveOneOut(before, after, len(labels))
 
-    def predict(self, architectures: ArchLikes | Inputs) -> FloatArray:
-        """Predicted scores on the scale of the new labels, ``(n,)``; higher is better."""
-        return self.reweighting(known(self.base, architectures))[0]
+    # ------------------------------------------------------------------ what it was made of
 
-    def predict_std(self, architectures: ArchLikes | Inputs) -> FloatArray:
+    @property
+    def space_(self) -> str | None:
+        """Name of the search space that the base predictor was fitted on; None for bare graphs."""
+        return self._base.space_
+
+    @property
+    def feature_names_(self) -> tuple[str, ...]:
+        """Names of the further columns that the base predictor was fitted with."""
+        return self._base.feature_names_
+
+    @property
+    def spec_(self) -> InputSpec:
+        """What the base predictor reads of an architecture."""
+        return self._base.spec_
+
+    def pack(self, architectures: Architectures, features: Columns | None = None) -> Inputs:
+        """Architectures as the base predictor reads them; any method takes them too."""
+        return self._base.pack(architectures, features)
+
+    @property
+    def has_novelty(self) -> bool:
+        """Whether :meth:`novelty` works: numbers are read beside the graph."""
+        return self._base.has_novelty
+
+    # ------------------------------------------------------------------ predicting
+
+    @overload
+    def predict(
+        self, architectures: Architectures, features: Columns | None = None, return_std: Literal[False] = False
+    ) -> FloatArray: ...
+
+    @overload
+    def predict(
+        self, architectures: Architectures, features: Columns | None = None, *, return_std: Literal[True]
+    ) -> tuple[FloatArray, FloatArray]: ...
+
+    def predict(self, architectures: Architectures, features: Columns | None = None, return_std: bool = False) -> Any:
+        """Predicted scores on the scale of the new labels, ``(n,)``; higher is better.
+
+        Args:
+            architectures: ``n`` of the kind that the base predictor reads.
+            features: The columns that it was fitted with.
+            return_std: Also return standard deviations, ``(n,)``, from the same encodings.
+        """
+        mean, std = self._reweighting(_known(self._base, self._base.pack(architectures, features)))
+        return (mean, std) if return_std else mean
+
+    def predict_std(self, architectures: Architectures, features: Columns | None = None) -> FloatArray:
         """Standard deviation of the predictions, ``(n,)``, on the same scale."""
-        return self.reweighting(known(self.base, architectures))[1]
+        return self.predict(architectures, features, return_std=True)[1]
 
-    def rank(self, architectures: ArchLikes | Inputs) -> npt.NDArray[np.int64]:
+    def rank(self, architectures: Architectures, features: Columns | None = None) -> npt.NDArray[np.int64]:
         """Indices of the architectures, best first."""
-        return np.argsort(-self.predict(architectures), kind="stable")
+        return np.argsort(-self.predict(architectures, features), kind="stable")
 
-    def unfamiliar(self, architectures: ArchLikes | Inputs) -> npt.NDArray[np.bool_]:
-        """Whether each architecture is far from what the base predictor was trained on, ``(n,)``."""
-        return self.base.unfamiliar(architectures)
+    def compare(
+        self,
+        a: ArchLike | Architectures,
+        b: ArchLike | Architectures | None = None,
+        features: Columns | None = None,
+        other_features: Columns | None = None,
+    ) -> Any:
+        """Probability that ``a`` is better than ``b``: ``Phi(difference / sqrt(std_a² + std_b²))``.
+
+        Args:
+            a: An architecture, or a sequence of ``n``.
+            b: An architecture, or a sequence of ``m``; ``a`` itself if left out.
+            features: The columns that the base predictor was fitted with, of ``a``.
+            other_features: Those of ``b``.
+
+        Returns:
+            A float for two architectures, an ``(n, m)`` array for sequences.
+        """
+        from scipy.special import ndtr
+
+        first = self.predict(self._base.pack_side(a, features), return_std=True)
+        second = first if b is None else self.predict(self._base.pack_side(b, other_features), return_std=True)
+        difference = first[0][:, None] - second[0][None, :]
+        p: FloatArray = ndtr(difference / np.hypot(first[1][:, None], second[1][None, :]))
+        return float(p[0, 0]) if is_one(a) and is_one(b) else p
+
+    def score(
+        self, architectures: Architectures, y: Sequence[float] | npt.NDArray[Any], features: Columns | None = None
+    ) -> float:
+        """Kendall's tau-b between predictions and labels."""
+        return kendall_tau(np.asarray(y, dtype=float), self.predict(architectures, features))
+
+    def novelty(self, architectures: Architectures, features: Columns | None = None) -> FloatArray:
+        """How unlike architectures are to all that the base predictor was trained on, ``(n,)``; above 1 is novel."""
+        return self._base.novelty(architectures, features)
 
     # ------------------------------------------------------------------ saving
 
@@ -137,10 +221,10 @@ class AdaptedPredictor:
         from safetensors.numpy import save_file
 
         folder = Path(path)
-        self.base.save(folder / BASE, vars(self.base).get("card_"))
-        told = self.reweighting.known
-        arrays = {name: np.ascontiguousarray(getattr(told, name)) for name in _COLUMNS}
-        save_file({**arrays, "labels": self.reweighting.labels}, folder / _ARRAYS)
+        self._base.save(folder / BASE)
+        known = self._reweighting.known
+        arrays = {name: np.ascontiguousarray(getattr(known, name)) for name in _COLUMNS}
+        save_file({**arrays, "labels": self._reweighting.labels}, folder / _ARRAYS)
         content = {"archpredict_adaptation": _FORMAT, "card": dict(self.card_ if card is None else card)}
         (folder / MANIFEST).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
@@ -157,13 +241,13 @@ class AdaptedPredictor:
         """
         folder = Path(path)
         try:
-            card, told, labels = _read(folder)
+            card, known, labels = _read(folder)
             base = Predictor.load(folder / BASE, device)
-            if told.numbers.shape[1] != int(_telling(base).sum()):
+            if known.numbers.shape[1] != int(_varied(base).sum()):
                 raise ValueError("its numbers are not those of its predictor")
-            if told.members.shape[1] != len(base.location_):
+            if known.members.shape[1] != len(base.ensemble_.weights):
                 raise ValueError("its members are not those of its predictor")
-            return cls(base, Reweighting(told, labels), card)
+            return cls(base, Reweighting(known, labels), card)
         except Exception as error:  # whatever a damaged or hostile folder provokes
             raise DataError(f"{folder} does not hold a valid adapted predictor: {error}") from error
 
@@ -175,19 +259,18 @@ def load_ranker(path: str | Path, device: str = "auto") -> Predictor | AdaptedPr
     return Predictor.load(path, device)
 
 
-def known(base: Predictor, architectures: ArchLikes | Inputs) -> Known:
-    """What the predictor tells of architectures, for :class:`~archpredict.predict._reweighting.Reweighting`."""
-    inputs = base.pack(architectures)
-    scores = base.predict(inputs)
-    stds = base.predict_std(inputs) if base.has_std else np.zeros(len(scores))
-    members = base.ensemble_.member_scores(base.encode(inputs))
-    standardized = (members - base.location_[:, None]) / base.scale_[:, None]
-    side = base.spec_.side(inputs)
-    numbers = np.zeros((len(scores), 0)) if side is None else side[:, _telling(base)].astype(np.float64)
-    return Known(scores, stds, (standardized - standardized.mean(axis=0)).T, numbers)
+def _known(base: Predictor, inputs: Inputs) -> Known:
+    """What the predictor tells of architectures, each of which is encoded once."""
+    ensemble = base.ensemble_
+    members = ensemble.member_predictions(inputs)
+    scores = ensemble.calibration(ensemble.mean_scores(members.scores))
+    stds = ensemble.std(members) if ensemble.has_std else np.zeros(len(scores))
+    standardized = ensemble.standardized(members.scores)
+    deviations = (standardized - standardized.mean(axis=0)).T
+    return Known(scores, stds, deviations, members.side[:, _varied(base)])
 
 
-def _telling(base: Predictor) -> npt.NDArray[np.bool_]:
+def _varied(base: Predictor) -> npt.NDArray[np.bool_]:
     """Which of the numbers beside the graph vary; those that were constant in training would thin out distances."""
     scale = base.spec_.scale
     return np.zeros(0, dtype=np.bool_) if scale is None else np.asarray(scale > 0)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,11 +15,13 @@ from archpredict._typing import FloatArray
 from archpredict.errors import UsageError
 from archpredict.predict.calibration import Calibration
 from archpredict.predict.inputs import Inputs, InputSpec
-from archpredict.predict.novelty import Familiarity
+from archpredict.predict.novelty import Novelty
 from archpredict.predict.storage import check_model, deviation_of, parts_of, scale_of
 from archpredict.predict.training import CHUNK, Model, encode
 from archpredict.regressors.base import Regressor
 from archpredict.runtime import few_threads
+
+_Result = TypeVar("_Result")
 
 _SHARPNESS = 3.0
 """Log odds per standard deviation of the labels, as in the soft targets that heads are trained on."""
@@ -33,6 +36,21 @@ if it knew the labels. (Networks' scores have no scale of their own; regressors 
 _DEVIATION_SPREAD = 0.5
 """Smallest divisor of a regressor's own standard deviation, which is 1 where it knows nothing. Predictions that know
 nothing, stretched to the spread of the labels, are off by 1.4, not by 1 over a tiny spread."""
+
+
+@dataclass(frozen=True, eq=False)
+class MemberPredictions:
+    """What the ``M`` members of an ensemble say of ``n`` architectures.
+
+    Args:
+        scores: ``(M, n)`` on the scale of each.
+        stds: ``(M, n)`` what each knows of its own uncertainty, 0 where nothing.
+        side: ``(n, F)`` standardised numbers that are read beside the graph.
+    """
+
+    scores: FloatArray
+    stds: FloatArray
+    side: FloatArray
 
 
 class Ensemble:
@@ -53,7 +71,7 @@ class Ensemble:
         location, scale: ``(M,)`` mean and spread of each member's scores on the training set.
         calibration: From latent scores to labels.
         deviation: ``(a, b)``, by which a standard deviation ``s`` becomes ``sqrt((a s)² + b²)``.
-        familiarity: Of the numbers beside the graph; None where none are read.
+        novelty: Distance from the training set, in the numbers beside the graph; None where none are read.
         num_labels: Labels it was fitted on.
     """
 
@@ -74,7 +92,7 @@ class Ensemble:
         weights = np.array([*[1 / max(1, len(models))] * len(models), *shares])
         self.weights: FloatArray = np.asarray(weights / weights.sum())
         self.deviation = (1.0, 0.0)
-        self.familiarity: Familiarity | None = None
+        self.novelty: Novelty | None = None
 
     @property
     def has_std(self) -> bool:
@@ -83,29 +101,29 @@ class Ensemble:
 
     # ------------------------------------------------------------------ fitting
 
-    def teach(self, inputs: Inputs, target: FloatArray) -> None:
-        """Fit the regressors to ``(n,)`` standardised labels, and the familiarity; networks are trained by others."""
+    def fit_regressors(self, inputs: Inputs, target: FloatArray) -> None:
+        """Fit the regressors to ``(n,)`` standardised labels, and the novelty; networks are trained by others."""
         side = self.spec.side(inputs)
         if side is None:
             return
-        self.familiarity = Familiarity.fit(side, inputs.numbers)
+        self.novelty = Novelty.fit(side, inputs.numbers)
         for regressor in self.regressors.values():
             regressor.fit(side.astype(np.float64), target)
 
-    def remember(self, inputs: Inputs) -> FloatArray:
-        """Show the training set to the heads once they are trained; returns the members' scores on it, ``(M, n)``."""
+    def after_fit(self, inputs: Inputs) -> FloatArray:
+        """Hand the training set to the heads once they are trained; returns the members' scores on it, ``(M, n)``."""
         encoded = self.encode(inputs)
         for model, z in zip(self.models, encoded, strict=False):
-            model.head.remember(z)
-        return self.member_scores(encoded)
+            model.head.after_fit(z)
+        return self.score_encoded(encoded)
 
     def fit_scale(self, scores: FloatArray, labels: FloatArray) -> None:
-        """Set location, scale and calibration from what :meth:`remember` gave and the ``(n,)`` labels."""
+        """Set location, scale and calibration from what :meth:`after_fit` gave and the ``(n,)`` labels."""
         spread, networks = scores.std(axis=1), len(self.models)
         best = 1.0 if networks else spread.max()
         least = np.where(np.arange(len(spread)) < networks, _SPREAD, max(_SPREAD, _REGRESSOR_SPREAD * best))
         self.location, self.scale = scores.mean(axis=1), np.maximum(spread, least)
-        self.calibration = Calibration.fit(self.weights @ self._standardized(scores), labels)
+        self.calibration = Calibration.fit(self.mean_scores(scores), labels)
         self.num_labels = len(labels)
 
     # ------------------------------------------------------------------ predicting
@@ -114,47 +132,85 @@ class Ensemble:
         """Predicted labels, ``(n,)``."""
         return self.calibration(self.latent(inputs))
 
-    def predict_std(self, inputs: Inputs) -> FloatArray:
+    def predict_both(self, inputs: Inputs) -> tuple[FloatArray, FloatArray]:
+        """Predicted labels and their standard deviations, ``(n,)`` each; every architecture is encoded once."""
+        members = self.member_predictions(inputs)
+        return self.calibration(self.mean_scores(members.scores)), self.std(members)
+
+    def std(self, members: MemberPredictions) -> FloatArray:
         """Standard deviation of the mixture of the members' predictions on the labels' scale, ``(n,)``."""
-        encoded = self.encode(inputs)
-        latent = self._standardized(self.member_scores(encoded))
+        latent = self.standardized(members.scores)
         mean = self.weights @ latent
-        std = np.sqrt(self.weights @ ((latent - mean) ** 2 + self._member_variances(encoded)))
+        variances = (members.stds / np.maximum(self.scale, _DEVIATION_SPREAD)[:, None]) ** 2
+        std = np.sqrt(self.weights @ ((latent - mean) ** 2 + variances))
         spread = (self.calibration(mean + std) - self.calibration(mean - std)) / 2
         a, b = self.deviation
         return spread if (a, b) == (1.0, 0.0) else np.hypot(a * spread, b)
 
     def distance(self, inputs: Inputs) -> FloatArray:
-        """How far from the training set, ``(n,)``; above 1 is unfamiliar.
+        """Novelty: how far from the training set, ``(n,)``; above 1 is novel.
 
         Raises:
             UsageError: No numbers are read beside the graph.
         """
         side = self.spec.side(inputs)
-        if self.familiarity is None or side is None:
+        if self.novelty is None or side is None:
             raise UsageError(
-                "this predictor reads no numbers beside the graph, which would tell what is unfamiliar; fit it with "
-                'side=("statistics",) or features'
+                "this predictor reads no numbers beside the graph, which would tell what is novel; fit it with "
+                'sources=("statistics",) or features'
             )
-        return self.familiarity(side, inputs.numbers)
+        return self.novelty(side, inputs.numbers)
 
     def latent(self, inputs: Inputs) -> FloatArray:
         """The members' mean score, ``(n,)``; each with mean 0 and standard deviation 1 on the training set."""
+        return self.mean_scores(self.member_scores(inputs))
 
-        def scores(start: int) -> FloatArray:
-            return self.member_scores(self.encode(inputs[start : start + CHUNK]))
+    def mean_scores(self, scores: FloatArray) -> FloatArray:
+        """Weighted mean of ``(M, n)`` members' scores once they are standardised, ``(n,)``."""
+        mean: FloatArray = self.weights @ self.standardized(scores)
+        return mean
 
-        # Piece by piece, so that encodings are scored while they are in the cache, and take no memory. A piece is too
-        # small to share out, so that threads take whole ones; each is computed on one, whatever their number.
+    def standardized(self, scores: FloatArray) -> FloatArray:
+        """``(M, n)`` members' scores, each with mean 0 and standard deviation 1 on the training set."""
+        standardized: FloatArray = (scores - self.location[:, None]) / self.scale[:, None]
+        return standardized
+
+    def member_scores(self, inputs: Inputs) -> FloatArray:
+        """Scores of each member on its own scale, ``(M, n)``."""
+        parts = self._by_piece(inputs, lambda piece: self.score_encoded(self.encode(piece)))
+        return np.concatenate(parts, axis=1)
+
+    def member_predictions(self, inputs: Inputs) -> MemberPredictions:
+        """All that members say of architectures, and the numbers that they read, from one encoding."""
+
+        def predictions(piece: Inputs) -> MemberPredictions:
+            encoded = self.encode(piece)
+            side = _double(encoded[-1])
+            known = [regressor.std(side) for regressor in self.regressors.values()]
+            none = np.zeros(len(piece))
+            stds = [*[none] * len(self.models), *(none if std is None else std for std in known)]
+            return MemberPredictions(self.score_encoded(encoded), np.stack(stds), side)
+
+        parts = self._by_piece(inputs, predictions)
+        scores, stds = (np.concatenate([getattr(part, name) for part in parts], axis=1) for name in ("scores", "stds"))
+        return MemberPredictions(scores, stds, np.concatenate([part.side for part in parts]))
+
+    def _by_piece(self, inputs: Inputs, function: Callable[[Inputs], _Result]) -> list[_Result]:
+        """What a function makes of the inputs, piece by piece.
+
+        So encodings are used while they are in the cache, and take no memory. A piece is too small to share out, so
+        that threads take whole ones; each is computed on one, whatever their number.
+        """
+
+        def result(start: int) -> _Result:
+            return function(inputs[start : start + CHUNK])
+
         starts = range(0, len(inputs), CHUNK) or range(1)
         threads = torch.get_num_threads() if self.device.type == "cpu" and len(starts) >= _PIECES else 1
         if threads == 1:
-            parts = list(map(scores, starts))
-        else:
-            with few_threads(0), ThreadPoolExecutor(threads, "score", torch.set_num_threads, (1,)) as pool:
-                parts = list(pool.map(scores, starts))
-        latent: FloatArray = self.weights @ self._standardized(np.concatenate(parts, axis=1))
-        return latent
+            return list(map(result, starts))
+        with few_threads(0), ThreadPoolExecutor(threads, "score", torch.set_num_threads, (1,)) as pool:
+            return list(pool.map(result, starts))
 
     def encode(self, inputs: Inputs) -> list[Tensor]:
         """Each network's encodings ``(n, D)``, then the numbers that regressors read."""
@@ -174,23 +230,12 @@ class Ensemble:
         return _double((weights[:, None, None] * torch.stack([q.double() for q in p])).sum(0))
 
     @torch.no_grad()
-    def member_scores(self, encoded: Sequence[Tensor]) -> FloatArray:
-        """``(M, n)`` scores of each member on its own scale, from what :meth:`encode` gave."""
+    def score_encoded(self, encoded: Sequence[Tensor]) -> FloatArray:
+        """Scores of each member on its own scale, ``(M, n)``, from what :meth:`encode` gave."""
         scores = [_double(m.head.score(z)) for m, z in zip(self.models, encoded[:-1], strict=True)]
         scores += [regressor.predict(_double(encoded[-1])) for regressor in self.regressors.values()]
         raw: FloatArray = np.stack(scores)
         return raw
-
-    def _standardized(self, scores: FloatArray) -> FloatArray:
-        standardized: FloatArray = (scores - self.location[:, None]) / self.scale[:, None]
-        return standardized
-
-    def _member_variances(self, encoded: Sequence[Tensor]) -> FloatArray:
-        """What members know of their own uncertainty, 0 where nothing; ``(M, n)`` on the standardised scale."""
-        n, known = len(encoded[-1]), [r.std(_double(encoded[-1])) for r in self.regressors.values()]
-        stds = [*[np.zeros(n)] * len(self.models), *(np.zeros(n) if std is None else std for std in known)]
-        variances: FloatArray = (np.stack(stds) / np.maximum(self.scale, _DEVIATION_SPREAD)[:, None]) ** 2
-        return variances
 
     # ------------------------------------------------------------------ state
 
@@ -209,8 +254,8 @@ class Ensemble:
         for name, regressor in self.regressors.items():
             values["regressors"][name], arrays = regressor.state()
             tensors |= {f"regressors.{name}.{k}": torch.from_numpy(np.asarray(v)) for k, v in arrays.items()}
-        if self.familiarity is not None:
-            tensors |= {f"familiarity.{k}": torch.from_numpy(v) for k, v in self.familiarity.arrays().items()}
+        if self.novelty is not None:
+            tensors |= {f"novelty.{k}": torch.from_numpy(v) for k, v in self.novelty.arrays().items()}
         return values, tensors
 
     def restore(self, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
@@ -228,70 +273,14 @@ class Ensemble:
             check_model(model.state_dict(), own)
             model.load_state_dict(own, assign=True)
             model.to(self.device).eval()
-        taught = parts_of(parts.get("regressors", {}))
-        if taught.keys() != self.regressors.keys():
-            raise ValueError(f"it holds what {sorted(taught)} learnt, its regressors are {sorted(self.regressors)}")
+        learnt = parts_of(parts.get("regressors", {}))
+        if learnt.keys() != self.regressors.keys():
+            raise ValueError(f"it holds what {sorted(learnt)} learnt, its regressors are {sorted(self.regressors)}")
         for name, regressor in self.regressors.items():
-            regressor.restore(values["regressors"][name], {k: v.numpy() for k, v in taught[name].items()}, columns)
+            regressor.restore(values["regressors"][name], {k: v.numpy() for k, v in learnt[name].items()}, columns)
         if columns:
-            arrays = {k: v.numpy() for k, v in parts["familiarity"].items()}
-            self.familiarity = Familiarity.from_arrays(arrays, columns)
-
-
-class Fitted:
-    """The parts of a predictor's fitted ensemble, by the names of attributes that fitting sets."""
-
-    ensemble_: Ensemble
-
-    @property
-    def models_(self) -> list[Model]:
-        """The fitted networks."""
-        return self.ensemble_.models
-
-    @property
-    def regressors_(self) -> dict[str, Regressor]:
-        """The fitted regressors by name."""
-        return self.ensemble_.regressors
-
-    @property
-    def spec_(self) -> InputSpec:
-        """What is read of an architecture."""
-        return self.ensemble_.spec
-
-    @property
-    def space_(self) -> str | None:
-        """Name of the search space it was fitted on; None for bare graphs."""
-        return self.spec_.space
-
-    @property
-    def feature_names_(self) -> tuple[str, ...]:
-        """Names of the extra numbers it was fitted with."""
-        return self.spec_.features
-
-    @property
-    def num_labels_(self) -> int:
-        """Labels it was fitted on."""
-        return self.ensemble_.num_labels
-
-    @property
-    def location_(self) -> FloatArray:
-        """``(M,)`` mean of each member's scores on the training set."""
-        return self.ensemble_.location
-
-    @property
-    def scale_(self) -> FloatArray:
-        """``(M,)`` what they are divided by."""
-        return self.ensemble_.scale
-
-    @property
-    def calibration_(self) -> Calibration:
-        """From the members' mean score to the labels' scale."""
-        return self.ensemble_.calibration
-
-    @property
-    def device_(self) -> torch.device:
-        """Where the networks are."""
-        return self.ensemble_.device
+            arrays = {k: v.numpy() for k, v in parts["novelty"].items()}
+            self.novelty = Novelty.from_arrays(arrays, columns)
 
 
 def _double(values: Tensor) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Familiarity: how far an architecture is from all that a predictor has learnt from."""
+"""Novelty: how far an architecture is from all that a predictor has learnt from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from archpredict._typing import FloatArray
 
-__all__ = ["Familiarity"]
+__all__ = ["Novelty"]
 
 Arrays = Mapping[str, npt.NDArray[np.float64]]
 
@@ -73,7 +73,7 @@ def _principal(x: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 @dataclass(frozen=True, eq=False)
-class Familiarity:
+class Novelty:
     """Distance of architectures from the training set, in the numbers that a predictor reads of them.
 
     The largest of three. Two are of the standardised numbers, each relative to what 99 % of the training set keep
@@ -90,11 +90,11 @@ class Familiarity:
     Example:
         >>> rng = np.random.default_rng(0)
         >>> numbers = rng.normal(size=(200, 3)) @ rng.normal(size=(3, 10))
-        >>> familiarity = Familiarity.fit(numbers, numbers)
-        >>> bool((familiarity(numbers, numbers) > 1).mean() < 0.03)
+        >>> novelty = Novelty.fit(numbers, numbers)
+        >>> bool((novelty(numbers, numbers) > 1).mean() < 0.03)
         True
         >>> other = rng.normal(size=(1, 10)) * 3
-        >>> bool(familiarity(other, other)[0] > 1)
+        >>> bool(novelty(other, other)[0] > 1)
         True
     """
 
@@ -103,7 +103,7 @@ class Familiarity:
     bounds: FloatArray
 
     @classmethod
-    def fit(cls, side: npt.NDArray[np.floating], raw: FloatArray) -> Familiarity:
+    def fit(cls, side: npt.NDArray[np.floating], raw: FloatArray) -> Novelty:
         """Of ``(n, F)`` numbers of the training set, standardised and as they are; ``n`` at least 2."""
         # Two thousand are enough for a percentile; every so manyth, as their order means nothing.
         x = side[:: -(-len(side) // _ROWS)].astype(np.float64)
@@ -117,7 +117,7 @@ class Familiarity:
         return cls(Cloud.of(x), limits, _bounds(raw))
 
     def __call__(self, side: npt.NDArray[np.floating], raw: FloatArray) -> FloatArray:
-        """``(n,)`` distances of ``(n, F)`` numbers; above 1, an architecture is unfamiliar."""
+        """``(n,)`` distances of ``(n, F)`` numbers; above 1, an architecture is novel."""
         parts = self.cloud.parts(side.astype(np.float64)) / self.limits[:, None]
         low, high = self.bounds
         some = np.isfinite(low)
@@ -135,7 +135,7 @@ class Familiarity:
         return {**arrays, "limits": self.limits, "bounds": told}
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays, columns: int) -> Familiarity:
+    def from_arrays(cls, arrays: Arrays, columns: int) -> Novelty:
         """From what :meth:`arrays` gave; all of them finite.
 
         Raises:

@@ -103,5 +103,5 @@ def _card(base: Predictor, name: str, labels: Labels, figures: LeaveOneOut) -> d
         "protocol": "leave-one-out" if figures.labels <= _ALL_IN_TURN else "a twentieth left out at a time",
         "kendall_tau_before": figures.before,
         "kendall_tau_after": figures.after,
-        "adapted_from": {"name": name, "card": vars(base).get("card_", {})},
+        "adapted_from": {"name": name, "card": base.card_},
     }

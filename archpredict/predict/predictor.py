@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -16,30 +16,33 @@ from torch import Tensor
 from archpredict._typing import FloatArray
 from archpredict.backends import torch_device
 from archpredict.encoders.base import Encoder
-from archpredict.errors import DataError, NotFittedError, RunError, UsageError
+from archpredict.errors import DataError, NotFittedError, UnknownNameError, UsageError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.heads.base import Head
 from archpredict.metrics import kendall_tau
-from archpredict.predict._build import Members
-from archpredict.predict.batch import ArchLike, ArchLikes, Batch, Features
-from archpredict.predict.calibration import Target, check_labels, fit_deviation, standardize
-from archpredict.predict.ensemble import Ensemble, Fitted
+from archpredict.predict._arguments import arguments_from_json, arguments_to_json
+from archpredict.predict._build import EnsembleBuilder, Regressors
+from archpredict.predict._data import Architectures, Columns, as_columns, is_one
+from archpredict.predict.batch import ArchLike, ArchLikes, Batch
+from archpredict.predict.calibration import check_labels, fit_deviation
+from archpredict.predict.ensemble import Ensemble
 from archpredict.predict.inputs import Inputs, InputSpec
-from archpredict.predict.sources.base import SourceLike
-from archpredict.predict.sources.proxies import Proxies
-from archpredict.predict.stacking import fit_all
-from archpredict.predict.storage import Saved, check_params, check_state, has_own_names, located, read, write
-from archpredict.predict.training import PseudoPairs, Recipe, Trainer
+from archpredict.predict.parts import PartLike, with_options
+from archpredict.predict.session import Observe, TrainingSession
+from archpredict.predict.sources.base import SourceLike, as_sources
+from archpredict.predict.storage import StoredPredictor, check_params, check_state, located, read, write
+from archpredict.predict.training import Training
+from archpredict.regressors.base import Regressor
 from archpredict.spaces.base import Architecture
 
 __all__ = ["Predictor"]
 
-Observe = Callable[[int, int, float], None]
+_REGRESSORS: Regressors = {"hist-gradient-boosting": 0.3, "bayesian-ridge": 0.2}
+_NESTED = ("encoder", "head", "training")
+"""Arguments that hold parameters of their own."""
 
-_REGRESSORS: Mapping[str, float] = {"hist-gradient-boosting": 0.3, "bayesian-ridge": 0.2}
 
-
-class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
+class Predictor(BaseEstimator):  # type: ignore[misc]
     """Predicts the ranking of architectures from a few labelled ones.
 
     An ensemble: ``ensemble`` networks of one encoder and one head, which may also read numbers known of each
@@ -48,46 +51,33 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
     ``predict`` maps them to the labels' scale by matching quantiles
     (:class:`archpredict.predict.calibration.Calibration`), so that predictions read as labels.
 
+    An estimator of scikit-learn: ``clone``, ``GridSearchCV`` over ``training__epochs`` or ``encoder__dim``, and
+    ``cross_val_score`` work. Architectures may be in a list, a tuple, a NumPy array of objects or a pandas Series,
+    whatever its index. Where ``sklearn.set_config(enable_metadata_routing=True)`` is set, scikit-learn hands
+    ``features`` in a data frame or a structured array on to ``fit``, ``predict`` and ``score``.
+
     Args:
-        encoder: Name of an encoder (see ``archpredict.encoders``), a class derived from ``Encoder``, or None for
-            networks that read the numbers alone.
-        head: Name of a head or a class derived from ``Head``.
-        encoder_options, head_options: Keyword arguments of their constructors.
-        side: Numbers read beside the graph: ``statistics`` (:class:`archpredict.graph.statistics.Statistics`, with
-            the costs
-            that the space computes), ``choices`` (one-hot) and ``network`` (of computational graphs,
-            :func:`archpredict.graph.network_statistics.network_statistics`). Extra columns given to :meth:`fit` are
-            always
-            read.
-        proxies: Names of zero-cost proxies (see ``archpredict.proxies``) whose scores are computed of each architecture
-            and read beside the graph.
-        proxy_options: How: keyword arguments of :meth:`archpredict.predict.sources.proxies.Proxies`, that is
-            ``dataset``, ``network`` and ``seed``.
-        side_width: Units of the layer that takes them in.
-        side_dropout: Share of the numbers dropped while training; if left out 0.3, and more where there are many, so
-            that about 130 are left.
+        encoder: Name of an encoder (see ``archpredict.encoders``), a class derived from ``Encoder``, a
+            :class:`~archpredict.predict.parts.Part` of either with options, or None for networks that read the numbers
+            alone.
+        head: Name of a head, a class derived from ``Head``, or a Part of either.
+        sources: Numbers read beside the graph: ``statistics`` (:class:`archpredict.graph.statistics.Statistics`, with
+            the costs that the space computes), ``choices`` (one-hot), ``network`` (of computational graphs,
+            :func:`archpredict.graph.network_statistics.network_statistics`), and zero-cost proxies
+            (:class:`archpredict.predict.sources.proxies.Proxies`). Columns given to :meth:`fit` are always read.
+        regressors: Names of regressors (see ``archpredict.regressors``), or classes, and their weights, where the
+            networks together weigh 1: ``{"gaussian-process": 0.5}``, or with options
+            ``{"gaussian-process": (0.5, {"kernel": "laplacian"})}``.
+        training: How networks are trained, :class:`archpredict.predict.training.Training`.
         ensemble: Number of networks; 0 for regressors alone.
-        pretrain: Steps for which encoders first learn to tell the statistics of random architectures of the space
-            (:mod:`archpredict.predict.pretraining`); 0 for none. Bare graphs name no space, and choices no graph:
-            there it is
-            left out.
-        regressors: Names of regressors (see ``archpredict.regressors``) and their weights, where the networks together
-            weigh 1 (as a mapping), e.g. ``{"gaussian-process": 0.5}``.
-        regressor_options: Keyword arguments of their constructors, by name.
-        epochs, batch_size, learning_rate, weight_decay, optimizer, betas, schedule, held_out, patience: See
-            :class:`archpredict.predict.training.Recipe`.
-        target: What is learnt: ``ranks`` of the labels, as normal scores, or their ``values``.
         vocabulary: Operator labels; taken from the training architectures (and their spaces) if left out. Of
             computational graphs they are always :data:`archpredict.graph.operators.OPERATORS`.
         seed: Of initial weights, batches and dropout; at least 0.
         device: ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
 
     Attributes:
-        ensemble_: The fitted members and the scale of their scores, of which the following are parts.
-        models_: The fitted networks.
-        regressors_: The fitted regressors by name.
-        spec_: What is read of an architecture.
-        num_labels_: Labels it was fitted on.
+        ensemble_: The fitted networks and regressors, and the scale of their scores.
+        card_: What users of a saved predictor should know; of one that was fitted here it is empty.
 
     Example:
         >>> import numpy as np
@@ -95,67 +85,74 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
         >>> space = load_space("nasbench201")
         >>> cells = space.architectures(space.sample(40, np.random.default_rng(0)))
         >>> convolutions = [sum(choice in (2, 3) for choice in cell.choices) for cell in cells]
-        >>> predictor = Predictor(epochs=20, ensemble=1, regressors=None).fit(cells[:30], convolutions[:30])
-        >>> predictor.score(cells[30:], convolutions[30:]) > 0.5
+        >>> training = Training(epochs=20, pretrain=0)
+        >>> predictor = Predictor(training=training, ensemble=1, regressors=None)
+        >>> predictor.fit(cells[:30], convolutions[:30]).score(cells[30:], convolutions[30:]) > 0.5
         True
     """
 
+    __metadata_request__fit: ClassVar[dict[str, bool]] = {"features": True}
+    __metadata_request__predict: ClassVar[dict[str, bool]] = {"features": True}
+    __metadata_request__score: ClassVar[dict[str, bool]] = {"features": True}
+
     def __init__(
         self,
-        encoder: str | type[Encoder] | None = "asynchronous",
-        head: str | type[Head] = "pairwise",
+        encoder: PartLike | None = "asynchronous",
+        head: PartLike = "pairwise",
         *,
-        encoder_options: Mapping[str, Any] | None = None,
-        head_options: Mapping[str, Any] | None = None,
-        side: Sequence[str] = ("statistics",),
-        proxies: Sequence[str] = (),
-        proxy_options: Mapping[str, Any] | None = None,
-        side_width: int = 64,
-        side_dropout: float | None = None,
+        sources: Sequence[SourceLike] = ("statistics",),
+        regressors: Regressors | None = _REGRESSORS,
+        training: Training = Training(),  # noqa: B008  # it never changes
         ensemble: int = 2,
-        pretrain: int = 400,
-        regressors: Mapping[str, float] | None = _REGRESSORS,
-        regressor_options: Mapping[str, Mapping[str, Any]] | None = None,
-        epochs: int = 120,
-        batch_size: int = 64,
-        learning_rate: float = 3e-3,
-        weight_decay: float = 1e-2,
-        optimizer: Literal["adamw", "adam"] = "adamw",
-        betas: tuple[float, float] = (0.9, 0.999),
-        schedule: Literal["cosine", "constant"] = "cosine",
-        held_out: float = 0.0,
-        patience: int = 20,
-        target: Target = "ranks",
         vocabulary: Sequence[str] | None = None,
         seed: int = 0,
         device: str = "auto",
     ) -> None:
         self.encoder = encoder
         self.head = head
-        self.encoder_options = encoder_options
-        self.head_options = head_options
-        self.side = side
-        self.proxies = proxies
-        self.proxy_options = proxy_options
-        self.side_width = side_width
-        self.side_dropout = side_dropout
-        self.ensemble = ensemble
-        self.pretrain = pretrain
+        self.sources = sources
         self.regressors = regressors
-        self.regressor_options = regressor_options
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.optimizer = optimizer
-        self.betas = betas
-        self.schedule = schedule
-        self.held_out = held_out
-        self.patience = patience
-        self.target = target
+        self.training = training
+        self.ensemble = ensemble
         self.vocabulary = vocabulary
         self.seed = seed
         self.device = device
+
+    def set_params(self, **params: Any) -> Predictor:
+        """Replace arguments of the constructor, or parts of them: ``encoder__dim=64``, ``training__epochs=30``.
+
+        Raises:
+            UsageError: There is no such argument.
+        """
+        names = self.get_params(deep=False)
+        plain = {name: value for name, value in params.items() if name in names}
+        nested: dict[str, dict[str, Any]] = {}
+        for name in params.keys() - plain.keys():
+            outer, _, inner = name.partition("__")
+            if outer not in _NESTED or not inner or (outer == "training" and inner not in Training().get_params()):
+                inside = [f"training__{of_training}" for of_training in Training().get_params()]
+                hint = "Options of encoder and head are encoder__... and head__...."
+                raise UnknownNameError("argument of Predictor", name, [*names, *inside], hint)
+            nested.setdefault(outer, {})[inner] = params[name]
+        for name, value in plain.items():
+            setattr(self, name, value)
+        for outer, changes in nested.items():  # a new object each time: copies and defaults are shared
+            before = getattr(self, outer)
+            setattr(self, outer, replace(before, **changes) if outer == "training" else with_options(before, changes))
+        return self
+
+    def check(self) -> Predictor:
+        """Check the arguments of the constructor, as :meth:`fit` does first; nothing is trained.
+
+        Raises:
+            UsageError: One is out of its range or of a wrong type, or a name does not exist.
+        """
+        self._builder()
+        torch_device(self.device)
+        as_sources(self.sources)
+        if isinstance(self.vocabulary, str):
+            raise UsageError(f"vocabulary is a sequence of labels, {self.vocabulary!r} was given")
+        return self
 
     # ------------------------------------------------------------------ fitting
 
@@ -164,7 +161,7 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
         architectures: ArchLikes,
         y: Sequence[float] | npt.NDArray[Any],
         *,
-        features: Features | None = None,
+        features: Columns | None = None,
         observe: Observe | None = None,
     ) -> Predictor:
         """Train on labelled architectures.
@@ -172,7 +169,8 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
         Args:
             architectures: ``n`` architectures or graphs, at least 2.
             y: ``(n,)`` finite labels, higher is better, not all equal.
-            features: Extra numbers by name, ``(n,)`` each (zero-cost proxies, say); every later call needs them too.
+            features: Further numbers by name, ``(n,)`` each (a mapping, data frame or structured array); every later
+                call needs them too.
             observe: Called with (epochs done, epochs in all, loss) after each epoch, and with none done now and then
                 during pre-training; the epochs that a network leaves
                 out by stopping early count as done.
@@ -182,31 +180,52 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
             UsageError: An argument of the constructor that is out of its range.
             RunError: The training diverged.
         """
-        labels = check_labels(architectures, y)
-        members, device = self._members(), torch_device(self.device)
+        self.fit_session(architectures, y, features=features, observe=observe)
+        return self
+
+    def fit_session(
+        self,
+        architectures: ArchLikes,
+        y: Sequence[float] | npt.NDArray[Any],
+        *,
+        features: Columns | None = None,
+        observe: Observe | None = None,
+    ) -> TrainingSession:
+        """Train as :meth:`fit` does, and return what can go on training this predictor.
+
+        Args:
+            architectures: As for :meth:`fit`.
+            y: As for :meth:`fit`.
+            features: As for :meth:`fit`.
+            observe: As for :meth:`fit`.
+
+        Returns:
+            The session, which holds the training set and the optimisers; the predictor itself keeps neither.
+        """
+        self.check()
+        builder, device = self._builder(), torch_device(self.device)
+        columns = as_columns(features)
+        batch = Batch.of(architectures, columns)
+        labels = check_labels(batch, y)
         spec, inputs = InputSpec.fit(
-            architectures,
-            form=members.form,
-            sources=self._sources(),
-            vocabulary=self.vocabulary,
-            features=features,
+            batch, form=builder.form, sources=self.sources, vocabulary=self.vocabulary, features=columns
         )
-        ensemble, recipe = members.build(spec, device), self._recipe()
-        if self.pretrain and (space := Batch.of(architectures).space) is not None:
+        ensemble = builder.build(spec, device)
+        if (space := batch.space) is not None:
 
-            def still(loss: float) -> None:
+            def during(loss: float) -> None:
                 if observe is not None:
-                    observe(0, self.ensemble * recipe.epochs, loss)
+                    observe(0, self.ensemble * self.training.epochs, loss)
 
-            members.pretrain(ensemble, space, self.pretrain, still)
-        return self._train(ensemble, inputs, labels, recipe, observe)
+            builder.pretrain(ensemble, space, during)
+        return self._trained(ensemble, inputs, labels, self.training, observe)
 
     def fine_tune(
         self,
-        architectures: ArchLikes | Inputs,
+        architectures: Architectures,
         y: Sequence[float] | npt.NDArray[Any],
         *,
-        features: Features | None = None,
+        features: Columns | None = None,
         epochs: int | None = None,
         learning_rate: float | None = None,
         observe: Observe | None = None,
@@ -216,83 +235,95 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
         Args:
             architectures: As for :meth:`fit`, with the same operators.
             y: Their labels.
-            features: The same extra numbers as for :meth:`fit`.
+            features: The same further numbers as for :meth:`fit`.
             observe: As for :meth:`fit`.
             epochs: A quarter of the constructor's if left out.
             learning_rate: A third of the constructor's if left out.
         """
         fitted = self._fitted()
-        labels = check_labels(architectures, y)
-        recipe = replace(
-            self._recipe(),
-            epochs=max(1, self.epochs // 4) if epochs is None else epochs,
-            learning_rate=self.learning_rate / 3 if learning_rate is None else learning_rate,
+        inputs = self.pack(architectures, features)
+        labels = check_labels(inputs, y)
+        training = replace(
+            self.training,
+            epochs=max(1, self.training.epochs // 4) if epochs is None else epochs,
+            learning_rate=self.training.learning_rate / 3 if learning_rate is None else learning_rate,
         )
-        ensemble = self._members().around(fitted.models, fitted.spec, fitted.device)
-        return self._train(ensemble, self.pack(architectures, features), labels, recipe, observe)
-
-    def refine(self, pairs: PseudoPairs, *, share: float, epochs: int, slow_down: float) -> None:
-        """A few more epochs on the training set and on pairs with predicted labels; regressors stay as they are.
-
-        Only right after :meth:`fit` or :meth:`fine_tune`: what it needs is not saved.
-
-        Args:
-            pairs: The pairs.
-            share: Their part in the loss.
-            epochs: How many.
-            slow_down: Factor on the learning rate.
-        """
-        for trainer in self._trainers:
-            trainer.slow_down(slow_down)
-            for _ in range(epochs):
-                trainer.epoch(pairs, share)
-
-    def rescale(self) -> None:
-        """Fit the scale of the scores to the training labels anew, after :meth:`refine`."""
-        self._fit_scale(self._fitted(), self._fitted_on, self._labels)
-
-    def _train(
-        self, ensemble: Ensemble, inputs: Inputs, labels: FloatArray, recipe: Recipe, observe: Observe | None
-    ) -> Predictor:
-        target = standardize(labels, self.target)
-        trainers = [
-            Trainer(m, ensemble.spec, inputs, target, recipe, seed=int(self.seed) * 1009 + i, device=ensemble.device)
-            for i, m in enumerate(ensemble.models)
-        ]
-
-        def report(done: int, loss: float) -> None:
-            if observe is not None:
-                observe(done, len(trainers) * recipe.epochs, loss)
-
-        fit_all(trainers, report)
-        ensemble.teach(inputs, target)
-        self._fit_scale(ensemble, inputs, labels)
-        self.ensemble_, self._trainers, self._fitted_on, self._labels = ensemble, trainers, inputs, labels
+        ensemble = self._builder().around(fitted.models, fitted.spec, fitted.device)
+        self._trained(ensemble, inputs, labels, training, observe)
         return self
 
-    def _fit_scale(self, ensemble: Ensemble, inputs: Inputs, labels: FloatArray) -> None:
-        scores = ensemble.remember(inputs)
-        if not np.isfinite(scores).all():
-            raise RunError(
-                f"the training diverged, scores are not finite; lower the learning rate, {self.learning_rate:g}"
-            )
-        ensemble.fit_scale(scores, labels)
+    def _trained(
+        self, ensemble: Ensemble, inputs: Inputs, labels: FloatArray, training: Training, observe: Observe | None
+    ) -> TrainingSession:
+        session = TrainingSession(ensemble, inputs, labels, training, int(self.seed))
+        session.run(observe)
+        self.ensemble_ = ensemble
+        self.card_: dict[str, Any] = {}
+        return session
 
-    # ------------------------------------------------------------------ predicting
+    # ------------------------------------------------------------------ what was fitted
+
+    @property
+    def spec_(self) -> InputSpec:
+        """What is read of an architecture."""
+        return self._fitted().spec
+
+    @property
+    def space_(self) -> str | None:
+        """Name of the search space it was fitted on; None for bare graphs."""
+        return self.spec_.space
+
+    @property
+    def feature_names_(self) -> tuple[str, ...]:
+        """Names of the further columns it was fitted with."""
+        return self.spec_.features
+
+    @property
+    def num_labels_(self) -> int:
+        """Labels it was fitted on."""
+        return self._fitted().num_labels
 
     @property
     def has_std(self) -> bool:
-        """Whether :meth:`predict_std` works: with more than one member, or one that knows its uncertainty."""
+        """Whether it knows standard deviations: with more than one member, or one that knows its uncertainty."""
         if "ensemble_" in self.__dict__:
             return self.ensemble_.has_std
         return self.ensemble + len(self.regressors or {}) > 1
 
-    def predict(self, architectures: ArchLikes | Inputs, features: Features | None = None) -> FloatArray:
-        """Predicted scores on the labels' scale, ``(n,)``; higher is better."""
-        inputs = self.pack(architectures, features)
-        return self.ensemble_.predict(inputs)
+    @property
+    def has_novelty(self) -> bool:
+        """Whether :meth:`novelty` works: numbers are read beside the graph."""
+        return self._fitted().novelty is not None
 
-    def predict_std(self, architectures: ArchLikes | Inputs, features: Features | None = None) -> FloatArray:
+    # ------------------------------------------------------------------ predicting
+
+    @overload
+    def predict(
+        self, architectures: Architectures, features: Columns | None = None, return_std: Literal[False] = False
+    ) -> FloatArray: ...
+
+    @overload
+    def predict(
+        self, architectures: Architectures, features: Columns | None = None, *, return_std: Literal[True]
+    ) -> tuple[FloatArray, FloatArray]: ...
+
+    def predict(self, architectures: Architectures, features: Columns | None = None, return_std: bool = False) -> Any:
+        """Predicted scores on the labels' scale, ``(n,)``; higher is better.
+
+        Args:
+            architectures: ``n`` architectures or graphs.
+            features: The columns that it was fitted with.
+            return_std: Also return the standard deviations of :meth:`predict_std`, from the same encodings.
+
+        Raises:
+            UsageError: Standard deviations of a single network are asked for.
+        """
+        if return_std:
+            self._check_std()
+            return self._fitted().predict_both(self.pack(architectures, features))
+        return self._fitted().predict(self.pack(architectures, features))
+
+    def predict_std(self, architectures: Architectures, features: Columns | None = None) -> FloatArray:
         """Standard deviation of the predictions, ``(n,)``, on the labels' scale.
 
         That of the members' predictions, to which members that know their own uncertainty (Gaussian process, forests)
@@ -301,10 +332,14 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
         Raises:
             UsageError: The predictor is a single network.
         """
+        return self.predict(architectures, features, return_std=True)[1]
+
+    def _check_std(self) -> None:
+        self._fitted()
         if not self.has_std:
-            raise UsageError("predict_std needs an ensemble; fit the predictor with ensemble=2 or more")
-        inputs = self.pack(architectures, features)
-        return self.ensemble_.predict_std(inputs)
+            raise UsageError(
+                "a standard deviation (predict_std) needs an ensemble; fit the predictor with ensemble=2 or more"
+            )
 
     def calibrate_std(self, predicted: npt.ArrayLike, std: npt.ArrayLike, labels: npt.ArrayLike) -> Predictor:
         """Correct :meth:`predict_std` by errors on architectures that were not trained on.
@@ -322,11 +357,11 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
         ensemble.deviation = fit_deviation(std, np.asarray(predicted) - check_labels(np.asarray(predicted), labels))
         return self
 
-    def unfamiliar(self, architectures: ArchLikes | Inputs, features: Features | None = None) -> npt.NDArray[np.bool_]:
-        """Which architectures are unlike all that it has learnt from, ``(n,)``; what it says of them is a guess.
+    def novelty(self, architectures: Architectures, features: Columns | None = None) -> FloatArray:
+        """How unlike the training set architectures are, ``(n,)``; above 1, what is said of them is a guess.
 
-        Judged by the numbers that it reads beside the graph (:class:`archpredict.predict.novelty.Familiarity`): of
-        architectures like the training set about one in a hundred is unfamiliar.
+        Distances in the numbers that it reads beside the graph (:class:`archpredict.predict.novelty.Novelty`): of
+        architectures like the training set about one in a hundred is above 1.
 
         Raises:
             UsageError: It reads the graph alone.
@@ -335,40 +370,61 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
             >>> from archpredict.spaces import load_space
             >>> cells = load_space("nasbench201").architectures(np.eye(6, dtype=int))
             >>> alike = Predictor(ensemble=0, regressors={"bayesian-ridge": 1.0}).fit(cells, range(6))
-            >>> alike.unfamiliar(load_space("nasbench201").architectures(np.full((1, 6), 3)))
+            >>> alike.novelty(load_space("nasbench201").architectures(np.full((1, 6), 3))) > 1
             array([ True])
         """
-        inputs = self.pack(architectures, features)
-        return self.ensemble_.distance(inputs) > 1
+        return self._fitted().distance(self.pack(architectures, features))
 
-    def rank(self, architectures: ArchLikes | Inputs, features: Features | None = None) -> npt.NDArray[np.int64]:
+    def rank(self, architectures: Architectures, features: Columns | None = None) -> npt.NDArray[np.int64]:
         """Indices of the architectures, best first. Each is encoded once; equal scores keep their order."""
-        inputs = self.pack(architectures, features)
+        latent = self._fitted().latent(self.pack(architectures, features))
         # Isomorphic architectures differ by rounding, which must not decide their order.
-        return np.argsort(-np.round(self.ensemble_.latent(inputs), 5), kind="stable")
+        return np.argsort(-np.round(latent, 5), kind="stable")
 
-    def compare(self, a: ArchLike | ArchLikes | Inputs, b: ArchLike | ArchLikes | Inputs) -> Any:
+    def compare(
+        self,
+        a: ArchLike | Architectures,
+        b: ArchLike | Architectures | None = None,
+        features: Columns | None = None,
+        other_features: Columns | None = None,
+    ) -> Any:
         """Probability that ``a`` is better than ``b``.
 
         Args:
             a: An architecture, or a sequence of ``n``.
-            b: An architecture, or a sequence of ``m``.
+            b: An architecture, or a sequence of ``m``; ``a`` itself if left out.
+            features: The columns that it was fitted with, of ``a``; of one architecture they may be plain numbers.
+            other_features: Those of ``b``.
 
         Returns:
             A float for two architectures, an ``(n, m)`` array for sequences.
         """
-        first = [a] if isinstance(a, (Architecture, ArchGraph)) else a
-        second = [b] if isinstance(b, (Architecture, ArchGraph)) else b
-        p = self.compare_encoded(self.encode(self.pack(first)), self.encode(self.pack(second)))
-        return float(p[0, 0]) if first is not a and second is not b else p
+        first = self.encode(self.pack_side(a, features))
+        second = first if b is None else self.encode(self.pack_side(b, other_features))
+        p = self.compare_encoded(first, second)
+        return float(p[0, 0]) if is_one(a) and is_one(b) else p
 
-    def score(self, architectures: ArchLikes | Inputs, y: Sequence[float] | npt.NDArray[Any]) -> float:
+    def score(
+        self, architectures: Architectures, y: Sequence[float] | npt.NDArray[Any], features: Columns | None = None
+    ) -> float:
         """Kendall's tau-b between predictions and labels (the figure scikit-learn's model selection maximises)."""
-        return kendall_tau(np.asarray(y, dtype=float), self.predict(architectures))
+        if features is None and self.feature_names_ and not isinstance(architectures, Inputs):
+            raise DataError(
+                f"this predictor was fitted with the features {', '.join(self.feature_names_)}, which are missing; "
+                "give features (scikit-learn hands them on after sklearn.set_config(enable_metadata_routing=True))"
+            )
+        return kendall_tau(np.asarray(y, dtype=float), self.predict(architectures, features))
 
-    def pack(self, architectures: ArchLikes | Inputs, features: Features | None = None) -> Inputs:
+    def pack(self, architectures: Architectures, features: Columns | None = None) -> Inputs:
         """Architectures as this predictor reads them, for :meth:`encode`; any method takes them too."""
-        return self._fitted().spec.pack(architectures, features)
+        return self._fitted().spec.pack(architectures, as_columns(features))
+
+    def pack_side(self, side: ArchLike | Architectures, features: Columns | None = None) -> Inputs:
+        """One side of :meth:`compare`, packed: one architecture with plain numbers, or a sequence."""
+        if not isinstance(side, (Architecture, ArchGraph)):
+            return self.pack(side, features)
+        columns = as_columns(features)
+        return self.pack([side], columns and {name: np.atleast_1d(value) for name, value in columns.items()})
 
     def encode(self, inputs: Inputs) -> list[Tensor]:
         """Each network's encodings ``(n, D)`` of packed architectures, then the numbers that regressors read."""
@@ -380,14 +436,8 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
 
     # ------------------------------------------------------------------ parts
 
-    def _sources(self) -> list[SourceLike]:
-        return [*self.side, *([Proxies(self.proxies, **(self.proxy_options or {}))] if self.proxies else [])]
-
-    def _members(self) -> Members:
-        return Members(**{f.name: getattr(self, f.name) for f in fields(Members)})
-
-    def _recipe(self) -> Recipe:
-        return Recipe(**{f.name: getattr(self, f.name) for f in fields(Recipe)})
+    def _builder(self) -> EnsembleBuilder:
+        return EnsembleBuilder(self.encoder, self.head, self.training, self.ensemble, self.regressors, self.seed)
 
     def _fitted(self) -> Ensemble:
         if "ensemble_" not in self.__dict__:
@@ -403,46 +453,56 @@ class Predictor(Fitted, BaseEstimator):  # type: ignore[misc]
 
         Args:
             path: Folder, made if it is not there.
-            card: What users should know, kept as ``card`` (data hash, protocol, held-out figures).
+            card: What users should know, kept as ``card`` (data hash, protocol, held-out figures); ``card_`` if left
+                out.
 
         Raises:
             NotFittedError: There is nothing to save.
-            UsageError: Encoder or head are classes of your own, which only a name could bring back.
+            UsageError: An option that JSON cannot hold.
         """
         values, tensors = self._fitted().state()
-        params = self.get_params(deep=False)
-        if not has_own_names(params):
-            raise UsageError("only predictors whose encoder, head and regressors are given by name can be saved")
-        write(Path(path), Saved(params, values, dict(card or {}), tensors))
+        params = arguments_to_json(self.get_params(deep=False))
+        write(Path(path), StoredPredictor(params, values, dict(self.card_ if card is None else card), tensors))
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "auto") -> Predictor:
+    def load(
+        cls,
+        path: str | Path,
+        device: str = "auto",
+        *,
+        encoder: str | type[Encoder] | None = None,
+        head: str | type[Head] | None = None,
+        regressors: Sequence[type[Regressor]] = (),
+    ) -> Predictor:
         """Load a saved predictor from its folder, or one that ships with the package by its name.
 
         Args:
             path: Folder written by :meth:`save`, or a shipped name such as ``"darts-cifar10"``.
             device: Where to predict: ``auto``, ``cpu`` or ``cuda``.
+            encoder: The class of the encoder, where it is someone's own; code that a file names is never imported.
+            head: The class of the head, likewise.
+            regressors: Classes of regressors of someone's own.
 
         Raises:
             UnknownNameError: Neither a folder nor a shipped name.
-            DataError: The folder does not hold a valid predictor.
+            DataError: The folder does not hold a valid predictor, or one with a class that is not handed over.
         """
         folder, where = located(path), torch_device(device)
+        classes = {"encoder": encoder, "head": head, "regressors": {kind.name: kind for kind in regressors}}
         try:
-            return cls._restore(read(folder), device, where)
+            stored = read(folder)
+            check_params(stored.params, stored.fitted["spec"]["num_cells"])
+            predictor = cls(**{**arguments_from_json(stored.params, classes), "device": device})
+            return predictor._restored(stored, where)
         except Exception as error:  # whatever a damaged or hostile file provokes
             raise DataError(f"{folder} does not hold a valid predictor: {error}") from error
 
-    @classmethod
-    def _restore(cls, saved: Saved, device: str, where: torch.device) -> Predictor:
-        params, fitted = saved.params, saved.fitted
-        check_params(params, fitted["spec"]["num_cells"])
-        predictor = cls(**{**params, "betas": tuple(params["betas"]), "device": device})
-        members, spec = predictor._members(), InputSpec.from_dict(fitted["spec"])
-        if members.encoder is not None and members.form != spec.form:
+    def _restored(self, stored: StoredPredictor, where: torch.device) -> Predictor:
+        builder, spec = self._builder(), InputSpec.from_dict(stored.fitted["spec"])
+        if builder.encoder is not None and builder.form != spec.form:
             raise ValueError(f"its encoder does not read graphs in the form {spec.form!r}")
-        check_state(fitted, saved.weights, members.ensemble, len(members.regressors or {}), spec.num_side)
-        ensemble = members.hollow(spec, where)  # shapes are compared before anything is allocated
-        ensemble.restore(fitted, saved.weights)
-        predictor.ensemble_, predictor.card_ = ensemble, saved.card
-        return predictor
+        check_state(stored.fitted, stored.weights, builder.ensemble, len(builder.choices), spec.num_side)
+        ensemble = builder.hollow(spec, where)  # shapes are compared before anything is allocated
+        ensemble.restore(stored.fitted, stored.weights)
+        self.ensemble_, self.card_ = ensemble, stored.card
+        return self

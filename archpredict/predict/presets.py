@@ -5,44 +5,41 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sklearn.base import BaseEstimator, clone
 
 from archpredict import registry
 from archpredict.errors import UnknownNameError, UsageError
+from archpredict.predict._arguments import of_today
+from archpredict.predict.parts import Part
 from archpredict.predict.predictor import Predictor
+from archpredict.predict.training import Training
 
 __all__ = ["ALONE", "PRESETS", "PUBLISHED_GCN", "PUBLISHED_TRAINING", "Preset", "names", "preset", "unfitted"]
 
 _KIND = "predictors"
 
-ALONE: Mapping[str, Any] = {"side": (), "ensemble": 1, "pretrain": 0, "regressors": None}
+ALONE: Mapping[str, Any] = {"sources": (), "ensemble": 1, "regressors": None}
 """One network that reads the graph and nothing else, as most published predictors are."""
 
-PUBLISHED_TRAINING: Mapping[str, Any] = {
-    "optimizer": "adam",
-    "betas": (0.5, 0.999),
-    "weight_decay": 5e-4,
-    "learning_rate": 2e-4,
-    "schedule": "constant",
-    "batch_size": 256,
-    "epochs": 1000,
-}
+PUBLISHED_TRAINING = Training(
+    optimizer="adam",
+    betas=(0.5, 0.999),
+    weight_decay=5e-4,
+    learning_rate=2e-4,
+    schedule="constant",
+    batch_size=256,
+    epochs=1000,
+    pretrain=0,
+)
 """Training of the comparator in the published code of CTNAS."""
 
-PUBLISHED_GCN: Mapping[str, Any] = {
-    "dim": 128,
-    "layers": 4,
-    "direction": "forward",
-    "layer_norm": False,
-    "dropout": 0.0,
-    "readout": "mean",
-}
+PUBLISHED_GCN = Part("gcn", dim=128, layers=4, direction="forward", layer_norm=False, dropout=0.0, readout="mean")
 """Encoder of the comparator in the published code of CTNAS."""
 
-_ADAM: Mapping[str, Any] = {"optimizer": "adam", "learning_rate": 1e-3, "schedule": "cosine", "epochs": 300}
+_ADAM = Training(optimizer="adam", learning_rate=1e-3, schedule="cosine", epochs=300, pretrain=0)
 
 
 @dataclass(frozen=True)
@@ -67,9 +64,10 @@ class Preset:
         """The unfitted predictor.
 
         Args:
-            overrides: Arguments of Predictor in place of those of the preset.
+            overrides: Arguments of Predictor in place of those of the preset, or parts of them, such as
+                ``training__epochs``.
         """
-        return Predictor(**{**deepcopy(dict(self.arguments)), **overrides})
+        return Predictor().set_params(**deepcopy(dict(self.arguments))).set_params(**overrides)
 
 
 def _baseline(name: str, description: str) -> Preset:
@@ -91,7 +89,7 @@ _TABLE = (
 
         For spaces in which every choice is a place of its own, such as the kernel of a layer: there no
         two vectors name one architecture, and where an operator stands matters more than how it is connected.""",
-        {"ensemble": 0, "regressors": {"gaussian-process": 1.0}, "side": ("choices",)},
+        {"ensemble": 0, "regressors": {"gaussian-process": 1.0}, "sources": ("choices",)},
     ),
     Preset(
         "ranker",
@@ -102,13 +100,15 @@ _TABLE = (
         {
             "encoder": None,
             "ensemble": 0,
-            "side": ("network",),
-            "pretrain": 0,
-            "regressors": {"gaussian-process": 1.0, "hist-gradient-boosting": 0.2},
-            "regressor_options": {
-                "gaussian-process": {"kernel": "laplacian", "relevance": "correlation", "length": 2.0, "noise": 0.03}
+            "sources": ("network",),
+            "regressors": {
+                "gaussian-process": (
+                    1.0,
+                    {"kernel": "laplacian", "relevance": "correlation", "length": 2.0, "noise": 0.03},
+                ),
+                "hist-gradient-boosting": 0.2,
             },
-            "target": "values",
+            "training": Training(pretrain=0, target="values"),
         },
     ),
     Preset(
@@ -119,13 +119,10 @@ _TABLE = (
         architectures) and Adam at 1e-3 are as published; the schedule is ours, 300 epochs in batches of 128 with a
         cosine decay, because the published 50 to 80 epochs in batches of 512 are not enough for few labels.""",
         {
-            **_ADAM,
             **ALONE,
             "encoder": "gates",
-            "head": "pairwise",
-            "head_options": {"loss": "hinge", "pairs": "random", "target": "hard", "hidden": 200},
-            "weight_decay": 0.0,
-            "batch_size": 128,
+            "head": Part("pairwise", loss="hinge", pairs="random", target="hard", hidden=200),
+            "training": replace(_ADAM, weight_decay=0.0, batch_size=128),
         },
     ),
     Preset(
@@ -134,14 +131,12 @@ _TABLE = (
 
         Chen, Guo et al., CVPR 2021, arXiv 2103.05471. Four graph convolutions, a linear layer on the concatenation of
         two architectures, one random pairing of a batch per step, 1,000 epochs. (On NAS-Bench-101 the published code
-        averages over 7 node slots: ``encoder_options={..., "slots": 7}``.)""",
+        averages over 7 node slots: ``encoder__slots=7``.)""",
         {
-            **PUBLISHED_TRAINING,
             **ALONE,
-            "encoder": "gcn",
-            "encoder_options": PUBLISHED_GCN,
-            "head": "comparator",
-            "head_options": {"form": "linear", "pairs": "permutation"},
+            "encoder": PUBLISHED_GCN,
+            "head": Part("comparator", form="linear", pairs="permutation"),
+            "training": PUBLISHED_TRAINING,
         },
     ),
     Preset(
@@ -150,7 +145,7 @@ _TABLE = (
 
         The baseline of Chen, Guo et al., CVPR 2021, arXiv 2103.05471, table 1, which predicts the accuracy instead of
         comparing. Encoder and training are those of their published comparator; the publication gives no others.""",
-        {**PUBLISHED_TRAINING, **ALONE, "encoder": "gcn", "encoder_options": PUBLISHED_GCN, "head": "regression"},
+        {**ALONE, "encoder": PUBLISHED_GCN, "head": "regression", "training": PUBLISHED_TRAINING},
     ),
     Preset(
         "renas",
@@ -158,13 +153,10 @@ _TABLE = (
 
         Xu et al., CVPR 2021, arXiv 1910.01523; see :class:`archpredict.encoders.renas.ReNAS` for the tensors.""",
         {
-            **_ADAM,
             **ALONE,
             "encoder": "renas",
-            "head": "pairwise",
-            "head_options": {"loss": "hinge", "target": "hard", "hidden": 200},
-            "weight_decay": 5e-4,
-            "batch_size": 256,
+            "head": Part("pairwise", loss="hinge", target="hard", hidden=200),
+            "training": replace(_ADAM, weight_decay=5e-4, batch_size=256),
         },
     ),
     _baseline("bayesian-ridge", "Bayesian linear regression on graph statistics."),
@@ -209,7 +201,7 @@ def _as_preset(name: str, found: Any) -> Preset:
         return found
     arguments = getattr(found, "arguments", None)  # a class with this method, as plug-ins of version 0.1 had
     if inspect.isclass(found) and callable(arguments):
-        return Preset(str(getattr(found, "name", name)), inspect.getdoc(found) or "", arguments())
+        return Preset(str(getattr(found, "name", name)), inspect.getdoc(found) or "", of_today(arguments()))
     raise UsageError(f"{name} is no named predictor; expected a Preset of archpredict.predict.presets")
 
 
@@ -217,26 +209,23 @@ def unfitted(predictor: Any) -> Any:
     """A predictor of one's own of what the user named or gave.
 
     Args:
-        predictor: The name of a preset, arguments of Predictor, or an unfitted estimator with its methods, of which a
-            copy is made.
+        predictor: The name of a preset, arguments of Predictor or parts of them, or an unfitted estimator with its
+            methods, of which a copy is made.
 
     Raises:
-        UsageError: It is none of these.
+        UsageError: It is none of these, or an argument is out of its range.
 
     Example:
         >>> unfitted({"ensemble": 2}).ensemble
         2
     """
     if isinstance(predictor, str):
-        return preset(predictor).make()
+        return preset(predictor).make().check()
     if isinstance(predictor, Mapping):
-        known = Predictor().get_params(deep=False)
-        for name in predictor:
-            if name not in known:
-                raise UnknownNameError("argument of Predictor", name, known)
-        return Predictor(**predictor)
+        return Predictor().set_params(**of_today(predictor)).check()
     if not isinstance(predictor, BaseEstimator):
         raise UsageError(
             f"the predictor is a name, an unfitted Predictor, or a mapping of its arguments; {predictor!r} was given"
         )
-    return clone(predictor)
+    copied = clone(predictor)
+    return copied.check() if isinstance(copied, Predictor) else copied

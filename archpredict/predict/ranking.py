@@ -21,6 +21,7 @@ from archpredict.predict.adaptation import AdaptedPredictor, load_ranker
 from archpredict.predict.own_labels import Adaptation, adapted
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.ranked import Ranked, Remark
+from archpredict.predict.ranker import Ranker
 from archpredict.predict.ranking_table import notes, table
 from archpredict.progress import Observer, silent
 
@@ -169,7 +170,7 @@ def rank(
         names, architectures = [c.name for c in candidates], [c.architecture for c in candidates]
         adaptation = adapted(ranker, name, labels, names, architectures, [failure.model for failure in failures])
         ranker = adaptation.ranker
-    card = vars(ranker).get("card_", {})
+    card = ranker.card_
     meaning = str(card.get("meaning") or card.get("labels") or "higher is better").rstrip(".")
     return Ranking(name, meaning, tuple(_ranked(candidates, ranker)), tuple(failures), adaptation)
 
@@ -189,23 +190,18 @@ def _reading(
     """
     if not isinstance(ranker, Predictor | AdaptedPredictor):
         raise UsageError(f"`predictor` is a name, a folder or a fitted predictor; {type(ranker).__name__} was given")
-    base = _base(ranker)
-    if base.feature_names_:
+    if ranker.feature_names_:
         raise UsageError(
-            f"the predictor {name} also reads {', '.join(base.feature_names_)}, which a model does not tell; "
+            f"the predictor {name} also reads {', '.join(ranker.feature_names_)}, which a model does not tell; "
             "take another one"
         )
-    networks = base.space_ is None and set(base.spec_.vocabulary) <= set(OPERATORS)
-    return Reading(name, base.space_, networks, example, shapes, form)
+    networks = ranker.space_ is None and set(ranker.spec_.vocabulary) <= set(OPERATORS)
+    return Reading(name, ranker.space_, networks, example, shapes, form)
 
 
-def _reads_choices(base: Predictor) -> bool:
-    spec = base.spec_
+def _reads_choices(ranker: Ranker) -> bool:
+    spec = ranker.spec_
     return spec.form == "choices" or any(source.name == "choices" for source in spec.sources.sources)
-
-
-def _base(ranker: Predictor | AdaptedPredictor) -> Predictor:
-    return ranker.base if isinstance(ranker, AdaptedPredictor) else ranker
 
 
 # ---------------------------------------------------------------------- rows
@@ -219,20 +215,19 @@ class _Predicted(NamedTuple):
     novelty: FloatArray | None
 
 
-def _predicted(ranker: Predictor | AdaptedPredictor, architectures: Sequence[Any]) -> _Predicted:
-    base = _base(ranker)
-    inputs = base.pack(architectures)
-    novelty = base.ensemble_.distance(inputs) if base.spec_.num_side else None
+def _predicted(ranker: Ranker, architectures: Sequence[Any]) -> _Predicted:
+    inputs = ranker.pack(architectures)
+    novelty = ranker.novelty(inputs) if ranker.has_novelty else None
     if not ranker.has_std:
         return _Predicted(ranker.predict(inputs), None, novelty)
-    return _Predicted(ranker.predict(inputs), ranker.predict_std(inputs), novelty)
+    return _Predicted(*ranker.predict(inputs, return_std=True), novelty)
 
 
-def _ranked(candidates: Sequence[Candidate], ranker: Predictor | AdaptedPredictor) -> list[Ranked]:
+def _ranked(candidates: Sequence[Candidate], ranker: Ranker) -> list[Ranked]:
     """The models, best first; equal ones are scored once and tied."""
     if not candidates:
         return []
-    kinds = equal(candidates, by_choices=_reads_choices(_base(ranker)))
+    kinds = equal(candidates, by_choices=_reads_choices(ranker))
     distinct = sorted(set(kinds))
     place = {kind: i for i, kind in enumerate(distinct)}
     scores, stds, novelty = _predicted(ranker, [candidates[kind].architecture for kind in distinct])

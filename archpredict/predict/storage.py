@@ -6,6 +6,7 @@ Each check raises ``ValueError`` with a phrase that goes on from "does not hold 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,25 +20,28 @@ from archpredict._files import read_tensors
 from archpredict._typing import FloatArray
 from archpredict.backends import versions
 from archpredict.errors import UnknownNameError, UsageError
+from archpredict.predict._arguments import upgraded
 from archpredict.predict.calibration import Calibration
 
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
-_FORMAT = 3
+_FORMAT = 4
+_FORMER = 3
+"""Whose arguments are flat (:func:`archpredict.predict._arguments.upgraded`)."""
 _MAX_JSON_BYTES = 20_000_000
 _PACKAGES = ("archpredict", "torch", "scikit-learn", "numpy")
 _MAX_OPTION = 10_000
 """Largest integer among the options of encoder and head; a hostile file must not make us build without end."""
-_BUILDS = ("encoder_options", "head_options", "regressor_options", "ensemble", "side_width")
-"""Arguments that decide how much is built."""
+_BUILDS = ("encoder", "head", "regressors", "ensemble")
+"""Arguments that decide how much is built, beside the training's ``side_width``."""
 
 
 @dataclass(frozen=True, eq=False)
-class Saved:
+class StoredPredictor:
     """The content of a folder.
 
     Args:
-        params: Arguments of the constructor.
+        params: Arguments of the constructor, as JSON values.
         fitted: What fitting has set, as JSON values.
         card: What users should know.
         weights: Tensors by name.
@@ -49,7 +53,7 @@ class Saved:
     weights: dict[str, torch.Tensor]
 
 
-def write(folder: Path, saved: Saved) -> None:
+def write(folder: Path, saved: StoredPredictor) -> None:
     """Write ``predictor.json`` and ``weights.safetensors``; the folder is made if it is not there."""
     content = {
         "archpredict_predictor": _FORMAT,
@@ -65,7 +69,7 @@ def write(folder: Path, saved: Saved) -> None:
     save_file(weights, folder / "weights.safetensors")
 
 
-def read(folder: Path) -> Saved:
+def read(folder: Path) -> StoredPredictor:
     """Read what :func:`write` has written.
 
     Raises:
@@ -75,13 +79,17 @@ def read(folder: Path) -> Saved:
     if path.stat().st_size > _MAX_JSON_BYTES:
         raise ValueError(f"predictor.json is larger than {_MAX_JSON_BYTES:,} bytes")
     content = json.loads(path.read_text())
-    if content["archpredict_predictor"] != _FORMAT:
+    if content["archpredict_predictor"] not in (_FORMER, _FORMAT):
         raise ValueError(
             f"its format is {content['archpredict_predictor']!r}, this version reads {_FORMAT}; "
             "fit it again with this version"
         )
+    former = content["archpredict_predictor"] == _FORMER
+    params = upgraded(content["params"]) if former else content["params"]
     weights = read_tensors(folder / "weights.safetensors", "pt")[1]
-    return Saved(content["params"], content["fitted"], content["card"], weights)
+    if former:
+        weights = {re.sub(r"^familiarity\.", "novelty.", name): value for name, value in weights.items()}
+    return StoredPredictor(params, content["fitted"], content["card"], weights)
 
 
 def shipped() -> list[str]:
@@ -102,18 +110,9 @@ def located(path: str | Path) -> Path:
     return PRETRAINED / str(path)
 
 
-def has_own_names(params: Mapping[str, Any]) -> bool:
-    """Whether encoder, head, regressors and proxies are given by name, and none by a path to someone's code."""
-    names = [params["head"], *([] if params["encoder"] is None else [params["encoder"]]), *(params["regressors"] or {})]
-    names += params.get("proxies") or ()
-    return all(isinstance(name, str) and ":" not in name for name in names)
-
-
 def check_params(params: Mapping[str, Any], num_cells: Any) -> None:
     """Arguments of the constructor, and the spec's number of cells, that may be built from."""
-    check_options([num_cells, *(params[name] for name in _BUILDS)])
-    if not has_own_names(params):
-        raise ValueError("its encoder, head, regressor or proxy is not one of archpredict's own")
+    check_options([num_cells, params["training"]["side_width"], *(params[name] for name in _BUILDS)])
 
 
 def check_state(
@@ -123,7 +122,7 @@ def check_state(
     check_scale(*scale_of(values), networks + regressors)
     if regressors and not columns:
         raise ValueError("its regressors have no numbers to read")
-    check_weights(tensors, networks, [*["regressors"] * (regressors > 0), *["familiarity"] * (columns > 0)])
+    check_weights(tensors, networks, [*["regressors"] * (regressors > 0), *["novelty"] * (columns > 0)])
 
 
 def parts_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, dict[str, torch.Tensor]]:

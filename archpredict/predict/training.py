@@ -1,9 +1,9 @@
-"""How a model of one encoder and one head is trained."""
+"""Training: its options, a model of one encoder and one head, and the trainer of one model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,16 +12,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from archpredict._arguments import (
+    check_choice,
+    check_integer,
+    check_not_negative,
+    check_positive,
+    check_share,
+)
 from archpredict.encoders.base import Encoder
-from archpredict.errors import UnknownNameError, UsageError
+from archpredict.errors import UsageError
 from archpredict.graph.batch import GraphBatch, batched
 from archpredict.heads.base import Head
 from archpredict.metrics import kendall_tau
+from archpredict.predict.calibration import Target
 from archpredict.predict.inputs import Inputs, InputSpec
 from archpredict.predict.optimizer import Adam, Flat, Leaves
 from archpredict.runtime import Dropout, few_threads, owned, seeded, seeded_generator
 
-__all__ = ["PseudoPairs", "Recipe"]
+__all__ = ["PseudoPairs", "Training"]
 
 CHUNK = 1024
 """Architectures encoded at once: few enough to stay in the processor's caches."""
@@ -29,10 +37,15 @@ CHUNK = 1024
 _NODES = 32_768
 """Nodes encoded at once, where architectures are large: these bound the memory."""
 
+_CHOICES = {"optimizer": ("adamw", "adam"), "schedule": ("cosine", "constant"), "target": ("ranks", "values")}
 
-@dataclass(frozen=True)
-class Recipe:
-    """Optimiser, schedule and sizes of a training.
+
+@dataclass(frozen=True, repr=False)
+class Training:
+    """How the networks of a predictor are made and trained: optimiser, schedule, sizes, pre-training, target.
+
+    It never changes; :meth:`Predictor.set_params <archpredict.predict.predictor.Predictor.set_params>` with names such
+    as ``training__epochs``, or :func:`dataclasses.replace`, make another one. Two are equal if all values are.
 
     Args:
         epochs: Passes over the labelled architectures.
@@ -46,9 +59,23 @@ class Recipe:
         held_out: Share of the labelled architectures kept aside for early stopping: the weights of the epoch with the
             best Kendall's tau on them are kept. 0 trains on all of them to the end.
         patience: With ``held_out``, stop after so many epochs without a better tau.
+        pretrain: Steps for which encoders first learn to tell the statistics of random architectures of the space
+            (:mod:`archpredict.predict.pretraining`); 0 for none. Bare graphs name no space, and choices no graph:
+            there it is left out.
+        target: What is learnt: ``ranks`` of the labels, as normal scores, or their ``values``.
+        side_width: Units of the layer that takes in the numbers beside the graph.
+        side_dropout: Share of these numbers dropped while training; if left out 0.3, and more where there are many, so
+            that about 130 are left.
 
     Raises:
-        UsageError: A number of epochs or a batch size below 1, an unknown optimiser or schedule, a share out of range.
+        UsageError: A value out of its range or of a wrong type.
+
+    Example:
+        >>> Training(epochs=30, target="values")
+        Training(epochs=30, target='values')
+        >>> Training(learning_rate=-1.0)
+        Traceback (most recent call last):
+        archpredict.errors.UsageError: learning_rate is a finite number above 0, -1.0 was given
     """
 
     epochs: int = 120
@@ -60,17 +87,37 @@ class Recipe:
     schedule: Literal["cosine", "constant"] = "cosine"
     held_out: float = 0.0
     patience: int = 20
+    pretrain: int = 400
+    target: Target = "ranks"
+    side_width: int = 64
+    side_dropout: float | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.held_out < 1:
-            raise UsageError(f"held_out is a share of the labels, at least 0 and below 1; {self.held_out} was given")
-        for name in ("epochs", "batch_size", "patience"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is a number of at least 1, {getattr(self, name)} was given")
-        if self.optimizer not in ("adamw", "adam"):
-            raise UnknownNameError("optimizer", self.optimizer, ("adamw", "adam"))
-        if self.schedule not in ("cosine", "constant"):
-            raise UnknownNameError("schedule", self.schedule, ("cosine", "constant"))
+        for name, least in {"epochs": 1, "batch_size": 1, "patience": 1, "pretrain": 0, "side_width": 1}.items():
+            check_integer(name, getattr(self, name), least)
+        check_positive("learning_rate", self.learning_rate)
+        check_not_negative("weight_decay", self.weight_decay)
+        check_share("held_out", self.held_out)
+        if self.side_dropout is not None:
+            check_share("side_dropout", self.side_dropout)
+        for name, choices in _CHOICES.items():
+            check_choice(name, getattr(self, name), choices)
+        if not isinstance(self.betas, (tuple, list)) or len(self.betas) != 2:
+            raise UsageError(f"betas are two numbers of at least 0 and below 1, {self.betas!r} was given")
+        for i, beta in enumerate(self.betas):
+            check_share(f"betas[{i}]", beta)
+        object.__setattr__(self, "betas", tuple(self.betas))
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """All values by name, as scikit-learn asks for them."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def __sklearn_clone__(self) -> Training:
+        return self
+
+    def __repr__(self) -> str:
+        changed = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if getattr(self, f.name) != f.default]
+        return f"Training({', '.join(changed)})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +209,7 @@ class Trainer:
         spec: What it reads.
         inputs: ``n`` labelled architectures.
         y: ``(n,)`` labels.
-        recipe: How.
+        training: How.
         seed: Order of mini-batches, pairs and dropout, and what is held out.
         device: Where the model is.
     """
@@ -173,17 +220,17 @@ class Trainer:
         spec: InputSpec,
         inputs: Inputs,
         y: npt.NDArray[np.floating[Any]],
-        recipe: Recipe,
+        training: Training,
         *,
         seed: int,
         device: torch.device,
     ) -> None:
-        self.model, self.spec, self.recipe, self.seed, self.device = model, spec, recipe, seed, device
-        held = round(recipe.held_out * len(inputs))
+        self.model, self.spec, self.training, self.seed, self.device = model, spec, training, seed, device
+        held = round(training.held_out * len(inputs))
         order = np.random.default_rng([seed, 0]).permutation(len(inputs)) if held else np.arange(len(inputs))
-        if recipe.held_out > 0 and (held < 2 or len(inputs) - held < 2):
+        if training.held_out > 0 and (held < 2 or len(inputs) - held < 2):
             raise UsageError(
-                f"held_out={recipe.held_out} of {len(inputs)} labels leaves {held} to stop by and "
+                f"held_out={training.held_out} of {len(inputs)} labels leaves {held} to stop by and "
                 f"{len(inputs) - held} to train on; both must be at least 2"
             )
         self._held, kept = order[:held], order[held:]
@@ -195,11 +242,11 @@ class Trainer:
         self.optimizer = self.adam(flat.values[0], flat.gradients[0], flat.leaves[0])
         self.epochs_done = 0
         self.steps_done = 0
-        self.num_batches = max(1, min(round(len(kept) / recipe.batch_size), len(kept) // 2))
+        self.num_batches = max(1, min(round(len(kept) / training.batch_size), len(kept) // 2))
 
     def adam(self, values: Tensor, gradients: Tensor, leaves: Leaves) -> Adam:
         """The optimiser that is asked for, of these values."""
-        how = self.recipe
+        how = self.training
         return Adam(
             values,
             gradients,
@@ -213,7 +260,7 @@ class Trainer:
     @property
     def epochs(self) -> int:
         """How many epochs :meth:`fit` takes at most."""
-        return self.recipe.epochs
+        return self.training.epochs
 
     @property
     def has_held_out(self) -> bool:
@@ -221,13 +268,13 @@ class Trainer:
         return len(self._held) > 0
 
     def fit(self, observe: Callable[[int, float], None] | None = None) -> None:
-        """All epochs of the recipe, or until the held-out tau stops rising.
+        """All epochs of the training, or until the held-out tau stops rising.
 
         Args:
             observe: Called with (epochs done, loss) after each epoch, and with all epochs where it stops early.
         """
         best, best_epoch, best_weights = -np.inf, 0, None
-        for epoch in range(1, self.recipe.epochs + 1):
+        for epoch in range(1, self.training.epochs + 1):
             loss = self.epoch()
             if observe is not None:
                 observe(epoch, loss)
@@ -237,9 +284,9 @@ class Trainer:
             if tau > best or best_weights is None:
                 best, best_epoch = tau, epoch
                 best_weights = {name: value.clone() for name, value in self.model.state_dict().items()}
-            elif epoch - best_epoch >= self.recipe.patience:
-                if observe is not None and epoch < self.recipe.epochs:
-                    observe(self.recipe.epochs, loss)
+            elif epoch - best_epoch >= self.training.patience:
+                if observe is not None and epoch < self.training.epochs:
+                    observe(self.training.epochs, loss)
                 break
         if best_weights is not None:
             self.model.load_state_dict(best_weights)
@@ -274,9 +321,9 @@ class Trainer:
         return float(torch.stack(losses).mean())
 
     def slow_down(self, factor: float) -> None:
-        """Go on at a constant rate, ``factor`` times the recipe's."""
-        self.recipe = replace(self.recipe, schedule="constant")
-        self.optimizer.rate = self.recipe.learning_rate * factor
+        """Go on at a constant rate, ``factor`` times the training's."""
+        self.training = replace(self.training, schedule="constant")
+        self.optimizer.rate = self.training.learning_rate * factor
 
     def _loss(self, index: npt.NDArray[np.int64]) -> Tensor:
         rows = torch.from_numpy(index).to(self.device)
@@ -307,11 +354,11 @@ class Trainer:
 
     def next_rate(self) -> float:
         """Learning rate of the next step."""
-        if self.recipe.schedule == "constant":
+        if self.training.schedule == "constant":
             return self.optimizer.rate
-        total = max(1, self.recipe.epochs * self.num_batches)
+        total = max(1, self.training.epochs * self.num_batches)
         step = min(self.steps_done, total - 1)
         warmup = max(1, round(0.05 * total))
         factor = min(1.0, (step + 1) / warmup) * 0.5 * (1 + np.cos(np.pi * step / total))
         self.steps_done += 1
-        return float(self.recipe.learning_rate * factor)
+        return float(self.training.learning_rate * factor)

@@ -191,11 +191,13 @@ def cross_validate(
 
     Example:
         >>> from archpredict.predict.predictor import Predictor
+        >>> from archpredict.predict.training import Training
         >>> from archpredict.spaces import load_space
         >>> space = load_space("nasbench201")
         >>> cells = space.architectures(space.sample(20, np.random.default_rng(0)))
         >>> sizes = [cell.cost["params"] for cell in cells]
-        >>> trials = cross_validate(Predictor(epochs=1, regressors=None), cells, sizes, folds=2)
+        >>> predictor = Predictor(training=Training(epochs=1, pretrain=0), regressors=None)
+        >>> trials = cross_validate(predictor, cells, sizes, folds=2)
         >>> [(trial.fold, trial.n, len(trial.predicted)) for trial in trials]
         [(0, 10, 10), (1, 10, 10)]
     """

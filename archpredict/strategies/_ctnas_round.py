@@ -99,7 +99,7 @@ class Round:
     def _with_dummies(self, predictor: Predictor) -> Predictor:
         """The comparator with as many node slots as the largest labelled architecture has."""
         slots = max(a.graph.on_nodes.cells.count(c) for a in self.labelled for c in set(a.graph.on_nodes.cells))
-        predictor.set_params(encoder_options={**(predictor.encoder_options or {}), "slots": slots})
+        predictor.set_params(encoder__slots=slots)
         return predictor
 
     def _train_comparator(self) -> None:
@@ -113,13 +113,13 @@ class Round:
             else:
                 self._tell_pretraining(loss)
 
-        self.predictor.fit(self.labelled, self.labels, observe=observe)
+        self._session = self.predictor.fit_session(self.labelled, self.labels, observe=observe)
         if not ended:  # regressors alone have no epochs
             self._tell("comparator", 1, 1)
 
     def _tell_pretraining(self, loss: float) -> None:
         self._pretraining += 1
-        total = -(-self.predictor.pretrain // EVERY)
+        total = -(-self.predictor.training.pretrain // EVERY)
         self._tell("pre-training", min(self._pretraining, total), total, loss=loss)
 
     def _explore(self, policy: Policy, samples: int) -> None:
@@ -134,14 +134,14 @@ class Round:
             partner, keep = self.rng.permutation(samples), samples // 2
         first, second, target = confident_pairs(self._compare(inputs), keep, s.confidence, partner)
         self._pseudo = _join(self._pseudo, PseudoPairs(inputs, first, second, target))
-        self.predictor.refine(self._pseudo, share=s.share, epochs=s.explore_epochs, slow_down=s.explore_rate)
+        self._session.refine(self._pseudo, share=s.share, epochs=s.explore_epochs, slow_down=s.explore_rate)
 
     # ------------------------------------------------------------------ controller
 
     def _train_controller(self) -> None:
         s = self.settings
         with seeded(int(self.rng.integers(2**31))):
-            policy = Policy(self.space, hidden=s.hidden).to(self.predictor.device_)
+            policy = Policy(self.space, hidden=s.hidden).to(self.predictor.ensemble_.device)
         flat = Flat([policy])
         optimizer = Adam(
             *(flat.values[0], flat.gradients[0], flat.leaves[0]),
@@ -163,7 +163,7 @@ class Round:
             if step % max(1, s.iterations // 200) == 0 or step == s.iterations - 1:
                 self._tell("controller", step + 1, s.iterations, reward=reward, entropy=entropy)
         if s.share > 0:  # exploration has moved the comparator: put its scores on the labels' scale again
-            self.predictor.rescale()
+            self._session.rescale()
 
     def _update_policy(self, policy: Policy, optimizer: Adam, baseline: list[Tensor]) -> tuple[float, float]:
         """REINFORCE with the probability of beating the baseline as reward; returns mean reward and entropy."""

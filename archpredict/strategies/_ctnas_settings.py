@@ -14,6 +14,7 @@ from archpredict._arguments import (
     check_share,
 )
 from archpredict.errors import UsageError
+from archpredict.predict.parts import Part, with_options
 from archpredict.predict.presets import ALONE, PUBLISHED_GCN, PUBLISHED_TRAINING
 from archpredict.strategies._ctnas_pairs import Confidence
 from archpredict.strategies._settings import RoundSettings
@@ -24,7 +25,7 @@ _COUNTS = (
     *("final", "iterations", "samples", "baseline_every", "baseline_samples"),
     *("explore_every", "explore_samples", "explore_epochs", "derive", "hidden"),
 )
-_NAC: dict[str, Any] = {**PUBLISHED_TRAINING, **ALONE, "encoder": "gcn", "head": "comparator"}
+_NAC: dict[str, Any] = {**ALONE, "training": PUBLISHED_TRAINING}
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,9 @@ class CTNASSettings(RoundSettings):
     """Everything that the presets of CTNAS differ in.
 
     Args:
-        predictor: What compares: the name of a predictor, arguments of Predictor, or an unfitted one, of which copies
-            are fitted; None: the one that the space names. Any will do; those that are no networks do not learn from
-            pairs with predicted labels.
+        predictor: What compares: the name of a predictor, arguments of Predictor (or parts of them, such as
+            ``training__epochs``), or an unfitted one, of which copies are fitted; None: the one that the space names.
+            Any will do; those that are no networks do not learn from pairs with predicted labels.
         first_share: Share of the budget that is labelled at random before the first training.
         rounds: How often labels, comparator and controller take turns. The paper has one round: M random labels, one
             search, and a few architectures evaluated at the end.
@@ -117,8 +118,8 @@ class CTNASSettings(RoundSettings):
 _PAPER = CTNASSettings(
     predictor={
         **_NAC,
-        "encoder_options": {**PUBLISHED_GCN, "layers": 2, "residual": False, "last_activation": False},
-        "head_options": {"form": "linear", "pairs": "all"},
+        "encoder": with_options(PUBLISHED_GCN, {"layers": 2, "residual": False, "last_activation": False}),
+        "head": Part("comparator", form="linear", pairs="all"),
     },
     first_share=1.0,
     rounds=1,
@@ -149,8 +150,8 @@ PRESETS: dict[str, CTNASSettings] = {
         _PAPER,
         predictor={
             **_NAC,
-            "encoder_options": {**PUBLISHED_GCN, "layers": 4},
-            "head_options": {"form": "linear", "pairs": "permutation"},
+            "encoder": PUBLISHED_GCN,
+            "head": Part("comparator", form="linear", pairs="permutation"),
         },
         remember=False,
         baseline_every=500,

@@ -23,14 +23,14 @@ __all__ = ["SHORT", "StrategyContract", "drive"]
 
 SHORT: Mapping[str, Mapping[str, Any]] = {
     "ctnas": {
-        "predictor": {"epochs": 3, "ensemble": 1, "pretrain": 0, "regressors": None},
+        "predictor": {"training__epochs": 3, "training__pretrain": 0, "ensemble": 1, "regressors": None},
         "rounds": 2,
         "iterations": 4,
         "samples": 8,
         "derive": 16,
     },
     "predictor-guided": {
-        "predictor": {"epochs": 3, "ensemble": 1, "pretrain": 0, "regressors": None},
+        "predictor": {"training__epochs": 3, "training__pretrain": 0, "ensemble": 1, "regressors": None},
         "rounds": 2,
     },
 }

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from archpredict.cli.main import main
 from archpredict.predict.predictor import Predictor
+from archpredict.predict.training import Training
 from archpredict.spaces.base import Architecture, load_space
 
 
@@ -63,7 +64,7 @@ def write_cells(path: Path, cells: list[Architecture]) -> Path:
 @pytest.fixture(scope="session")
 def fitted(cells: list[Architecture], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fitted") / "model"
-    predictor = Predictor("gcn", "pairwise", regressors=None, epochs=5, ensemble=2, device="cpu")
+    predictor = Predictor("gcn", "pairwise", regressors=None, training=Training(epochs=5), ensemble=2, device="cpu")
     sizes = [cell.cost["params"] / 1e6 for cell in cells]
     predictor.fit(cells[:30], sizes[:30]).save(folder, {"target": "size"})
     return folder
@@ -138,7 +139,7 @@ def fitted_on_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place, rng = tmp_path_factory.mktemp("ranker"), np.random.default_rng(0)
     depths = rng.integers(1, 7, 30)
     files = [write_onnx(place / f"{i}.onnx", rng.integers(4, 33, depth).tolist()) for i, depth in enumerate(depths)]
-    predictor = Predictor(encoder=None, ensemble=0, regressors={"bayesian-ridge": 1.0}, side=("network",))
+    predictor = Predictor(encoder=None, ensemble=0, regressors={"bayesian-ridge": 1.0}, sources=("network",))
     predictor.fit([load(file) for file in files], 60 + 3 * depths + rng.normal(0, 0.5, 30))
     predictor.save(place / "model", {"meaning": "accuracy on toys in percent"})
     return place / "model"

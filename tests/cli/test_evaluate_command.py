@@ -13,6 +13,7 @@ import pytest
 from archpredict.predict import validation
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.protocols import hold_out
+from archpredict.predict.training import Training
 from archpredict.predict.validation import evaluate_predictions
 from archpredict.spaces.base import Architecture
 
@@ -94,7 +95,7 @@ def test_a_learning_curve_has_a_column_for_each_number_of_labels(
 
     labels = labels_of(cells)
     train, test = hold_out(40, 20, seed=1)
-    predictor = Predictor("gcn", regressors=None, epochs=2, ensemble=1, seed=1, device="cpu")
+    predictor = Predictor("gcn", regressors=None, training=Training(epochs=2), ensemble=1, seed=1, device="cpu")
     predictor.fit([cells[i] for i in train], labels[train])
     by_hand = predictor.score([cells[i] for i in test], labels[test])
     assert float(rows[-1]["kendall_tau"]) == pytest.approx(by_hand)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from archpredict.predict.predictor import Predictor
+from archpredict.predict.training import Training
 from archpredict.spaces.base import Architecture
 
 SMALL = ("--encoder", "gcn", "--head", "pairwise", "--epochs", "2", "--ensemble", "1")
@@ -37,7 +38,9 @@ def test_what_was_fitted_is_saved_with_a_card(cli: Any, table: Path, cells: list
 def test_the_command_trains_what_the_library_trains(cli: Any, table: Path, cells: list[Architecture]) -> None:
     cli("fit", *ON_CELLS, *SMALL, "--seed", "3", "--device", "cpu", *OUT, "--quiet")
     labels = [cell.cost["params"] / 1e6 + i * 1e-6 for i, cell in enumerate(cells)]
-    by_hand = Predictor("gcn", "pairwise", regressors=None, epochs=2, ensemble=1, seed=3, device="cpu")
+    by_hand = Predictor(
+        "gcn", "pairwise", regressors=None, training=Training(epochs=2), ensemble=1, seed=3, device="cpu"
+    )
     by_hand.fit(cells, labels)
     assert Predictor.load("model", device="cpu").predict(cells) == pytest.approx(by_hand.predict(cells))
 

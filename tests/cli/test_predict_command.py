@@ -15,6 +15,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from archpredict.predict.predictor import Predictor
+from archpredict.predict.training import Training
 from archpredict.spaces.base import Architecture
 from archpredict.testing.toys import ToySpace
 
@@ -93,7 +94,9 @@ def test_features_come_from_their_columns_and_their_absence_is_told(cli: Any, ta
 def test_a_space_of_the_users_own_is_given_again(cli: Any) -> None:
     space = ToySpace()
     cells = space.architectures(space.sample(12, np.random.default_rng(0)))
-    Predictor("gcn", epochs=1, ensemble=1, side=(), regressors=None).fit(cells, range(12)).save("model")
+    Predictor("gcn", training=Training(epochs=1), ensemble=1, sources=(), regressors=None).fit(cells, range(12)).save(
+        "model"
+    )
     lines = [f'"{cell}"\n' for cell in cells]
     Path("toys.csv").write_text("architecture\n" + "".join(lines))
     words = ("predict", "--model", "model", "--data", "toys.csv", "--out", "-")

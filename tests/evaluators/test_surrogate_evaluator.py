@@ -9,6 +9,7 @@ from archpredict.errors import UnknownNameError, UsageError
 from archpredict.evaluators import surrogate
 from archpredict.evaluators.surrogate import SurrogateEvaluator
 from archpredict.predict.predictor import Predictor
+from archpredict.predict.training import Training
 from archpredict.testing.evaluators import EvaluatorContract
 from archpredict.testing.toys import ToySpace
 
@@ -34,7 +35,9 @@ class TestSurrogateEvaluatorContract(EvaluatorContract):
 
 @pytest.fixture(scope="module")
 def fitted():
-    return Predictor(epochs=10, ensemble=2, regressors=None).fit(ARCHITECTURES, np.arange(len(ARCHITECTURES)))
+    return Predictor(training=Training(epochs=10), ensemble=2, regressors=None).fit(
+        ARCHITECTURES, np.arange(len(ARCHITECTURES))
+    )
 
 
 def test_a_label_does_not_depend_on_what_else_is_asked(fitted):

@@ -98,10 +98,10 @@ def test_hidden_form_compares_in_both_orders() -> None:
     torch.testing.assert_close(head.compare(za, zb) + head.compare(zb, za).T, torch.ones(4, 2))
 
 
-def test_hidden_form_scores_are_mean_win_rates_against_the_architectures_it_remembers() -> None:
+def test_hidden_form_scores_are_mean_win_rates_against_the_architectures_it_was_fitted_on() -> None:
     head = Comparator(3, form="hidden")
     z, known = torch.randn(5, 3), torch.randn(256, 3)
-    head.remember(known)
+    head.after_fit(known)
     torch.testing.assert_close(head.score(z), head.compare(z, known).mean(1))
 
 
@@ -116,7 +116,7 @@ def test_unknown_options_list_the_choices() -> None:
 
 def test_the_hidden_form_scores_many_in_pieces_without_changing_them() -> None:
     head = Comparator(2, form="hidden", hidden=3)
-    head.remember(torch.randn(256, 2))
+    head.after_fit(torch.randn(256, 2))
     z = torch.randn(2500, 2)
     torch.testing.assert_close(head.score(z)[[0, 1024, 2499]], head.score(z[[0, 1024, 2499]]))
     assert head.score(z[:0]).shape == (0,)

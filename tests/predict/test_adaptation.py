@@ -16,6 +16,7 @@ from archpredict.graph.operators import Operation, computational_graph
 from archpredict.metrics import kendall_tau
 from archpredict.predict.adaptation import AdaptedPredictor, load_ranker
 from archpredict.predict.predictor import Predictor
+from archpredict.predict.training import Training
 
 
 def chain(widths: tuple[int, ...], kernel: int = 3) -> ArchGraph:
@@ -42,7 +43,7 @@ def chains(n: int, seed: int) -> tuple[list[ArchGraph], np.ndarray]:
 @pytest.fixture(scope="module")
 def base() -> Predictor:
     graphs, labels = chains(40, 0)
-    predictor = Predictor(encoder=None, ensemble=0, regressors={"bayesian-ridge": 1.0}, side=("network",))
+    predictor = Predictor(encoder=None, ensemble=0, regressors={"bayesian-ridge": 1.0}, sources=("network",))
     return predictor.fit(graphs, labels)
 
 
@@ -80,7 +81,9 @@ def test_the_base_stays_as_it_is(base: Predictor) -> None:
 
 def test_it_adapts_predictors_of_search_spaces_and_single_networks_too() -> None:
     graphs, labels = chains(10, 4)
-    network = Predictor("gcn", "pairwise", side=(), regressors=None, ensemble=1, epochs=2, device="cpu")
+    network = Predictor(
+        "gcn", "pairwise", sources=(), regressors=None, ensemble=1, training=Training(epochs=2), device="cpu"
+    )
     network.fit(graphs, labels)
     predicted = AdaptedPredictor.fit(network, graphs[:5], labels[:5]).predict(graphs)
     assert np.isfinite(predicted).all()
@@ -94,7 +97,7 @@ def test_what_was_saved_predicts_the_same(base: Predictor, adapted: AdaptedPredi
     assert loaded.card_ == {"labels": "mine"}
     assert loaded.predict(graphs) == pytest.approx(adapted.predict(graphs))
     assert loaded.predict_std(graphs) == pytest.approx(adapted.predict_std(graphs))
-    assert loaded.unfamiliar(graphs).tolist() == base.unfamiliar(graphs).tolist()
+    assert loaded.novelty(graphs).tolist() == base.novelty(graphs).tolist()
     assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == [
         "adaptation.json", "adaptation.safetensors", "base",
     ]  # fmt: skip

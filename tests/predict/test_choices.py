@@ -26,8 +26,8 @@ def test_it_learns_what_each_place_is_worth_from_few_labels() -> None:
 def test_strategies_take_the_predictor_that_the_space_names() -> None:
     problem = Problem(load_space("mobilenetv3"), 12)
     guided = PredictorGuided(problem)
-    assert guided._new_predictor(0).side == ("choices",)
-    assert PredictorGuided(problem, predictor="default")._new_predictor(0).side == ("statistics",)
+    assert guided._new_predictor(0).sources == ("choices",)
+    assert PredictorGuided(problem, predictor="default")._new_predictor(0).sources == ("statistics",)
 
 
 def test_ctnas_tells_of_a_comparator_without_epochs_too() -> None:
@@ -38,4 +38,3 @@ def test_ctnas_tells_of_a_comparator_without_epochs_too() -> None:
         strategy.tell([Result(architecture, float(sum(architecture.choices)))])
     comparator = [event for event in told if event.stage == "comparator"]
     assert len(comparator) == 1
-    assert "kendall_tau" in comparator[0].values

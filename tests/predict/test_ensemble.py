@@ -18,7 +18,7 @@ from archpredict.predict.calibration import fit_deviation
 from archpredict.predict.ensemble import Ensemble
 from archpredict.predict.inputs import Inputs, InputSpec
 from archpredict.predict.predictor import Predictor
-from archpredict.predict.training import Model
+from archpredict.predict.training import Model, Training
 from archpredict.regressors.base import Arrays, Regressor, Values
 from archpredict.runtime import seeded
 
@@ -58,7 +58,7 @@ def make(*regressors: Linear, networks: int = 0) -> Ensemble:
         models = [Model(GCN(1, dim=4), Regression(8)) for _ in range(networks)]
     named = {str(i): regressor for i, regressor in enumerate(regressors)}
     ensemble = Ensemble(SPEC, models, named, [1.0] * len(named), CPU)
-    ensemble.fit_scale(ensemble.remember(INPUTS), LABELS)
+    ensemble.fit_scale(ensemble.after_fit(INPUTS), LABELS)
     return ensemble
 
 
@@ -77,11 +77,11 @@ def test_a_regressor_that_learnt_next_to_nothing_hardly_counts(networks: int) ->
 @pytest.mark.parametrize("slope", [1e-1, 1e-3, 1e-6, 0.0])
 def test_its_own_deviation_does_not_explode(slope: float) -> None:
     informed, uninformed = Linear(slope=0.9, deviation=0.4), Linear(slope=slope, deviation=1.0)
-    std = make(informed, uninformed).predict_std(INPUTS)
+    std = make(informed, uninformed).predict_both(INPUTS)[1]
     # Two labels drawn at random differ by 1.4 standard deviations; the rest is what calibration stretches.
     assert std.max() < 4 * LABELS.std()
     if slope:
-        assert make(uninformed).predict_std(INPUTS).max() < 4 * LABELS.std()
+        assert make(uninformed).predict_both(INPUTS)[1].max() < 4 * LABELS.std()
 
 
 @pytest.mark.parametrize("slope", [1e-6, 0.05, 2.0])
@@ -99,16 +99,16 @@ def test_the_scale_of_networks_is_their_spread_however_small() -> None:
     with torch.no_grad():
         for parameter in head.parameters():
             parameter.mul_(1e-4)
-    ensemble.fit_scale(ensemble.remember(INPUTS), LABELS)
+    ensemble.fit_scale(ensemble.after_fit(INPUTS), LABELS)
     assert ensemble.scale[0] < 1e-3
     np.testing.assert_allclose(ensemble.latent(INPUTS), before, atol=1e-3)
 
 
 def test_the_deviation_that_was_found_stretches_and_adds() -> None:
     ensemble = make(Linear(), Linear(slope=-1.0))
-    before = ensemble.predict_std(INPUTS)
+    before = ensemble.predict_both(INPUTS)[1]
     ensemble.deviation = (2.0, 3.0)
-    np.testing.assert_allclose(ensemble.predict_std(INPUTS), np.sqrt(4 * before**2 + 9))
+    np.testing.assert_allclose(ensemble.predict_both(INPUTS)[1], np.sqrt(4 * before**2 + 9))
 
 
 def test_a_predictor_is_calibrated_by_errors_until_the_next_fit(tmp_path: Path) -> None:
@@ -136,29 +136,29 @@ def test_what_a_predictor_cannot_be_calibrated_by_is_refused() -> None:
         predictor.calibrate_std(LABELS, -LABELS, LABELS)
 
 
-def test_what_is_unlike_the_training_set_is_unfamiliar_also_after_loading(tmp_path: Path) -> None:
+def test_what_is_unlike_the_training_set_is_novel_also_after_loading(tmp_path: Path) -> None:
     predictor = Predictor(ensemble=0, regressors={"bayesian-ridge": 1.0}).fit(CHAINS, LABELS)
     star = ArchGraph(("a",) * 30, tuple((0, i) for i in range(1, 30)))
-    assert predictor.unfamiliar([*CHAINS[1:-1], star]).tolist() == [False] * 10 + [True]
-    assert predictor.unfamiliar([]).shape == (0,)
+    assert (predictor.novelty([*CHAINS[1:-1], star]) > 1).tolist() == [False] * 10 + [True]
+    assert predictor.novelty([]).shape == (0,)
     predictor.save(tmp_path)
     loaded = Predictor.load(tmp_path)
     inputs = predictor.pack([*CHAINS, star])
     assert loaded.ensemble_.distance(inputs).tolist() == predictor.ensemble_.distance(inputs).tolist()
 
 
-def test_a_predictor_that_reads_graphs_alone_does_not_know_what_is_unfamiliar() -> None:
-    predictor = Predictor("gcn", side=(), regressors=None, ensemble=1, epochs=1)
+def test_a_predictor_that_reads_graphs_alone_does_not_know_what_is_novel() -> None:
+    predictor = Predictor("gcn", sources=(), regressors=None, ensemble=1, training=Training(epochs=1))
     with pytest.raises(NotFittedError, match=r"call fit\(architectures, y\)"):
-        predictor.unfamiliar(CHAINS)
-    with pytest.raises(UsageError, match="reads no numbers beside the graph, which would tell what is unfamiliar; fit"):
-        predictor.fit(CHAINS, LABELS).unfamiliar(CHAINS)
+        predictor.novelty(CHAINS)
+    with pytest.raises(UsageError, match="reads no numbers beside the graph, which would tell what is novel; fit"):
+        predictor.fit(CHAINS, LABELS).novelty(CHAINS)
 
 
 def test_nothing_is_scored_to_nothing() -> None:
     nothing: Inputs = INPUTS[:0]
     ensemble = make(Linear(), networks=1)
-    assert ensemble.predict(nothing).shape == ensemble.predict_std(nothing).shape == (0,)
+    assert ensemble.predict(nothing).shape == ensemble.predict_both(nothing)[1].shape == (0,)
 
 
 def test_predictions_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,18 +30,19 @@ def test_its_first_line_is_a_sentence_for_users(name: str) -> None:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_it_makes_an_unfitted_predictor_whose_arguments_can_be_replaced(name: str) -> None:
-    predictor = named(name).make(seed=5, epochs=3)
+    predictor = named(name).make(seed=5, training__epochs=3)
     assert isinstance(predictor, Predictor)
-    assert (predictor.seed, predictor.epochs) == (5, 3)
+    assert (predictor.seed, predictor.training.epochs) == (5, 3)
     assert not any(attribute.endswith("_") for attribute in vars(predictor))
-    assert predictor.get_params() == {**Predictor().get_params(), **named(name).arguments, "seed": 5, "epochs": 3}
+    by_hand = Predictor().set_params(**named(name).arguments).set_params(seed=5, training__epochs=3)
+    assert predictor.get_params() == by_hand.get_params()
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_it_fits_and_predicts(name: str) -> None:
     networks = [random_computational_graph(20 + i, np.random.default_rng(i)) for i in range(16)]
     architectures = networks if name == "ranker" else CELLS
-    predictor = named(name).make(epochs=1).fit(architectures, np.arange(16.0))
+    predictor = named(name).make(training__epochs=1).fit(architectures, np.arange(16.0))
     assert np.isfinite(predictor.predict(architectures)).all()
 
 
@@ -62,10 +63,10 @@ def test_the_default_is_the_predictor_as_it_comes() -> None:
 
 @pytest.mark.parametrize("name", ["nac", "regression-nas", "gates", "renas"])
 def test_published_networks_read_the_graph_alone(name: str) -> None:
-    predictor = named(name).make(epochs=1).fit(CELLS, np.arange(16.0))
+    predictor = named(name).make(training__epochs=1).fit(CELLS, np.arange(16.0))
     assert predictor.spec_.num_side == 0
-    assert len(predictor.models_) == 1
-    assert predictor.regressors_ == {}
+    assert len(predictor.ensemble_.models) == 1
+    assert predictor.ensemble_.regressors == {}
 
 
 @pytest.mark.parametrize("name", plugins("regressors"))

@@ -1,4 +1,4 @@
-"""Familiarity: about one in a hundred of the same kind is far, other kinds are; with more numbers than rows too."""
+"""Novelty: about one in a hundred of the same kind is far, other kinds are; with more numbers than rows too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archpredict._typing import FloatArray
-from archpredict.predict.novelty import Cloud, Familiarity
+from archpredict.predict.novelty import Cloud, Novelty
 
 
 def kind(seed: int, hidden: int = 5, columns: int = 60) -> FloatArray:
@@ -23,35 +23,35 @@ def sample(mix: FloatArray, n: int, seed: int) -> FloatArray:
     return np.clip(rows, -4, 4)
 
 
-def fit(side: FloatArray) -> Familiarity:
+def fit(side: FloatArray) -> Novelty:
     """On standardised numbers alone: constants have no range."""
-    return Familiarity.fit(side, np.zeros_like(side))
+    return Novelty.fit(side, np.zeros_like(side))
 
 
-def distance(familiarity: Familiarity, side: FloatArray) -> FloatArray:
-    return familiarity(side, np.zeros_like(side))
+def distance(novelty: Novelty, side: FloatArray) -> FloatArray:
+    return novelty(side, np.zeros_like(side))
 
 
 @pytest.mark.parametrize("n", [100, 400, 3000])
 def test_about_one_in_a_hundred_of_the_same_kind_is_far_and_all_of_another_kind_are(n: int) -> None:
-    familiarity = fit(sample(kind(0), n, 1))
-    assert (distance(familiarity, sample(kind(0), 4000, 2)) > 1).mean() < 0.04
-    assert (distance(familiarity, sample(kind(7), 200, 3)) > 1).all()
+    novelty = fit(sample(kind(0), n, 1))
+    assert (distance(novelty, sample(kind(0), 4000, 2)) > 1).mean() < 0.04
+    assert (distance(novelty, sample(kind(7), 200, 3)) > 1).all()
     if n > 100:
-        assert 0.003 < (distance(familiarity, sample(kind(0), 4000, 2)) > 1).mean() < 0.025
+        assert 0.003 < (distance(novelty, sample(kind(0), 4000, 2)) > 1).mean() < 0.025
 
 
 def test_what_lies_far_out_in_a_known_direction_is_far_too_though_it_is_clipped() -> None:
     mix = kind(0)
-    familiarity = fit(sample(mix, 400, 1))
-    assert distance(familiarity, np.clip(20 * mix[:1], -4, 4))[0] > 2
-    assert distance(familiarity, np.zeros((1, 60)))[0] < 0.5
+    novelty = fit(sample(mix, 400, 1))
+    assert distance(novelty, np.clip(20 * mix[:1], -4, 4))[0] > 2
+    assert distance(novelty, np.zeros((1, 60)))[0] < 0.5
 
 
 def test_distance_grows_along_any_line_away_from_the_training_set() -> None:
-    familiarity = fit(sample(kind(0), 200, 1))
+    novelty = fit(sample(kind(0), 200, 1))
     line = np.linspace(1, 20, 30)[:, None] * np.random.default_rng(0).normal(size=60)
-    assert (np.diff(distance(familiarity, line)) > 0).all()
+    assert (np.diff(distance(novelty, line)) > 0).all()
 
 
 def test_distances_along_the_axes_are_those_of_mahalanobis() -> None:
@@ -69,43 +69,43 @@ def test_distances_along_the_axes_are_those_of_mahalanobis() -> None:
 @given(st.integers(2, 12), st.integers(1, 30), st.integers(0, 100))
 def test_few_rows_are_no_obstacle(n: int, columns: int, seed: int) -> None:
     x = np.random.default_rng(seed).normal(size=(n, columns)).astype(np.float32)
-    familiarity = fit(x)
-    assert np.isfinite(distance(familiarity, x)).all()
-    assert distance(familiarity, x[:0]).shape == (0,)
-    assert distance(familiarity, x + 1000).min() > 1
+    novelty = fit(x)
+    assert np.isfinite(distance(novelty, x)).all()
+    assert distance(novelty, x[:0]).shape == (0,)
+    assert distance(novelty, x + 1000).min() > 1
 
 
 def test_a_number_far_beyond_the_range_is_far_though_it_is_clipped() -> None:
     raw = np.stack([np.linspace(10, 20, 50), np.arange(50) % 3], axis=1)  # the second repeats: its range says nothing
     side = np.zeros((50, 2))
-    familiarity = Familiarity.fit(side, raw)
-    told = familiarity(side[:5], np.array([[15, 0], [20, 90], [22, 1], [25, 1], [0, 1.0]]))
-    assert told.tolist() == [0, 0, pytest.approx(0.8), pytest.approx(2), pytest.approx(4)]
-    restored = Familiarity.from_arrays(familiarity.arrays(), 2)
-    assert restored(side, raw + 7).tolist() == familiarity(side, raw + 7).tolist()
+    novelty = Novelty.fit(side, raw)
+    distances = novelty(side[:5], np.array([[15, 0], [20, 90], [22, 1], [25, 1], [0, 1.0]]))
+    assert distances.tolist() == [0, 0, pytest.approx(0.8), pytest.approx(2), pytest.approx(4)]
+    restored = Novelty.from_arrays(novelty.arrays(), 2)
+    assert restored(side, raw + 7).tolist() == novelty(side, raw + 7).tolist()
 
 
-def test_rows_all_alike_are_familiar_and_nothing_else_is() -> None:
-    familiarity = fit(np.ones((10, 3)))
-    assert distance(familiarity, np.array([[1.0, 1, 1], [1, 1, 1.5]])).tolist() == [0, pytest.approx(500)]
+def test_rows_all_alike_are_known_and_nothing_else_is() -> None:
+    novelty = fit(np.ones((10, 3)))
+    assert distance(novelty, np.array([[1.0, 1, 1], [1, 1, 1.5]])).tolist() == [0, pytest.approx(500)]
 
 
 def test_what_is_restored_measures_the_same_and_what_does_not_fit_is_refused() -> None:
     x = sample(kind(0), 50, 1)
-    familiarity = fit(x)
-    arrays = familiarity.arrays()
-    assert distance(Familiarity.from_arrays(arrays, 60), x).tolist() == distance(familiarity, x).tolist()
+    novelty = fit(x)
+    arrays = novelty.arrays()
+    assert distance(Novelty.from_arrays(arrays, 60), x).tolist() == distance(novelty, x).tolist()
     assert sum(array.nbytes for array in arrays.values()) < 10_000
     with pytest.raises(ValueError, match="the distances from its training set are of shapes"):
-        Familiarity.from_arrays(arrays, 59)
+        Novelty.from_arrays(arrays, 59)
     for name in arrays:
         with pytest.raises(ValueError, match="the distances from its training set are of shapes"):
-            Familiarity.from_arrays({k: v for k, v in arrays.items() if k != name}, 60)
+            Novelty.from_arrays({k: v for k, v in arrays.items() if k != name}, 60)
         with pytest.raises(ValueError, match="the distances from its training set are of shapes"):
-            Familiarity.from_arrays({**arrays, name: arrays[name].astype(np.float32)}, 60)
+            Novelty.from_arrays({**arrays, name: arrays[name].astype(np.float32)}, 60)
     for name in ("spread", "limits"):
         with pytest.raises(ValueError, match="the distances from its training set are not positive"):
-            Familiarity.from_arrays({**arrays, name: -arrays[name]}, 60)
+            Novelty.from_arrays({**arrays, name: -arrays[name]}, 60)
 
 
 def test_where_the_fast_decomposition_fails_the_slow_one_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

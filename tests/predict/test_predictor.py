@@ -22,6 +22,7 @@ from archpredict.graph.operators import OPERATORS
 from archpredict.graph.packed import PackedGraphs
 from archpredict.heads.base import Head, ScoreHead
 from archpredict.predict.calibration import Calibration, standardize
+from archpredict.predict.parts import Part
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.storage import shipped
 from archpredict.predict.training import PseudoPairs, Trainer
@@ -35,34 +36,29 @@ FloatArray = npt.NDArray[np.float64]
 SPACE = NASBench201()
 OF_CELLS = [name for name in names("encoders") if resolve("encoders", name, Encoder).form != "network"]
 TINY: dict[str, Any] = {
-    "encoder": "gcn",
+    "encoder": Part("gcn", dim=16, layers=2),
     "head": "pairwise",
-    "encoder_options": {"dim": 16, "layers": 2},
-    "head_options": None,
-    "side": (),
-    "side_width": 16,
-    "side_dropout": 0.1,
+    "sources": (),
+    "training__side_width": 16,
+    "training__side_dropout": 0.1,
     "ensemble": 1,
     "regressors": None,
-    "regressor_options": None,
-    "epochs": 2,
-    "batch_size": 64,
-    "learning_rate": 3e-3,
-    "held_out": 0.0,
+    "training__epochs": 2,
+    "training__batch_size": 64,
+    "training__learning_rate": 3e-3,
+    "training__held_out": 0.0,
 }
 """Whatever the defaults are."""
 FOREST: dict[str, Any] = {
     "ensemble": 0,
-    "regressors": {"extra-trees": 1.0},
-    "regressor_options": {"extra-trees": {"trees": 20}},
-    "side": ("statistics",),
+    "regressors": {"extra-trees": (1.0, {"trees": 20})},
+    "sources": ("statistics",),
 }
 
 
 def make(**options: Any) -> Predictor:
-    """A small and fast predictor; encoders other than the default here have their own default options."""
-    own = {"encoder_options": None} if options.get("encoder", "gcn") != "gcn" else {}
-    return Predictor(**{**TINY, **own, **options})
+    """A small and fast predictor."""
+    return Predictor().set_params(**{**TINY, **options})
 
 
 @pytest.fixture(scope="module")
@@ -78,18 +74,21 @@ def labels(cells: list[Architecture]) -> FloatArray:
 
 @pytest.fixture(scope="module")
 def fitted(cells: list[Architecture], labels: FloatArray) -> Predictor:
-    return make(epochs=30, ensemble=2, side=("statistics",)).fit(cells[:40], labels[:40])
+    return make(training__epochs=30, ensemble=2, sources=("statistics",)).fit(cells[:40], labels[:40])
 
 
 @pytest.fixture(scope="module")
 def ensemble(cells: list[Architecture], labels: FloatArray) -> Predictor:
     return make(
         head="comparator",
-        epochs=5,
+        training__epochs=5,
         ensemble=2,
-        side=("statistics",),
-        regressors={"gaussian-process": 0.5, "extra-trees": 1.5, "hist-gradient-boosting": 0.25},
-        regressor_options={"extra-trees": {"trees": 10}, "hist-gradient-boosting": {"iterations": 5}},
+        sources=("statistics",),
+        regressors={
+            "gaussian-process": 0.5,
+            "extra-trees": (1.5, {"trees": 10}),
+            "hist-gradient-boosting": (0.25, {"iterations": 5}),
+        },
     ).fit(cells[:40], labels[:40])
 
 
@@ -175,7 +174,7 @@ def test_only_the_order_of_the_labels_counts_for_the_ranking(
 
 
 def test_two_labels_are_enough(cells: list[Architecture]) -> None:
-    for options in ({}, FOREST, {"side": ("statistics", "choices")}):
+    for options in ({}, FOREST, {"sources": ("statistics", "choices")}):
         predictor = make(**options).fit(cells[:2], [1.0, 2.0])
         assert np.isfinite(predictor.predict(cells)).all()
         assert predictor.num_labels_ == 2
@@ -190,7 +189,9 @@ def test_every_encoder_with_every_head_predicts_compares_and_is_saved(
     encoder: str, head: str, cells: list[Architecture], tmp_path: Path
 ) -> None:
     params = np.array([cell.cost["params"] for cell in cells])
-    predictor = make(encoder=encoder, head=head, epochs=1, side=("statistics",)).fit(cells[:20], params[:20])
+    predictor = make(encoder=encoder, head=head, training__epochs=1, sources=("statistics",)).fit(
+        cells[:20], params[:20]
+    )
     prediction = predictor.predict(cells)
     p = predictor.compare(cells[:8], cells[:8])
     assert prediction.shape == (60,)
@@ -210,7 +211,7 @@ def test_every_encoder_reads_two_cells_and_is_saved(encoder: str, tmp_path: Path
     space = load_space("darts")
     genotypes = space.architectures(space.sample(16, np.random.default_rng(0)))
     params = [genotype.cost["params"] for genotype in genotypes]
-    predictor = make(encoder=encoder, epochs=1).fit(genotypes, params)
+    predictor = make(encoder=encoder, training__epochs=1).fit(genotypes, params)
     predictor.save(tmp_path)
     assert Predictor.load(tmp_path).predict(genotypes).tolist() == predictor.predict(genotypes).tolist()
     assert predictor.space_ == "darts"
@@ -228,7 +229,7 @@ def test_isomorphic_architectures_get_equal_predictions_where_neither_encoder_no
     assert len(twins) > 10
     # Costs are of the network as it is built, dead branches and all: bare graphs have none.
     graphs = [cell.graph for cell in cells]
-    predictor = make(encoder=encoder, epochs=1, side=("statistics",)).fit(graphs, np.arange(60))
+    predictor = make(encoder=encoder, training__epochs=1, sources=("statistics",)).fit(graphs, np.arange(60))
     one, two = (predictor.predict([pair[i].graph for pair in twins]) for i in (0, 1))
     np.testing.assert_allclose(one, two, atol=1e-2)  # of labels from 0 to 59
     assert np.ptp(one) > 1
@@ -237,18 +238,18 @@ def test_isomorphic_architectures_get_equal_predictions_where_neither_encoder_no
 @pytest.mark.parametrize(
     "options",
     [
-        {"encoder": "comp-graph", "side": ("network",), "encoder_options": {"dim": 8, "layers": 2}},
-        {"encoder": "comp-graph", "side": (), "encoder_options": {"dim": 8, "layers": 2}},
-        {"encoder": "gcn", "side": ("network",)},
-        {"encoder": None, "side": ("network",)},
-        {"encoder": None, "side": ("network",), "ensemble": 0, "regressors": {"bayesian-ridge": 1.0}},
+        {"encoder": Part("comp-graph", dim=8, layers=2), "sources": ("network",)},
+        {"encoder": Part("comp-graph", dim=8, layers=2), "sources": ()},
+        {"encoder": "gcn", "sources": ("network",)},
+        {"encoder": None, "sources": ("network",)},
+        {"encoder": None, "sources": ("network",), "ensemble": 0, "regressors": {"bayesian-ridge": 1.0}},
     ],
 )
 def test_networks_are_ranked_and_their_predictor_is_saved(options: dict[str, Any], tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     networks = [random_computational_graph(int(n), rng) for n in rng.integers(5, 40, 30)]
     y = [float(network.num_nodes) for network in networks]
-    predictor = make(**options, epochs=2).fit(networks[:20], y[:20])
+    predictor = make(**options, training__epochs=2).fit(networks[:20], y[:20])
     assert predictor.spec_.vocabulary == OPERATORS
     prediction = predictor.predict(networks)
     assert np.ptp(prediction) > 0
@@ -268,9 +269,9 @@ def by_hand(predictor: Predictor, items: list[Architecture], of: str) -> FloatAr
     *encoded, numbers = predictor.encode(inputs)
     rows = numbers.double().numpy()
     if of == "score":
-        networks = [m.head.score(z).detach().numpy() for m, z in zip(predictor.models_, encoded, strict=True)]
-        return np.stack([*networks, *(r.predict(rows) for r in predictor.regressors_.values())]).astype(float)
-    stds = [r.std(rows) for r in predictor.regressors_.values()]
+        networks = [m.head.score(z).detach().numpy() for m, z in zip(predictor.ensemble_.models, encoded, strict=True)]
+        return np.stack([*networks, *(r.predict(rows) for r in predictor.ensemble_.regressors.values())]).astype(float)
+    stds = [r.std(rows) for r in predictor.ensemble_.regressors.values()]
     none = np.zeros(len(items))
     return np.stack([none] * len(encoded) + [none if std is None else std for std in stds])
 
@@ -296,14 +297,14 @@ def test_standard_deviations_are_those_of_the_mixture_of_the_members(
     centre = weights @ z
     # The law of total variance: mean square of the mixture less the square of its mean.
     std = np.sqrt(weights @ (z**2 + own**2) - centre**2)
-    expected = (ensemble.calibration_(centre + std) - ensemble.calibration_(centre - std)) / 2
+    expected = (ensemble.ensemble_.calibration(centre + std) - ensemble.ensemble_.calibration(centre - std)) / 2
     np.testing.assert_allclose(ensemble.predict_std(cells), expected, atol=1e-4)
 
 
 def test_a_comparison_is_the_weighted_mean_of_the_members(ensemble: Predictor, cells: list[Architecture]) -> None:
     *encoded, numbers = ensemble.encode(ensemble.pack(cells[:6]))
-    p = [m.head.compare(z, z).detach().numpy() for m, z in zip(ensemble.models_, encoded, strict=True)]
-    for regressor in ensemble.regressors_.values():
+    p = [m.head.compare(z, z).detach().numpy() for m, z in zip(ensemble.ensemble_.models, encoded, strict=True)]
+    for regressor in ensemble.ensemble_.regressors.values():
         f = regressor.predict(numbers.double().numpy())
         p.append(1 / (1 + np.exp(-3 * (f[:, None] - f[None, :]))))
     expected = sum(w * q for w, q in zip([0.5, 0.5, 0.5, 1.5, 0.25], p, strict=True)) / 3.25
@@ -314,9 +315,9 @@ def test_a_comparison_is_the_weighted_mean_of_the_members(ensemble: Predictor, c
 def test_every_regressor_ranks_alone_and_is_saved(
     name: str, cells: list[Architecture], labels: FloatArray, tmp_path: Path
 ) -> None:
-    options: dict[str, Any] = {"regressors": {name: 1.0}, "ensemble": 0, "side": ("statistics",)}
+    options: dict[str, Any] = {"regressors": {name: 1.0}, "ensemble": 0, "sources": ("statistics",)}
     predictor = make(**options).fit(cells[:40], labels[:40])
-    assert predictor.models_ == []
+    assert predictor.ensemble_.models == []
     assert predictor.score(cells[40:], labels[40:]) > 0.4
     predictor.save(tmp_path / "one")
     loaded = Predictor.load(tmp_path / "one")
@@ -336,7 +337,9 @@ def test_a_ensemble_is_saved_with_all_its_members(
 
 
 def test_networks_on_the_numbers_alone_learn_too(cells: list[Architecture], labels: FloatArray, tmp_path: Path) -> None:
-    predictor = make(encoder=None, epochs=40, ensemble=2, side=("statistics",)).fit(cells[:40], labels[:40])
+    predictor = make(encoder=None, training__epochs=40, ensemble=2, sources=("statistics",)).fit(
+        cells[:40], labels[:40]
+    )
     assert predictor.score(cells[40:], labels[40:]) > 0.5
     predictor.save(tmp_path)
     assert Predictor.load(tmp_path).predict(cells).tolist() == predictor.predict(cells).tolist()
@@ -356,7 +359,7 @@ def test_networks_on_the_numbers_alone_learn_too(cells: list[Architecture], labe
 def test_standard_deviations_come_from_several_members_or_one_that_knows_its_own(
     options: dict[str, Any], has_std: bool, cells: list[Architecture], labels: FloatArray
 ) -> None:
-    predictor = make(**{"side": ("statistics",), **options}).fit(cells[:20], labels[:20])
+    predictor = make(**{"sources": ("statistics",), **options}).fit(cells[:20], labels[:20])
     assert predictor.has_std == has_std
     if has_std:
         std = predictor.predict_std(cells)
@@ -376,7 +379,7 @@ def test_an_extra_number_that_tells_the_labels_is_learnt_from_and_needed_ever_af
 ) -> None:
     y = np.random.default_rng(4).permutation(60).astype(float)
     proxy = {"proxy": np.exp(y / 10)}
-    predictor = make(epochs=60).fit(cells[:40], y[:40], features={"proxy": proxy["proxy"][:40]})
+    predictor = make(training__epochs=60).fit(cells[:40], y[:40], features={"proxy": proxy["proxy"][:40]})
     assert predictor.feature_names_ == ("proxy",)
     inputs = predictor.pack(cells, proxy)
     assert predictor.score(inputs, y) > 0.7
@@ -395,10 +398,10 @@ def test_an_extra_number_that_tells_the_labels_is_learnt_from_and_needed_ever_af
 
 
 def test_a_predictor_without_an_encoder_needs_numbers(cells: list[Architecture], labels: FloatArray) -> None:
-    for options in ({"encoder": None, "side": ()}, {**FOREST, "side": ()}):
-        with pytest.raises(UsageError, match=r'there are none; give side=\("statistics",\) or features'):
+    for options in ({"encoder": None, "sources": ()}, {**FOREST, "sources": ()}):
+        with pytest.raises(UsageError, match=r'there are none; give sources=\("statistics",\) or features'):
             make(**options).fit(cells, labels)
-    alone = make(encoder=None, epochs=1)
+    alone = make(encoder=None, training__epochs=1)
     assert np.isfinite(alone.fit(cells, labels, features={"x": labels}).predict(cells, {"x": labels})).all()
 
 
@@ -409,8 +412,9 @@ def test_a_predictor_without_an_encoder_needs_numbers(cells: list[Architecture],
 def test_fine_tuning_moves_towards_the_new_labels_and_keeps_what_is_read(
     through_disk: bool, cells: list[Architecture], labels: FloatArray, tmp_path: Path
 ) -> None:
-    options: dict[str, Any] = {"epochs": 30, "side": ("statistics",), "regressors": {"extra-trees": 0.5}}
-    predictor = make(**options, regressor_options={"extra-trees": {"trees": 5}}).fit(cells[:40], labels[:40])
+    options: dict[str, Any] = {"training__epochs": 30, "sources": ("statistics",)}
+    options["regressors"] = {"extra-trees": (0.5, {"trees": 5})}
+    predictor = make(**options).fit(cells[:40], labels[:40])
     if through_disk:
         predictor.save(tmp_path)
         predictor = Predictor.load(tmp_path)
@@ -432,11 +436,11 @@ def test_fine_tuning_moves_towards_the_new_labels_and_keeps_what_is_read(
 
 
 def test_fine_tuning_takes_a_quarter_of_the_epochs_unless_told(cells: list[Architecture], labels: FloatArray) -> None:
-    predictor = make(epochs=8).fit(cells, labels)
+    predictor = make(training__epochs=8).fit(cells, labels)
     seen: list[int] = []
     predictor.fine_tune(cells, labels, observe=lambda done, total, loss: seen.append(total))
     assert seen == [2, 2]
-    with pytest.raises(UsageError, match="epochs is a number of at least 1, 0 was given"):
+    with pytest.raises(UsageError, match="epochs is an integer of at least 1, 0 was given"):
         predictor.fine_tune(cells, labels, epochs=0)
     with pytest.raises(NotFittedError, match=r"call fit\(architectures, y\)"):
         make().fine_tune(cells, labels)
@@ -445,15 +449,16 @@ def test_fine_tuning_takes_a_quarter_of_the_epochs_unless_told(cells: list[Archi
 def test_refining_moves_comparisons_to_the_pairs_and_rescaling_restores_the_labels_scale(
     cells: list[Architecture], labels: FloatArray
 ) -> None:
-    predictor = make(ensemble=2, epochs=10).fit(cells[:40], labels[:40])
+    predictor = make(ensemble=2, training__epochs=10)
+    session = predictor.fit_session(cells[:40], labels[:40])
     order = predictor.rank(cells)
     inputs = predictor.pack(cells)
     worst, best = order[-5:], order[:5]
     before = predictor.compare([cells[i] for i in worst], [cells[i] for i in best]).mean()
     pairs = PseudoPairs(inputs, worst, best, np.ones(5, dtype=np.float32))
-    predictor.refine(pairs, share=0.8, epochs=20, slow_down=1.0)
+    session.refine(pairs, share=0.8, epochs=20, slow_down=1.0)
     assert predictor.compare([cells[i] for i in worst], [cells[i] for i in best]).mean() > before + 0.1
-    predictor.rescale()
+    session.rescale()
     latent = predictor.ensemble_.latent(predictor.pack(cells[:40]))
     assert abs(latent.mean()) < 1e-4
     np.testing.assert_allclose(np.sort(predictor.predict(cells[:40]))[[0, -1]], [labels[:40].min(), labels[:40].max()])
@@ -461,7 +466,9 @@ def test_refining_moves_comparisons_to_the_pairs_and_rescaling_restores_the_labe
 
 def test_progress_is_told_after_every_epoch_of_every_network(cells: list[Architecture], labels: FloatArray) -> None:
     seen: list[tuple[int, int]] = []
-    make(ensemble=2, epochs=3).fit(cells, labels, observe=lambda done, total, loss: seen.append((done, total)))
+    make(ensemble=2, training__epochs=3).fit(
+        cells, labels, observe=lambda done, total, loss: seen.append((done, total))
+    )
     assert seen == [(i, 6) for i in range(1, 7)]
 
 
@@ -470,13 +477,13 @@ def test_progress_ends_at_its_total_where_every_network_stops_early(
 ) -> None:
     monkeypatch.setattr(Trainer, "_held_out_tau", lambda self: 0.5)
     seen: list[tuple[int, int]] = []
-    predictor = make(ensemble=2, epochs=9, held_out=0.25, patience=2)
+    predictor = make(ensemble=2, training__epochs=9, training__held_out=0.25, training__patience=2)
     predictor.fit(cells, labels, observe=lambda done, total, loss: seen.append((done, total)))
     assert seen == [(done, 18) for done in (1, 2, 3, 9, 10, 11, 12, 18)]
 
 
 def test_a_predictor_that_stops_early_still_ranks(cells: list[Architecture], labels: FloatArray) -> None:
-    predictor = make(epochs=40, held_out=0.25, patience=3).fit(cells[:40], labels[:40])
+    predictor = make(training__epochs=40, training__held_out=0.25, training__patience=3).fit(cells[:40], labels[:40])
     assert predictor.score(cells[40:], labels[40:]) > 0.4
 
 
@@ -488,9 +495,10 @@ def test_scikit_learn_can_clone_cross_validate_and_search(cells: list[Architectu
     for one in (predictor, Predictor()):
         assert clone(one).get_params() == one.get_params()
     assert len(cross_val_score(make(), cells, labels, cv=3)) == 3
-    grid = GridSearchCV(make(), {"encoder_options": [{"layers": 1}, {"layers": 2}]}, cv=2)
-    assert grid.fit(cells, labels).best_params_["encoder_options"]["layers"] in (1, 2)
-    assert predictor.set_params(epochs=7).epochs == 7
+    grid = GridSearchCV(make(), {"encoder__layers": [1, 2], "training__epochs": [1, 2]}, cv=2)
+    best = grid.fit(cells, labels).best_estimator_
+    assert best.encoder.options == {"dim": 16, "layers": grid.best_params_["encoder__layers"]}
+    assert best.training.epochs == grid.best_params_["training__epochs"]
 
 
 @pytest.mark.slow
@@ -518,7 +526,7 @@ def test_packed_graphs_of_two_cells_are_learnt_from_like_graphs() -> None:
     ]
     y = np.arange(9.0)
     for side in ((), ("statistics",)):
-        options = {"side": side}
+        options = {"sources": side}
         one = make(**options, vocabulary=("a", "b")).fit(graphs, y)
         packed = PackedGraphs.from_graphs(graphs, ("a", "b"))
         assert make(**options).fit(packed, y).predict(packed).tolist() == one.predict(graphs).tolist()
@@ -538,11 +546,10 @@ def test_no_architectures_get_no_predictions(
 ) -> None:
     predictor = make(
         encoder=encoder,
-        epochs=1,
+        training__epochs=1,
         ensemble=2,
-        side=("statistics", "choices"),
-        regressors={"extra-trees": 1.0},
-        regressor_options={"extra-trees": {"trees": 3}},
+        sources=("statistics", "choices"),
+        regressors={"extra-trees": (1.0, {"trees": 3})},
     ).fit(cells, labels)
     assert predictor.predict([]).shape == predictor.rank([]).shape == predictor.predict_std([]).shape == (0,)
     assert predictor.compare([], []).shape == (0, 0)
@@ -554,26 +561,41 @@ def test_no_architectures_get_no_predictions(
 
 def test_a_training_that_diverges_says_so(cells: list[Architecture], labels: FloatArray) -> None:
     with pytest.raises(RunError, match="the training diverged, scores are not finite; lower the learning rate"):
-        make(epochs=30, learning_rate=1e30).fit(cells, labels)
+        make(training__epochs=30, training__learning_rate=1e30).fit(cells, labels)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"ensemble": 0}, "ensemble is a number of networks of at least 1, or 0 with regressors; 0 was given"),
-        ({"ensemble": -1, "regressors": {"extra-trees": 1.0}}, "or 0 with regressors; -1 was given"),
-        ({"regressors": {"extra-trees": 0.0}}, "regressors have weights above 0, {'extra-trees': 0.0} was given"),
-        ({"regressors": {"extra-trees": float("nan")}}, "regressors have weights above 0, {'extra-trees': nan} was"),
-        ({"regressors": {"extra-trees": float("inf")}}, "regressors have weights above 0, {'extra-trees': inf} was"),
-        ({"seed": -1}, "the seed is an integer of at least 0, -1 was given"),
-        ({"side_width": 0}, "side_width is a number of units of at least 1, 0 was given"),
-        ({"epochs": 0}, "epochs is a number of at least 1, 0 was given"),
+        (
+            {"ensemble": -1, "regressors": {"extra-trees": 1.0}},
+            "ensemble, a number of networks, is an integer of at least 0, -1 was given",
+        ),
+        (
+            {"regressors": {"extra-trees": 0.0}},
+            "the weight of the regressor extra-trees is a finite number above 0, 0.0 was given",
+        ),
+        (
+            {"regressors": {"extra-trees": float("nan")}},
+            "the weight of the regressor extra-trees is a finite number above 0, nan was given",
+        ),
+        (
+            {"regressors": {"extra-trees": float("inf")}},
+            "the weight of the regressor extra-trees is a finite number above 0, inf was given",
+        ),
+        ({"seed": -1}, "seed is an integer of at least 0, -1 was given"),
+        ({"training__side_width": 0}, "side_width is an integer of at least 1, 0 was given"),
+        ({"training__epochs": 0}, "epochs is an integer of at least 1, 0 was given"),
         ({"device": "tpu"}, "unknown device 'tpu'; choose from: auto, cpu, cuda"),
         ({"device": "cuda:first"}, "unknown device 'cuda:first'; choose from: auto, cpu, cuda"),
         ({"encoder": "gnc"}, "unknown encoder 'gnc'; choose from: "),
         ({"head": "compare"}, "unknown head 'compare'; choose from: comparator"),
-        ({"regressors": {"forest": 1.0}, "side": ["statistics"]}, "unknown regressor 'forest'; choose from: "),
-        ({"side": ["choice"]}, "unknown source 'choice'; choose from: choices, features, network, proxies, statistics"),
+        ({"regressors": {"forest": 1.0}, "sources": ["statistics"]}, "unknown regressor 'forest'; choose from: "),
+        (
+            {"sources": ["choice"]},
+            "unknown source 'choice'; choose from: choices, features, network, ",
+        ),
     ],
 )
 def test_arguments_out_of_range_are_refused(
@@ -638,7 +660,7 @@ def test_shipped_predictors_load_are_small_and_have_a_card(name: str) -> None:
 @pytest.mark.parametrize("encoder", OF_CELLS)
 def test_cpu_and_cuda_rank_alike(encoder: str, cells: list[Architecture], labels: FloatArray) -> None:
     cpu, gpu = (
-        make(encoder=encoder, epochs=10, side=("statistics",), device=d).fit(cells, labels).predict(cells)
+        make(encoder=encoder, training__epochs=10, sources=("statistics",), device=d).fit(cells, labels).predict(cells)
         for d in ("cpu", "cuda")
     )
     np.testing.assert_allclose(gpu, cpu, atol=0.1)
@@ -652,7 +674,12 @@ def test_a_predictor_loaded_onto_cuda_predicts_as_on_the_cpu(
     encoder: str, head: str, cells: list[Architecture], labels: FloatArray, tmp_path: Path
 ) -> None:
     regressors = {"gaussian-process": 0.5}
-    options: dict[str, Any] = {"epochs": 5, "ensemble": 2, "side": ("statistics",), "regressors": regressors}
+    options: dict[str, Any] = {
+        "training__epochs": 5,
+        "ensemble": 2,
+        "sources": ("statistics",),
+        "regressors": regressors,
+    }
     make(encoder=encoder, head=head, device="cpu", **options).fit(cells, labels).save(tmp_path)
     cpu, gpu = (Predictor.load(tmp_path, device=d) for d in ("cpu", "cuda"))
     np.testing.assert_allclose(gpu.predict(cells), cpu.predict(cells), atol=1e-3)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,9 +19,11 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.batch import batched
 from archpredict.predict import pretraining
 from archpredict.predict.inputs import InputSpec
+from archpredict.predict.parts import Part
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.pretrained_weights import fingerprint
 from archpredict.predict.pretraining import forget, pretrained
+from archpredict.predict.training import Training
 from archpredict.spaces.base import load_space
 from archpredict.spaces.nasbench201 import NASBench201
 
@@ -142,9 +144,9 @@ def test_an_encoder_of_one_s_own_is_not_kept_on_disk(cache: Path) -> None:
     class Own(Asynchronous):
         pass
 
-    small(Own, pretrain=5).fit(CELLS[:30], LABELS)
+    small(encoder=Own, training__pretrain=5).fit(CELLS[:30], LABELS)
     assert not cache.exists()
-    small(pretrain=5).fit(CELLS[:30], LABELS)
+    small(training__pretrain=5).fit(CELLS[:30], LABELS)
     assert len(list(cache.iterdir())) == 1
 
 
@@ -169,11 +171,13 @@ def test_a_space_with_more_cells_than_the_encoder_knows_is_left_out() -> None:
     assert pretrained(make, SPACE, replace(spec, num_cells=2), 5) is None
 
 
-small = partial(Predictor, ensemble=1, epochs=2, regressors=None, encoder_options={"dim": 8}, device="cpu")
+def small(**changes: Any) -> Predictor:
+    predictor = Predictor(Part("asynchronous", dim=8), ensemble=1, regressors=None, device="cpu")
+    return predictor.set_params(training__epochs=2, **changes)
 
 
 def encoder_weight(predictor: Predictor) -> torch.Tensor:
-    encoder = predictor.models_[0].encoder
+    encoder = predictor.ensemble_.models[0].encoder
     assert encoder is not None
     first: torch.Tensor = next(iter(encoder.state_dict().values()))
     return first
@@ -181,10 +185,10 @@ def encoder_weight(predictor: Predictor) -> torch.Tensor:
 
 def test_a_predictor_begins_with_the_pretrained_encoder() -> None:
     cells = CELLS[:30]
-    without = small(pretrain=0).fit(cells, LABELS)
-    with_it = small(pretrain=20).fit(cells, LABELS)
+    without = small(training__pretrain=0).fit(cells, LABELS)
+    with_it = small(training__pretrain=20).fit(cells, LABELS)
     assert not torch.equal(encoder_weight(without), encoder_weight(with_it))
-    again = small(pretrain=20).fit(cells, LABELS)
+    again = small(training__pretrain=20).fit(cells, LABELS)
     assert np.array_equal(with_it.predict(cells), again.predict(cells))
 
 
@@ -193,13 +197,15 @@ def test_bare_graphs_and_choices_are_trained_without_it(monkeypatch: pytest.Monk
         raise AssertionError
 
     monkeypatch.setattr(pretraining, "_train", fail)
-    small(pretrain=20).fit([cell.graph for cell in CELLS[:30]], LABELS)
-    Predictor("mlp", ensemble=1, epochs=1, regressors=None, pretrain=20, device="cpu").fit(CELLS[:30], LABELS)
+    small(training__pretrain=20).fit([cell.graph for cell in CELLS[:30]], LABELS)
+    Predictor("mlp", ensemble=1, training=Training(epochs=1, pretrain=20), regressors=None, device="cpu").fit(
+        CELLS[:30], LABELS
+    )
 
 
 def test_pretraining_steps_are_told_as_no_epoch_done() -> None:
     seen: list[tuple[int, int]] = []
-    small(pretrain=21).fit(CELLS[:30], LABELS, observe=lambda done, total, loss: seen.append((done, total)))
+    small(training__pretrain=21).fit(CELLS[:30], LABELS, observe=lambda done, total, loss: seen.append((done, total)))
     assert seen == [(0, 2), (0, 2), (1, 2), (2, 2)]
 
 
@@ -211,7 +217,7 @@ def test_weights_ship_for_the_built_in_spaces(name: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(pretraining, "_train", None)
     space = load_space(name)
     architectures = space.architectures(space.sample(8, np.random.default_rng(1)))
-    Predictor(ensemble=1, regressors=None, epochs=1, device="cpu").fit(architectures, range(8))
+    Predictor(training=Training(epochs=1), ensemble=1, regressors=None, device="cpu").fit(architectures, range(8))
 
 
 @pytest.mark.slow
@@ -225,8 +231,9 @@ def test_what_ships_is_what_training_gives(name: str, monkeypatch: pytest.Monkey
         forget()
         if trained:
             monkeypatch.setattr(pretraining, "read_weights", lambda mark, make: None)
-        predictor = Predictor(ensemble=1, regressors=None, epochs=1, learning_rate=1e-12, device="cpu")
-        encoder = predictor.fit(cells, range(64)).models_[0].encoder
+        training = Training(epochs=1, learning_rate=1e-12)
+        predictor = Predictor(training=training, ensemble=1, regressors=None, device="cpu")
+        encoder = predictor.fit(cells, range(64)).ensemble_.models[0].encoder
         assert encoder is not None
         with torch.no_grad():
             z.append(encoder.eval()(batched(inputs.graphs)))

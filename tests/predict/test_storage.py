@@ -18,32 +18,37 @@ from archpredict.encoders.gcn import GCN
 from archpredict.errors import DataError, UsageError
 from archpredict.heads.pairwise import Pairwise
 from archpredict.predict import storage as saved
+from archpredict.predict.parts import Part
 from archpredict.predict.predictor import Predictor
+from archpredict.regressors.bayesian_ridge import BayesianRidge
 from archpredict.spaces.nasbench201 import NASBench201
 
 SPACE = NASBench201()
 CELLS = SPACE.architectures(SPACE.sample(30, np.random.default_rng(0)))
 LABELS = np.arange(30.0)
 SMALL: dict[str, Any] = {
-    "encoder": "gcn",
+    "encoder": Part("gcn", dim=16, layers=2),
     "head": "comparator",
-    "encoder_options": {"dim": 16, "layers": 2},
-    "head_options": None,
-    "side": ("statistics",),
-    "side_width": 8,
+    "sources": ("statistics",),
+    "training__side_width": 8,
     "ensemble": 1,
     "regressors": {"gaussian-process": 1.0},
-    "regressor_options": None,
-    "epochs": 1,
+    "training__epochs": 1,
 }
 GP = "regressors.gaussian-process"
+
+
+def small(**changes: Any) -> Predictor:
+    return Predictor().set_params(**{**SMALL, **changes})
+
+
 Change = Callable[[dict[str, Any]], Any]
 
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saved")
-    Predictor(**SMALL).fit(CELLS, LABELS).save(folder, card={"labels": "numbers"})
+    small().fit(CELLS, LABELS).save(folder, card={"labels": "numbers"})
     return folder
 
 
@@ -77,7 +82,7 @@ def reweighted(folder: Path, change: Callable[[dict[str, torch.Tensor]], Any]) -
 def test_the_folder_holds_json_and_safetensors_and_its_card_is_kept(original: Path) -> None:
     assert {p.name for p in original.iterdir()} == {"predictor.json", "weights.safetensors"}
     content = json.loads((original / "predictor.json").read_text())
-    assert content["archpredict_predictor"] == 3
+    assert content["archpredict_predictor"] == 4
     assert {"archpredict", "torch", "scikit-learn", "numpy"} <= content["versions"].keys()
     loaded = Predictor.load(original)
     assert loaded.card_ == {"labels": "numbers"}
@@ -92,37 +97,88 @@ def test_what_is_loaded_can_be_saved_again_to_the_same_files(original: Path, tmp
 
 
 def test_a_hidden_comparator_keeps_its_opponents(tmp_path: Path) -> None:
-    predictor = Predictor(**{**SMALL, "head_options": {"form": "hidden"}}).fit(CELLS, LABELS)
+    predictor = small(head=Part("comparator", form="hidden")).fit(CELLS, LABELS)
     predictor.save(tmp_path)
     assert Predictor.load(tmp_path).predict(CELLS).tolist() == predictor.predict(CELLS).tolist()
 
 
 def test_options_that_hold_numbers_of_numpy_are_saved_as_plain_ones(tmp_path: Path) -> None:
-    options: dict[str, Any] = {
-        **SMALL,
-        "epochs": np.int64(1),
-        "seed": np.int64(2**62),
-        "encoder_options": {"layers": np.int64(2), "dropout": np.float64(0.1)},
-        "regressors": {"gaussian-process": np.float64(0.5)},
-    }
-    predictor = Predictor(**options).fit(CELLS, LABELS)
+    predictor = small(
+        training__epochs=np.int64(1),
+        seed=np.int64(2**62),
+        encoder=Part("gcn", layers=np.int64(2), dropout=np.float64(0.1)),
+        regressors={"gaussian-process": np.float64(0.5)},
+    ).fit(CELLS, LABELS)
     predictor.save(tmp_path)
     loaded = Predictor.load(tmp_path)
-    assert loaded.encoder_options == {"layers": 2, "dropout": 0.1}
+    assert loaded.encoder == Part("gcn", layers=2, dropout=0.1)
     assert loaded.seed == 2**62
     np.testing.assert_allclose(loaded.predict(CELLS), predictor.predict(CELLS), rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("arguments", [{"encoder": GCN}, {"head": Pairwise}, {"encoder": "some.module:Encoder"}])
-def test_classes_of_your_own_are_not_saved(arguments: dict[str, Any], tmp_path: Path) -> None:
-    predictor = Predictor(**SMALL).fit(CELLS, LABELS).set_params(**arguments)
-    with pytest.raises(UsageError, match="only predictors whose encoder, head and regressors are given by name can be"):
-        predictor.save(tmp_path / "none")
-    assert not (tmp_path / "none").exists()
+class OwnEncoder(GCN):
+    """An encoder that does not come with archpredict."""
+
+
+class OwnHead(Pairwise):
+    """A head likewise."""
+
+
+class OwnRegressor(BayesianRidge):
+    """A regressor likewise."""
+
+    name = "own-regressor"
+
+
+OWN: dict[str, Any] = {
+    "encoder": Part(OwnEncoder, dim=16),
+    "head": OwnHead,
+    "regressors": {OwnRegressor: 0.5, "gaussian-process": (1.0, {"kernel": "laplacian"})},
+}
+
+
+def test_classes_of_ones_own_are_loaded_when_they_are_handed_over(tmp_path: Path) -> None:
+    predictor = small(**OWN).fit(CELLS, LABELS)
+    predictor.save(tmp_path)
+    loaded = Predictor.load(tmp_path, encoder=OwnEncoder, head=OwnHead, regressors=[OwnRegressor])
+    assert type(loaded.ensemble_.models[0].encoder) is OwnEncoder
+    assert type(loaded.ensemble_.regressors["own-regressor"]) is OwnRegressor
+    assert loaded.get_params() == predictor.get_params()
+    np.testing.assert_allclose(loaded.predict(CELLS), predictor.predict(CELLS), rtol=0, atol=1e-9)
+
+
+def test_classes_of_ones_own_are_asked_for_and_never_imported(tmp_path: Path) -> None:
+    small(**OWN).fit(CELLS, LABELS).save(tmp_path)
+    given: dict[str, Any] = {}
+    for name, kind, value in (
+        ("regressors", OwnRegressor, [OwnRegressor]),
+        ("encoder", OwnEncoder, OwnEncoder),
+        ("head", OwnHead, OwnHead),
+    ):
+        with pytest.raises(DataError) as error:
+            Predictor.load(tmp_path, **given)
+        assert f"its {name} {kind.__module__}.{kind.__qualname__} is not one of archpredict's own" in str(error.value)
+        assert f"hand the class over: Predictor.load(path, {name}=...)" in str(error.value)
+        given[name] = value
+    assert Predictor.load(tmp_path, **given).num_labels_ == 30
+
+
+def test_a_class_is_not_taken_for_a_part_that_archpredict_has(original: Path) -> None:
+    with pytest.raises(DataError, match="its encoder is archpredict's 'gcn'; load it without a class of your own"):
+        Predictor.load(original, encoder=OwnEncoder)
+
+
+def test_a_reference_to_ones_own_class_is_saved_and_handed_over_likewise(tmp_path: Path) -> None:
+    predictor = small(encoder=Part("archpredict.encoders.gcn:GCN", dim=16)).fit(CELLS, LABELS)
+    predictor.save(tmp_path)
+    with pytest.raises(DataError, match=r"its encoder archpredict\.encoders\.gcn:GCN is not one of archpredict's own"):
+        Predictor.load(tmp_path)
+    loaded = Predictor.load(tmp_path, encoder="archpredict.encoders.gcn:GCN")
+    np.testing.assert_allclose(loaded.predict(CELLS), predictor.predict(CELLS), rtol=0, atol=1e-9)
 
 
 def test_options_that_json_cannot_hold_are_not_saved(tmp_path: Path) -> None:
-    predictor = Predictor(**SMALL).fit(CELLS, LABELS).set_params(side={"statistics"})
+    predictor = small().fit(CELLS, LABELS).set_params(encoder=Part("gcn", readout={"mean"}))
     with pytest.raises(UsageError, match="a predictor with an option of type set cannot be saved"):
         predictor.save(tmp_path / "none")
     assert not (tmp_path / "none").exists()
@@ -134,12 +190,12 @@ def test_options_that_json_cannot_hold_are_not_saved(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.update(archpredict_predictor=2), "its format is 2, this version reads 3; fit it again with this"),
-        (lambda c: c.update(archpredict_predictor=99), "its format is 99, this version reads 3; fit it again"),
+        (lambda c: c.update(archpredict_predictor=2), "its format is 2, this version reads 4; fit it again with this"),
+        (lambda c: c.update(archpredict_predictor=99), "its format is 99, this version reads 4; fit it again"),
         (lambda c: c.pop("fitted"), "fitted"),
         (lambda c: c.update(fitted=[]), "list"),
         (lambda c: c["params"].update(colour="red"), "colour"),
-        (lambda c: c["params"].pop("side_width"), "side_width"),
+        (lambda c: c["params"]["training"].pop("side_width"), "side_width"),
     ],
 )
 def test_another_format_is_refused(folder: Path, change: Change, message: str) -> None:
@@ -148,45 +204,49 @@ def test_another_format_is_refused(folder: Path, change: Change, message: str) -
 
 @pytest.mark.parametrize("name", ["os:system", "archpredict.encoders.gcn:GCN", "/tmp/mine.py:Mine"])
 def test_code_that_is_not_archpredicts_own_is_never_imported(folder: Path, name: str) -> None:
-    changes: list[Change] = [
-        lambda c: c["params"].update(encoder=name),
-        lambda c: c["params"].update(head=name),
-        lambda c: c["params"].update(regressors={name: 1.0}),
-        lambda c: c["params"].update(proxies=[name]),
-    ]
-    for change in changes:
-        message = refusal(changed(folder, change))
-        assert "its encoder, head, regressor or proxy is not one of archpredict's own" in message
+    row = {"weight": 1.0, "options": {}}
+    changes: dict[str, Change] = {  # each is found before those above it
+        "proxy": lambda p: p.update(sources=[{"proxies": [name]}]),
+        "head": lambda p: p["head"].update(name=name),
+        "encoder": lambda p: p["encoder"].update(name=name),
+        "regressors": lambda p: p.update(regressors=[{"name": name, **row}]),
+    }
+    for what, change in changes.items():
+        message = refusal(changed(folder, lambda c, change=change: change(c["params"])))
+        assert f"its {what} {name} is not one of archpredict's own" in message, what
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda p: p.update(encoder="gnc"), "unknown encoder 'gnc'"),
+        (lambda p: p["encoder"].update(name="gnc"), "unknown encoder 'gnc'"),
         (lambda p: p.update(encoder=None), "weights are missing"),
-        (lambda p: p.update(encoder="lstm", encoder_options=None), "its encoder does not read graphs in the form 'nod"),
-        (lambda p: p.update(head="compare"), "unknown head 'compare'"),
-        (lambda p: p.update(regressors={"forest": 1.0}), "unknown regressor 'forest'"),
-        (lambda p: p.update(regressors={"gaussian-process": -1.0}), "regressors have weights above 0"),
-        (lambda p: p.update(regressors={"gaussian-process": float("inf")}), "regressors have weights above 0"),
         (
-            lambda p: p.update(regressors={"random-forest": 1.0}),
+            lambda p: p.update(encoder={"name": "lstm", "options": {}}),
+            "its encoder does not read graphs in the form 'nod",
+        ),
+        (lambda p: p["head"].update(name="compare"), "unknown head 'compare'"),
+        (lambda p: p["regressors"][0].update(name="forest"), "unknown regressor 'forest'"),
+        (lambda p: p["regressors"][0].update(weight=-1.0), "the weight of the regressor gaussian-process is a finite"),
+        (lambda p: p["regressors"][0].update(weight=float("inf")), "the weight of the regressor gaussian-process is"),
+        (
+            lambda p: p["regressors"][0].update(name="random-forest"),
             "it holds what ['gaussian-process'] learnt, its regressors are ['random-forest']",
         ),
-        (lambda p: p.update(regressor_options={"gaussian-process": {"max_labels": 29}}), "its max_labels is 29"),
-        (lambda p: p.update(regressor_options={"gaussian-process": {"kernel": "rbf"}}), "unknown kernel 'rbf'"),
-        (lambda p: p.update(regressors=None), "its scores are not scaled once for each model"),
+        (lambda p: p["regressors"][0].update(options={"max_labels": 29}), "its max_labels is 29"),
+        (lambda p: p["regressors"][0].update(options={"kernel": "rbf"}), "unknown kernel 'rbf'"),
+        (lambda p: p.update(regressors=[]), "its scores are not scaled once for each model"),
         (lambda p: p.update(ensemble=10**9), "an option of 1000000000 is out of bounds"),
         (lambda p: p.update(ensemble=3), "its scores are not scaled once for each model"),
         (lambda p: p.update(ensemble=-1), "-1 was given"),
-        (lambda p: p.update(side_width=10**9), "an option of 1000000000 is out of bounds"),
-        (lambda p: p.update(side_width=16), "size mismatch"),
-        (lambda p: p["encoder_options"].update(dim=10**9), "an option of 1000000000 is out of bounds"),
-        (lambda p: p["encoder_options"].update(dim=32), "size mismatch"),
-        (lambda p: p["encoder_options"].update(layers=500), "of its weights are missing and 0 unknown"),
-        (lambda p: p["encoder_options"].update(dropout=7), "7"),
-        (lambda p: p.update(regressor_options={"gaussian-process": {"max_labels": 10**9}}), "is out of bounds"),
-        (lambda p: p.update(regressor_options={"gaussian-process": {"colour": 1}}), "colour"),
+        (lambda p: p["training"].update(side_width=10**9), "an option of 1000000000 is out of bounds"),
+        (lambda p: p["training"].update(side_width=16), "size mismatch"),
+        (lambda p: p["encoder"]["options"].update(dim=10**9), "an option of 1000000000 is out of bounds"),
+        (lambda p: p["encoder"]["options"].update(dim=32), "size mismatch"),
+        (lambda p: p["encoder"]["options"].update(layers=500), "of its weights are missing and 0 unknown"),
+        (lambda p: p["encoder"]["options"].update(dropout=7), "7"),
+        (lambda p: p["regressors"][0].update(options={"max_labels": 10**9}), "is out of bounds"),
+        (lambda p: p["regressors"][0].update(options={"colour": 1}), "colour"),
     ],
 )
 def test_arguments_that_do_not_fit_the_weights_are_refused(folder: Path, change: Change, message: str) -> None:
@@ -243,7 +303,7 @@ def test_what_fitting_has_set_must_hold_together(folder: Path, change: Change, m
         ),
         (
             lambda w: w.update({"1.more": torch.zeros(1)}),
-            "it holds weights of 0, 1, familiarity, regressors; expected are 0, familiarity, regressors",
+            "it holds weights of 0, 1, novelty, regressors; expected are 0, novelty, regressors",
         ),
         (lambda w: w["0.head.fc.weight"].fill_(float("nan")), "its weights are not all finite"),
         (lambda w: w["regressors.gaussian-process.x"].fill_(float("inf")), "its weights are not all finite"),
@@ -257,12 +317,12 @@ def test_what_fitting_has_set_must_hold_together(folder: Path, change: Change, m
         (lambda w: w.update({f"{GP}.x": w[f"{GP}.x"][1:].clone()}), "arrays of floating-point numbers"),
         (lambda w: w.update({f"{GP}.y": w[f"{GP}.y"].long()}), "arrays of floating-point numbers"),
         (lambda w: w.update({"regressors.other.x": torch.zeros(1)}), "it holds what ['gaussian-process', 'other'] le"),
-        (lambda w: w.pop("familiarity.axes"), "the distances from its training set are of shapes"),
-        (lambda w: w["familiarity.limits"].zero_(), "the distances from its training set are not positive"),
-        (lambda w: w.update({"familiarity.more": torch.zeros(1)}), "the distances from its training set are of shapes"),
+        (lambda w: w.pop("novelty.axes"), "the distances from its training set are of shapes"),
+        (lambda w: w["novelty.limits"].zero_(), "the distances from its training set are not positive"),
+        (lambda w: w.update({"novelty.more": torch.zeros(1)}), "the distances from its training set are of shapes"),
         (
-            lambda w: [w.pop(name) for name in list(w) if name.startswith("familiarity.")],
-            "it holds weights of 0, regressors; expected are 0, familiarity, regressors",
+            lambda w: [w.pop(name) for name in list(w) if name.startswith("novelty.")],
+            "it holds weights of 0, regressors; expected are 0, novelty, regressors",
         ),
     ],
 )

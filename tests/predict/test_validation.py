@@ -25,7 +25,11 @@ from archpredict.predict.validation import (
 from archpredict.spaces.base import Architecture, load_space
 from archpredict.tables.table import Table
 
-SMALL: dict[str, Any] = {"encoder": "gcn", "regressors": None, "epochs": 2, "ensemble": 1, "device": "cpu"}
+SMALL: dict[str, Any] = {"encoder": "gcn", "regressors": None, "training__epochs": 2, "ensemble": 1, "device": "cpu"}
+
+
+def small(**changes: Any) -> Predictor:
+    return Predictor().set_params(**{**SMALL, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +89,11 @@ class Broken(Predictor):
 
 
 def test_cross_validation_is_what_a_loop_over_the_folds_gives(cells: list[Architecture], labels: np.ndarray) -> None:
-    trials = cross_validate(Predictor(**SMALL), cells, labels, folds=3, seeds=[4])
+    trials = cross_validate(small(), cells, labels, folds=3, seeds=[4])
     folds = k_folds(30, 3, seed=4, groups=[cell.key for cell in cells])
     assert [(t.n, t.seed, t.fold) for t in trials] == [(20, 4, 0), (20, 4, 1), (20, 4, 2)]
     for trial, (train, test) in zip(trials, folds, strict=True):
-        by_hand = Predictor(**SMALL, seed=4).fit([cells[i] for i in train], labels[train])
+        by_hand = small(seed=4).fit([cells[i] for i in train], labels[train])
         assert trial.predicted == pytest.approx(by_hand.predict([cells[i] for i in test]))
         assert trial.figures["kendall_tau"] == pytest.approx(by_hand.score([cells[i] for i in test], labels[test]))
         assert trial.std is None
@@ -97,32 +101,32 @@ def test_cross_validation_is_what_a_loop_over_the_folds_gives(cells: list[Archit
 
 def test_isomorphic_architectures_share_a_fold(cells: list[Architecture], labels: np.ndarray) -> None:
     graphs = [cell.graph for cell in cells[:12]] * 2
-    trials = cross_validate(Predictor(**SMALL), graphs, np.tile(labels[:12], 2), folds=3)
+    trials = cross_validate(small(), graphs, np.tile(labels[:12], 2), folds=3)
     for trial in trials:
         assert not set(trial.split.train % 12) & set(trial.split.test % 12)
 
 
 def test_the_predictor_that_is_given_stays_unfitted(cells: list[Architecture], labels: np.ndarray) -> None:
-    predictor = Predictor(**SMALL, seed=9)
+    predictor = small(seed=9)
     cross_validate(predictor, cells, labels, folds=2)
     assert predictor.seed == 9
-    assert "models_" not in vars(predictor)
+    assert "ensemble_" not in vars(predictor)
 
 
 def test_an_ensemble_is_judged_by_its_uncertainty_too(cells: list[Architecture], labels: np.ndarray) -> None:
-    trials = cross_validate(Predictor(**{**SMALL, "ensemble": 2}), cells, labels, folds=2)
+    trials = cross_validate(small(ensemble=2), cells, labels, folds=2)
     assert all(trial.std is not None and trial.std.shape == trial.predicted.shape for trial in trials)
     assert "calibration_error" in trials[0].figures
 
 
 def test_features_go_with_their_rows(cells: list[Architecture], labels: np.ndarray) -> None:
-    only_features = Predictor(None, ensemble=0, regressors={"extra-trees": 1.0}, side=(), device="cpu")
+    only_features = Predictor(None, ensemble=0, regressors={"extra-trees": 1.0}, sources=(), device="cpu")
     (told, _) = cross_validate(only_features, cells, labels, folds=2, features={"answer": labels})
     assert told.figures["kendall_tau"] > 0.8
 
 
 def test_a_learning_curve_has_a_trial_for_each_size_and_seed(protocol: Protocol) -> None:
-    trials = learning_curve(Predictor(**SMALL), protocol, [5, 10], seeds=2)
+    trials = learning_curve(small(), protocol, [5, 10], seeds=2)
     assert [(t.n, t.seed, t.fold, t.figures["n"]) for t in trials] == [
         (5, 0, None, 25), (5, 1, None, 25), (10, 0, None, 20), (10, 1, None, 20),
     ]  # fmt: skip
@@ -136,8 +140,8 @@ def test_test_labels_are_those_of_the_protocol(protocol: Protocol) -> None:
     turned = Protocol(
         "turned", "", protocol.space, protocol.choices, protocol.train_labels, -protocol.test_labels, None, (10,)
     )
-    (straight,) = learning_curve(Predictor(**SMALL), protocol, [10], seeds=1)
-    (reversed_,) = learning_curve(Predictor(**SMALL), turned, seeds=1)
+    (straight,) = learning_curve(small(), protocol, [10], seeds=1)
+    (reversed_,) = learning_curve(small(), turned, seeds=1)
     assert reversed_.figures["kendall_tau"] == pytest.approx(-straight.figures["kendall_tau"])
 
 
@@ -145,7 +149,7 @@ def test_uncertainty_is_judged_by_labels_of_the_kind_that_was_learnt_from(protoc
     shifted = Protocol(
         "shifted", "", protocol.space, protocol.choices, protocol.train_labels, protocol.test_labels + 1e9, None, (10,)
     )
-    two = Predictor(**{**SMALL, "ensemble": 2})
+    two = small(ensemble=2)
     (straight,), (moved,) = learning_curve(two, protocol, [10], seeds=1), learning_curve(two, shifted, seeds=1)
     for name in ("coverage_90", "calibration_error", "nll", "error_correlation"):
         assert moved.figures[name] == pytest.approx(straight.figures[name])
@@ -171,7 +175,7 @@ def test_labels_must_be_as_many_as_architectures(cells: list[Architecture]) -> N
 
 def test_progress_tells_epochs_and_the_figures_of_each_trial(cells: list[Architecture], labels: np.ndarray) -> None:
     seen: list[Progress] = []
-    trials = cross_validate(Predictor(**SMALL), cells, labels, folds=2, observe=seen.append)
+    trials = cross_validate(small(), cells, labels, folds=2, observe=seen.append)
     assert [(p.trial, p.trials, p.step, p.steps) for p in seen] == [
         (1, 2, 1, 2), (1, 2, 2, 2), (1, 2, 0, 0), (2, 2, 1, 2), (2, 2, 2, 2), (2, 2, 0, 0),
     ]  # fmt: skip

@@ -16,6 +16,7 @@ from sklearn.linear_model import LinearRegression
 from archpredict._typing import BoolArray, IntArray
 from archpredict.errors import BudgetError, UnknownNameError, UsageError
 from archpredict.metrics import kendall_tau
+from archpredict.predict.parts import Part
 from archpredict.progress import Event
 from archpredict.strategies._ctnas_round import Round
 from archpredict.strategies._ctnas_settings import PRESETS
@@ -24,22 +25,22 @@ from archpredict.strategies.ctnas import CTNAS
 from archpredict.testing.strategies import drive, label, saved_and_read
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
-ALONE: dict[str, Any] = {"side": (), "ensemble": 1, "regressors": None}
+ALONE: dict[str, Any] = {"sources": (), "ensemble": 1, "regressors": None}
 SMALL: dict[str, Any] = {
-    "predictor": {**ALONE, "encoder": "gcn", "encoder_options": {"dim": 32, "layers": 2}, "epochs": 20},
+    "predictor": {**ALONE, "encoder": Part("gcn", dim=32, layers=2), "training__epochs": 20},
     "rounds": 2,
     "iterations": 20,
     "samples": 16,
     "derive": 32,
 }
 SHORT: dict[str, Any] = {
-    "predictor": {**ALONE, "epochs": 1},
+    "predictor": {**ALONE, "training__epochs": 1},
     "iterations": 3,
     "explore_every": 2,
     "baseline_every": 2,
     "derive": 8,
 }
-TINY: dict[str, Any] = {**SHORT, "predictor": {**ALONE, "epochs": 2}}
+TINY: dict[str, Any] = {**SHORT, "predictor": {**ALONE, "training__epochs": 2}}
 
 
 def run(problem: Problem, **arguments: Any) -> tuple[CTNAS, list[Event]]:
@@ -340,7 +341,7 @@ def test_the_order_in_which_python_hashes_texts_changes_nothing(capsys: pytest.C
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_a_whole_search_on_cuda_finds_what_it_finds_on_the_cpu(preset: str) -> None:
-    options = {**TINY, "predictor": {**ALONE, "epochs": 20}, "iterations": 10, "rounds": 2}
+    options = {**TINY, "predictor": {**ALONE, "training__epochs": 20}, "iterations": 10, "rounds": 2}
     asked, found = [], list[float]()
     for device in ("cpu", "cuda"):
         strategy = CTNAS(Problem(ToySpace(), 40), seed=1, device=device, preset=preset, **options)

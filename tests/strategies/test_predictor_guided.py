@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from archpredict.errors import BudgetError, UnknownNameError, UsageError
 from archpredict.evaluators.base import Result
 from archpredict.predict.predictor import Predictor
+from archpredict.predict.training import Training
 from archpredict.progress import Event
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 from archpredict.strategies._candidates import InnerSearch
@@ -213,13 +214,13 @@ def test_thompson_sampling_differs_from_the_mean_and_between_seeds_and_not_betwe
 
 
 def test_an_acquisition_with_uncertainty_says_so_where_the_predictor_has_none() -> None:
-    strategy = guided(acquisition="ucb", predictor=Predictor(epochs=1, ensemble=1, regressors={}))
+    strategy = guided(acquisition="ucb", predictor=Predictor(training=Training(epochs=1), ensemble=1, regressors={}))
     with pytest.raises(UsageError, match="predict_std needs"):
         first_round(strategy)
 
 
 def test_a_real_predictor_finds_the_best_architecture_of_a_small_space() -> None:
-    strategy = PredictorGuided(Problem(ToySpace(), 60), predictor=Predictor(epochs=40), rounds=3)
+    strategy = PredictorGuided(Problem(ToySpace(), 60), predictor=Predictor(training=Training(epochs=40)), rounds=3)
     drive(strategy, ToyEvaluator())
     assert strategy.recommend(1)[0].score == pytest.approx(truth(everything()[:1])[0])
 

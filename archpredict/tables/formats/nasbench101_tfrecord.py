@@ -12,7 +12,7 @@ from archpredict.errors import DataError
 from archpredict.progress import Event, Observer, silent
 from archpredict.tables.formats.base import Format, Row
 from archpredict.tables.reading.files import shown
-from archpredict.tables.reading.nasbench101 import Cells, Training, cell_text
+from archpredict.tables.reading.nasbench101 import Cells, CellTraining, cell_text
 from archpredict.tables.reading.protobuf import model_metrics
 from archpredict.tables.reading.tfrecord import records
 
@@ -55,7 +55,7 @@ def _add(cells: Cells, where: str, data: bytes) -> None:
     if not evaluations:
         raise ValueError("its metrics have no evaluation")
     end = max(evaluations, key=lambda evaluation: evaluation.epoch)
-    training = Training(epochs, end.valid_accuracy, end.test_accuracy, end.train_accuracy, end.training_time)
+    training = CellTraining(epochs, end.valid_accuracy, end.test_accuracy, end.train_accuracy, end.training_time)
     cells.add(digest, where, lambda: cell_text(adjacency, operations.split(",")), params, [training])
 
 

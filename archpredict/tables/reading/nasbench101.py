@@ -27,7 +27,7 @@ _MAX_RUNS = 3
 _CHUNK = 4096
 
 
-class Training(NamedTuple):
+class CellTraining(NamedTuple):
     """The end of one training of one cell."""
 
     epochs: int
@@ -52,7 +52,7 @@ class Cells:
         return len(self._index)
 
     def add(
-        self, digest: str, where: str, architecture: Callable[[], str], params: int, trainings: Sequence[Training]
+        self, digest: str, where: str, architecture: Callable[[], str], params: int, trainings: Sequence[CellTraining]
     ) -> None:
         """Add trainings of a cell.
 
@@ -187,9 +187,9 @@ def api_rows(api: Any, epochs: int, path: Path) -> Iterator[Row]:
     return cells.rows()
 
 
-def _training(epochs: int, run: Mapping[str, Any]) -> Training:
+def _training(epochs: int, run: Mapping[str, Any]) -> CellTraining:
     named = ("final_validation_accuracy", "final_test_accuracy", "final_train_accuracy", "final_training_time")
-    return Training(epochs, *(float(run[name]) for name in named))
+    return CellTraining(epochs, *(float(run[name]) for name in named))
 
 
 def _api_text(fixed: Mapping[str, Any]) -> str:

@@ -39,7 +39,7 @@ def proxies(*names: str, **options: Any) -> Proxies:
 
 
 def predictor(**changes: Any) -> Predictor:
-    given = {"side": (), "proxies": ["synflow", "macs"], "proxy_options": {"network": SMALL}, **changes}
+    given = {"sources": (Proxies(["synflow", "macs"], network=SMALL),), **changes}
     return Predictor(encoder=None, ensemble=0, regressors={"bayesian-ridge": 1.0}, **given)
 
 
@@ -119,8 +119,9 @@ def test_a_predictor_that_reads_synflow_and_macs_alone_learns_from_them() -> Non
 
 def test_scores_are_beside_statistics_and_columns() -> None:
     known, column = cells(12), np.arange(12.0)
-    with_all = predictor(side=("statistics",)).fit(known, column, features={"extra": column})
-    without = predictor(side=("statistics",), proxies=()).fit(known, column)
+    proxies = Proxies(["synflow", "macs"], network=SMALL)
+    with_all = predictor(sources=("statistics", proxies)).fit(known, column, features={"extra": column})
+    without = predictor(sources=("statistics",)).fit(known, column)
     assert with_all.spec_.num_side == without.spec_.num_side + 3
     inputs = with_all.pack(known, {"extra": column})
     scores = with_all.spec_.source(Proxies)
@@ -133,14 +134,14 @@ def test_a_predictor_with_proxies_is_cloned_and_cross_validated() -> None:
     known = cells(12)
     labels = proxies().compute(Batch.of(known))[:, 1] + np.arange(12) * 1e-3
     copy = clone(predictor())
-    assert (copy.proxies, copy.proxy_options) == (["synflow", "macs"], {"network": SMALL})
+    assert copy.sources == (Proxies(["synflow", "macs"], network=SMALL),)
     assert len(cross_validate(copy, known, labels, folds=2)) == 2
 
 
 def test_a_saved_predictor_computes_the_scores_of_new_architectures(tmp_path: Path) -> None:
     known = cells(30)
-    given = {"proxies": ["synflow", "naswot"], "proxy_options": {"network": SMALL, "dataset": "digits", "seed": 5}}
-    fitted = predictor(**given).fit(known[:20], np.arange(20))
+    source = Proxies(["synflow", "naswot"], network=SMALL, dataset="digits", seed=5)
+    fitted = predictor(sources=(source,)).fit(known[:20], np.arange(20))
     expected = fitted.predict(known[20:])
     fitted.save(tmp_path / "model")
     loaded = Predictor.load(tmp_path / "model", device="cpu")
@@ -189,7 +190,7 @@ def test_a_proxy_that_reads_images_needs_a_data_set() -> None:
     with pytest.raises(
         UsageError, match="the zero-cost proxy snip reads a batch of labelled images and no data set was"
     ):
-        predictor(proxies=["snip"]).fit(cells(5), np.arange(5))
+        predictor(sources=[Proxies(["snip"])]).fit(cells(5), np.arange(5))
 
 
 def test_a_predictor_on_a_data_set_of_the_users_own_is_not_saved(tmp_path: Path) -> None:
@@ -198,7 +199,9 @@ def test_a_predictor_on_a_data_set_of_the_users_own_is_not_saved(tmp_path: Path)
         UsageError, match=r"scores on mine\.py:Flowers cannot be saved: a saved predictor opens without c"
     ):
         own.to_dict()
-    reference = predictor(proxies=["archpredict.proxies.macs:Macs"]).fit(cells(5), np.arange(5))
+    reference = predictor(sources=[Proxies(["archpredict.proxies.macs:Macs"], network=SMALL)]).fit(
+        cells(5), np.arange(5)
+    )
     with pytest.raises(UsageError, match=r"reads the zero-cost proxy archpredict\.proxies\.macs:Macs cannot be saved"):
         reference.save(tmp_path)
 

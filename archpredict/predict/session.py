@@ -1,0 +1,91 @@
+"""TrainingSession: the training of an ensemble, which can go on after it ended; a fitted predictor does not keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from archpredict._typing import FloatArray
+from archpredict.errors import RunError
+from archpredict.predict.calibration import standardize
+from archpredict.predict.ensemble import Ensemble
+from archpredict.predict.inputs import Inputs
+from archpredict.predict.stacking import fit_all
+from archpredict.predict.training import PseudoPairs, Trainer, Training
+
+__all__ = ["TrainingSession"]
+
+Observe = Callable[[int, int, float], None]
+"""Called with (epochs done, epochs in all, loss)."""
+
+
+class TrainingSession:
+    """The trainers of an ensemble, their optimisers, and the labelled architectures that they train on.
+
+    Made by :meth:`Predictor.fit_session <archpredict.predict.predictor.Predictor.fit_session>`. What it does to the
+    ensemble it does to the predictor.
+
+    Args:
+        ensemble: Trained in place.
+        inputs: ``n`` labelled architectures.
+        labels: ``(n,)``.
+        training: How.
+        seed: Of mini-batches, pairs and dropout.
+    """
+
+    def __init__(self, ensemble: Ensemble, inputs: Inputs, labels: FloatArray, training: Training, seed: int) -> None:
+        self.ensemble, self.inputs, self.labels, self.training = ensemble, inputs, labels, training
+        self._target = standardize(labels, training.target)
+        self._trainers = [
+            Trainer(m, ensemble.spec, inputs, self._target, training, seed=seed * 1009 + i, device=ensemble.device)
+            for i, m in enumerate(ensemble.models)
+        ]
+
+    def run(self, observe: Observe | None = None) -> None:
+        """Train all members from beginning to end, and set the scale of their scores.
+
+        Args:
+            observe: Called after each epoch of each network; the epochs that a network leaves out by stopping early
+                count as done.
+
+        Raises:
+            RunError: The training diverged.
+        """
+        epochs = self.training.epochs
+
+        def report(done: int, loss: float) -> None:
+            if observe is not None:
+                observe(done, len(self._trainers) * epochs, loss)
+
+        fit_all(self._trainers, report)
+        self.ensemble.fit_regressors(self.inputs, self._target)
+        self.rescale()
+
+    def refine(self, pairs: PseudoPairs, *, share: float, epochs: int, slow_down: float) -> None:
+        """A few more epochs on the training set and on pairs with predicted labels; regressors stay as they are.
+
+        Args:
+            pairs: The pairs.
+            share: Their part in the loss.
+            epochs: How many.
+            slow_down: Factor on the learning rate.
+        """
+        for trainer in self._trainers:
+            trainer.slow_down(slow_down)
+            for _ in range(epochs):
+                trainer.epoch(pairs, share)
+
+    def rescale(self) -> None:
+        """Fit the scale of the scores to the labels, anew after :meth:`refine`.
+
+        Raises:
+            RunError: Scores are not finite.
+        """
+        scores = self.ensemble.after_fit(self.inputs)
+        if not np.isfinite(scores).all():
+            raise RunError(
+                "the training diverged, scores are not finite; lower the learning rate, "
+                f"{self.training.learning_rate:g}"
+            )
+        self.ensemble.fit_scale(scores, self.labels)
