@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from archpredict.options import Option
+    from archpredict.registry.options import Option
 
 _LEAST_PROSE = 36
 """Columns that a description has at least; where facts leave it less, they move below it."""
@@ -96,7 +96,7 @@ def options_in_words(options: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _as_json(option: Option) -> dict[str, Any]:
-    from archpredict.options import REQUIRED
+    from archpredict.registry.options import REQUIRED
 
     value = option.default
     plain = value if isinstance(value, str | int | float | None) else repr(value)

@@ -10,7 +10,7 @@ import click
 
 from archpredict.cli._values import WrongValueError, admits_mapping, read_value
 from archpredict.errors import UsageError
-from archpredict.options import Option
+from archpredict.registry.options import Option
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 

@@ -11,7 +11,7 @@ import click
 from archpredict.cli._plugin_options import Owner, full_names, option_option, values
 from archpredict.cli._values import admits_mapping
 from archpredict.errors import UnknownNameError, UsageError
-from archpredict.options import Option, options_of
+from archpredict.registry.options import Option, options_of
 
 if TYPE_CHECKING:
     from archpredict.predict.predictor import Predictor

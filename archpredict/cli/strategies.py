@@ -10,7 +10,7 @@ import click
 from archpredict.cli._options import debug_option, json_option
 
 if TYPE_CHECKING:
-    from archpredict.options import Option
+    from archpredict.registry.options import Option
     from archpredict.strategies.base import Strategy
 
 

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 from archpredict._typing import IntArray
 from archpredict.errors import ArchPredictError, UsageError
-from archpredict.options import Option, check_options, options_of
 from archpredict.registry import described, find, names, resolve
+from archpredict.registry.options import Option, check_options, options_of
 from archpredict.spaces.base import Architecture, SearchSpace
 from archpredict.tables.table import Table
 

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, SupportsFloat
 
-from archpredict._arguments import describe
 from archpredict.errors import UsageError
 from archpredict.evaluators._parallel import as_they_finish, check_jobs
 from archpredict.evaluators._score import BadScoreError, read_score, short
 from archpredict.evaluators.base import Evaluator, Result
+from archpredict.registry.arguments import describe
 from archpredict.spaces.base import Architecture, SearchSpace
 
 __all__ = ["FunctionEvaluator"]

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from archpredict._arguments import check_integer, check_positive
 from archpredict.encoders.base import Encoder
 from archpredict.errors import UsageError
 from archpredict.heads.base import Head
@@ -21,6 +20,7 @@ from archpredict.predict.parts import PartLike, check_part_options, class_of, ki
 from archpredict.predict.pretraining import pretrained
 from archpredict.predict.training import Model, Training
 from archpredict.registry import resolve
+from archpredict.registry.arguments import check_integer, check_positive
 from archpredict.regressors.base import Regressor
 from archpredict.runtime import seeded
 from archpredict.spaces.base import SearchSpace

@@ -12,13 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from archpredict._arguments import (
-    check_choice,
-    check_integer,
-    check_not_negative,
-    check_positive,
-    check_share,
-)
 from archpredict.encoders.base import Encoder
 from archpredict.errors import UsageError
 from archpredict.graph.batch import GraphBatch, batched
@@ -27,6 +20,13 @@ from archpredict.metrics import kendall_tau
 from archpredict.predict.calibration import Target
 from archpredict.predict.inputs import Inputs, InputSpec
 from archpredict.predict.optimizer import Adam, Flat, Leaves
+from archpredict.registry.arguments import (
+    check_choice,
+    check_integer,
+    check_not_negative,
+    check_positive,
+    check_share,
+)
 from archpredict.runtime import Dropout, few_threads, owned, seeded, seeded_generator
 
 __all__ = ["PseudoPairs", "Training"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archpredict._arguments import INCOMPARABLE
+from archpredict.registry.arguments import INCOMPARABLE
 
 _LABELS = "evaluator.labels"
 """Says in words what the other settings of the evaluator say already."""
@@ -30,7 +30,7 @@ class Comparison:
 
 
 def compare(known: Mapping[str, Any], given: Mapping[str, Any]) -> Comparison:
-    """Compare settings, as :func:`archpredict._arguments.describe` gives them.
+    """Compare settings, as :func:`archpredict.registry.arguments.describe` gives them.
 
     Example:
         >>> compare({"seed": 0, "options": {"rounds": 3}}, {"seed": 1, "options": {"rounds": 3}}).differences

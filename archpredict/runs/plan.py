@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 
-from archpredict._arguments import describe
 from archpredict.errors import BudgetError, UsageError, whole_number
 from archpredict.evaluators.base import Evaluator, as_evaluator
 from archpredict.evaluators.table import TableEvaluator
-from archpredict.options import check_options, takes_any
 from archpredict.progress import Observer, silent
 from archpredict.registry import resolve
+from archpredict.registry.arguments import describe
+from archpredict.registry.options import check_options, takes_any
 from archpredict.spaces import check_space
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 from archpredict.strategies.base import Problem, Strategy

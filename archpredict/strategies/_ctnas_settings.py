@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-from archpredict._arguments import (
+from archpredict.errors import UsageError
+from archpredict.predict.parts import Part, with_options
+from archpredict.predict.presets import ALONE, PUBLISHED_GCN, PUBLISHED_TRAINING
+from archpredict.registry.arguments import (
     check_choice,
     check_flag,
     check_integer,
@@ -13,9 +16,6 @@ from archpredict._arguments import (
     check_positive,
     check_share,
 )
-from archpredict.errors import UsageError
-from archpredict.predict.parts import Part, with_options
-from archpredict.predict.presets import ALONE, PUBLISHED_GCN, PUBLISHED_TRAINING
 from archpredict.strategies._ctnas_pairs import Confidence
 from archpredict.strategies._settings import RoundSettings
 

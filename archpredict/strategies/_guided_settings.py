@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from archpredict._arguments import check_choice, check_flag, check_integer, check_share
+from archpredict.registry.arguments import check_choice, check_flag, check_integer, check_share
 from archpredict.strategies._candidates import Inner
 from archpredict.strategies._settings import RoundSettings
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from archpredict._typing import FloatArray
 from archpredict.evaluators.base import Result
-from archpredict.options import Option, options_of, takes_any
 from archpredict.predict.presets import unfitted
 from archpredict.progress import Event, Observer, silent
+from archpredict.registry.options import Option, options_of, takes_any
 from archpredict.spaces.base import Architecture, Choices
 from archpredict.strategies._merge import Candidate, with_predicted
 from archpredict.strategies._prequential import Prequential

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
-from archpredict._arguments import check_choice, check_integer
 from archpredict.errors import UnknownNameError
 from archpredict.predict.presets import unfitted
+from archpredict.registry.arguments import check_choice, check_integer
 
 
 @dataclass(frozen=True)

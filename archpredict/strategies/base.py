@@ -26,12 +26,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from archpredict._arguments import check_integer
 from archpredict._typing import BoolArray, IntArray, freeze
 from archpredict.errors import BudgetError, UsageError, integer
 from archpredict.evaluators.base import Result
-from archpredict.options import Option, options_of
 from archpredict.progress import Observer, silent
+from archpredict.registry.arguments import check_integer
+from archpredict.registry.options import Option, options_of
 from archpredict.spaces.base import Architecture, Choices, SearchSpace, load_space
 
 __all__ = ["Problem", "Recommendation", "State", "Strategy"]

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from archpredict._arguments import check_integer
 from archpredict._typing import IntArray
 from archpredict.errors import UsageError
 from archpredict.evaluators.base import Result
 from archpredict.progress import Observer, silent
+from archpredict.registry.arguments import check_integer
 from archpredict.spaces.base import Architecture
 from archpredict.strategies.base import Problem, Strategy
 

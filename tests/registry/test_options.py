@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from archpredict.errors import UsageError
-from archpredict.options import REQUIRED, Option, check_options, options_of, takes_any
 from archpredict.registry import names, resolve
+from archpredict.registry.options import REQUIRED, Option, check_options, options_of, takes_any
 from archpredict.strategies.base import Strategy
 
 if TYPE_CHECKING:

@@ -88,7 +88,7 @@ def test_half_a_reference_is_answered_with_the_whole_form(reference: str) -> Non
 def test_only_code_of_the_user_is_given_as_the_place() -> None:
     with pytest.raises(json.JSONDecodeError) as caught:
         json.loads("{")
-    assert "test_registry.py, line" in str(users_place(caught.value))
+    assert "test_plugins.py, line" in str(users_place(caught.value))
     shown = described(caught.value.with_traceback(None))
     assert shown.startswith("json.decoder.JSONDecodeError: Expecting property name")
     assert "test_registry" not in shown

@@ -221,7 +221,7 @@ def users_place(error: BaseException) -> str | None:
 
 def _is_installed(filename: str) -> bool:
     folders = [
-        Path(__file__).parent,
+        Path(__file__).parent.parent,
         *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")),
     ]
     return filename.startswith("<") or any(Path(filename).is_relative_to(folder) for folder in folders)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from archpredict._arguments import describe
+from archpredict.registry.arguments import describe
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ def test_a_function_that_calls_itself_or_that_another_calls_back_is_described() 
 
 _PRINTS = """
 import json
-from archpredict._arguments import describe
+from archpredict.registry.arguments import describe
 words = {"sep_conv", "skip", "pool", "none"}
 print(json.dumps(describe({"f": lambda a: a in {"conv", "skip", "pool"} and words, "words": words}), sort_keys=True))
 """
