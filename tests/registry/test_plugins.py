@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from archpredict import Predictor, search
+from archpredict import Predictor, Training, search
 from archpredict.encoders.base import Encoder
 from archpredict.errors import UsageError
 from archpredict.evaluators.base import Evaluator
@@ -152,7 +152,8 @@ def test_a_class_of_another_kind_is_refused_where_it_is_used() -> None:
         with pytest.raises(
             UsageError, match=r"the (encoder|head) .* is the class (OrderedDict|dict); expected a class"
         ):
-            Predictor(ensemble=1, pretrain=0, regressors=None, epochs=1, **wrong).fit(cells, range(12))
+            training = Training(epochs=1, pretrain=0)
+            Predictor(ensemble=1, training=training, regressors=None, **wrong).fit(cells, range(12))
     with pytest.raises(
         UsageError, match="the regressor 'collections:OrderedDict' is the class OrderedDict; expected a"
     ):
