@@ -15,15 +15,28 @@ _EPS = 1e-8
 
 @dataclass(frozen=True, eq=False)
 class Leaves:
-    """Parameters, and where their gradients go.
+    """Parameters, and where their values and gradients are kept while they are trained.
 
     Args:
         parameters: What a loss depends on.
-        gradients: A view for each.
+        values: A view of the storage for each.
+        gradients: Likewise.
     """
 
     parameters: list[nn.Parameter]
+    values: list[Tensor]
     gradients: list[Tensor]
+
+    def attach(self) -> None:
+        """Put the parameters into the storage, so that what changes there changes in them."""
+        for parameter, place in zip(self.parameters, self.values, strict=True):
+            place.copy_(parameter.detach())
+            parameter.data = place
+
+    def detach(self) -> None:
+        """Give each parameter memory of its own: a copy or a pickle of a view takes the whole storage along."""
+        for parameter in self.parameters:
+            parameter.data = parameter.detach().clone()
 
     def differentiate(self, loss: Tensor) -> None:
         """Write the gradients of a loss; zeros for a parameter that it does not depend on."""
@@ -54,23 +67,21 @@ class Flat:
         like = next(iter(named[0].values()), torch.zeros(0))
         self.values = torch.zeros(len(models), size, dtype=like.dtype, device=like.device)
         self.gradients = torch.zeros_like(self.values)
-        for i, own in enumerate(named):
-            for name, parameter in own.items():
-                view = self._view(self.values[i], name)
-                view.copy_(parameter.detach())
-                parameter.data = view
-        self.leaves = [
-            Leaves(list(own.values()), [self._view(self.gradients[i], name) for name in own])
-            for i, own in enumerate(named)
-        ]
+        self.leaves = [self._leaves(own, self.values[i], self.gradients[i]) for i, own in enumerate(named)]
+        for leaves in self.leaves:
+            leaves.attach()
 
     def stacked(self) -> dict[str, nn.Parameter]:
         """The parameters of all models by name, with a first dimension of ``M``."""
         return {name: nn.Parameter(self._view(self.values, name)) for name in self.places}
 
     def stacked_leaves(self, parameters: Mapping[str, nn.Parameter]) -> Leaves:
-        """Those of :meth:`stacked`, and where their gradients go."""
-        return Leaves(list(parameters.values()), [self._view(self.gradients, name) for name in parameters])
+        """Those of :meth:`stacked`, and where their values and gradients are."""
+        return self._leaves(parameters, self.values, self.gradients)
+
+    def _leaves(self, parameters: Mapping[str, nn.Parameter], values: Tensor, gradients: Tensor) -> Leaves:
+        views = ([self._view(flat, name) for name in parameters] for flat in (values, gradients))
+        return Leaves(list(parameters.values()), *views)
 
     def _view(self, flat: Tensor, name: str) -> Tensor:
         begin, shape = self.places[name]

@@ -59,6 +59,8 @@ class TrainingSession:
                 observe(done, len(self._trainers) * epochs, loss)
 
         fit_all(self._trainers, report)
+        for trainer in self._trainers:
+            trainer.optimizer.leaves.detach()
         self.ensemble.fit_regressors(self.inputs, self._target)
         self.rescale()
 
@@ -72,9 +74,12 @@ class TrainingSession:
             slow_down: Factor on the learning rate.
         """
         for trainer in self._trainers:
+            leaves = trainer.optimizer.leaves
+            leaves.attach()
             trainer.slow_down(slow_down)
             for _ in range(epochs):
                 trainer.epoch(pairs, share)
+            leaves.detach()
 
     def rescale(self) -> None:
         """Fit the scale of the scores to the labels, anew after :meth:`refine`.

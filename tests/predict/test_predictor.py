@@ -25,7 +25,7 @@ from archpredict.predict.calibration import Calibration, standardize
 from archpredict.predict.parts import Part
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.storage import shipped
-from archpredict.predict.training import PseudoPairs, Trainer
+from archpredict.predict.training import PseudoPairs, Trainer, Training
 from archpredict.registry import names, resolve
 from archpredict.spaces.base import Architecture, load_space
 from archpredict.spaces.nasbench201 import NASBench201
@@ -462,6 +462,42 @@ def test_refining_moves_comparisons_to_the_pairs_and_rescaling_restores_the_labe
     latent = predictor.ensemble_.latent(predictor.pack(cells[:40]))
     assert abs(latent.mean()) < 1e-4
     np.testing.assert_allclose(np.sort(predictor.predict(cells[:40]))[[0, -1]], [labels[:40].min(), labels[:40].max()])
+
+
+def test_refining_gives_the_same_after_a_prediction_in_between(cells: list[Architecture], labels: FloatArray) -> None:
+    predictors = [make(ensemble=2, training__epochs=3) for _ in range(2)]
+    sessions = [predictor.fit_session(cells[:40], labels[:40]) for predictor in predictors]
+    pairs = PseudoPairs(predictors[0].pack(cells), np.arange(5), np.arange(5, 10), np.ones(5, dtype=np.float32))
+    for predictor, session in zip(predictors, sessions, strict=True):
+        session.refine(pairs, share=0.5, epochs=1, slow_down=1.0)
+        if predictor is predictors[0]:
+            copy.deepcopy(predictor).predict(cells)
+        session.refine(pairs, share=0.5, epochs=1, slow_down=1.0)
+        session.rescale()
+    assert np.array_equal(predictors[0].predict(cells), predictors[1].predict(cells))
+
+
+@pytest.mark.parametrize("options", [{"ensemble": 2}, {"ensemble": 1}, {"ensemble": 2, "training__held_out": 0.2}])
+def test_a_pickle_of_a_fitted_predictor_holds_what_was_learnt_and_little_else(
+    cells: list[Architecture], labels: FloatArray, options: dict[str, Any]
+) -> None:
+    predictor = Predictor(regressors=None, training=Training(epochs=2, pretrain=0), device="cpu").set_params(**options)
+    predictor.fit(cells[:40], labels[:40])
+    parameters = [p for model in predictor.ensemble_.models for p in model.parameters()]
+    learnt = sum(p.numel() * p.element_size() for p in parameters)
+    assert len(pickle.dumps(predictor)) <= 2 * learnt + 100_000
+    for alike in (copy.deepcopy(predictor), pickle.loads(pickle.dumps(predictor))):
+        assert np.array_equal(alike.predict(cells), predictor.predict(cells))
+
+
+def test_regressors_add_to_a_pickle_what_they_learnt(cells: list[Architecture], labels: FloatArray) -> None:
+    predictor = Predictor(ensemble=2, training=Training(epochs=2, pretrain=0), device="cpu")
+    predictor.fit(cells[:40], labels[:40])
+    parameters = [p for model in predictor.ensemble_.models for p in model.parameters()]
+    learnt = sum(p.numel() * p.element_size() for p in parameters) + len(pickle.dumps(predictor.ensemble_.regressors))
+    assert len(pickle.dumps(predictor)) <= 2 * learnt + 100_000
+    alike = pickle.loads(pickle.dumps(predictor))
+    assert np.array_equal(alike.predict(cells), predictor.predict(cells))
 
 
 def test_progress_is_told_after_every_epoch_of_every_network(cells: list[Architecture], labels: FloatArray) -> None:
