@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from archpredict.errors import UnknownNameError, UsageError
@@ -12,6 +13,7 @@ from archpredict.registry import described, resolve
 __all__ = ["Part"]
 
 
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class Part:
     """An encoder or a head and the keyword arguments of its constructor.
 
@@ -29,34 +31,28 @@ class Part:
         False
     """
 
+    kind: str | type
+    options: Mapping[str, Any]
+
     def __init__(self, kind: str | type, /, **options: Any) -> None:
-        self._kind, self._options = kind, dict(options)
-
-    @property
-    def kind(self) -> str | type:
-        """Name or class."""
-        return self._kind
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """A copy of the keyword arguments."""
-        return dict(self._options)
+        object.__setattr__(self, "kind", kind)
+        object.__setattr__(self, "options", options)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The options, as scikit-learn asks for them."""
-        return self.options
+        """A copy of the options, as scikit-learn asks for them."""
+        return dict(self.options)
 
     def __sklearn_clone__(self) -> Part:
         return self
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Part) and (self._kind, self._options) == (other._kind, other._options)
+        return isinstance(other, Part) and (self.kind, self.options) == (other.kind, other.options)
 
     __hash__ = None  # type: ignore[assignment]  # options may hold lists
 
     def __repr__(self) -> str:
-        kind = self._kind.__qualname__ if isinstance(self._kind, type) else repr(self._kind)
-        return f"Part({', '.join([kind, *(f'{name}={value!r}' for name, value in self._options.items())])})"
+        kind = self.kind.__qualname__ if isinstance(self.kind, type) else repr(self.kind)
+        return f"Part({', '.join([kind, *(f'{name}={value!r}' for name, value in self.options.items())])})"
 
 
 PartLike = str | type | Part
@@ -70,7 +66,7 @@ def kind_of(given: Any) -> Any:
 
 def options_of(given: Any) -> dict[str, Any]:
     """The options of what names a part; a bare name has none."""
-    return given.options if isinstance(given, Part) else {}
+    return dict(given.options) if isinstance(given, Part) else {}
 
 
 def with_options(given: Any, changes: Mapping[str, Any]) -> Part:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from archpredict.errors import UsageError
+from archpredict.predict.parts import Part
+from archpredict.predict.predictor import Predictor
+from archpredict.predict.training import Training
 from archpredict.runs.search import search
 from archpredict.spaces.base import Architecture
 from archpredict.strategies.base import Problem
@@ -92,3 +96,27 @@ def test_a_text_of_anything_else_is_refused(tmp_path: Path, text: str) -> None:
     rewritten(tmp_path / "run", lambda settings: settings["options"].update(weights=text))
     with pytest.raises(UsageError, match=r"options.weights is "):
         run(tmp_path / "run", counting(1), Ridge(alpha=3), resume=True)
+
+
+def test_a_predictor_of_parts_is_compared_by_value(tmp_path: Path) -> None:
+    def run_with(epochs: int, dim: int, resume: bool) -> None:
+        training = Training(epochs=epochs, pretrain=0)
+        predictor = Predictor(Part("gcn", dim=dim), training=training, ensemble=1, regressors=None, device="cpu")
+        search(
+            ToySpace,
+            counting(1),
+            strategy="predictor-guided",
+            budget=8,
+            out=tmp_path / "run",
+            resume=resume,
+            options={"predictor": predictor, "rounds": 1},
+        )
+
+    run_with(1, 8, resume=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run_with(1, 8, resume=True)
+    with pytest.raises(UsageError, match=r"options.predictor.encoder.options.dim is 8 there and 16 now"):
+        run_with(1, 16, resume=True)
+    with pytest.raises(UsageError, match=r"options.predictor.training.epochs is 1 there and 2 now"):
+        run_with(2, 8, resume=True)
