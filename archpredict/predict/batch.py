@@ -51,7 +51,9 @@ _KINDS: Mapping[type, _Kind] = {
 class Batch:
     """``B`` architectures, with all that number sources and encoders read of them, each computed once.
 
-    Made by :meth:`of`, which decides what kind of thing was given; nothing behind it asks again.
+    Made by :meth:`of`, which decides what kind of thing was given; nothing behind it asks again. Architectures and the
+    user's columns are indexed together, as scikit-learn does to split them:
+    ``cross_val_score(predictor, Batch.of(cells, {"synflow": scores}), labels)``.
 
     Args:
         size: ``B``.
@@ -129,6 +131,27 @@ class Batch:
 
     def __len__(self) -> int:
         return self.size
+
+    @property
+    def shape(self) -> tuple[int]:
+        """``(B,)``, by which scikit-learn knows what can be indexed like an array."""
+        return (self.size,)
+
+    def __getitem__(self, index: Any) -> Batch:
+        """The batch of some of the architectures and their columns.
+
+        Args:
+            index: An integer, a slice, or an array of integers or truth values; ``(index, ...)`` means the same.
+        """
+        rows = np.atleast_1d(np.arange(self.size)[index])
+        return replace(
+            self,
+            size=len(rows),
+            features={name: np.asarray(column)[rows] for name, column in self.features.items()},
+            _members=[self._members[i] for i in rows.tolist()] if self._packed is None else (),
+            _packed=None if self._packed is None else self._packed[rows],
+            _choices=None if self._choices is None else (self._choices[0], self._choices[1][rows]),
+        )
 
     # ------------------------------------------------------------------ graphs
 

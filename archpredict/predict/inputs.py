@@ -123,11 +123,12 @@ class InputSpec:
             features: Columns of the user's own, ``(n,)`` by name, which are read after the sources.
         """
         wanted = as_sources(sources)
-        if features is not None and len(features) and all(source.name != FeatureColumns.name for source in wanted):
+        batch = Batch.of(architectures, features)
+        if batch.features and all(source.name != FeatureColumns.name for source in wanted):
             wanted = (*wanted, FeatureColumns())
         if form == "network" or any(source.reads_networks for source in wanted):
             vocabulary = OPERATORS
-        batch = Batch.of(architectures, features, vocabulary=vocabulary)
+        batch = replace(batch, vocabulary=None if vocabulary is None else tuple(vocabulary))
         batch = replace(batch, vocabulary=batch.labels, num_cells=batch.most_cells)
         space = None if batch.first_space is None else batch.first_space.name
         num_choices: tuple[int, ...] = ()

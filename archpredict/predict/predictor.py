@@ -53,8 +53,9 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
 
     An estimator of scikit-learn: ``clone``, ``GridSearchCV`` over ``training__epochs`` or ``encoder__dim``, and
     ``cross_val_score`` work. Architectures may be in a list, a tuple, a NumPy array of objects or a pandas Series,
-    whatever its index. Where ``sklearn.set_config(enable_metadata_routing=True)`` is set, scikit-learn hands
-    ``features`` in a data frame or a structured array on to ``fit``, ``predict`` and ``score``.
+    whatever its index. With ``features``, give scikit-learn ``Batch.of(architectures, features)``
+    (:class:`archpredict.predict.batch.Batch`), which it splits as a whole; or, after
+    ``sklearn.set_config(enable_metadata_routing=True)``, a data frame or a structured array as ``features`` of its own.
 
     Args:
         encoder: Name of an encoder (see ``archpredict.encoders``), a class derived from ``Encoder``, a
@@ -408,10 +409,12 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         self, architectures: Architectures, y: Sequence[float] | npt.NDArray[Any], features: Columns | None = None
     ) -> float:
         """Kendall's tau-b between predictions and labels (the figure scikit-learn's model selection maximises)."""
-        if features is None and self.feature_names_ and not isinstance(architectures, Inputs):
+        carried = isinstance(architectures, Inputs) or (isinstance(architectures, Batch) and architectures.features)
+        if features is None and self.feature_names_ and not carried:
             raise DataError(
                 f"this predictor was fitted with the features {', '.join(self.feature_names_)}, which are missing; "
-                "give features (scikit-learn hands them on after sklearn.set_config(enable_metadata_routing=True))"
+                "give features, or to scikit-learn, which hands `params` on to fit alone, "
+                "Batch.of(architectures, features) in place of the architectures"
             )
         return kendall_tau(np.asarray(y, dtype=float), self.predict(architectures, features))
 

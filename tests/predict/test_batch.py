@@ -123,3 +123,16 @@ def test_no_architectures_are_of_no_space_and_have_no_rows() -> None:
     nothing = Batch.of([])
     assert (len(nothing), nothing.space, nothing.cost_names, len(nothing.nodes)) == (0, None, (), 0)
     assert nothing.choices("a test reads choices").shape == (0, 0)
+
+
+@pytest.mark.parametrize("index", [[3, 0], slice(1, 5, 2), np.arange(6) % 2 == 0, (np.array([5]), ...), -1])
+def test_part_of_a_batch_is_that_of_its_members_and_columns(index: Any) -> None:
+    batch = Batch.of(CELLS, {"x": list(range(6))})
+    rows = np.atleast_1d(np.arange(6)[index])
+    part = batch[index]
+    assert (len(part), part.shape) == (len(rows), (len(rows),))
+    assert part.given_graphs == [CELLS[i].graph for i in rows]
+    assert part.features["x"].tolist() == rows.tolist()
+    packed = Batch.of_packed(batch.nodes, SPACE, batch.choices("a test reads choices"))[index]
+    assert np.array_equal(packed.choices("a test reads choices"), part.choices("a test reads choices"))
+    assert np.array_equal(packed.nodes.op, part.nodes.op)

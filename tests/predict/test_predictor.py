@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
 import torch
+from sklearn import config_context
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 
 from archpredict.encoders.base import Encoder
 from archpredict.encoders.gcn import GCN
@@ -21,6 +23,7 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import OPERATORS
 from archpredict.graph.packed import PackedGraphs
 from archpredict.heads.base import Head, ScoreHead
+from archpredict.predict.batch import Batch
 from archpredict.predict.calibration import Calibration, standardize
 from archpredict.predict.parts import Part
 from archpredict.predict.predictor import Predictor
@@ -535,6 +538,52 @@ def test_scikit_learn_can_clone_cross_validate_and_search(cells: list[Architectu
     best = grid.fit(cells, labels).best_estimator_
     assert best.encoder.options == {"dim": 16, "layers": grid.best_params_["encoder__layers"]}
     assert best.training.epochs == grid.best_params_["training__epochs"]
+
+
+@pytest.fixture(scope="module")
+def known(labels: FloatArray) -> dict[str, FloatArray]:
+    """Columns, of which one tells all."""
+    return {"told": labels, "noise": np.random.default_rng(1).normal(size=len(labels))}
+
+
+READS_COLUMNS: dict[str, Any] = {"ensemble": 0, "regressors": {"bayesian-ridge": 1.0}, "sources": ()}
+
+
+@pytest.mark.parametrize("frame", [dict, pd.DataFrame])
+def test_scikit_learn_splits_a_batch_with_its_features(
+    frame: Any, cells: list[Architecture], labels: FloatArray, known: dict[str, FloatArray]
+) -> None:
+    batch = Batch.of(cells, frame(known))
+    scores = cross_val_score(make(**READS_COLUMNS), batch, labels, cv=3)
+    by_hand = []
+    for train, test in KFold(3).split(labels):
+        predictor = make(**READS_COLUMNS)
+        predictor.fit([cells[i] for i in train], labels[train], features={k: v[train] for k, v in known.items()})
+        by_hand.append(predictor.score([cells[i] for i in test], labels[test], {k: v[test] for k, v in known.items()}))
+    assert scores.tolist() == by_hand
+    assert scores.min() > 0.9
+    grid = GridSearchCV(make(**READS_COLUMNS), {"seed": [0, 1]}, cv=2).fit(batch, labels)
+    assert grid.score(batch, labels) > 0.9
+
+
+@pytest.mark.parametrize("form", ["frame", "structured"])
+def test_with_metadata_routing_scikit_learn_hands_features_on(
+    form: str, cells: list[Architecture], labels: FloatArray, known: dict[str, FloatArray]
+) -> None:
+    frame = pd.DataFrame(known)
+    features = frame if form == "frame" else frame.to_records(index=False)
+    expected = cross_val_score(make(**READS_COLUMNS), Batch.of(cells, known), labels, cv=3)
+    with config_context(enable_metadata_routing=True):
+        scores = cross_val_score(make(**READS_COLUMNS), cells, labels, cv=3, params={"features": features})
+    assert scores.tolist() == expected.tolist()
+
+
+def test_without_metadata_routing_score_says_what_to_give(
+    cells: list[Architecture], labels: FloatArray, known: dict[str, FloatArray]
+) -> None:
+    params = {"features": pd.DataFrame(known)}
+    with pytest.raises(DataError, match=r"told, noise, which are missing; .* Batch.of\(architectures, features\)"):
+        cross_val_score(make(**READS_COLUMNS), cells, labels, cv=3, params=params, error_score="raise")
 
 
 @pytest.mark.slow
