@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from archpredict.encoders.base import Dropout, Encoder
 from archpredict.errors import UsageError
 from archpredict.graph.batch import GraphBatch
+from archpredict.graph.likeness import Hear, rounds
 
 __all__ = ["GCN"]
 
@@ -115,6 +116,8 @@ class GCN(Encoder):
         self.out_features = num_cells * dim * (2 if readout == "mean_output" else 1)
 
     def forward(self, batch: GraphBatch) -> Tensor:
+        if self._shares and batch.device.type == "cpu" and len(batch.packed.op):
+            return self._forward_shared(batch)
         h = self.embedding(batch.op)
         # A node outside the graphs: the dummy that fills empty slots, or the global node that hears all others.
         # The dummy is the same in all of them, so it is computed once.
@@ -129,6 +132,30 @@ class GCN(Encoder):
                 extra = self._activate(i, self._residual(i, extra) + self._hear(i, batch, extra, own))
             h = self._activate(i, update)
         return self._read(batch, h, extra).flatten(1)
+
+    @property
+    def _shares(self) -> bool:
+        """Whether nodes that have heard the same are in the same state: none is dropped, nothing else counts."""
+        return not (self.normalize or self.global_node or (self.training and self.dropout.p > 0))
+
+    def _forward_shared(self, batch: GraphBatch) -> Tensor:
+        """The same with one row for all nodes that have heard the same: of 200 cells, half as many or fewer."""
+        weight = self.embedding.weight
+        extra = weight[0].view(1, 1, -1) if self._needs_extra else None
+        count, both = len(self.convolutions), len(self.reverse) > 0
+        layers, row = rounds(batch.packed, count, len(weight) - 1, both=both, device=batch.device)
+        h = weight
+        for i, layer in enumerate(layers):
+            own = F.linear(h, _linear(self.convolutions, i).weight)
+            kept = self._residual(i, h) + own if self.self_loops else self._residual(i, h)
+            update = kept.index_select(0, layer.own) + Hear.apply(own, layer.heard)  # type: ignore[no-untyped-call]
+            if layer.against is not None:
+                against = F.linear(h, _linear(self.reverse, i).weight)
+                update = update + Hear.apply(against, layer.against)  # type: ignore[no-untyped-call]
+            if extra is not None:
+                extra = self._activate(i, self._residual(i, extra) + self._hear(i, batch, extra, own))
+            h = self._activate(i, update)
+        return self._read(batch, batch.rows(h, row), extra).flatten(1)
 
     @property
     def _needs_extra(self) -> bool:

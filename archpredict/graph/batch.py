@@ -165,9 +165,15 @@ class GraphBatch(ABC):
         node[levels.row] = self._rows
         order = _long(node, self.device)
         states = visited(levels, [self._flat_values(v).index_select(0, order) for v in values], update)
-        place = np.full(self._num_rows, levels.num_rows, dtype=np.int64)
-        place[self._rows] = levels.row
-        padded = states if len(place) == len(states) else torch.cat([states, states.new_zeros(1, states.shape[1])])
+        return self.rows(states, levels.row)
+
+    def rows(self, states: Tensor, row: npt.NDArray[np.int64]) -> Tensor:
+        """Node layout ``(..., D)`` of ``(R, D)`` states, where ``(T,)`` says which row is each node's; zeros for
+        padding.
+        """
+        place = np.full(self._num_rows, len(states), dtype=np.int64)
+        place[self._rows] = row
+        padded = states if len(place) == len(row) else torch.cat([states, states.new_zeros(1, states.shape[1])])
         return self._shaped(padded.index_select(0, _long(place, self.device)))
 
     def level_sets(self, *, reverse: bool = False, members: int = 1) -> LevelSets:

@@ -1,0 +1,78 @@
+"""Nodes that have heard the same share a row; nodes that have not do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from archpredict.encoders.gcn import GCN
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.batch import collate
+from archpredict.graph.likeness import rounds
+from archpredict.graph.packed import PackedGraphs
+from archpredict.spaces.nasbench101 import NASBench101
+
+LABELS = ("a", "b", "c")
+
+
+def random_graphs(count: int, seed: int = 0) -> list[ArchGraph]:
+    """Of 1 to 7 nodes, with parallel edges."""
+    rng = np.random.default_rng(seed)
+    graphs = []
+    for _ in range(count):
+        n = int(rng.integers(1, 8))
+        pairs = [(u, v) for v in range(n) for u in range(v) for _ in range(int(rng.integers(0, 3)))]
+        graphs.append(ArchGraph(tuple(rng.choice(LABELS, n).tolist()), tuple(pairs)))
+    return graphs
+
+
+def unfolded(graph: ArchGraph, node: int, depth: int, both: bool) -> Any:
+    """All that a node has heard, as nested tuples."""
+    if depth == 0:
+        return graph.ops[node]
+    before = sorted(repr(unfolded(graph, u, depth - 1, both)) for u, v in graph.edges if v == node)
+    after = sorted(repr(unfolded(graph, v, depth - 1, both)) for u, v in graph.edges if u == node) if both else []
+    return unfolded(graph, node, depth - 1, both), tuple(before), tuple(after)
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_rows_are_shared_by_those_that_have_heard_the_same(both: bool) -> None:
+    graphs = random_graphs(20)
+    packed = PackedGraphs.from_graphs(graphs, LABELS)
+    for depth in (0, 1, 2, 3):
+        _, row = rounds(packed, depth, len(LABELS), both=both, device=torch.device("cpu"))
+        heard = [repr(unfolded(graph, node, depth, both)) for graph in graphs for node in range(graph.num_nodes)]
+        assert len(set(zip(heard, row.tolist(), strict=True))) == len(set(heard)) == len(set(row.tolist()))
+
+
+def test_of_two_hundred_cells_fewer_than_two_thirds_of_the_nodes_are_left() -> None:
+    space = NASBench101()
+    cells = [cell.graph for cell in space.architectures(space.sample(200, np.random.default_rng(0)))]
+    labels = sorted({label for cell in cells for label in cell.ops})
+    packed = PackedGraphs.from_graphs(cells, labels)
+    _, row = rounds(packed, 4, len(labels), device=torch.device("cpu"))
+    assert len(set(row.tolist())) < 2 / 3 * len(row)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"direction": "forward", "residual": False}, {"slots": 7}, {"self_loops": False}]
+)
+def test_encodings_and_gradients_are_those_of_one_row_per_node(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    encoder = GCN(len(LABELS), dim=8, dropout=0.0, **options)
+    batch = collate(random_graphs(30), LABELS)
+    weight = torch.randn(encoder.out_features)
+
+    def results() -> list[torch.Tensor]:
+        z = encoder(batch)
+        return [z, *torch.autograd.grad((z.sigmoid() @ weight).sum(), list(encoder.parameters()))]
+
+    shared = results()
+    monkeypatch.setattr(GCN, "_shares", False)
+    for a, b in zip(shared, results(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
