@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 _WORTH_SHARING = 20_000
 """Nodes in a step from which a second thread is worth its waiting."""
@@ -86,6 +87,22 @@ def owned(array: npt.NDArray[Any], device: torch.device | str = "cpu") -> Tensor
         device: Where the copy is to be.
     """
     return torch.tensor(array, device=device)
+
+
+class without_initial_values(TorchFunctionMode):  # noqa: N801 - reads like a function, as torch.no_grad does
+    """Layers that are made inside draw no initial weights.
+
+    On the device ``meta`` there is nothing to fill, and torch would import its compiler to find that out.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in _FILLING or getattr(func, "__module__", None) == nn.init.__name__:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
+_FILLING = (torch.Tensor.normal_, torch.Tensor.uniform_)
 
 
 class Dropout(nn.Module):

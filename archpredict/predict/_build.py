@@ -22,7 +22,7 @@ from archpredict.predict.training import Model, Training
 from archpredict.registry import resolve
 from archpredict.registry.arguments import check_integer, check_positive
 from archpredict.regressors.base import Regressor
-from archpredict.runtime import seeded
+from archpredict.runtime import seeded, without_initial_values
 from archpredict.spaces.base import SearchSpace
 
 _SIDE_DROPOUT, _SIDE_KEPT = 0.3, 130
@@ -113,7 +113,7 @@ class EnsembleBuilder:
 
     def hollow(self, spec: InputSpec, device: torch.device) -> Ensemble:
         """An ensemble to restore: its networks have shapes and no storage."""
-        with torch.device("meta"):
+        with torch.device("meta"), without_initial_values():
             models = [self._network(spec) for _ in range(self.ensemble)]
         return self.around(models, spec, device)
 

@@ -236,6 +236,8 @@ class Trainer:
         self._held, kept = order[:held], order[held:]
         self._inputs, self._y = inputs, np.asarray(y, dtype=np.float32)
         self.inputs = inputs if not held else inputs[kept]
+        if model.encoder is not None:
+            _ = self.inputs.graphs.levels  # found once here, and taken along by every mini-batch
         self.side = _tensor(spec.side(self.inputs), device)
         self.y = torch.as_tensor(self._y[kept]).to(device)
         flat = Flat([model])

@@ -85,6 +85,7 @@ class Round:
         self.sampled: dict[Choices, None] = {}  # every architecture the policy has drawn, in order
         self._pretraining = 0
         self._known: dict[Choices, Architecture] = {}  # decoded once
+        self._rewards: dict[Choices, float] = {}  # probabilities of beating the present baseline
         self._pseudo: PseudoPairs | None = None
 
     def run(self) -> Derived:
@@ -156,7 +157,7 @@ class Round:
             explored = s.explore_samples if step else s.explore_first
             if s.share > 0 and explored and step % s.explore_every == 0:
                 self._explore(policy, explored)
-                baseline = baseline[0], self.predictor.encode(self._pack(np.array([baseline[0]])))
+                baseline = baseline[0], self._opponent(baseline[0])
             reward, entropy = self._update_policy(policy, optimizer, baseline[1])
             if step % s.baseline_every == (0 if s.baseline_first else s.baseline_every - 1):
                 baseline = self._next_baseline(policy, baseline[0])
@@ -169,7 +170,7 @@ class Round:
         """REINFORCE with the probability of beating the baseline as reward; returns mean reward and entropy."""
         s = self.settings
         rows, log_prob, entropy = self._sample(policy, s.samples)
-        reward = self.predictor.compare_encoded(self.predictor.encode(self._pack(rows)), baseline)[:, 0]
+        reward = self._win_rates(rows, baseline)
         if self.problem.limits:
             reward = np.where(self.problem.is_allowed(rows), reward, 0.0)
         advantage = (reward - reward.mean()) / (reward.std() + 1e-6) if s.center else reward
@@ -185,7 +186,7 @@ class Round:
         else:
             choices = self._draw(policy, 1)[0]
             self.baselines.append(choices)
-        return choices, self.predictor.encode(self._pack(np.array([choices])))
+        return choices, self._opponent(choices)
 
     def _next_baseline(self, policy: Policy, current: Choices) -> tuple[Choices, list[Tensor]]:
         """Algorithm 2, or one of its ablations."""
@@ -201,7 +202,22 @@ class Round:
         if chosen in self.baselines:
             self.baselines.remove(chosen)
         self.baselines.append(chosen)
-        return chosen, self.predictor.encode(self._pack(np.array([chosen])))
+        return chosen, self._opponent(chosen)
+
+    def _opponent(self, choices: Choices) -> list[Tensor]:
+        """The encoding of the baseline from here on; what was known of the one before, or by other weights, is void."""
+        self._rewards.clear()
+        return self.predictor.encode(self._pack(np.array([choices])))
+
+    def _win_rates(self, rows: IntArray, baseline: list[Tensor]) -> FloatArray:
+        """``(n,)`` probabilities of beating the baseline; a policy that converges draws the same again and again."""
+        drawn = list(map(tuple, rows.tolist()))
+        new = [choices for choices in dict.fromkeys(drawn) if choices not in self._rewards]
+        if new:
+            encoded = self.predictor.encode(self._pack(np.array(new)))
+            won = self.predictor.compare_encoded(encoded, baseline)[:, 0]
+            self._rewards.update(zip(new, won.tolist(), strict=True))
+        return np.array([self._rewards[choices] for choices in drawn])
 
     @torch.no_grad()
     def _draw(self, policy: Policy, n: int) -> list[Choices]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from archpredict._typing import IntArray
+from archpredict.spaces.darts import DARTS
 from archpredict.spaces.nasbench101 import NASBench101
 from archpredict.spaces.nasbench201 import NASBench201
 from archpredict.strategies._policy import Policy, _invert
@@ -83,3 +84,34 @@ def test_reinforcing_one_option_makes_it_likelier() -> None:
         optimizer.step()
     rows, _, _ = policy.sample(200, rng)
     assert (rows == 3).mean() > 0.8
+
+
+@pytest.mark.parametrize("space", [NASBench101(), NASBench201(), DARTS()], ids=lambda space: space.name)
+def test_probabilities_entropies_and_gradients_are_those_of_automatic_differentiation(space) -> None:
+    policy = make(space, init_range=0.6)
+    weights = torch.linspace(-1, 1, 16, dtype=torch.float64)
+    rows, *found = policy.double().sample(16, np.random.default_rng(0))
+    expected = step_by_step(policy, rows)
+    for one, two in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, two)
+        gradients = (torch.autograd.grad((x * weights).sum(), list(policy.parameters())) for x in (one, two))
+        torch.testing.assert_close(*gradients)
+
+
+def step_by_step(policy: Policy, rows: IntArray) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-probabilities and entropies by the policy's layers."""
+    space, state = policy._space, None
+    token = torch.full((len(rows),), sum(space.num_choices))
+    log_prob, entropy = torch.zeros(2, len(rows), dtype=torch.float64)
+    for i, options in enumerate(space.num_choices):
+        if options > 1:
+            first = sum(space.num_choices[:i])
+            state = policy.cell(policy.embedding(token), state)
+            logits = policy.out(state[0])[:, first : first + options]
+            illegal = torch.from_numpy(~space.mask(rows[:, :i]))
+            log_p = logits.masked_fill(illegal, -1e9).log_softmax(1)
+            taken = torch.from_numpy(rows[:, i])
+            log_prob = log_prob + log_p.gather(1, taken[:, None])[:, 0]
+            entropy = entropy - (log_p.exp() * log_p).sum(1)
+            token = taken + first
+    return log_prob, entropy
