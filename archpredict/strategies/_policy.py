@@ -165,7 +165,8 @@ def _of_logits(log_p: Tensor, taken: Tensor, of_log_prob: Tensor, of_entropy: Te
 
 def _through_time(drawn: _Drawn, of_logits: list[Tensor], recurrent: Tensor, weight: Tensor) -> Tensor:
     """Gradients of the gates before they are squashed, ``(S n, 4 H)`` for ``S`` steps."""
-    enter, forget, new, leave, squashed = (torch.stack(x) for x in (*zip(*drawn.gates, strict=True), drawn.squashed))
+    enter, forget, new, leave = (torch.stack(list(gate)) for gate in zip(*drawn.gates, strict=True))
+    squashed = torch.stack(drawn.squashed)
     to_memory = leave * (1 - squashed * squashed)
     by_memory = torch.stack(
         [
