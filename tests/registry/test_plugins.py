@@ -149,11 +149,11 @@ def test_an_entry_point_that_cannot_be_loaded_is_named(plugins: Path, kind: str)
 def test_a_class_of_another_kind_is_refused_where_it_is_used() -> None:
     cells = ToySpace().architectures(ToySpace().enumerate()[:12])
     for wrong in ({"encoder": "collections:OrderedDict"}, {"head": "collections:OrderedDict"}, {"head": dict}):
+        predictor = Predictor(ensemble=1, training=Training(epochs=1, pretrain=0), regressors=None, **wrong)
         with pytest.raises(
             UsageError, match=r"the (encoder|head) .* is the class (OrderedDict|dict); expected a class"
         ):
-            training = Training(epochs=1, pretrain=0)
-            Predictor(ensemble=1, training=training, regressors=None, **wrong).fit(cells, range(12))
+            predictor.fit(cells, range(12))
     with pytest.raises(
         UsageError, match="the regressor 'collections:OrderedDict' is the class OrderedDict; expected a"
     ):
