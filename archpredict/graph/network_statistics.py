@@ -6,8 +6,10 @@ parameters, multiply-adds and activations, depth, width, kernels, norms and acti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -246,7 +248,7 @@ def _shapes_of_layers(view: _View) -> dict[str, float]:
     strides = view.column("stride")[:, :2].max(axis=1)
     tokens = view.column("shape")
     last = _last_layer(view, weighted)
-    stem = _first(view, spatial)
+    stem = _first(view, spatial, [view.kernel, strides, view.channels])
     return {
         "kernel, mean over macs": _mean(kernel[spatial], view.macs[spatial]),
         "kernel, mean over activations": _mean(kernel[spatial], view.elements[spatial]),
@@ -289,14 +291,21 @@ def _last_layer(view: _View, weighted: npt.NDArray[np.bool_]) -> int | None:
     if not weighted.any():
         return None
     distance = view.longest(np.ones(view.graph.num_nodes))
-    return int(np.where(weighted, distance, -1).argmax())
+    return _foremost(weighted, distance, [view.weight[:, 1]])
 
 
-def _first(view: _View, spatial: npt.NDArray[np.bool_]) -> int | None:
+def _first(view: _View, spatial: npt.NDArray[np.bool_], sizes: Sequence[npt.NDArray[Any]]) -> int | None:
+    """The stem: the convolution with a kernel that is the nearest to the input."""
     if not spatial.any():
         return None
     distance = view.longest(np.ones(view.graph.num_nodes))
-    return int(np.where(spatial, distance, np.inf).argmin())
+    return _foremost(spatial, -distance, sizes)
+
+
+def _foremost(among: npt.NDArray[np.bool_], key: npt.NDArray[Any], sizes: Sequence[npt.NDArray[Any]]) -> int:
+    """The node with the largest key; of several the largest one, so that no numbering of the nodes decides."""
+    nodes = np.flatnonzero(among)
+    return int(nodes[np.lexsort([size[nodes] for size in reversed(sizes)] + [key[nodes]])[-1]])
 
 
 def _receptive_field(view: _View) -> float:

@@ -14,11 +14,12 @@ from archpredict.encoders.base import Encoder
 from archpredict.evaluators.base import Evaluator, Result
 from archpredict.heads.base import Head
 from archpredict.images.base import Images, ImageSet, Split
+from archpredict.progress import Observer, silent
 from archpredict.proxies.base import Proxy
 from archpredict.regressors.base import Regressor
 from archpredict.spaces.base import Architecture
 from archpredict.strategies.base import Strategy
-from archpredict.tables.formats.base import Format, Row, unobserved
+from archpredict.tables.formats.base import Format, Row
 
 
 class Lines(Format):
@@ -26,7 +27,7 @@ class Lines(Format):
 
     endings = (".lines",)
 
-    def rows(self, path: Path, observe: Any = unobserved) -> Iterator[Row]:
+    def rows(self, path: Path, observe: Observer = silent) -> Iterator[Row]:
         for number, line in enumerate(path.read_text().splitlines(), start=1):
             architecture, _, label = line.rpartition(" ")
             yield Row(f"line {number}", {"architecture": architecture, "label": label})

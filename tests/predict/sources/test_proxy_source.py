@@ -56,11 +56,11 @@ def test_scores_are_those_of_the_proxies_and_positive_ones_are_logarithms() -> N
 def test_a_score_is_computed_once_and_progress_tells_only_of_what_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[int, int]] = []
     known = cells(4)
-    first = proxies().compute(Batch.of(known[:3]), lambda *now: seen.append(now))
+    first = proxies().compute(Batch.of(known[:3]), lambda event: seen.append((event.done, event.total)))
     assert seen == [(1, 3), (2, 3), (3, 3)]
     monkeypatch.setattr(SynFlow, "score_graph", lambda *given, **more: pytest.fail("computed again"))
     np.testing.assert_array_equal(
-        proxies().compute(Batch.of(known[:3]), lambda *now: pytest.fail("nothing is new")), first
+        proxies().compute(Batch.of(known[:3]), lambda event: pytest.fail("nothing is new")), first
     )
 
 

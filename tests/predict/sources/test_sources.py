@@ -134,7 +134,7 @@ def test_fitting_and_predicting_compute_statistics_once_for_each_network(compute
     inputs = predictor.pack(NETWORKS[:2])
     predictor.predict(inputs)
     predictor.predict_std(inputs)
-    predictor.unfamiliar(inputs)
+    predictor.novelty(inputs)
     assert len(computed) == len(NETWORKS) + 2
 
 
