@@ -97,6 +97,10 @@ def _visit(
             if trace is not None:
                 trace.heard.append(heard)
                 trace.received.append(received)
+        if trace is None and levels.members == 1:  # in one operation
+            added = torch.layer_norm(arriving, (width,), scale, shift, weights.eps).relu_()
+            torch.add(of_before[i], added if of_kept is None else added.mul_(of_kept[i]), out=of_states[i])
+            continue
         normed, mean, deviation = torch.native_layer_norm(arriving, (width,), None, None, weights.eps)
         added = torch.addcmul(shift, normed, scale).relu_()
         if of_kept is not None:

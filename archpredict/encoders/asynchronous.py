@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -11,7 +12,7 @@ from archpredict.encoders._level_pass import Weights, level_pass
 from archpredict.encoders.base import Dropout, Encoder
 from archpredict.errors import UsageError
 from archpredict.graph.batch import GraphBatch
-from archpredict.graph.levels import LevelSets, ReadOut, Readout
+from archpredict.graph.levels import LevelSets, ReadOut
 from archpredict.runtime import linear
 
 __all__ = ["Asynchronous"]
@@ -83,24 +84,46 @@ class Asynchronous(Encoder):
     def forward(self, batch: GraphBatch) -> Tensor:
         if not batch.num_graphs:
             return self.embedding.weight.new_zeros(0, self.out_features)
-        levels, h = batch.level_sets(members=self._members), None
-        for i in range(len(self.own)):
-            before, levels = levels, batch.level_sets(reverse=i % 2 == 1, members=self._members)
-            h = self._pass(i, levels, None if h is None else h.index_select(0, levels.moved_from(before)))
-        read: Tensor = ReadOut.apply(h, Readout.of(levels))  # type: ignore[no-untyped-call]
+        members = self._members
+        if members == 1 and self._shares and batch.device.type == "cpu":
+            levels, row = batch.shared_levels
+        else:
+            levels = batch.level_sets(members=members)
+            row = levels.row
+        h = self._pass(0, levels)
+        for i in range(1, len(self.own)):
+            levels = batch.level_sets(reverse=i % 2 == 1, members=members)
+            h = self._pass(i, levels, h, levels.moved_from(row))
+            row = levels.row
+        if len(self.own) == 1:
+            levels = batch.level_sets(members=members)
+            h = h.index_select(0, levels.moved_from(row))
+        read: Tensor = ReadOut.apply(h, levels.readout)  # type: ignore[no-untyped-call]
         return read.view(batch.num_graphs, -1)
 
-    def _pass(self, i: int, levels: LevelSets, h: Tensor | None) -> Tensor:
-        """Pass ``i`` on states ``(R, D)``; in the first a node's own part is one of few: looked up, not computed."""
+    @property
+    def _shares(self) -> bool:
+        """Whether the first pass may compute nodes that hear the same once: none of their units is dropped."""
+        return not torch.is_grad_enabled() and not (self.training and self.dropout.p > 0)
+
+    def _pass(self, i: int, levels: LevelSets, h: Tensor | None = None, where: Tensor | None = None) -> Tensor:
+        """Pass ``i`` on the states ``h`` of the pass before, of which row ``where``, ``(R,)``, is each node's.
+
+        In the first pass a node's own part is one of few: looked up, not computed.
+        """
         embeddings = self.embedding.weight
         entries = levels.entries(embeddings.shape[-2])
         own_layer, heard, norm = (cast("Any", layers[i]) for layers in (self.own, self.heard, self.norms))
-        if h is None:
+        if h is None or where is None:
             own = F.embedding(entries, _table(linear(embeddings, own_layer)))
             h = F.embedding(entries, _table(embeddings))
+        elif levels.members == 1 and len(h) < len(where):  # several nodes share a state
+            own, h = linear(h, own_layer).index_select(0, where), h.index_select(0, where)
         elif levels.members == 1:
+            h = h.index_select(0, where)
             own = linear(h, own_layer)
         else:
+            h = h.index_select(0, where)
             listing, back = levels.by_member
             listed = h.index_select(0, listing).view(levels.members, -1, h.shape[1])
             own = linear(listed, own_layer).flatten(0, 1).index_select(0, back)

@@ -24,10 +24,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from archpredict._typing import IntArray
 from archpredict.backends import has_dgl, import_dgl
 from archpredict.errors import UsageError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.levels import LevelSets, visited
+from archpredict.graph.likeness import merged
 from archpredict.graph.packed import PackedGraphs
 from archpredict.runtime import owned
 
@@ -182,6 +184,13 @@ class GraphBatch(ABC):
         if (reverse, members) not in known:
             known[reverse, members] = LevelSets.of(self.packed, reverse=reverse, members=members, device=self.device)
         return known[reverse, members]
+
+    @cached_property
+    def shared_levels(self) -> tuple[LevelSets, IntArray]:
+        """Level sets with one row for all nodes that are alike in all that leads to them, and ``(T,)`` each node's."""
+        graph, row = merged(self.packed)
+        levels = LevelSets.of(graph, device=self.device)
+        return levels, levels.row[row]
 
     @cached_property
     def _known_levels(self) -> dict[tuple[bool, int], LevelSets]:

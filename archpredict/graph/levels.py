@@ -120,10 +120,15 @@ class LevelSets:
             found += per_level * num_rows
         return self._tensor(found)
 
-    def moved_from(self, other: LevelSets) -> Tensor:
-        """``(R,)`` the row of each node in other level sets of the same graphs."""
+    @cached_property
+    def readout(self) -> Readout:
+        """Means over the rows of cells."""
+        return Readout.of(self)
+
+    def moved_from(self, row: IntArray) -> Tensor:
+        """``(R,)`` the row of each node in other level sets of the same graphs, from these ``(T,)`` by node."""
         found = np.zeros(self.num_rows, dtype=np.int64)
-        found[self.row] = other.row
+        found[self.row] = row
         return self._tensor(found)
 
     @cached_property

@@ -66,6 +66,38 @@ def rounds(
     return made, before
 
 
+def merged(packed: PackedGraphs) -> tuple[PackedGraphs, IntArray]:
+    """One graph in which nodes are one that are alike in operator and in all that leads to them, and each node's there.
+
+    Of 1,000 cells a third of the nodes are left. See :func:`rounds` for how nodes are told apart.
+    """
+    level = packed.levels[0]
+    offset = np.repeat(packed.node_start[:-1], np.diff(packed.edge_start))
+    source, target = packed.source + offset, packed.target + offset
+    keys = _mixed(packed.op.astype(np.uint64), 0) * _FACTORS[0]
+    sent = level[source]
+    for i in range(int(level.max(initial=-1)) + 1):
+        nodes, edges = level == i, np.flatnonzero(sent == i)
+        keys[nodes] = _mixed(keys[nodes], 0)
+        np.add.at(keys, target[edges], _mixed(keys[source[edges]], 1))
+    _, first, row = np.unique(keys, return_index=True, return_inverse=True)
+    is_first = np.zeros(len(row), dtype=bool)
+    is_first[first] = True
+    kept = is_first[target]
+    graph = PackedGraphs(
+        vocabulary=packed.vocabulary,
+        op=packed.op[first],
+        cell=np.zeros(len(first), dtype=np.uint8),
+        node_start=np.array([0, len(first)]),
+        source=row[source[kept]],
+        target=row[target[kept]],
+        edge_op=packed.edge_op[kept],
+        edge_start=np.array([0, int(kept.sum())]),
+    )
+    vars(graph)["levels"] = packed.levels[:, first]  # found already
+    return graph, row
+
+
 class Hear(torch.autograd.Function):
     """``(C, D)`` sums of the rows that each row hears."""
 

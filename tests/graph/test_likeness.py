@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from archpredict.encoders.asynchronous import Asynchronous
 from archpredict.encoders.gcn import GCN
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.batch import collate
@@ -76,3 +77,13 @@ def test_encodings_and_gradients_are_those_of_one_row_per_node(
     monkeypatch.setattr(GCN, "_shares", False)
     for a, b in zip(shared, results(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("passes", [1, 2, 3])
+def test_the_asynchronous_encoder_gives_the_same_with_and_without_gradients(passes: int) -> None:
+    torch.manual_seed(0)
+    encoder = Asynchronous(len(LABELS), dim=8, passes=passes).eval()
+    batch = collate(random_graphs(60), LABELS)
+    with torch.no_grad():
+        shared = encoder(batch)
+    torch.testing.assert_close(shared, encoder(batch), rtol=1e-4, atol=1e-5)
