@@ -13,7 +13,7 @@ class Event:
     """One step of progress of long work: of a training, a search, a reading.
 
     Args:
-        stage: What is being done, e.g. ``"comparator"``, ``"controller"``, ``"epoch"``, ``"rows read"``.
+        stage: What is being done, e.g. ``"pre-training"``, ``"training"``, ``"controller"``, ``"rows read"``.
         done: Steps of the stage that are done, counting from 1.
         total: Steps of the stage; None where that is not known beforehand.
         values: Named figures, e.g. ``{"loss": 0.4, "kendall_tau": 0.71}``.

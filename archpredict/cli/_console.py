@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import math
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,16 +16,19 @@ from archpredict.cli._messages import in_flags
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from archpredict.predict.validation import Observe
     from archpredict.progress import Event, Observer
     from archpredict.runs.plan import Plan
     from archpredict.runs.search import SearchResult
     from archpredict.spaces.base import SearchSpace
 
-_LABELLING = "label"
+_LABELLING, _TRIAL = "label", "trial"
+_COUNTED = {_LABELLING: "labels", _TRIAL: "predictors"}
+"""Stages that others are part of: how far they are stays on display."""
 _PHASES = {
     _LABELLING: "labelling",
-    "comparator": "comparator epoch",
+    "pre-training": "pre-training step",
+    "training": "training epoch",
+    _TRIAL: "predictor",
     "controller": "controller iteration",
     "judged": "predictions judged",
 }
@@ -82,20 +84,21 @@ def progress(quiet: bool) -> Iterator[Observer]:
 
 
 class _Figures:
-    """What is worth showing: how many labels there are, and the values of the event and those that last."""
+    """What is worth showing: how many labels or trials there are, and the values of the event and those that last."""
 
     def __init__(self) -> None:
-        self._labels: list[str] = []
+        self._counts: dict[str, str] = {}
         self._lasting: dict[str, float] = {}
 
     def update(self, event: Event) -> str:
-        if event.stage == _LABELLING:
-            self._labels = [f"{event.done}/{event.total} labels"]
-        passing = {k: v for k, v in event.values.items() if k not in _LASTING}
+        if event.stage in _COUNTED:
+            self._counts[event.stage] = f"{event.done}/{event.total} {_COUNTED[event.stage]}"
+        of_interest = {} if event.stage == _TRIAL else event.values  # a trial has a dozen figures
+        passing = {k: v for k, v in of_interest.items() if k not in _LASTING}
         self._lasting.update({k: v for k, v in event.values.items() if k in _LASTING})
         named = {**{_LASTING[k]: v for k, v in self._lasting.items()}, **passing}
         values = [f"{name.replace('_', ' ')} {value:.4g}" for name, value in named.items()]
-        return ", ".join([*(self._labels if event.stage != _LABELLING else ()), *values])
+        return ", ".join([*(count for stage, count in self._counts.items() if stage != event.stage), *values])
 
 
 class LiveProgress:
@@ -132,28 +135,6 @@ class PlainProgress:
         of = "" if event.total is None else f"/{event.total}"
         text = f"{phase(event)} {event.done}{of}"
         say(f"[{now - self._started:6.1f} s] {text}{', ' if figures else ''}{figures}")
-
-
-def epochs(observer: Observer) -> Callable[[int, int, float], None]:
-    """What a predictor's ``fit`` reports, for an observer."""
-    from archpredict.progress import Event
-
-    return lambda done, total, loss: observer(Event("epoch", done, total, {} if math.isnan(loss) else {"loss": loss}))
-
-
-def trials(observer: Observer) -> Observe:
-    """What the functions of :mod:`archpredict.predict.validation` report, for an observer."""
-    from archpredict.predict.validation import Progress as Trial
-    from archpredict.progress import Event
-
-    def report(trial: Trial) -> None:
-        if trial.steps:
-            observer(Event(f"predictor {trial.trial} of {trials}: epoch", trial.step, trial.steps, trial.figures))
-        else:
-            tau = {name: value for name, value in trial.figures.items() if name == "kendall_tau"}
-            observer(Event("predictor", trial.trial, trial.trials, tau))
-
-    return report
 
 
 def say(text: str) -> None:

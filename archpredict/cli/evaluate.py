@@ -165,7 +165,7 @@ def _evaluate_model(given: Mapping[str, Any]) -> None:
 
 
 def _evaluate_folds(given: Mapping[str, Any]) -> None:
-    from archpredict.cli._console import progress, trials
+    from archpredict.cli._console import progress
     from archpredict.cli._output import print_json
     from archpredict.cli._predictors import build_predictor, described_predictor
     from archpredict.cli._proxies import compute_scores, proxies_of, split_features, with_proxies
@@ -188,7 +188,7 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
             labels,
             folds,
             seeds,
-            trials(observer),
+            observer,
             features=data.features,
             k=given["k"],
         )
@@ -215,7 +215,7 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
 
 
 def _evaluate_curve(given: Mapping[str, Any]) -> None:
-    from archpredict.cli._console import progress, trials
+    from archpredict.cli._console import progress
     from archpredict.cli._output import print_json
     from archpredict.cli._predictors import build_predictor, described_predictor
     from archpredict.cli._proxies import compute_scores, proxies_of, split_features, with_proxies
@@ -228,7 +228,7 @@ def _evaluate_curve(given: Mapping[str, Any]) -> None:
     compute_scores(proxies_of(predictor), protocol.architectures, given["quiet"])
     with progress(given["quiet"]) as observer:
         results = learning_curve(
-            predictor, protocol, given["train_sizes"], seeds, trials(observer), features=features, k=given["k"]
+            predictor, protocol, given["train_sizes"], seeds, observer, features=features, k=given["k"]
         )
     title = f"{described_predictor(given)}: {protocol.name} ({protocol.description})"
     _write_files(given, results, protocol.test_labels, protocol.name)

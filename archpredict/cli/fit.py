@@ -127,18 +127,18 @@ def _check_out(path: Path) -> None:
 
 
 def _train(predictor: Predictor, data: FitData, given: dict[str, Any]) -> None:
-    from archpredict.cli._console import epochs, progress
+    from archpredict.cli._console import progress
 
     labelled = (data.architectures, data.labels)
     with progress(given["quiet"]) as observer:
         if given["origin"] is None:
-            predictor.fit(*labelled, features=data.features, observe=epochs(observer))
+            predictor.fit(*labelled, features=data.features, observer=observer)
         else:
-            predictor.fine_tune(*labelled, features=data.features, observe=epochs(observer), epochs=given["epochs"])
+            predictor.fine_tune(*labelled, features=data.features, observer=observer, epochs=given["epochs"])
 
 
 def _cross_validate(predictor: Predictor, data: FitData, given: dict[str, Any]) -> dict[str, float]:
-    from archpredict.cli._console import progress, trials
+    from archpredict.cli._console import progress
     from archpredict.predict.validation import cross_validate, summarize
 
     with progress(given["quiet"]) as observer:
@@ -148,7 +148,7 @@ def _cross_validate(predictor: Predictor, data: FitData, given: dict[str, Any]) 
             data.labels,
             given["folds"],
             [given["seed"]],
-            trials(observer),
+            observer,
             features=data.features,
         )
     summary = summarize(results)

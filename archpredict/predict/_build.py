@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from archpredict.predict.inputs import InputSpec
 from archpredict.predict.parts import PartLike, check_part_options, class_of, kind_of, made, options_of
 from archpredict.predict.pretraining import pretrained
 from archpredict.predict.training import Model, Training
+from archpredict.progress import Observer
 from archpredict.registry import resolve
 from archpredict.registry.arguments import check_integer, check_positive
 from archpredict.regressors.base import Regressor
@@ -125,7 +126,7 @@ class EnsembleBuilder:
         }
         return Ensemble(spec, models, regressors, [choice.weight for choice in self.choices], device)
 
-    def pretrain(self, ensemble: Ensemble, space: SearchSpace, observe: Callable[[float], None]) -> None:
+    def pretrain(self, ensemble: Ensemble, space: SearchSpace, observer: Observer) -> None:
         """Give all networks an encoder that has learnt the statistics of architectures of the space."""
         spec = ensemble.spec
         # Choices say nothing about what they build; labels that the user left out of the vocabulary cannot be read.
@@ -135,7 +136,7 @@ class EnsembleBuilder:
         make = partial(self._make_encoder, spec)
         key, persistent = self._identity()
         steps = self.training.pretrain
-        weights = pretrained(make, space, spec, steps, key=key, persistent=persistent, observe=observe)
+        weights = pretrained(make, space, spec, steps, key=key, persistent=persistent, observer=observer)
         for model in ensemble.models:
             if model.encoder is not None and weights is not None:
                 model.encoder.load_state_dict(weights)

@@ -28,10 +28,11 @@ from archpredict.predict.calibration import check_labels, fit_deviation
 from archpredict.predict.ensemble import Ensemble
 from archpredict.predict.inputs import Inputs, InputSpec
 from archpredict.predict.parts import PartLike, with_options
-from archpredict.predict.session import Observe, TrainingSession
+from archpredict.predict.session import TrainingSession
 from archpredict.predict.sources.base import SourceLike, as_sources
 from archpredict.predict.storage import StoredPredictor, check_params, check_state, located, read, write
 from archpredict.predict.training import Training
+from archpredict.progress import Observer, silent
 from archpredict.regressors.base import Regressor
 from archpredict.spaces.base import Architecture
 
@@ -163,7 +164,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         y: Sequence[float] | npt.NDArray[Any],
         *,
         features: Columns | None = None,
-        observe: Observe | None = None,
+        observer: Observer = silent,
     ) -> Predictor:
         """Train on labelled architectures.
 
@@ -172,16 +173,16 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             y: ``(n,)`` finite labels, higher is better, not all equal.
             features: Further numbers by name, ``(n,)`` each (a mapping, data frame or structured array); every later
                 call needs them too.
-            observe: Called with (epochs done, epochs in all, loss) after each epoch, and with none done now and then
-                during pre-training; the epochs that a network leaves
-                out by stopping early count as done.
+            observer: Told about progress, with the ``loss``: stage ``pre-training`` where encoders are pre-trained,
+                then ``training``, whose steps are the epochs of all networks; those that a network leaves out by
+                stopping early count as done.
 
         Raises:
             DataError: Too few labels, or labels that are not finite or all equal; a feature that is not finite.
             UsageError: An argument of the constructor that is out of its range.
             RunError: The training diverged.
         """
-        self.fit_session(architectures, y, features=features, observe=observe)
+        self.fit_session(architectures, y, features=features, observer=observer)
         return self
 
     def fit_session(
@@ -190,7 +191,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         y: Sequence[float] | npt.NDArray[Any],
         *,
         features: Columns | None = None,
-        observe: Observe | None = None,
+        observer: Observer = silent,
     ) -> TrainingSession:
         """Train as :meth:`fit` does, and return what can go on training this predictor.
 
@@ -198,7 +199,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             architectures: As for :meth:`fit`.
             y: As for :meth:`fit`.
             features: As for :meth:`fit`.
-            observe: As for :meth:`fit`.
+            observer: As for :meth:`fit`.
 
         Returns:
             The session, which holds the training set and the optimisers; the predictor itself keeps neither.
@@ -212,14 +213,9 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             batch, form=builder.form, sources=self.sources, vocabulary=self.vocabulary, features=columns
         )
         ensemble = builder.build(spec, device)
-        if (space := batch.space) is not None:
-
-            def during(loss: float) -> None:
-                if observe is not None:
-                    observe(0, self.ensemble * self.training.epochs, loss)
-
-            builder.pretrain(ensemble, space, during)
-        return self._trained(ensemble, inputs, labels, self.training, observe)
+        if batch.space is not None:
+            builder.pretrain(ensemble, batch.space, observer)
+        return self._trained(ensemble, inputs, labels, self.training, observer)
 
     def fine_tune(
         self,
@@ -229,7 +225,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         features: Columns | None = None,
         epochs: int | None = None,
         learning_rate: float | None = None,
-        observe: Observe | None = None,
+        observer: Observer = silent,
     ) -> Predictor:
         """Go on from the fitted networks with new labels, of another task perhaps; regressors learn these labels alone.
 
@@ -237,7 +233,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             architectures: As for :meth:`fit`, with the same operators.
             y: Their labels.
             features: The same further numbers as for :meth:`fit`.
-            observe: As for :meth:`fit`.
+            observer: As for :meth:`fit`.
             epochs: A quarter of the constructor's if left out.
             learning_rate: A third of the constructor's if left out.
         """
@@ -250,14 +246,14 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             learning_rate=self.training.learning_rate / 3 if learning_rate is None else learning_rate,
         )
         ensemble = self._builder().around(fitted.models, fitted.spec, fitted.device)
-        self._trained(ensemble, inputs, labels, training, observe)
+        self._trained(ensemble, inputs, labels, training, observer)
         return self
 
     def _trained(
-        self, ensemble: Ensemble, inputs: Inputs, labels: FloatArray, training: Training, observe: Observe | None
+        self, ensemble: Ensemble, inputs: Inputs, labels: FloatArray, training: Training, observer: Observer
     ) -> TrainingSession:
         session = TrainingSession(ensemble, inputs, labels, training, int(self.seed))
-        session.run(observe)
+        session.run(observer)
         self.ensemble_ = ensemble
         self.card_: dict[str, Any] = {}
         return session

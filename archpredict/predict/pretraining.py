@@ -14,6 +14,7 @@ from archpredict.graph.batch import batched
 from archpredict.predict.inputs import InputSpec
 from archpredict.predict.optimizer import Adam, Flat
 from archpredict.predict.pretrained_weights import Weights, fingerprint, keep_weights, read_weights
+from archpredict.progress import Event, Observer, silent
 from archpredict.runtime import few_threads, seeded
 from archpredict.spaces.base import SearchSpace
 
@@ -21,8 +22,8 @@ _SAMPLES = 4096
 _BATCH = 128
 _RATE, _DECAY = 3e-3, 1e-2
 _WARMUP = 30
-EVERY = 20
-"""Steps from one call of the observer to the next."""
+_EVERY = 20
+"""Steps from one event to the next."""
 _SEED = 0
 
 _known: dict[str, Weights | None] = {}
@@ -36,7 +37,7 @@ def pretrained(
     *,
     key: object = None,
     persistent: bool = False,
-    observe: Callable[[float], None] | None = None,
+    observer: Observer = silent,
 ) -> Weights | None:
     """Weights of an encoder that tells graph statistics of architectures drawn from the space.
 
@@ -53,7 +54,8 @@ def pretrained(
         steps: Mini-batches of 128 architectures.
         key: What tells this encoder from others in the same space.
         persistent: Whether ``key`` means the same encoder in every process, so that weights may be read and kept.
-        observe: Called with the loss now and then.
+        observer: Told now and then, and at the end, stage ``pre-training`` with its steps and ``loss``; of weights
+            that are known already, nothing.
 
     Returns:
         The encoder's state, None where its number of cells is not that of the space's architectures.
@@ -62,7 +64,7 @@ def pretrained(
     if mark not in _known:
         found = read_weights(mark, make) if persistent else None
         if found is None:
-            found = _train(make, space, spec, steps, observe)
+            found = _train(make, space, spec, steps, observer)
             if persistent and found is not None:
                 keep_weights(mark, found)
         _known[mark] = found
@@ -75,11 +77,7 @@ def forget() -> None:
 
 
 def _train(
-    make: Callable[[], Encoder],
-    space: SearchSpace,
-    spec: InputSpec,
-    steps: int,
-    observe: Callable[[float], None] | None,
+    make: Callable[[], Encoder], space: SearchSpace, spec: InputSpec, steps: int, observer: Observer
 ) -> Weights | None:
     rng = np.random.default_rng(_SEED)
     rows = np.unique(space.sample(_SAMPLES, rng), axis=0)
@@ -102,6 +100,6 @@ def _train(
             with few_threads(len(batch.packed.op)):
                 loss = F.mse_loss(readout(encoder(batch)), targets[torch.from_numpy(index)])
                 optimizer.minimize(loss)
-            if observe is not None and step % EVERY == 0:
-                observe(float(loss.detach()))
+            if (step + 1) % _EVERY == 0 or step + 1 == steps:
+                observer(Event("pre-training", step + 1, steps, {"loss": float(loss.detach())}))
     return {name: value.detach().clone() for name, value in encoder.state_dict().items()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from archpredict._typing import FloatArray
@@ -13,11 +11,9 @@ from archpredict.predict.ensemble import Ensemble
 from archpredict.predict.inputs import Inputs
 from archpredict.predict.stacking import fit_all
 from archpredict.predict.training import PseudoPairs, Trainer, Training
+from archpredict.progress import Observer, silent
 
 __all__ = ["TrainingSession"]
-
-Observe = Callable[[int, int, float], None]
-"""Called with (epochs done, epochs in all, loss)."""
 
 
 class TrainingSession:
@@ -42,23 +38,17 @@ class TrainingSession:
             for i, m in enumerate(ensemble.models)
         ]
 
-    def run(self, observe: Observe | None = None) -> None:
+    def run(self, observer: Observer = silent) -> None:
         """Train all members from beginning to end, and set the scale of their scores.
 
         Args:
-            observe: Called after each epoch of each network; the epochs that a network leaves out by stopping early
-                count as done.
+            observer: Told after each epoch, stage ``training`` with ``loss``; epochs of all networks count together,
+                and those that a network leaves out by stopping early count as done.
 
         Raises:
             RunError: The training diverged.
         """
-        epochs = self.training.epochs
-
-        def report(done: int, loss: float) -> None:
-            if observe is not None:
-                observe(done, len(self._trainers) * epochs, loss)
-
-        fit_all(self._trainers, report)
+        fit_all(self._trainers, observer)
         for trainer in self._trainers:
             trainer.optimizer.leaves.detach()
         self.ensemble.fit_regressors(self.inputs, self._target)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,24 +13,26 @@ from torch.nn import functional as F
 
 from archpredict.graph.batch import GraphBatch, batched
 from archpredict.predict.optimizer import Flat
-from archpredict.predict.training import Model, Trainer
+from archpredict.predict.training import Model, Trainer, trained
+from archpredict.progress import Event, Observer
 from archpredict.runtime import Dropout, few_threads, linear
 
 
-def fit_all(trainers: Sequence[Trainer], observe: Callable[[int, float], None]) -> None:
+def fit_all(trainers: Sequence[Trainer], observer: Observer) -> None:
     """Train all members, as one model where they can be stacked; each learns what it would learn alone.
 
     Args:
         trainers: Of members alike, on the same training set.
-        observe: Called with (epochs done of all members together, loss).
+        observer: Told after each epoch, stage ``training``; epochs of all members count together.
     """
     if _stackable(trainers):
-        _Stack(trainers).fit(observe)
+        _Stack(trainers).fit(observer)
         return
+    total = sum(trainer.epochs for trainer in trainers)
     for i, trainer in enumerate(trainers):
 
-        def report(epoch: int, loss: float, done: int = i * trainer.epochs) -> None:
-            observe(done + epoch, loss)
+        def report(event: Event, before: int = i * trainer.epochs) -> None:
+            observer(replace(event, done=before + event.done, total=total))
 
         trainer.fit(report)
 
@@ -58,10 +61,11 @@ class _Stack:
         self._model = _stacked(first.model, parameters)
         self._dropouts = [module for module in self._model.modules() if isinstance(module, Dropout)]
 
-    def fit(self, observe: Callable[[int, float], None]) -> None:
+    def fit(self, observer: Observer) -> None:
         """All epochs."""
-        for epoch in range(1, self._trainers[0].epochs + 1):
-            observe(epoch * len(self._trainers), self._epoch())
+        members, epochs = len(self._trainers), self._trainers[0].epochs
+        for epoch in range(1, epochs + 1):
+            observer(trained(epoch * members, epochs * members, self._epoch()))
         for i, trainer in enumerate(self._trainers):
             trainer.optimizer = self._optimizer.row(i, self._flat.leaves[i])
 

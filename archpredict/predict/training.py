@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from archpredict.metrics import kendall_tau
 from archpredict.predict.calibration import Target
 from archpredict.predict.inputs import Inputs, InputSpec
 from archpredict.predict.optimizer import Adam, Flat, Leaves
+from archpredict.progress import Event, Observer, silent
 from archpredict.registry.arguments import (
     check_choice,
     check_integer,
@@ -201,6 +203,11 @@ def _tensor(values: npt.NDArray[np.float32] | None, device: torch.device) -> Ten
     return None if values is None else owned(values, device)
 
 
+def trained(done: int, total: int, loss: float) -> Event:
+    """The event after an epoch; a loss that is not a number is not told."""
+    return Event("training", done, total, {} if math.isnan(loss) else {"loss": loss})
+
+
 class Trainer:
     """Trains one model, in one go or a few epochs at a time.
 
@@ -269,17 +276,16 @@ class Trainer:
         """Whether a share of the labels is kept aside to stop by."""
         return len(self._held) > 0
 
-    def fit(self, observe: Callable[[int, float], None] | None = None) -> None:
+    def fit(self, observer: Observer = silent) -> None:
         """All epochs of the training, or until the held-out tau stops rising.
 
         Args:
-            observe: Called with (epochs done, loss) after each epoch, and with all epochs where it stops early.
+            observer: Told after each epoch, and of all epochs where it stops early.
         """
         best, best_epoch, best_weights = -np.inf, 0, None
         for epoch in range(1, self.training.epochs + 1):
             loss = self.epoch()
-            if observe is not None:
-                observe(epoch, loss)
+            observer(trained(epoch, self.epochs, loss))
             if not len(self._held):
                 continue
             tau = self._held_out_tau()
@@ -287,8 +293,8 @@ class Trainer:
                 best, best_epoch = tau, epoch
                 best_weights = {name: value.clone() for name, value in self.model.state_dict().items()}
             elif epoch - best_epoch >= self.training.patience:
-                if observe is not None and epoch < self.training.epochs:
-                    observe(self.training.epochs, loss)
+                if epoch < self.epochs:
+                    observer(trained(self.epochs, self.epochs, loss))
                 break
         if best_weights is not None:
             self.model.load_state_dict(best_weights)

@@ -5,9 +5,8 @@ Every predictor is cloned before it is trained, so that the one that was given s
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from archpredict import metrics
 from archpredict._typing import FloatArray
 from archpredict.errors import DataError, UsageError
 from archpredict.predict.protocols import HoldOut, Protocol, k_folds
+from archpredict.progress import Event, Observer, silent
 
 if TYPE_CHECKING:
     from archpredict.graph.arch_graph import ArchGraph
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_K",
-    "Progress",
     "Summary",
     "Trial",
     "cross_validate",
@@ -41,27 +40,6 @@ Features = Mapping[str, npt.NDArray[Any]]
 
 DEFAULT_K = 10
 """How many of the predicted best N@K, Precision@K, NDCG and the regret look at, where there are as many."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far an evaluation is.
-
-    Args:
-        trial: Predictor in training, counting from 1.
-        trials: Predictors to train in all.
-        step, steps: Epochs of this predictor, done and in all; 0 of 0 where it has none.
-        figures: ``loss`` during training, the trial's figures at its end.
-    """
-
-    trial: int
-    trials: int
-    step: int
-    steps: int
-    figures: Mapping[str, float]
-
-
-Observe = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +143,7 @@ def cross_validate(
     y: npt.ArrayLike,
     folds: int = 5,
     seeds: int | Sequence[int] = 1,
-    observe: Observe | None = None,
+    observer: Observer = silent,
     *,
     features: Features | None = None,
     k: int | None = None,
@@ -178,7 +156,7 @@ def cross_validate(
         y: ``(n,)`` labels, higher is better.
         folds: At least 2.
         seeds: That many repetitions, seeds from 0, or the seeds; of the folds and of the predictors.
-        observe: Called with the progress of each training.
+        observer: Told what ``fit`` tells of each training, and stage ``trial`` with its figures after each.
         features: ``(n,)`` numbers by name, as the predictor's ``fit`` takes them.
         k: As in :func:`evaluate_predictions`.
 
@@ -212,7 +190,7 @@ def cross_validate(
         for seed in _seeds(seeds)
         for fold, split in enumerate(k_folds(len(labels), folds, seed, groups=keys))
     ]
-    return list(_trials(predictor, architectures, labels, labels, plan, observe, features, k))
+    return list(_trials(predictor, architectures, labels, labels, plan, observer, features, k))
 
 
 def learning_curve(
@@ -220,7 +198,7 @@ def learning_curve(
     protocol: Protocol,
     train_sizes: Sequence[int] = (),
     seeds: int | Sequence[int] = 5,
-    observe: Observe | None = None,
+    observer: Observer = silent,
     *,
     features: Features | None = None,
     k: int | None = None,
@@ -233,7 +211,7 @@ def learning_curve(
             :func:`archpredict.predict.protocols.table_protocol` of a table of your own.
         train_sizes: Numbers of labels to learn from; those of the protocol if left out.
         seeds: That many repetitions, seeds from 0, or the seeds; of the splits and of the predictors.
-        observe: Called with the progress of each training.
+        observer: Told what ``fit`` tells of each training, and stage ``trial`` with its figures after each.
         features: ``(N,)`` numbers by name for all rows of the protocol.
         k: As in :func:`evaluate_predictions`.
 
@@ -248,7 +226,7 @@ def learning_curve(
         raise UsageError(f"{protocol.name} has no numbers of labels of its own; say how many to learn from")
     plan = [(seed, None, protocol.split(n, seed)) for n in sizes for seed in _seeds(seeds)]
     y = (protocol.train_labels, protocol.test_labels)
-    return list(_trials(predictor, protocol.architectures, *y, plan, observe, features, k))
+    return list(_trials(predictor, protocol.architectures, *y, plan, observer, features, k))
 
 
 def summarize(trials: Sequence[Trial]) -> Summary:
@@ -275,7 +253,7 @@ def _trials(
     train_labels: FloatArray,
     test_labels: FloatArray,
     plan: Sequence[tuple[int, int | None, HoldOut]],
-    observe: Observe | None,
+    observer: Observer,
     features: Features | None,
     k: int | None,
 ) -> Iterator[Trial]:
@@ -289,7 +267,7 @@ def _trials(
         train, test = ([architectures[i] for i in rows.tolist()] for rows in split)
         start = time.perf_counter()
         known = _rows_of(features, split.train)
-        trained.fit(train, train_labels[split.train], features=known, observe=_epochs(observe, number, len(plan)))
+        trained.fit(train, train_labels[split.train], features=known, observer=observer)
         seconds = time.perf_counter() - start
         packed = trained.pack(test, _rows_of(features, split.test))
         predicted = trained.predict(packed)
@@ -298,18 +276,7 @@ def _trials(
         if std is not None:  # it foretells labels of the kind that was learnt from, not those the ranking is judged by
             figures |= evaluate_uncertainty(train_labels[split.test], predicted, std)
         yield Trial(len(split.train), seed, fold, figures, seconds, split, predicted, std)
-        if observe is not None:
-            observe(Progress(number, len(plan), 0, 0, figures))
-
-
-def _epochs(observe: Observe | None, trial: int, trials: int) -> Callable[[int, int, float], None] | None:
-    if observe is None:
-        return None
-
-    def report(done: int, total: int, loss: float) -> None:
-        observe(Progress(trial, trials, done, total, {} if math.isnan(loss) else {"loss": loss}))
-
-    return report
+        observer(Event("trial", number, len(plan), figures))
 
 
 def _rows_of(features: Features | None, rows: npt.NDArray[np.int64]) -> Features | None:

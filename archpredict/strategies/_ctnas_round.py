@@ -13,7 +13,6 @@ from archpredict._typing import FloatArray, IntArray
 from archpredict.predict.inputs import Inputs
 from archpredict.predict.optimizer import Adam, Flat
 from archpredict.predict.predictor import Predictor
-from archpredict.predict.pretraining import EVERY
 from archpredict.predict.training import PseudoPairs
 from archpredict.progress import Event, Observer
 from archpredict.runtime import few_threads, seeded
@@ -83,7 +82,6 @@ class Round:
         self.baselines = list(baselines)
         self.predictor = self._with_dummies(predictor) if settings.dummies else predictor
         self.sampled: dict[Choices, None] = {}  # every architecture the policy has drawn, in order
-        self._pretraining = 0
         self._known: dict[Choices, Architecture] = {}  # decoded once
         self._rewards: dict[Choices, float] = {}  # probabilities of beating the present baseline
         self._pseudo: PseudoPairs | None = None
@@ -104,24 +102,7 @@ class Round:
         return predictor
 
     def _train_comparator(self) -> None:
-        ended = False
-
-        def observe(done: int, total: int, loss: float) -> None:
-            nonlocal ended
-            if done:
-                ended = done == total
-                self._tell("comparator", done, total, loss=loss)
-            else:
-                self._tell_pretraining(loss)
-
-        self._session = self.predictor.fit_session(self.labelled, self.labels, observe=observe)
-        if not ended:  # regressors alone have no epochs
-            self._tell("comparator", 1, 1)
-
-    def _tell_pretraining(self, loss: float) -> None:
-        self._pretraining += 1
-        total = -(-self.predictor.training.pretrain // EVERY)
-        self._tell("pre-training", min(self._pretraining, total), total, loss=loss)
+        self._session = self.predictor.fit_session(self.labelled, self.labels, observer=self.observer)
 
     def _explore(self, policy: Policy, samples: int) -> None:
         """Algorithm 3: train the comparator on labelled pairs and on confident pairs of sampled architectures."""

@@ -49,7 +49,7 @@ class CTNAS(RoundStrategy[CTNASSettings]):
     Args:
         problem: What is searched.
         seed: Source of all randomness.
-        observer: Told about progress: stages ``pre-training``, ``comparator`` (value ``loss``), ``controller``
+        observer: Told about progress: stages ``pre-training`` and ``training`` (value ``loss``), ``controller``
             (``reward``, ``entropy``), ``derive``, and ``judged`` when labels arrive whose scores were predicted
             (``kendall_tau``, over all of them so far).
         device: For comparator and controller: ``auto`` (what the predictor was made with), ``cpu`` or ``cuda``.

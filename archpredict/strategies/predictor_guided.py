@@ -44,9 +44,9 @@ class PredictorGuided(RoundStrategy[PredictorGuidedSettings]):
     Args:
         problem: What is searched.
         seed: Source of all randomness.
-        observer: Told about progress: stages ``predictor`` (value ``loss``), ``inner search`` (``candidates``
-            scored, the best new one's ``expected`` score), and ``judged`` when labels arrive whose scores were
-            predicted (``kendall_tau``, over all of them so far).
+        observer: Told about progress: stages ``pre-training`` and ``training`` (value ``loss``), ``inner search``
+            (``candidates`` scored, the best new one's ``expected`` score), and ``judged`` when labels arrive whose
+            scores were predicted (``kendall_tau``, over all of them so far).
         device: For the predictor: ``auto`` (what the predictor was made with), ``cpu`` or ``cuda``.
         preset: One of the above.
         options: Settings that replace the preset's, e.g. ``inner="random", acquisition="ucb"``; see
@@ -93,7 +93,7 @@ class PredictorGuided(RoundStrategy[PredictorGuidedSettings]):
         best_first = np.argsort(-labels, kind="stable")
         rng = self.rng(1)
         predictor = self.new_predictor(int(rng.integers(2**31)))
-        predictor.fit([architectures[i] for i in best_first], labels[best_first], observe=self._observe_loss)
+        predictor.fit([architectures[i] for i in best_first], labels[best_first], observer=self.observer)
         parents = np.array([architectures[i].choices for i in best_first], dtype=np.int64)
 
         def score(architectures: Sequence[Architecture]) -> tuple[FloatArray, FloatArray]:
@@ -112,10 +112,6 @@ class PredictorGuided(RoundStrategy[PredictorGuidedSettings]):
         wanted = set(queue)
         expected = {a.choices: float(m) for a, m in zip(scored.architectures, scored.mean, strict=True)}
         return Found(queue, {c: score for c, score in expected.items() if c in wanted}, candidates)
-
-    def _observe_loss(self, done: int, total: int, loss: float) -> None:
-        if done:  # nothing is done yet while encoders are pre-trained
-            self.observer(Event("predictor", done, total, {"loss": loss}))
 
     def _merit(
         self, predictor: Any, architectures: Sequence[Architecture], rng: np.random.Generator

@@ -23,9 +23,10 @@ def test_what_was_fitted_is_saved_with_a_card(cli: Any, table: Path, cells: list
     assert result.exit_code == 0
     assert result.stdout.startswith("Fitted encoder gcn, head pairwise, ensemble 1, epochs 2 on 40 labels in ")
     assert "[" in result.stderr
-    assert "epoch 2/2, loss " in result.stderr
+    assert "training epoch 2/2, loss " in result.stderr
     loaded = Predictor.load("model", device="cpu")
-    assert (loaded.encoder, loaded.head, loaded.epochs, loaded.ensemble, loaded.seed) == ("gcn", "pairwise", 2, 1, 3)
+    assert (loaded.encoder, loaded.head, loaded.ensemble, loaded.seed) == ("gcn", "pairwise", 1, 3)
+    assert loaded.training == Training(epochs=2)
     assert len(loaded.predict(cells)) == 40
     assert loaded.space_ == "nasbench201"
     known = {name: loaded.card_[name] for name in ("space", "data", "data_sha256", "target", "rows", "seed")}

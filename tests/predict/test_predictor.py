@@ -422,13 +422,13 @@ def test_fine_tuning_moves_towards_the_new_labels_and_keeps_what_is_read(
         predictor.save(tmp_path)
         predictor = Predictor.load(tmp_path)
     spec, before = predictor.spec_, predictor.score(cells[40:], -labels[40:])
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[int, int | None]] = []
     tuned = predictor.fine_tune(
         cells[:20],
         100 - labels[:20],
         epochs=40,
         learning_rate=0.01,
-        observe=lambda done, total, loss: seen.append((done, total)),
+        observer=lambda event: seen.append((event.done, event.total)),
     )
     assert tuned is predictor
     assert predictor.spec_ is spec
@@ -440,8 +440,8 @@ def test_fine_tuning_moves_towards_the_new_labels_and_keeps_what_is_read(
 
 def test_fine_tuning_takes_a_quarter_of_the_epochs_unless_told(cells: list[Architecture], labels: FloatArray) -> None:
     predictor = make(training__epochs=8).fit(cells, labels)
-    seen: list[int] = []
-    predictor.fine_tune(cells, labels, observe=lambda done, total, loss: seen.append(total))
+    seen: list[int | None] = []
+    predictor.fine_tune(cells, labels, observer=lambda event: seen.append(event.total))
     assert seen == [2, 2]
     with pytest.raises(UsageError, match="epochs is an integer of at least 1, 0 was given"):
         predictor.fine_tune(cells, labels, epochs=0)
@@ -504,9 +504,9 @@ def test_regressors_add_to_a_pickle_what_they_learnt(cells: list[Architecture], 
 
 
 def test_progress_is_told_after_every_epoch_of_every_network(cells: list[Architecture], labels: FloatArray) -> None:
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[int, int | None]] = []
     make(ensemble=2, training__epochs=3).fit(
-        cells, labels, observe=lambda done, total, loss: seen.append((done, total))
+        cells, labels, observer=lambda event: seen.append((event.done, event.total))
     )
     assert seen == [(i, 6) for i in range(1, 7)]
 
@@ -515,9 +515,9 @@ def test_progress_ends_at_its_total_where_every_network_stops_early(
     cells: list[Architecture], labels: FloatArray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Trainer, "_held_out_tau", lambda self: 0.5)
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[int, int | None]] = []
     predictor = make(ensemble=2, training__epochs=9, training__held_out=0.25, training__patience=2)
-    predictor.fit(cells, labels, observe=lambda done, total, loss: seen.append((done, total)))
+    predictor.fit(cells, labels, observer=lambda event: seen.append((event.done, event.total)))
     assert seen == [(done, 18) for done in (1, 2, 3, 9, 10, 11, 12, 18)]
 
 

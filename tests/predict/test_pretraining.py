@@ -159,7 +159,7 @@ def test_torch_s_own_random_numbers_are_left_as_they_were() -> None:
 
 def test_the_loss_is_told_and_falls() -> None:
     losses: list[float] = []
-    weights(121, observe=losses.append)
+    weights(121, observer=lambda event: losses.append(event.values["loss"]))
     assert len(losses) == 7
     assert losses[-1] < losses[0]
 
@@ -203,10 +203,10 @@ def test_bare_graphs_and_choices_are_trained_without_it(monkeypatch: pytest.Monk
     )
 
 
-def test_pretraining_steps_are_told_as_no_epoch_done() -> None:
-    seen: list[tuple[int, int]] = []
-    small(training__pretrain=21).fit(CELLS[:30], LABELS, observe=lambda done, total, loss: seen.append((done, total)))
-    assert seen == [(0, 2), (0, 2), (1, 2), (2, 2)]
+def test_pretraining_is_a_stage_of_its_own() -> None:
+    seen: list[tuple[str, int, int | None]] = []
+    small(training__pretrain=21).fit(CELLS[:30], LABELS, observer=lambda e: seen.append((e.stage, e.done, e.total)))
+    assert seen == [("pre-training", 20, 21), ("pre-training", 21, 21), ("training", 1, 2), ("training", 2, 2)]
 
 
 SHIPPED_FOR = ("nasbench101", "nasbench201", "darts", "enas", "enas-micro", "mobilenetv3")

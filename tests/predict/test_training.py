@@ -214,7 +214,7 @@ def stopped(
     }
     trainer = Trainer(Model(GCN(1, dim=4), head), spec, inputs, np.arange(10.0), Training(**given), seed=0, device=CPU)
     epochs: list[int] = [] if told is None else told
-    trainer.fit(lambda epoch, loss: epochs.append(epoch))
+    trainer.fit(lambda event: epochs.append(event.done))
     return round(head.trained.item()), trainer.epochs_done  # Adam with a constant gradient moves by its rate
 
 
@@ -344,7 +344,7 @@ def test_members_trained_as_one_model_learn_what_each_learns_alone(encoder: str 
     for trainer in alone:
         trainer.fit()
     seen: list[int] = []
-    fit_all(together, lambda done, loss: seen.append(done))
+    fit_all(together, lambda event: seen.append(event.done))
     assert seen == [2, 4, 6, 8, 10, 12]
     pair = PseudoPairs(alone[0].inputs, np.array([3]), np.array([8]), np.array([0.0], dtype=np.float32))
     for first, second in zip(alone, together, strict=True):

@@ -14,7 +14,6 @@ from archpredict.errors import DataError, UsageError
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.protocols import HoldOut, Protocol, k_folds, table_protocol
 from archpredict.predict.validation import (
-    Progress,
     Trial,
     cross_validate,
     evaluate_predictions,
@@ -22,6 +21,7 @@ from archpredict.predict.validation import (
     summarize,
     summarize_sizes,
 )
+from archpredict.progress import Event
 from archpredict.spaces.base import Architecture, load_space
 from archpredict.tables.table import Table
 
@@ -174,13 +174,12 @@ def test_labels_must_be_as_many_as_architectures(cells: list[Architecture]) -> N
 
 
 def test_progress_tells_epochs_and_the_figures_of_each_trial(cells: list[Architecture], labels: np.ndarray) -> None:
-    seen: list[Progress] = []
-    trials = cross_validate(small(), cells, labels, folds=2, observe=seen.append)
-    assert [(p.trial, p.trials, p.step, p.steps) for p in seen] == [
-        (1, 2, 1, 2), (1, 2, 2, 2), (1, 2, 0, 0), (2, 2, 1, 2), (2, 2, 2, 2), (2, 2, 0, 0),
-    ]  # fmt: skip
-    assert "loss" in seen[0].figures
-    assert [p.figures for p in seen if not p.steps] == [trial.figures for trial in trials]
+    seen: list[Event] = []
+    trials = cross_validate(small(), cells, labels, folds=2, observer=seen.append)
+    epochs = [("training", 1, 2), ("training", 2, 2)]
+    assert [(e.stage, e.done, e.total) for e in seen] == [*epochs, ("trial", 1, 2), *epochs, ("trial", 2, 2)]
+    assert "loss" in seen[0].values
+    assert [e.values for e in seen if e.stage == "trial"] == [trial.figures for trial in trials]
 
 
 def trial(n: int, tau: float, seconds: float) -> Trial:

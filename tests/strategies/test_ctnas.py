@@ -67,7 +67,7 @@ def test_every_preset_runs_with_every_ablation(preset: str, options: dict[str, A
     few = {"rounds": min(PRESETS[preset].rounds, 3)}
     strategy, events = run(Problem(ToySpace(), 20), preset=preset, **{**TINY, **few, **options})
     assert strategy.num_told == 20
-    assert {"comparator", "controller", "derive"} <= {e.stage for e in events}
+    assert {"training", "controller", "derive"} <= {e.stage for e in events}
     assert len(strategy.recommend(5)) == 5
 
 
@@ -268,8 +268,8 @@ def test_wrong_options_are_refused_in_one_sentence() -> None:
         CTNAS(problem, baseline="best")
     with pytest.raises(UnknownNameError, match="unknown confidence 'high'; choose from: distance, probability"):
         CTNAS(problem, confidence="high")
-    with pytest.raises(UnknownNameError, match=r"unknown argument of Predictor 'epoch'.*Did you mean 'epochs'"):
-        CTNAS(problem, predictor={"epoch": 3})
+    with pytest.raises(UnknownNameError, match=r"unknown argument of Predictor 'training__epoch'.*'training__epochs'"):
+        CTNAS(problem, predictor={"training__epoch": 3})
     with pytest.raises(UsageError, match="rounds is an integer of at least 1, 0 was given"):
         CTNAS(problem, rounds=0)
     with pytest.raises(UsageError, match=r"first_share is a number above 0 and at most 1, 2.0 was given"):

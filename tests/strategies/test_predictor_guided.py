@@ -37,7 +37,7 @@ class Knowing(BaseEstimator):
         self.sign = sign
         self.seed = seed
 
-    def fit(self, architectures: Sequence[Architecture], y: Any, observe: Any = None) -> Knowing:
+    def fit(self, architectures: Sequence[Architecture], y: Any, observer: Any = None) -> Knowing:
         type(self).fitted.append(len(architectures))
         np.testing.assert_allclose(truth(architectures), y)
         return self
@@ -215,7 +215,7 @@ def test_thompson_sampling_differs_from_the_mean_and_between_seeds_and_not_betwe
 
 def test_an_acquisition_with_uncertainty_says_so_where_the_predictor_has_none() -> None:
     strategy = guided(acquisition="ucb", predictor=Predictor(training=Training(epochs=1), ensemble=1, regressors={}))
-    with pytest.raises(UsageError, match="predict_std needs"):
+    with pytest.raises(UsageError, match=r"\(predict_std\) needs an ensemble"):
         first_round(strategy)
 
 
