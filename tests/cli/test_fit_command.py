@@ -46,6 +46,17 @@ def test_the_command_trains_what_the_library_trains(cli: Any, table: Path, cells
     assert Predictor.load("model", device="cpu").predict(cells) == pytest.approx(by_hand.predict(cells))
 
 
+def test_how_many_folds_are_done_stays_on_display_while_the_next_one_trains(cli: Any, table: Path) -> None:
+    lines = cli("fit", *ON_CELLS, *SMALL, *OUT, "--folds", "2").stderr.splitlines()
+    texts = [line.partition("s] ")[2] for line in lines if line.startswith("[")]
+    first = [text for text in texts if text.startswith("training epoch 2/2, loss ")]
+    second = [text for text in texts if text.startswith("training epoch 2/2, 1/2 predictors, tau ")]
+    (last,) = (text for text in texts if text.startswith("predictor 2/2"))
+    assert (len(first), len(second)) == (2, 1)  # the predictor that is saved comes at the end
+    assert last.startswith("predictor 2/2, tau ")
+    assert "spearman" not in last
+
+
 def test_json_is_the_card_alone_on_stdout(cli: Any, table: Path) -> None:
     result = cli("fit", *ON_CELLS, *SMALL, *OUT, "--folds", "2", "--json", "--quiet")
     card = json.loads(result.stdout)
