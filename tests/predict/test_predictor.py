@@ -691,6 +691,28 @@ def test_arguments_out_of_range_are_refused(
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"encoder": Part("gcn", dmi=8)}, "unknown option of the encoder gcn 'dmi'; choose from: dim, "),
+        ({"encoder": Part(GCN, dmi=8)}, "unknown option of the encoder GCN 'dmi'; choose from: dim, "),
+        ({"encoder__layer": 2}, "unknown option of the encoder gcn 'layer'; choose from: dim, "),
+        ({"head": Part("pairwise", margn=1.0)}, "unknown option of the head pairwise 'margn'; choose from: dropout, "),
+        (
+            {"regressors": {"extra-trees": (1.0, {"tree": 5})}},
+            "unknown option of the regressor extra-trees 'tree'; choose from: ",
+        ),
+    ],
+)
+def test_misspelt_options_are_refused_with_those_there_are(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(UnknownNameError) as error:
+        make(**arguments).check()
+    text = str(error.value)
+    assert text.startswith(message)
+    assert "Did you mean" in text
+    assert "\n" not in text
+
+
 def test_unknown_predictors_list_the_choices() -> None:
     with pytest.raises(UnknownNameError, match="unknown predictor 'drats-cifar10'; choose from: "):
         Predictor.load("drats-cifar10")

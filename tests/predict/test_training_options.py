@@ -32,6 +32,22 @@ def test_shares_are_below_one(name: str, value: Any) -> None:
         Training(**{name: value})
 
 
+@pytest.mark.parametrize("value", [True, False, NAN, "3", None, float("inf")])
+@pytest.mark.parametrize("name", ["learning_rate", "weight_decay", "pretrain", "held_out"])
+def test_neither_truth_values_nor_texts_nor_nan_are_numbers(name: str, value: Any) -> None:
+    with pytest.raises(UsageError, match=f"^{name} is an? .* {value!r} was given$"):
+        Training(**{name: value})
+    with pytest.raises(UsageError, match=f"^{name} is an? .* {value!r} was given$"):
+        replace(Training(), **{name: value})
+
+
+@pytest.mark.parametrize("name", ["optimizer", "schedule", "target"])
+@pytest.mark.parametrize("value", [True, NAN, None, ["adam"]])
+def test_choices_are_names(name: str, value: Any) -> None:
+    with pytest.raises(UsageError, match=f"^unknown {name} .*; choose from: "):
+        Training(**{name: value})
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
