@@ -15,6 +15,9 @@ from archpredict.regressors.base import Arrays, Regressor, Values
 
 __all__ = ["HistGradientBoosting"]
 
+_MAX_BINS = 255
+"""As many as scikit-learn has."""
+
 
 class HistGradientBoosting(Regressor):
     """Gradient boosting on binned columns: Friedman, 2001; Ke et al., "LightGBM", NeurIPS 2017.
@@ -55,6 +58,8 @@ class HistGradientBoosting(Regressor):
         )
 
     def fit(self, x: FloatArray, y: FloatArray) -> None:
+        # No column has more values than there are labels: further bins would be empty, and cleared at every split.
+        self._model.set_params(max_bins=min(_MAX_BINS, max(2, len(x))))
         with _one_thread():
             self._model.fit(x, y)
         # No public name leads to the trees, in any version of scikit-learn.

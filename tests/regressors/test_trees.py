@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
 from sklearn.tree import DecisionTreeRegressor
 
 from archpredict._typing import FloatArray
 from archpredict.regressors import _trees
-from archpredict.regressors._trees import Tree, TreeEnsemble
+from archpredict.regressors._trees import MAX_DEPTH, Tree, TreeEnsemble
+from archpredict.regressors.hist_gradient_boosting import HistGradientBoosting
 
 
 def outputs(trees: TreeEnsemble, x: FloatArray) -> FloatArray:
@@ -157,3 +158,16 @@ def test_whatever_passes_for_trees_can_be_walked(feature: list[int]) -> None:
         return
     said = outputs(ensemble, np.random.default_rng(0).normal(size=(20, 3)))
     assert set(np.unique(said)) <= set(arrays["values"])
+
+
+@pytest.mark.parametrize("labels", [2, 20, 300])
+def test_gradient_boosting_learns_what_it_would_with_all_bins(labels: int) -> None:
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(size=(labels, 3)), rng.integers(3, size=(labels, 3))], axis=1)
+    y = x[:, 0] + x[:, 4]
+    ours = HistGradientBoosting(max_features=1.0)
+    ours.fit(x, y)
+    options = {"max_leaf_nodes": 6, "max_depth": MAX_DEPTH, "min_samples_leaf": 3, "l2_regularization": 1.0}
+    theirs = HistGradientBoostingRegressor(max_bins=255, early_stopping=False, random_state=0, **options).fit(x, y)
+    new = rng.normal(size=(50, 6))
+    np.testing.assert_allclose(ours.predict(new), theirs.predict(new), rtol=1e-12)
