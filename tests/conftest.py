@@ -34,10 +34,10 @@ def one_thread() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Encoders start from random weights, except in tests that are marked ``pretrain``: those mean pre-training."""
-    from archpredict.predict import _build, pretraining
+    from archpredict.predict import ensemble_builder, pretraining
 
     means_it = item.get_closest_marker("pretrain") is not None
-    _build.pretrained = pretraining.pretrained if means_it else _not_pretrained
+    ensemble_builder.pretrained = pretraining.pretrained if means_it else _not_pretrained
 
 
 def _not_pretrained(*arguments: Any, **options: Any) -> None:

@@ -120,26 +120,6 @@ def test_plugins_know_their_base_and_private_helpers_but_not_each_other() -> Non
     assert not wrong, "\n".join(wrong)
 
 
-_STILL_PRIVATE: tuple[tuple[str, str], ...] = (
-    ("tests/conftest.py", "archpredict.predict._build"),
-    ("tests/evaluators/test_train.py", "archpredict.evaluators._workers"),
-    ("tests/images/test_cifar.py", "archpredict.images._cifar"),
-    ("tests/onnx/test_folding.py", "archpredict.onnx._trace.folding"),
-    ("tests/onnx/test_reading.py", "archpredict.onnx._file"),
-    ("tests/predict/test_reweighting.py", "archpredict.predict._reweighting"),
-    ("tests/regressors/test_trees.py", "archpredict.regressors._trees"),
-    ("tests/spaces/test_darts.py", "archpredict.spaces._darts_cost"),
-    ("tests/spaces/test_nasbench101.py", "archpredict.spaces._nasbench101_cost"),
-    ("tests/strategies/test_ctnas.py", "archpredict.strategies._ctnas"),
-    ("tests/strategies/test_ctnas_pairs.py", "archpredict.strategies._ctnas_pairs"),
-    ("tests/strategies/test_policy.py", "archpredict.strategies._policy"),
-    ("tests/strategies/test_predictor_guided.py", "archpredict.strategies._"),
-)
-"""Files, and private names that they may import for the time being; the list only gets shorter."""
-_STILL_TWICE: frozenset[str] = frozenset()
-"""Class names that may stand twice for the time being."""
-
-
 def _imported_names(path: Path) -> Iterator[tuple[str, int]]:
     """Modules and names of archpredict that a file imports, in full, and the line."""
     for module, name, line in _imported(path):
@@ -164,7 +144,7 @@ def test_no_module_imports_a_private_name_of_another_package() -> None:
     for path, room in files:
         place = path.relative_to(_ROOT).as_posix()
         for full, line in _imported_names(path):
-            if _is_private(full, room) and not any(place == file and full.startswith(m) for file, m in _STILL_PRIVATE):
+            if _is_private(full, room):
                 wrong.append(f"{place}:{line} imports {full}, which is private to another package")
     assert not wrong, "\n".join(wrong)
 
@@ -175,7 +155,7 @@ def test_no_class_name_stands_for_two_classes() -> None:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name, []).append(module)
-    wrong = {name: modules for name, modules in places.items() if len(modules) > 1 and name not in _STILL_TWICE}
+    wrong = {name: modules for name, modules in places.items() if len(modules) > 1}
     assert not wrong, f"one class name, several classes; give them names of their own: {wrong}"
 
 

@@ -71,7 +71,7 @@ class TrainEvaluator(Evaluator):
         split: str = "validation",
     ) -> None:
         from archpredict.backends import torch_device
-        from archpredict.evaluators._workers import Workers
+        from archpredict.evaluators.processes.workers import Workers
         from archpredict.networks.batches import Batches
         from archpredict.networks.form import Form
         from archpredict.networks.labelling import Task
@@ -154,7 +154,7 @@ class TrainEvaluator(Evaluator):
 
     def _spread(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
         """In processes, on a CPU."""
-        from archpredict.evaluators._workers import Labelling
+        from archpredict.evaluators.processes.workers import Labelling
 
         busy = Labelling(self._workers)
         return as_they_finish(lambda a: self._result(a, busy.label), architectures, self.jobs, busy.stop)

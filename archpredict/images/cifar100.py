@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from archpredict.images import _cifar
 from archpredict.images.base import Images, ImageSet
+from archpredict.images.reading import cifar as _cifar
 
 __all__ = ["Cifar100"]
 

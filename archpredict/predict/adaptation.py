@@ -16,11 +16,11 @@ from archpredict._typing import FloatArray
 from archpredict.errors import DataError
 from archpredict.metrics import kendall_tau
 from archpredict.predict._data import Architectures, Columns, is_one
-from archpredict.predict._reweighting import MAX_LABELS, Known, Reweighting, held_out
 from archpredict.predict.batch import ArchLike
 from archpredict.predict.calibration import check_labels
 from archpredict.predict.inputs import Inputs, InputSpec
 from archpredict.predict.predictor import Predictor
+from archpredict.predict.reweighting import MAX_LABELS, Known, Reweighting, held_out
 
 __all__ = ["AdaptedPredictor", "LeaveOneOut", "load_ranker"]
 
@@ -50,7 +50,7 @@ class LeaveOneOut:
 
 
 class AdaptedPredictor:
-    """A fitted predictor and, on top of it, a :class:`~archpredict.predict._reweighting.Reweighting`.
+    """A fitted predictor and, on top of it, a :class:`~archpredict.predict.reweighting.Reweighting`.
 
     Predictions are on the scale of the new labels, whatever that of the old ones was; higher is better.
 

@@ -21,11 +21,11 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.heads.base import Head
 from archpredict.metrics import kendall_tau
 from archpredict.predict._arguments import arguments_from_json, arguments_to_json
-from archpredict.predict._build import EnsembleBuilder, Regressors
 from archpredict.predict._data import Architectures, Columns, as_columns, is_one
 from archpredict.predict.batch import ArchLike, ArchLikes, Batch
 from archpredict.predict.calibration import check_labels, fit_deviation
 from archpredict.predict.ensemble import Ensemble
+from archpredict.predict.ensemble_builder import EnsembleBuilder, Regressors
 from archpredict.predict.inputs import Inputs, InputSpec
 from archpredict.predict.parts import PartLike, with_options
 from archpredict.predict.session import TrainingSession

@@ -173,7 +173,7 @@ def _modules(kind: str) -> dict[str, str]:
     return {
         info.name.replace("_", "-"): f"{package.__name__}.{info.name}"
         for info in pkgutil.iter_modules(package.__path__)
-        if info.name != "base" and not info.name.startswith("_")
+        if info.name != "base" and not info.ispkg and not info.name.startswith("_")
     }
 
 

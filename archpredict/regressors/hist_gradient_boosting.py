@@ -10,8 +10,8 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import ThreadpoolController
 
 from archpredict._typing import FloatArray
-from archpredict.regressors._trees import MAX_DEPTH, Tree, TreeEnsemble
 from archpredict.regressors.base import Arrays, Regressor, Values
+from archpredict.regressors.trees.arrays import MAX_DEPTH, Tree, TreeEnsemble
 
 __all__ = ["HistGradientBoosting"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn.ensemble import RandomForestRegressor
 
-from archpredict.regressors._forest import Forest
+from archpredict.regressors.trees.forest import Forest
 
 __all__ = ["RandomForest"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from archpredict.errors import whole_number
 from archpredict.graph.builder import Builder
-from archpredict.spaces._nasbench101_cost import KERNELS, STACKS, vertex_channels
+from archpredict.spaces.costs.nasbench101 import KERNELS, STACKS, vertex_channels
 
 Edge = tuple[int, int]
 

@@ -14,11 +14,11 @@ from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import InvalidArchitectureError, UnknownNameError
 from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
 from archpredict.graph.builder import Builder, width_of
-from archpredict.spaces._darts_cost import CELLS, CHANNELS, CellCost, operation_cost, skeleton_cost
 from archpredict.spaces._darts_network import build
 from archpredict.spaces._darts_notation import NODES, Cell, read
 from archpredict.spaces._paths import LabelledEdge, pruned_cells
 from archpredict.spaces.base import Choices, SearchSpace
+from archpredict.spaces.costs.darts import CELLS, CHANNELS, CellCost, operation_cost, skeleton_cost
 
 __all__ = ["Darts"]
 

@@ -11,7 +11,6 @@ from archpredict._typing import BoolArray, FloatArray, IntArray
 from archpredict.errors import InvalidArchitectureError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.builder import Builder, width_of
-from archpredict.spaces._mobilenetv3_cost import COSTS, layer_costs, skeleton_costs
 from archpredict.spaces._mobilenetv3_network import (
     DEPTHS,
     EXPANSIONS,
@@ -28,6 +27,7 @@ from archpredict.spaces._mobilenetv3_network import (
 )
 from archpredict.spaces._mobilenetv3_notation import read, write
 from archpredict.spaces.base import Choices, SearchSpace
+from archpredict.spaces.costs.mobilenetv3 import COSTS, layer_costs, skeleton_costs
 
 __all__ = ["DEPTHS", "EXPANSIONS", "KERNELS", "MAX_DEPTH", "RESOLUTIONS", "STAGES", "MobileNetV3", "Subnet"]
 

@@ -14,10 +14,10 @@ from archpredict._typing import BoolArray, FloatArray, IntArray
 from archpredict.errors import InvalidArchitectureError, UnknownNameError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.builder import Builder, width_of
-from archpredict.spaces._nasbench101_cost import CELLS_PER_STACK, STEM, network_cost, network_costs
 from archpredict.spaces._nasbench101_network import Cell, build
 from archpredict.spaces._paths import on_paths
 from archpredict.spaces.base import Choices, SearchSpace
+from archpredict.spaces.costs.nasbench101 import CELLS_PER_STACK, STEM, network_cost, network_costs
 
 __all__ = ["NASBench101"]
 

@@ -13,11 +13,11 @@ from archpredict.evaluators.base import Result
 from archpredict.predict.predictor import Predictor
 from archpredict.progress import Observer, silent
 from archpredict.spaces.base import Architecture, Choices
-from archpredict.strategies._ctnas_round import Round
-from archpredict.strategies._ctnas_settings import PRESETS, CTNASSettings
-from archpredict.strategies._merge import distinct_first
-from archpredict.strategies._rounds import MIN_LABELS, Found, RoundStrategy
 from archpredict.strategies.base import Problem, State
+from archpredict.strategies.rounds.base import MIN_LABELS, Found, RoundStrategy
+from archpredict.strategies.rounds.ctnas_round import Round
+from archpredict.strategies.rounds.ctnas_settings import PRESETS, CTNASSettings
+from archpredict.strategies.rounds.merge import distinct_first
 
 __all__ = ["CTNAS", "CTNASSettings"]
 

@@ -10,11 +10,11 @@ import numpy as np
 from archpredict._typing import FloatArray
 from archpredict.progress import Event, Observer, silent
 from archpredict.spaces.base import Architecture, Choices
-from archpredict.strategies._candidates import InnerSearch, Scored
-from archpredict.strategies._guided_settings import PRESETS, PredictorGuidedSettings
-from archpredict.strategies._merge import Candidate, distinct_first
-from archpredict.strategies._rounds import MIN_LABELS, Found, RoundStrategy
 from archpredict.strategies.base import Problem
+from archpredict.strategies.rounds.base import MIN_LABELS, Found, RoundStrategy
+from archpredict.strategies.rounds.candidates import InnerSearch, Scored
+from archpredict.strategies.rounds.guided_settings import PRESETS, PredictorGuidedSettings
+from archpredict.strategies.rounds.merge import Candidate, distinct_first
 
 __all__ = ["PredictorGuided", "PredictorGuidedSettings"]
 

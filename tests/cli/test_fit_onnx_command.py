@@ -48,7 +48,7 @@ def test_models_are_learnt_from_and_rank_reads_the_result(cli: Any, nets: Path, 
 def test_a_named_predictor_reads_whole_networks(cli: Any, nets: Path) -> None:
     assert cli("fit", *ON_MODELS, *OUT, "--predictor", "bayesian-ridge", "--folds", "3", "--json").exit_code == 0
     predictor = Predictor.load("model")
-    assert (predictor.regressors, list(predictor.side)) == ({"bayesian-ridge": 1.0}, ["network"])
+    assert (predictor.regressors, list(predictor.sources)) == ({"bayesian-ridge": 1.0}, ["network"])
     assert predictor.card_["cross_validation"]["bayesian-ridge"]["kendall_tau"] > 0.6
 
 

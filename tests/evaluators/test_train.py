@@ -17,8 +17,8 @@ import pytest
 import torch
 
 from archpredict.errors import DataError, UsageError
-from archpredict.evaluators._workers import Workers
 from archpredict.evaluators.base import Result, as_evaluator
+from archpredict.evaluators.processes.workers import Workers
 from archpredict.evaluators.train import TrainEvaluator
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.images.base import Images, load_images

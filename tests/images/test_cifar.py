@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from archpredict.errors import DataError
-from archpredict.images import _cifar, cifar10, cifar100
+from archpredict.images import cifar10, cifar100
 from archpredict.images.base import Images, load_images
+from archpredict.images.reading import cifar as _cifar
 
 FILES = [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]
 COUNT = 40

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from archpredict.onnx._trace.folding import fold, fold_partly
+from archpredict.onnx.folding import fold, fold_partly
 
 _I, _F, _B = np.arange(-3, 9).reshape(3, 4), np.linspace(-2, 5, 12, dtype=np.float32).reshape(3, 4), np.eye(3, 4) > 0
 _N = np.array([2, -3, 5, 7])

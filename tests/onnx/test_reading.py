@@ -17,7 +17,6 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from archpredict.errors import ModelFileError
-from archpredict.onnx._file import reading, wire
 from archpredict.onnx.reader import read_proto
 
 
@@ -177,7 +176,7 @@ def test_gigabytes_of_weights_are_passed_over_without_reading_them(tmp_path, bui
 
 
 def test_a_file_that_unpacks_into_more_than_the_limit_is_refused(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(reading, "MAX_UNPACKED", 1 << 20)
+    monkeypatch.setattr("archpredict.onnx._file.reading.MAX_UNPACKED", 1 << 20)
     path = tmp_path / "bomb.onnx.gz"
     path.write_bytes(gzip.compress(b"\x52" + varint(1 << 25) + bytes(1 << 25)))
     with pytest.raises(ModelFileError, match="unpacks into more than 1,048,576 bytes, the most that is read"):
@@ -188,7 +187,7 @@ def test_a_file_that_unpacks_into_more_than_the_limit_is_refused(tmp_path, monke
     "tags", [b"\x0a\x00", b"\x2a\x00", b"\x0a\x02\x2a\x00", b"\x6a\x00", b"\x5a\x04\x12\x02\x0a\x00"]
 )
 def test_too_many_empty_parts_are_refused_before_they_unfold(tags, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(wire, "MAX_FIELDS", 20_000)
+    monkeypatch.setattr("archpredict.onnx._file.wire.MAX_FIELDS", 20_000)
     graph = tags * (8_000_000 // len(tags))  # which would take about 800 MB
     path = tmp_path / "bomb.onnx"
     path.write_bytes(b"\x3a" + varint(len(graph)) + graph)

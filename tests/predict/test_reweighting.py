@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
 from archpredict.metrics import kendall_tau
-from archpredict.predict._reweighting import Known, Reweighting, held_out
+from archpredict.predict.reweighting import Known, Reweighting, held_out
 
 
 def told(n: int, seed: int = 0, columns: int = 8) -> Known:

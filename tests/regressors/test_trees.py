@@ -12,9 +12,9 @@ from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
 from sklearn.tree import DecisionTreeRegressor
 
 from archpredict._typing import FloatArray
-from archpredict.regressors import _trees
-from archpredict.regressors._trees import MAX_DEPTH, Tree, TreeEnsemble
 from archpredict.regressors.hist_gradient_boosting import HistGradientBoosting
+from archpredict.regressors.trees import arrays as _trees
+from archpredict.regressors.trees.arrays import MAX_DEPTH, Tree, TreeEnsemble
 
 
 def outputs(trees: TreeEnsemble, x: FloatArray) -> FloatArray:

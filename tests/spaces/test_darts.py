@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from archpredict.errors import InvalidArchitectureError, UnknownNameError
 from archpredict.spaces import load_space
-from archpredict.spaces._darts_cost import operation_cost, skeleton_cost
+from archpredict.spaces.costs.darts import operation_cost, skeleton_cost
 from archpredict.spaces.darts import OPERATORS, PAIRS, Darts, Style, with_none
 from archpredict.testing.spaces import SpaceContract
 

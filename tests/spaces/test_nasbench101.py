@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archpredict.errors import InvalidArchitectureError
-from archpredict.spaces._nasbench101_cost import vertex_channels
+from archpredict.spaces.costs.nasbench101 import vertex_channels
 from archpredict.spaces.nasbench101 import OPERATORS, NASBench101, choices_from_packed, unpack
 from archpredict.testing.spaces import SpaceContract
 

@@ -18,10 +18,10 @@ from archpredict.errors import BudgetError, UnknownNameError, UsageError
 from archpredict.metrics import kendall_tau
 from archpredict.predict.parts import Part
 from archpredict.progress import Event
-from archpredict.strategies._ctnas_round import Round
-from archpredict.strategies._ctnas_settings import PRESETS
 from archpredict.strategies.base import Problem
 from archpredict.strategies.ctnas import CTNAS
+from archpredict.strategies.rounds.ctnas_round import Round
+from archpredict.strategies.rounds.ctnas_settings import PRESETS
 from archpredict.testing.strategies import drive, label, saved_and_read
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from archpredict.strategies._ctnas_pairs import confident_pairs, mean_win_rate
+from archpredict.strategies.rounds.ctnas_pairs import confident_pairs, mean_win_rate
 
 
 def probabilities(n: int) -> np.ndarray:

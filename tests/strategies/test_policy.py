@@ -10,7 +10,7 @@ from archpredict._typing import IntArray
 from archpredict.spaces.darts import Darts
 from archpredict.spaces.nasbench101 import NASBench101
 from archpredict.spaces.nasbench201 import NASBench201
-from archpredict.strategies._policy import Policy, _invert
+from archpredict.strategies.rounds.policy import Policy, invert
 from archpredict.testing.toys import ToySpace
 
 
@@ -67,7 +67,7 @@ def test_equal_generators_draw_equal_samples() -> None:
 def test_rounding_never_draws_an_illegal_option() -> None:
     p = np.array([[0.5, 0.5, 0.0]])
     legal = np.array([[True, True, False]])
-    drawn: list[IntArray] = [_invert(p, legal, np.array([u])) for u in (0.0, 0.499, 0.5, 0.999999, 1.0)]
+    drawn: list[IntArray] = [invert(p, legal, np.array([u])) for u in (0.0, 0.499, 0.5, 0.999999, 1.0)]
     assert [int(d[0]) for d in drawn] == [0, 0, 1, 1, 1]
 
 

@@ -15,10 +15,10 @@ from archpredict.predict.predictor import Predictor
 from archpredict.predict.training import Training
 from archpredict.progress import Event
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
-from archpredict.strategies._candidates import InnerSearch
-from archpredict.strategies._merge import distinct_first
 from archpredict.strategies.base import Problem
 from archpredict.strategies.predictor_guided import PredictorGuided
+from archpredict.strategies.rounds.candidates import InnerSearch
+from archpredict.strategies.rounds.merge import distinct_first
 from archpredict.testing.strategies import drive, structures, summary
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from archpredict.onnx._file.protos import MAX_RANK, Kind, Shape, attributes_of, declared_shape, decoded
-from archpredict.onnx._trace.folding import MAX_ELEMENTS, fold, fold_partly
 from archpredict.onnx._trace.ordering import shown
 from archpredict.onnx._trace.shapes import Value
 from archpredict.onnx._trace.steps import Tensor
+from archpredict.onnx.folding import MAX_ELEMENTS, fold, fold_partly
 
 _MAX_IN_ALL = 8_000_000
 """Elements of all arrays that are kept."""

@@ -17,10 +17,10 @@ from archpredict.predict.training import PseudoPairs
 from archpredict.progress import Event, Observer
 from archpredict.runtime import few_threads, seeded
 from archpredict.spaces.base import Architecture, Choices
-from archpredict.strategies._ctnas_pairs import confident_pairs, mean_win_rate
-from archpredict.strategies._ctnas_settings import CTNASSettings
-from archpredict.strategies._policy import Policy
 from archpredict.strategies.base import Problem
+from archpredict.strategies.rounds.ctnas_pairs import confident_pairs, mean_win_rate
+from archpredict.strategies.rounds.ctnas_settings import CTNASSettings
+from archpredict.strategies.rounds.policy import Policy
 
 _POOL_CANDIDATES = 5000
 _KEEP = 200

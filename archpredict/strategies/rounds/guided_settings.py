@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from archpredict.registry.arguments import check_choice, check_flag, check_integer, check_share
-from archpredict.strategies._candidates import Inner
-from archpredict.strategies._settings import RoundSettings
+from archpredict.strategies.rounds.candidates import Inner
+from archpredict.strategies.rounds.settings import RoundSettings
 
 Acquisition = Literal["mean", "ucb", "thompson"]
 

@@ -16,8 +16,8 @@ from archpredict.registry.arguments import (
     check_positive,
     check_share,
 )
-from archpredict.strategies._ctnas_pairs import Confidence
-from archpredict.strategies._settings import RoundSettings
+from archpredict.strategies.rounds.ctnas_pairs import Confidence
+from archpredict.strategies.rounds.settings import RoundSettings
 
 Baseline = Literal["curriculum", "fixed", "random"]
 

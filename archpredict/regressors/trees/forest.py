@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from archpredict._typing import FloatArray
-from archpredict.regressors._trees import MAX_DEPTH, TreeEnsemble
 from archpredict.regressors.base import Arrays, Regressor, Values
+from archpredict.regressors.trees.arrays import MAX_DEPTH, TreeEnsemble
 
 
 class Forest(Regressor):

@@ -112,7 +112,7 @@ class _Draw(torch.autograd.Function):
                 logits = logits.masked_fill(~torch.from_numpy(legal).to(device), -1e9)
             log_p = logits.log_softmax(1)
             p = log_p.exp().double().cpu().numpy()
-            drawn.choices[:, i] = _invert(p, legal, rng.random(n))
+            drawn.choices[:, i] = invert(p, legal, rng.random(n))
             taken = torch.from_numpy(drawn.choices[:, i]).to(device)
             drawn.columns.append(columns)
             drawn.log_p.append(log_p)
@@ -189,7 +189,7 @@ def _through_time(drawn: _Drawn, of_logits: list[Tensor], recurrent: Tensor, wei
     return of_gates.flatten(0, 1).flatten(1)
 
 
-def _invert(p: np.ndarray, legal: np.ndarray, u: np.ndarray) -> IntArray:
+def invert(p: np.ndarray, legal: np.ndarray, u: np.ndarray) -> IntArray:
     """The option at which the distribution function passes ``u``; never an illegal one, whatever the rounding."""
     p = np.where(legal, p, 0)
     cumulative = p.cumsum(1)

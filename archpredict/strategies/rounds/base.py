@@ -15,10 +15,10 @@ from archpredict.predict.presets import unfitted
 from archpredict.progress import Event, Observer, silent
 from archpredict.registry.options import Option, options_of, takes_any
 from archpredict.spaces.base import Architecture, Choices
-from archpredict.strategies._merge import Candidate, with_predicted
-from archpredict.strategies._prequential import Prequential
-from archpredict.strategies._settings import RoundSettings, S, with_options
 from archpredict.strategies.base import Problem, Recommendation, State, Strategy
+from archpredict.strategies.rounds.merge import Candidate, with_predicted
+from archpredict.strategies.rounds.prequential import Prequential
+from archpredict.strategies.rounds.settings import RoundSettings, S, with_options
 
 MIN_LABELS = 4
 """Labels below which there is nothing to learn a ranking from."""

@@ -1,0 +1,1 @@
+"""Processes that label architectures side by side."""

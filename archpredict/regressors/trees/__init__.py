@@ -1,0 +1,1 @@
+"""Fitted trees as plain arrays, which can be saved."""

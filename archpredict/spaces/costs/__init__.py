@@ -1,0 +1,1 @@
+"""Costs of architectures that a search space computes without building a network."""

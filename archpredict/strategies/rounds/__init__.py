@@ -1,0 +1,1 @@
+"""Strategies that work in rounds: what CTNAS and predictor-guided search are made of."""
