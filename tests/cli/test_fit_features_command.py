@@ -19,7 +19,7 @@ RIDGE = ("--predictor", "bayesian-ridge")
 SMALL = ("--network", "channels=4", "--network", "cells=1")
 
 
-def test_proxies_are_computed_with_progress_and_again_for_new_architectures(
+def test_proxies_are_computed_with_progress_and_once_in_a_process(
     cli: Any, table: Path, cells: list[Architecture]
 ) -> None:
     result = cli("fit", *ON_CELLS, *RIDGE, "--features", "synflow,macs", *SMALL, "--out", "model")
@@ -36,7 +36,7 @@ def test_proxies_are_computed_with_progress_and_again_for_new_architectures(
     assert scores.bounds == by_hand.bounds
     predicted = cli("predict", "--model", "model", "--data", "cells.csv", "--out", "-")
     lines = predicted.stdout.splitlines()
-    assert "zero-cost proxies 40/40" in predicted.stderr
+    assert "zero-cost proxies" not in predicted.stderr  # remembered by what the space is, not by its object
     np.testing.assert_allclose([float(line.split(",")[-2]) for line in lines[1:]], loaded.predict(cells), rtol=1e-6)
 
 
