@@ -157,7 +157,9 @@ def test_a_truncated_archive_is_refused(ten: Path, tmp_path: Path) -> None:
         load_images(f"cifar10:{file}")
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"\x1f\x8bhello", gzip.compress(b"hello" * 1000, mtime=0), bytes(5000)])
+@pytest.mark.parametrize(
+    "content", [b"", b"hello", b"\x1f\x8bhello", gzip.compress(b"hello" * 1000, mtime=0), bytes(5000)]
+)
 def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "c.tar.gz").write_bytes(content)
     with pytest.raises(DataError, match=r"c.tar.gz (is no whole .tar or|holds no file data_batch_1.bin)"):
