@@ -154,7 +154,7 @@ def test_a_loaded_predictor_computes_what_the_fitted_one_does(fitted: Predictor,
 def test_what_lies_elsewhere_in_memory_is_saved_as_the_same_and_loaded_back(fitted: Predictor, tmp_path: Path) -> None:
     fitted.save(tmp_path / "here")
     elsewhere = copy.deepcopy(fitted)
-    for model in elsewhere.models_:
+    for model in elsewhere.ensemble_.models:
         for parameter in model.parameters():
             parameter.data = moved(parameter.data, 4)
         assert addresses(list(model.parameters())) == {4}
@@ -169,7 +169,7 @@ def test_a_copied_and_a_pickled_predictor_compute_the_same(
     again: Callable[[Predictor], Predictor], fitted: Predictor
 ) -> None:
     other = again(fitted)
-    assert addresses([p for model in other.models_ for p in model.parameters()]) == {0}
+    assert addresses([p for model in other.ensemble_.models for p in model.parameters()]) == {0}
     assert other.predict(cells(20)).tolist() == fitted.predict(cells(20)).tolist()
 
 

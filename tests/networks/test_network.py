@@ -301,7 +301,7 @@ def refused(file: Path, message: str) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    refused(tmp_path / "no", r"there is no file .*no; give a network that 'archpredict train' has saved")
+    refused(tmp_path / "no", r"there is no file .*no; give a network that was saved after its training")
     refused(tmp_path, "there is no file")
 
 

@@ -22,7 +22,9 @@ from archpredict.graph.operators import ACTIVATIONS, OPERATORS, with_known_opera
 from archpredict.graph.packed import PackedGraphs
 from archpredict.predict.batch import Batch
 from archpredict.predict.inputs import InputSpec
+from archpredict.predict.parts import Part
 from archpredict.predict.predictor import Predictor
+from archpredict.predict.training import Training
 from archpredict.spaces.base import load_space
 from archpredict.testing.graphs import random_computational_graph
 
@@ -92,7 +94,11 @@ def test_what_ships_and_what_was_saved_predicts_the_same_once_there_is_a_new_ope
     later_version: Path, tmp_path: Path
 ) -> None:
     network = Predictor(
-        "comp-graph", side=("network",), encoder_options={"dim": 8, "layers": 1}, epochs=1, ensemble=1, device="cpu"
+        Part("comp-graph", dim=8, layers=1),
+        sources=("network",),
+        training=Training(epochs=1),
+        ensemble=1,
+        device="cpu",
     ).fit(NETWORKS, range(len(NETWORKS)))
     network.save(tmp_path / "own")
     own = str(tmp_path / "own")
