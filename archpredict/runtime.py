@@ -147,25 +147,6 @@ class Dropout(nn.Module):
         return keep * (1 / (1 - self.p))
 
 
-_without_onednn: list[object] = []
-"""One entry for each block that is without oneDNN now; blocks of several threads may overlap."""
-
-
-@contextmanager
-def onednn(allowed: bool) -> Iterator[None]:
-    """Convolutions on the CPU go through oneDNN only where that is allowed."""
-    if allowed:
-        yield
-        return
-    _without_onednn.append(None)
-    torch._C._set_mkldnn_enabled(False)
-    try:
-        yield
-    finally:
-        _without_onednn.pop()
-        torch._C._set_mkldnn_enabled(not _without_onednn)
-
-
 def linear(h: Tensor, layer: nn.Linear) -> Tensor:
     """A linear layer, or one per member of an ensemble.
 

@@ -22,7 +22,6 @@ from archpredict.networks.network import Network
 from archpredict.networks.optimizing import ADVICE, check_finite, computing, half_type, seed_of, sgd, within_memory
 from archpredict.networks.recipe import Recipe
 from archpredict.progress import Event, Observer, silent
-from archpredict.runtime import onednn
 
 __all__ = ["Epoch", "Fit"]
 
@@ -105,8 +104,6 @@ class Fit:
         for parameter in network.parameters():
             if parameter.dim() == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-        # Gradients of other widths corrupt memory in oneDNN's AVX2 kernels (torch 2.13, channels last).
-        self._onednn = all(p.shape[0] % 8 == 0 for p in network.parameters() if p.dim() == 4)
         flip = images.flips if self.recipe.flip is None else self.recipe.flip
         self.batches = Batches(
             images,
@@ -191,8 +188,7 @@ class Fit:
 
     def _step(self, x: Tensor, y: Tensor, where: str) -> Tensor:
         """Sum of the losses and number of images that are right, before the step."""
-        with onednn(self._onednn):
-            figures, self.parts = within_memory(partial(self._gradients, x, y), self.parts, len(y), where)
+        figures, self.parts = within_memory(partial(self._gradients, x, y), self.parts, len(y), where)
         self._scaler.unscale_(self.optimizer)
         if self.recipe.clip:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)

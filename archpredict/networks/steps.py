@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import prod
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ Norm = Literal["batch", "running", "none"]
 
 EPS = 1e-5
 MOMENTUM = 0.1
+_FEW_CHANNELS = 8
 
 
 @dataclass(eq=False)
@@ -133,7 +134,7 @@ def _conv(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:
     top, left, _, bottom, right, _ = table.numbers(v, "padding", 6)
     even = (top, left) == (bottom, right)
     convolve = partial(
-        F.conv2d,
+        _convolve,
         stride=table.numbers(v, "stride", 2),
         dilation=tuple(max(1, d) for d in table.numbers(v, "dilation", 2)),
         padding=(top, left) if even else 0,
@@ -152,6 +153,24 @@ def _conv(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:
         return _normalise(run, name, convolve(x, run.tensors[weight], None), None)
 
     return normalised if layer.normalised else plain
+
+
+def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, **options: Any) -> Tensor:
+    """A convolution, on a CPU of images that lie as its kernel can take them.
+
+    oneDNN's AVX2 kernels for images that lie channels-last write past the end of their gradients where a convolution
+    reads fewer than 8 channels (torch 2.13, oneDNN 3.12), as the first one of a network does; where the images lie
+    channel by channel they do not.
+    """
+    if x.device.type != "cpu" or x.shape[1] >= _FEW_CHANNELS:
+        return F.conv2d(x, weight, bias, **options)
+    y = F.conv2d(_channel_by_channel(x), _channel_by_channel(weight), bias, **options)
+    return y if len(weight) < _FEW_CHANNELS else y.contiguous(memory_format=torch.channels_last)
+
+
+def _channel_by_channel(x: Tensor) -> Tensor:
+    """The same ``(N, C, H, W)`` numbers, also by their strides: one channel has two ways to say the same place."""
+    return x if x.stride(1) == x.shape[2] * x.shape[3] else x.clone(memory_format=torch.contiguous_format)
 
 
 def _batch_norm(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:

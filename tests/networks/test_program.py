@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -388,3 +390,30 @@ def test_an_output_with_places_keeps_them_and_is_no_classifier() -> None:
 def test_lengths_of_one_at_the_end_of_an_output_are_left_out() -> None:
     graph = alone(lambda b, x: b.global_avg_pool(b.conv(x, 5, kernel=3)))
     assert build(graph)(noise(2, 4, 7, 7)).shape == (2, 5)
+
+
+_GRADIENTS = """
+import sys, torch
+from archpredict.graph.builder import Builder
+from archpredict.networks.program import Program
+from archpredict.networks.steps import Run
+torch.set_num_threads(1)
+torch.manual_seed(0)
+channels, width = map(int, sys.argv[1:])
+for trial in range(120):
+    b = Builder(image=(channels, 8, 8))
+    kernel, stride, count = (1, 3, 5)[trial % 3], 1 + trial % 2, (64, 7, 33)[trial // 12 % 3]
+    program = Program(b.output(b.conv(b.input(), width, kernel=kernel, stride=stride)).graph())
+    weights = {name: torch.randn(shape).requires_grad_() for name, shape in program.shapes.items()}
+    images = torch.randn(count, 8, 8, channels).permute(0, 3, 1, 2).requires_grad_()
+    program.run(images, Run(weights)).square().sum().backward()
+print("done")
+"""
+
+
+@pytest.mark.parametrize(("channels", "width"), [(3, 16), (4, 4)])
+def test_gradients_of_few_channels_leave_memory_as_it_was(channels: int, width: int) -> None:
+    # Where something has been written past the end of a tensor, the C library stops the program sooner or later.
+    command = [sys.executable, "-c", _GRADIENTS, str(channels), str(width)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
