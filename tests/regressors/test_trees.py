@@ -36,9 +36,9 @@ def walked(tree: Tree, row: FloatArray) -> float:
 
 
 @st.composite
-def trees(draw: st.DrawFn) -> Tree:
+def trees(draw: st.DrawFn, most: int = 12) -> Tree:
     """A random tree on three columns, its nodes in random order but for the root."""
-    inner = draw(st.integers(0, 12))
+    inner = draw(st.integers(0, most))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     size = 2 * inner + 1
     left, right = np.full(size, -1), np.full(size, -1)
@@ -59,6 +59,16 @@ def test_trees_are_walked_as_they_are_defined_whatever_the_order_of_their_nodes(
     restored = TreeEnsemble.from_arrays(ensemble.arrays(), columns=3)
     for one in (ensemble, restored):
         np.testing.assert_array_equal(np.concatenate([np.zeros((len(some), 0)), *one.outputs(x)], axis=1), expected)
+
+
+@given(st.lists(trees(most=7), min_size=1, max_size=6), st.integers(0, 40))
+def test_small_trees_say_the_same_when_rows_walk_down_them(some: list[Tree], rows: int) -> None:
+    x = np.random.default_rng(0).integers(-3, 4, size=(rows + 1, 3)) / 2
+    ensemble = TreeEnsemble.of(some)
+    said = outputs(ensemble, x)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_trees, "_FEW_LEAVES", 0)
+        np.testing.assert_array_equal(said, outputs(TreeEnsemble.of(some), x))
 
 
 def test_trees_grown_best_first_and_deep_ones_are_those_of_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:

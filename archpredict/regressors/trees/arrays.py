@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from archpredict._typing import FloatArray, IntArray
+from archpredict._typing import BoolArray, FloatArray, IntArray
 
 Tree = tuple[IntArray, IntArray, IntArray, FloatArray, FloatArray]
 """``(nodes,)`` left child (-1 of leaves), right child, feature, threshold and value of each node; the root is first."""
@@ -23,6 +23,8 @@ _CELLS = 1 << 14
 """Trees times rows walked at once: what is held of them stays in the processor's caches."""
 _LEVELS = 6
 """Levels gone down before rows that have come to a leaf are left out."""
+_FEW_LEAVES = 8
+"""Leaves of a tree that are still told by the bits of one byte."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,11 +114,21 @@ class TreeEnsemble:
 
     def outputs(self, x: FloatArray) -> Iterator[FloatArray]:
         """What each tree says, ``(trees, rows)`` for some of the rows of ``(G, F)`` numbers after another."""
-        for start in range(0, len(x), _ROWS):
-            rows = np.ascontiguousarray(x[start : start + _ROWS].astype(np.float32).T)
+        height = _ROWS if self._few is None else max(1, 2 * _CELLS // len(self._roots))
+        for start in range(0, len(x), height):
+            rows = np.ascontiguousarray(x[start : start + height].T, dtype=np.float32)
+            if self._few is not None:
+                yield self._few.outputs(rows)
+                continue
             block = max(1, _CELLS // rows.shape[1])
             said = [self._walk(rows, self._roots[i : i + block]) for i in range(0, len(self._roots), block)]
             yield np.concatenate(said)
+
+    @cached_property
+    def _few(self) -> _FewLeaves | None:
+        """The same trees where all are small, None where one is not."""
+        leaves = np.add.reduceat(self.feature < 0, self._roots, dtype=np.int64)
+        return _FewLeaves.of(self) if leaves.max() <= _FEW_LEAVES else None
 
     def _walk(self, x: npt.NDArray[np.float32], roots: IntArray) -> FloatArray:
         """``(roots, G)`` values of the leaves where ``(F, G)`` numbers end; all go down one level at a time."""
@@ -167,6 +179,60 @@ class TreeEnsemble:
                 return False
             level = np.concatenate([level + 1, right[level]])
         return True
+
+
+@dataclass(frozen=True, eq=False)
+class _FewLeaves:
+    """Trees of few leaves, which no row walks down: every node is asked, and a byte of each tree says what is left.
+
+    Lucchese et al., "QuickScorer: a fast algorithm to rank documents with additive ensembles of regression trees",
+    SIGIR 2015: where a row does not go left, none of the left subtree's leaves is its own; of those that no node rules
+    out it comes to the leftmost.
+
+    Args:
+        feature: ``(n, trees)`` column that each inner node asks for; trees with fewer than ``n`` of them are padded.
+        threshold: ``(n, trees, 1)``.
+        left_over: ``(n, trees, 1)`` bits of the leaves that are left where a row goes right; all for padding.
+        values: ``(trees * 256,)`` what each tree says by the bits of the leaves that are left.
+    """
+
+    feature: IntArray
+    threshold: npt.NDArray[np.float32]
+    left_over: npt.NDArray[np.uint8]
+    values: FloatArray
+
+    @classmethod
+    def of(cls, trees: TreeEnsemble) -> _FewLeaves:
+        """The same trees, none of which has more leaves than a byte has bits."""
+        feature, threshold, right, value = trees._nodes
+        roots, inner = trees._roots, trees.feature >= 0
+        tree = np.repeat(np.arange(len(roots)), np.diff(np.append(roots, len(inner))))
+        leaf, turn = _counted(~inner, roots[tree]), _counted(inner, roots[tree])
+        left_subtree = (1 << leaf[right]) - (1 << leaf)
+        shape = int(turn[inner].max(initial=0)) + 1, len(roots)
+        features, thresholds = np.zeros(shape, dtype=np.int64), np.zeros((*shape, 1), dtype=np.float32)
+        left_over = np.full((*shape, 1), 255, dtype=np.uint8)
+        place = turn[inner], tree[inner]
+        features[place], thresholds[place] = feature[inner], threshold[inner, None]
+        left_over[place] = 255 - left_subtree[inner, None]
+        of_leaf = np.zeros((len(roots), _FEW_LEAVES))
+        of_leaf[tree[~inner], leaf[~inner]] = value[~inner]
+        leftmost = [(bits & -bits).bit_length() - 1 for bits in range(256)]  # some leaf is always left
+        return cls(features, thresholds, left_over, of_leaf[:, leftmost].ravel())
+
+    def outputs(self, x: npt.NDArray[np.float32]) -> FloatArray:
+        """``(trees, G)`` of ``(F, G)`` numbers."""
+        goes_left = x[self.feature] <= self.threshold
+        left_over = np.negative(goes_left.view(np.uint8)) | self.left_over
+        first = np.arange(self.feature.shape[1]) << 8
+        said: FloatArray = self.values.take(np.bitwise_and.reduce(left_over, axis=0) + first[:, None])
+        return said
+
+
+def _counted(of_kind: BoolArray, root: IntArray) -> IntArray:
+    """``(N,)`` nodes of a kind that stand before each node in its tree, whose root is given."""
+    before: IntArray = np.cumsum(of_kind) - of_kind
+    return before - before[root]
 
 
 def _preorder(left: IntArray, right: IntArray, roots: IntArray) -> IntArray:
