@@ -312,17 +312,12 @@ def _is_full(seen: Trace) -> bool:
 
 
 def test_real_models_have_full_shapes(data_folder) -> None:
-    paths = sorted((data_folder / "imagenet_models" / "onnx").glob("*.onnx.gz"))[::40]
+    # Each fifteenth, which takes a few seconds; benchmarks/onnx_models.py reads them all and prints the share.
+    paths = sorted((data_folder / "imagenet_models" / "onnx").glob("*.onnx.gz"))[::15]
     for path in paths:
         seen = trace(read_proto(path))
         assert _is_full(seen), path
         assert [t.shape for t in seen.outputs] == [(1, 1000)]
-
-
-@pytest.mark.slow
-def test_all_but_one_percent_of_the_real_models_have_full_shapes(data_folder) -> None:
-    paths = sorted((data_folder / "imagenet_models" / "onnx").glob("*.onnx.gz"))
-    assert sum(_is_full(trace(read_proto(path))) for path in paths) >= 0.99 * len(paths)
 
 
 def test_an_input_of_a_given_shape_is_that_input(build) -> None:
