@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +19,10 @@ os.environ["ARCHPREDICT_CACHE"] = ""  # nothing is kept from one run of the test
 
 import pytest
 from hypothesis import settings
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts background jobs so, and programs inherit it: those that tests interrupt would go on without end.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("suite", deadline=None, max_examples=40)  # a busy machine is no failure
 settings.register_profile("thorough", deadline=None, max_examples=1000)
@@ -42,6 +51,58 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def _not_pretrained(*arguments: Any, **options: Any) -> None:
     """What :func:`archpredict.predict.pretraining.pretrained` gives where it cannot be done."""
+
+
+_FORKED = """
+import os, sys
+os.chdir(folder)
+for number, path in ((1, stdout), (2, stderr)):
+    os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+sys.argv[1:] = words
+exec(code, {"__name__": "__main__"})
+"""
+
+
+@dataclass(frozen=True)
+class Program:
+    """Python code that runs in a process of its own, to be interrupted or killed."""
+
+    process: ForkServerProcess
+    folder: Path
+
+    def send_signal(self, number: int) -> None:
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
+
+    def ended(self) -> bool:
+        return not self.process.is_alive()
+
+    def wait(self) -> tuple[int | None, str, str]:
+        """Exit code (minus the number of the signal that killed it), stdout and stderr."""
+        self.process.join(60)
+        return self.process.exitcode, *((self.folder / name).read_text() for name in ("stdout", "stderr"))
+
+
+Start = Callable[..., Program]
+
+
+@pytest.fixture
+def start(tmp_path_factory: pytest.TempPathFactory) -> Start:
+    """Starts ``start(code, *words)`` in the current folder: forked from a process that has imported the library."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["archpredict.cli.search", "archpredict.networks.supernet_training", "archpredict.strategies.ctnas"]
+    )
+
+    def started(code: str, *words: str) -> Program:
+        folder = tmp_path_factory.mktemp("program")
+        files = {name: str(folder / name) for name in ("stdout", "stderr")}
+        given = {"code": code, "words": words, "folder": os.getcwd(), **files}
+        process = context.Process(target=exec, args=(_FORKED, given), daemon=True)
+        process.start()
+        return Program(process, folder)
+
+    return started
 
 
 @pytest.fixture(scope="session")

@@ -71,14 +71,7 @@ def cli(*words: str) -> Result:
     return CliRunner().invoke(main, ["search", *words], catch_exceptions=False)
 
 
-def start(*words: str) -> subprocess.Popen[str]:
-    script = "from archpredict.cli.main import main; main()"
-    return subprocess.Popen(
-        [sys.executable, "-c", script, "search", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+MAIN = "from archpredict.cli.main import main; main()"
 
 
 def count(run: Path, table: str) -> int:
@@ -89,8 +82,8 @@ def count(run: Path, table: str) -> int:
         return int(db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
 
 
-def wait_until(process: subprocess.Popen[str], reached: Callable[[], bool]) -> None:
-    while process.poll() is None and not reached():
+def wait_until(program: Any, reached: Callable[[], bool]) -> None:
+    while not program.ended() and not reached():
         time.sleep(0.005)
 
 
@@ -207,9 +200,8 @@ def test_no_figure_is_cut_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_progress_that_nobody_reads_any_more_does_not_stop_a_run() -> None:
-    script = "from archpredict.cli.main import main; main()"
     words = " ".join((*TOY, "--budget", "12", "--json"))
-    command = f'"{sys.executable}" -c "{script}" search {words} 2>/dev/full'
+    command = f'"{sys.executable}" -c "{MAIN}" search {words} 2>/dev/full'
     done = subprocess.run(["bash", "-c", command], stdout=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 0
     assert json.loads(done.stdout)["queries"] == 12
@@ -431,10 +423,9 @@ def test_an_unwritable_place_is_exit_code_1() -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_under_stdout_is_no_traceback() -> None:
     with open("/dev/full", "w") as full:
-        script = "from archpredict.cli.main import main; main()"
         words = [*TOY, "--budget", "3", "--json", "--quiet"]
         done = subprocess.run(
-            [sys.executable, "-c", script, "search", *words],
+            [sys.executable, "-c", MAIN, "search", *words],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -459,18 +450,15 @@ def test_warnings_are_one_line_each() -> None:
     ("number", "word", "exit_code"),
     [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "terminated", 143)],
 )
-def test_an_interrupted_run_says_how_to_go_on_and_does(number: int, word: str, exit_code: int) -> None:
+def test_an_interrupted_run_says_how_to_go_on_and_does(start: Any, number: int, word: str, exit_code: int) -> None:
     words = (*TOY[:2], "--strategy", "random", "--evaluator", f"{helpers()}:Slow", "--budget", "60")
-    process = start(*words, "--out", "run", "--json", "--quiet")
-    wait_until(process, lambda: count(Path("run"), "evaluations") >= 3)
+    program = start(MAIN, "search", *words, "--out", "run", "--json", "--quiet")
+    wait_until(program, lambda: count(Path("run"), "evaluations") >= 3)
     in_use = cli("--resume", "run")
     assert in_use.exit_code == 1
     assert "the run directory run is in use by another process" in in_use.stderr
-    process.send_signal(number)
-    stdout, stderr = process.communicate()
-    assert process.returncode == exit_code
-    assert stderr == f"Error: {word}; go on with: archpredict search --resume run\n"
-    assert stdout == ""
+    program.send_signal(number)
+    assert program.wait() == (exit_code, "", f"Error: {word}; go on with: archpredict search --resume run\n")
     resumed = json.loads(cli("--resume", "run", "--json").stdout)
     whole = json.loads(cli(*words, "--out", "whole", "--json").stdout)
     assert without_time(resumed) == without_time(whole)
@@ -481,18 +469,18 @@ def without_time(result: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", names("strategies"))
-def test_killed_at_random_moments_and_resumed_a_run_ends_as_if_nothing_had_happened(name: str) -> None:
+def test_killed_at_random_moments_and_resumed_a_run_ends_as_if_nothing_had_happened(start: Any, name: str) -> None:
     file = helpers(name)
     budget = max(24, resolve("strategies", name, Strategy).min_budget)
     words = (*TOY[:2], "--strategy", f"{file}:Quick", "--evaluator", f"{file}:Slow", "--budget", str(budget))
     moments = random.Random(name)  # of the process's life; where they fall in the run is up to the machine
     next_words = (*words, "--out", "run")
     for session in range(1, 6):
-        process = start(*next_words, "--quiet")
-        wait_until(process, lambda: count(Path("run"), "sessions") >= session)  # noqa: B023 - used at once
+        program = start(MAIN, "search", *next_words, "--quiet")
+        wait_until(program, lambda: count(Path("run"), "sessions") >= session)  # noqa: B023 - used at once
         time.sleep(moments.uniform(0, 0.5))
-        process.kill()
-        process.communicate()
+        program.send_signal(signal.SIGKILL)
+        program.wait()
         next_words = ("--resume", "run")
     shutil.copytree("run", "copy")
     resumed = cli("--resume", "run", "--json", "--quiet")

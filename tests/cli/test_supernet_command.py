@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -47,23 +44,16 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others(cli: Any) -
     assert not (a["weights/linear/weight"] == c["weights/linear/weight"]).all()
 
 
-def test_an_interrupted_training_says_how_to_go_on_and_does_so_exactly(cli: Any, tmp_path: Path) -> None:
-    words = ["supernet", "train", *TINY, "--device", "cpu", "--training", "epochs=300", "--out", "net"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "archpredict", *words],
-        cwd=tmp_path,
-        env=environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    file = tmp_path / "net" / FILE
+def test_an_interrupted_training_says_how_to_go_on(cli: Any, start: Any) -> None:
+    words = ("supernet", "train", *TINY, "--device", "cpu", "--training", "epochs=300", "--out", "net")
+    program = start("from archpredict.cli.main import main; main()", *words)
+    file = Path("net", FILE)
     while not file.exists() or len(_about(file)["epochs"]) < 1:
-        assert process.poll() is None
+        assert not program.ended()
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    stderr = process.communicate(timeout=60)[1]
-    assert process.returncode == 130
+    program.send_signal(signal.SIGINT)
+    exit_code, _, stderr = program.wait()
+    assert exit_code == 130
     assert stderr.splitlines()[-1] == "Error: interrupted; go on with: archpredict supernet train --resume net"
     assert len(_about(file)["epochs"]) < 300
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -71,21 +69,20 @@ def test_validate_gives_the_label_of_a_search(cli: Any) -> None:
     assert done.stderr == ""
 
 
-def test_an_interrupted_training_says_how_to_go_on_and_ends_the_same(cli: Any) -> None:
+def test_an_interrupted_training_says_how_to_go_on_and_ends_the_same(cli: Any, start: Any) -> None:
     long = (*TINY[:-4], "--training", "batch_size=128", "--training", "epochs=8", "--device", "cpu")
-    command = [sys.executable, "-m", "archpredict", *long, "--out", "net", "--quiet"]
     for _ in range(3):  # a busy machine may have it end before the signal comes
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            while not Path("net/checkpoint.safetensors").exists():
-                assert process.poll() is None, process.communicate()
-                time.sleep(0.01)
-            process.send_signal(signal.SIGINT)
-            stdout, stderr = process.communicate()
-        if process.returncode:
+        program = start("from archpredict.cli.main import main; main()", *long, "--out", "net", "--quiet")
+        while not Path("net/checkpoint.safetensors").exists():
+            assert not program.ended(), program.wait()
+            time.sleep(0.01)
+        program.send_signal(signal.SIGINT)
+        exit_code, stdout, stderr = program.wait()
+        if exit_code:
             break
         for file in Path("net").iterdir():
             file.unlink()
-    assert (process.returncode, stdout) == (130, "")
+    assert (exit_code, stdout) == (130, "")
     assert stderr == "Error: interrupted; go on with: archpredict train --resume net\n"
     assert not Path("net/network.safetensors").exists()
     resumed = cli("train", "--resume", "net", "--device", "cpu", "--json")

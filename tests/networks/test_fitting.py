@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -200,20 +199,22 @@ from archpredict.spaces.nasbench201 import NASBench201
 torch.set_num_threads(1)
 form = Form(image_size=8, image_channels=1, options={"channels": 4, "cells": 1})
 fit = Fit(build(form.graph(NASBench201(), (3, 1, 2, 1, 0, 3))), load_images("digits"), Recipe(epochs=500))
-fit.run(checkpoint=Path(sys.argv[1]), observe=lambda event: print(event.done, flush=True))
+fit.run(checkpoint=Path(sys.argv[1]))
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-def test_a_killed_training_leaves_a_checkpoint_that_is_whole(tmp_path: Path) -> None:
+def test_a_killed_training_leaves_a_checkpoint_that_is_whole(start: Any, tmp_path: Path) -> None:
     from archpredict.images.base import load_images
 
     path = tmp_path / "fit"
-    with subprocess.Popen([sys.executable, "-c", _KILLED, str(path)], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "1\n"
-        time.sleep(0.1)
-        os.kill(process.pid, signal.SIGKILL)
+    program = start(_KILLED, str(path))
+    while not path.exists():
+        assert not program.ended()
+        time.sleep(0.01)
+    time.sleep(0.1)
+    program.send_signal(signal.SIGKILL)
+    program.wait()
     recipe = Recipe(epochs=500)
     resumed = Fit(cell(), load_images("digits"), recipe)
     resumed.restore(path)

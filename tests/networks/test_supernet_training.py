@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -244,14 +243,14 @@ SupernetTraining(supernet, images, Recipe(epochs=%d)).run(checkpoint=Path(sys.ar
 """
 
 
-def test_a_killed_training_goes_on_exactly(tmp_path: Path) -> None:
+def test_a_killed_training_goes_on_exactly(start: Any, tmp_path: Path) -> None:
     file, images, epochs = tmp_path / "supernet.safetensors", load_images("digits"), 500
-    process = subprocess.Popen([sys.executable, "-c", _KILLED % epochs, str(file)])
+    program = start(_KILLED % epochs, str(file))
     while not file.exists() or len(_about(file)["epochs"]) < 2:
-        assert process.poll() is None
+        assert not program.ended()
         time.sleep(0.02)
-    process.kill()
-    process.wait()
+    program.send_signal(signal.SIGKILL)
+    program.wait()
 
     def fresh() -> SupernetTraining:
         supernet = Supernet(CELLS, Form.of(images, {"channels": 2, "cells": 1}))
