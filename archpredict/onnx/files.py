@@ -61,12 +61,12 @@ def expanded(given: Sequence[str | Path]) -> list[Path]:
 
 
 def check_found(given: Sequence[str | Path], paths: Sequence[Path]) -> None:
-    """There is a file among those that were found.
+    """There is a file among those that were found, where any was asked for.
 
     Raises:
         UsageError: Nothing is there at all.
     """
-    if not any(path.exists() for path in paths):
+    if given and not any(path.exists() for path in paths):
         where = f"in {given[0]}" if len(given) == 1 else f"in any of the {len(given)} places given"
         raise UsageError(f"there is no ONNX model {where}; give .onnx or .onnx.gz files, folders or patterns of them")
 

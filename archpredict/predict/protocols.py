@@ -111,6 +111,8 @@ def hold_out(total: int, n: int, seed: int, num_test: int | None = None) -> Hold
     most = total - (2 if num_test is None else num_test)
     if n < 2:
         raise UsageError(f"at least 2 labels are needed to learn a ranking, {n} was asked for")
+    if num_test is not None and num_test < 2:
+        raise UsageError(f"a ranking is tested on at least 2 labels, num_test is {num_test}")
     if n > most:
         raise UsageError(
             f"{n} labels to learn from were asked for, but of {total} only {most} can be: "

@@ -75,7 +75,7 @@ class Ranking(Sequence[Ranked]):
         return found if self.adaptation is None else [*found, str(self.adaptation)]
 
     def __str__(self) -> str:
-        lines = [self.title, *table(self.rows)] if self.rows else []
+        lines = [self.title, *table(self.rows)] if self.rows or not self.failures else []
         return "\n".join([*lines, *self.notes, *(f"Error: {failure.error}" for failure in self.failures)])
 
     def to_dict(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archpredict._typing import BoolArray, FloatArray, IntArray
-from archpredict.errors import InvalidArchitectureError, UsageError, integer
+from archpredict.errors import InvalidArchitectureError, UsageError, integer, whole_number
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.registry import make
 from archpredict.spaces._identity import are_equal, options_of
@@ -98,7 +98,7 @@ class SearchSpace(ABC):
         Args:
             choices: ``(B, L)`` legal rows.
         """
-        found = [self.cost(row) for row in np.asarray(choices).tolist()]
+        found = [self.cost(row) for row in self.rows(choices).tolist()]
         names = found[0] if found else self.cost(self.sample(1, np.random.default_rng(0))[0].tolist())
         return {name: np.array([cost[name] for cost in found], dtype=np.float64) for name in names}
 
@@ -253,7 +253,11 @@ class SearchSpace(ABC):
 
         This is uniform over *sequences of choices*, not over architectures: where a mask cuts options, or several
         vectors decode to isomorphic graphs, some architectures are drawn more often than others.
+
+        Raises:
+            UsageError: ``n`` is no integer of at least 0.
         """
+        n = whole_number("n, the number of architectures,", n, 0)
         return self._repair(np.empty((n, self.num_decisions), dtype=np.int64), rng, keep=False)
 
     def mutate(self, choices: IntArray, rng: np.random.Generator) -> IntArray:

@@ -160,7 +160,7 @@ class Darts(SearchSpace):
 
     def costs(self, choices: IntArray) -> dict[str, FloatArray]:
         """The same for ``(B, 24)`` choices at once: one look-up per edge."""
-        nodes = np.asarray(choices).reshape(-1, 2 * len(NODES), 3)
+        nodes = self.rows(choices).reshape(-1, 2 * len(NODES), 3)
         skeleton, table = _cost_tables()
         edges = table[np.arange(2 * len(NODES))[:, None], nodes[..., :1], np.arange(2), nodes[..., 1:]]
         totals = skeleton + edges.sum(axis=(1, 2))

@@ -148,7 +148,7 @@ class MobileNetV3(SearchSpace):
 
     def costs(self, choices: IntArray) -> dict[str, FloatArray]:
         """The same for ``(B, 46)`` choices at once: one look-up per slot."""
-        rows = np.asarray(choices, dtype=np.int64).reshape(-1, self.num_decisions)
+        rows = self.rows(choices)
         resolution = rows[:, 0]
         stages = rows[:, 1:].reshape(-1, len(STAGES), _PER_STAGE)
         used = _DEPTHS[stages[..., :1]] > _SLOTS  # (B, 5, 4)

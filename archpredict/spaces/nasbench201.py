@@ -124,7 +124,7 @@ class NASBench201(SearchSpace):
 
     def costs(self, choices: IntArray) -> dict[str, FloatArray]:
         """The same for ``(B, 6)`` choices at once: one look-up per edge."""
-        totals = _skeleton_costs() + _operator_costs()[choices].sum(axis=1)
+        totals = _skeleton_costs() + _operator_costs()[self.rows(choices)].sum(axis=1)
         return dict(zip(("params", "macs", "flops"), totals.T.astype(np.float64), strict=True))
 
     def network(
