@@ -13,7 +13,7 @@ from archpredict._typing import IntArray
 from archpredict.errors import ArchPredictError, UsageError
 from archpredict.registry import described, find, names, resolve
 from archpredict.registry.options import Option, check_options, options_of
-from archpredict.spaces.base import Architecture, SearchSpace
+from archpredict.spaces.base import Architecture, SearchSpace, load_space
 from archpredict.tables.table import Table
 
 _KIND = "evaluators"
@@ -93,7 +93,7 @@ class Evaluator(ABC):
 
 def as_evaluator(
     given: Any,
-    space: SearchSpace,
+    space: str | type[SearchSpace] | SearchSpace,
     *,
     options: Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -115,10 +115,10 @@ def as_evaluator(
         UsageError: It is none of these, a table of another space, or has other options.
 
     Example:
-        >>> from archpredict.spaces import load_space
-        >>> as_evaluator(len, load_space("nasbench201")).name
+        >>> as_evaluator(len, "nasbench201").name
         'function'
     """
+    space = load_space(space)
     if isinstance(given, str):
         return _named(given, space, options or {}, {"seed": seed, "device": device, "jobs": jobs})
     if options:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archpredict.errors import DataError, TrainingError, UsageError
 from archpredict.evaluators.base import Evaluator, Result
-from archpredict.spaces.base import Architecture, SearchSpace, load_space
+from archpredict.spaces.base import Architecture, SearchSpace
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,7 +65,7 @@ class SupernetEvaluator(Evaluator):
     def load(
         cls,
         path: str | Path,
-        space: SearchSpace,
+        space: str | type[SearchSpace] | SearchSpace,
         *,
         dataset: str | None = None,
         device: str = "auto",
@@ -113,7 +113,7 @@ class SupernetEvaluator(Evaluator):
             device: ``auto``, ``cpu`` or ``cuda``.
             calibration: Images that batch norms are found on.
         """
-        return cls.load(checkpoint, load_space(space), dataset=dataset, device=device, calibration=calibration)
+        return cls.load(checkpoint, space, dataset=dataset, device=device, calibration=calibration)
 
     def evaluate(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
         return map(self._result, architectures)

@@ -16,7 +16,7 @@ from archpredict.networks.form import Form
 from archpredict.networks.network import Network, initial_layer
 from archpredict.networks.program import Program
 from archpredict.networks.steps import Layer, Norm, Run
-from archpredict.spaces.base import SearchSpace
+from archpredict.spaces.base import SearchSpace, load_space
 
 if TYPE_CHECKING:
     from archpredict.images.base import Images
@@ -78,9 +78,8 @@ class Supernet:
         device: Where the weights are.
 
     Example:
-        >>> from archpredict.spaces import load_space
         >>> form = Form(image_size=8, image_channels=1, options={"channels": 4, "cells": 1})
-        >>> supernet = Supernet(load_space("nasbench201"), form)
+        >>> supernet = Supernet("nasbench201", form)
         >>> program = supernet.program((3, 3, 3, 3, 3, 3))
         >>> supernet.grow([program])
         >>> supernet.run(program, torch.zeros(2, 1, 8, 8)).shape
@@ -89,7 +88,15 @@ class Supernet:
         True
     """
 
-    def __init__(self, space: SearchSpace, form: Form, *, seed: int = 0, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        space: str | type[SearchSpace] | SearchSpace,
+        form: Form,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        space = load_space(space)
         form.check(space)
         self.space, self.form, self.seed, self.device = space, form, seed, torch.device(device)
         self.weights: dict[str, Tensor] = {}

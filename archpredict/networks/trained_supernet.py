@@ -17,7 +17,7 @@ from archpredict.networks.form import Form
 from archpredict.networks.recipe import Recipe
 from archpredict.networks.supernet import Supernet
 from archpredict.networks.supernet_training import FORMAT
-from archpredict.spaces.base import SearchSpace
+from archpredict.spaces.base import SearchSpace, load_space
 
 __all__ = ["TrainedSupernet", "load_supernet"]
 
@@ -62,7 +62,9 @@ def read_about(path: Path) -> dict[str, Any]:
     return about
 
 
-def load_supernet(path: str | Path, space: SearchSpace, device: torch.device | str = "cpu") -> TrainedSupernet:
+def load_supernet(
+    path: str | Path, space: str | type[SearchSpace] | SearchSpace, device: torch.device | str = "cpu"
+) -> TrainedSupernet:
     """The trained supernet of a space.
 
     Args:
@@ -73,7 +75,7 @@ def load_supernet(path: str | Path, space: SearchSpace, device: torch.device | s
     Raises:
         DataError: The checkpoint is missing, damaged, of another space, or has weights that are not finite.
     """
-    file = located(path)
+    file, space = located(path), load_space(space)
     tensors, about = _checkpoints.read(file, FORMAT)
     try:
         form, recipe, seed, name, choices = _understood(about)

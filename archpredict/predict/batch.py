@@ -16,7 +16,7 @@ from archpredict.errors import DataError, UsageError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import UNKNOWN, with_known_operators
 from archpredict.graph.packed import PackedGraphs
-from archpredict.spaces.base import Architecture, Choices, SearchSpace
+from archpredict.spaces.base import Architecture, Choices, SearchSpace, load_space
 
 __all__ = ["ArchLike", "ArchLikes", "Batch", "Features", "choice_labels", "choices_in"]
 
@@ -111,7 +111,7 @@ class Batch:
         return cls(len(members), labels, num_cells, columns, members, _kinds_of(members))
 
     @classmethod
-    def of_packed(cls, graphs: PackedGraphs, space: SearchSpace, choices: IntArray) -> Batch:
+    def of_packed(cls, graphs: PackedGraphs, space: str | type[SearchSpace] | SearchSpace, choices: IntArray) -> Batch:
         """The batch of packed graphs whose choices in a search space are known as well.
 
         Args:
@@ -122,6 +122,7 @@ class Batch:
         Raises:
             UsageError: Choices of other architectures, or of another space.
         """
+        space = load_space(space)
         if np.shape(choices) != (len(graphs), space.num_decisions):
             raise UsageError(
                 f"the choices of {len(graphs)} graphs of the space {space.name} have the shape "

@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import DataError, UnknownNameError, UsageError
-from archpredict.spaces.base import Architecture, SearchSpace
+from archpredict.spaces.base import Architecture, SearchSpace, load_space
 from archpredict.spaces.nasbench101 import NASBench101, choices_from_packed
 from archpredict.spaces.nasbench201 import NASBench201
 from archpredict.tables.formats.base import read_rows
@@ -58,7 +58,7 @@ class Protocol:
     Args:
         name: What the figures quote.
         description: Labels and test set, in one line.
-        space: The search space.
+        space: The search space; a name, a reference or a class are loaded.
         choices: ``(N, L)``.
         train_labels: ``(N,)`` that a predictor may learn from, in percent for the named protocols.
         test_labels: ``(N,)`` that its ranking is judged by, likewise.
@@ -76,6 +76,24 @@ class Protocol:
     num_test: int | None = None
     train_sizes: tuple[int, ...] = ()
     published: tuple[Published, ...] = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            name: str,
+            description: str,
+            space: str | type[SearchSpace] | SearchSpace,
+            choices: IntArray,
+            train_labels: FloatArray,
+            test_labels: FloatArray,
+            num_test: int | None = ...,
+            train_sizes: tuple[int, ...] = ...,
+            published: tuple[Published, ...] = ...,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "space", load_space(self.space))
 
     def __len__(self) -> int:
         return len(self.choices)

@@ -148,6 +148,7 @@ def search(
         preset=preset,
         jobs=jobs,
         options=options,
+        evaluator_options=evaluator_options,
     )
     return run(ready, out=out, resume=resume, top=top, observer=observer)
 

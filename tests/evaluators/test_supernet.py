@@ -108,7 +108,7 @@ def test_a_checkpoint_that_does_not_say_where_its_images_are_asks_for_them(image
     SupernetTraining(supernet, images, Recipe(epochs=1, batch_size=500)).run(checkpoint=tmp_path / FILE)
     with pytest.raises(UsageError, match="does not say where its images are; give `dataset`"):
         SupernetEvaluator.load(tmp_path, CELLS, device="cpu")
-    assert SupernetEvaluator.load(tmp_path, CELLS, dataset="digits", device="cpu").images.name == "digits"
+    assert SupernetEvaluator.load(tmp_path, "nasbench201", dataset="digits", device="cpu").images.name == "digits"
 
 
 def test_weights_that_compute_nothing_finite_are_a_failed_evaluation(folder: Path, cells: list[Architecture]) -> None:

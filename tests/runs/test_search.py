@@ -472,3 +472,14 @@ def test_the_facade_gives_the_function_even_after_the_module_was_imported() -> N
         assert getattr(archpredict, name) is not None
     with pytest.raises(AttributeError, match="module 'archpredict' has no attribute 'serch'"):
         archpredict.serch  # noqa: B018
+
+
+def test_options_of_an_evaluator_that_is_given_by_name_reach_it() -> None:
+    def scores(**options: Any) -> list[float | None]:
+        found = search("nasbench201", "zero-cost:params", strategy="random", budget=3, evaluator_options=options)
+        return [recommendation.score for recommendation in found.top]
+
+    small = scores(network={"channels": 4, "cells": 1})
+    assert small != scores()
+    with pytest.raises(UsageError, match="the evaluator zero-cost has no option 'channels'"):
+        scores(channels=4)
