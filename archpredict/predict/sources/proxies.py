@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -29,8 +31,13 @@ _FENCE = 4.0
 _MOST = 4096
 """Largest size of networks in a saved predictor; a hostile file must not make us build without end."""
 
-_scores: WeakKeyDictionary[SearchSpace | ArchGraph, dict[Any, float]] = WeakKeyDictionary()
-"""What was computed in this process, by space or graph, then by choices, proxy and how it is computed."""
+_Scores = dict[Any, float]
+"""Scores by choices or names of nodes, by proxy, and by how it is computed."""
+
+_of_spaces: deque[tuple[SearchSpace, _Scores]] = deque(maxlen=64)
+"""What was computed in this process, by space. A space is kept as it was then, for it may change."""
+_of_graphs: WeakKeyDictionary[ArchGraph, _Scores] = WeakKeyDictionary()
+"""The same, by graph."""
 
 
 @dataclass(frozen=True)
@@ -191,17 +198,28 @@ class Proxies(Source):
         return cls(names, dataset, dict(form.options) or None, int(data["seed"]), form, sha256, bounds)
 
 
-def _remembered(batch: Batch) -> Iterator[tuple[Any, dict[Any, float]]]:
+def _remembered(batch: Batch) -> Iterator[tuple[Any, _Scores]]:
     """Under which key, and where, the scores of each architecture are kept."""
     if batch.packed is not None and not batch.origins:
         raise UsageError(f"{_READS}, which packed graphs do not have; give Architecture objects")
+    spaces = {id(origin[0]): origin[0] for origin in batch.origins if origin is not None}
+    found = {number: _scores_of(space) for number, space in spaces.items()}
     for i, origin in enumerate(batch.origins):
         if origin is None:
             graph = batch.given_graphs[i]
-            yield graph.names, _scores.setdefault(graph, {})
+            yield graph.names, _of_graphs.setdefault(graph, {})
         else:
             space, choices = origin
-            yield choices, _scores.setdefault(space, {})
+            yield choices, found[id(space)]
+
+
+def _scores_of(space: SearchSpace) -> _Scores:
+    """The scores of a space: those of any object that is equal to it."""
+    known = next((scores for other, scores in _of_spaces if type(other) is type(space) and other == space), None)
+    if known is None:
+        known = {}
+        _of_spaces.append((copy(space), known))
+    return known
 
 
 class _Measure:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,16 @@ import pytest
 from sklearn.base import clone
 
 from archpredict.errors import DataError, UsageError
+from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import total
 from archpredict.networks.form import Form
 from archpredict.predict.batch import Batch
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.sources.proxies import Proxies
 from archpredict.predict.validation import cross_validate
+from archpredict.proxies.macs import Macs
 from archpredict.proxies.synflow import SynFlow
+from archpredict.spaces.base import SearchSpace
 from archpredict.spaces.nasbench201 import NASBench201
 from archpredict.testing.toys import ToySpace
 
@@ -29,7 +33,7 @@ DEAD = [0] * 6
 
 
 def cells(count: int = 20) -> list[Any]:
-    """Architectures of a space object of their own, of which nothing is known yet."""
+    """Architectures of a space object of their own."""
     space = NASBench201()
     return space.architectures(space.sample(count, np.random.default_rng(0)))
 
@@ -55,13 +59,63 @@ def test_scores_are_those_of_the_proxies_and_positive_ones_are_logarithms() -> N
 
 def test_a_score_is_computed_once_and_progress_tells_only_of_what_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[int, int]] = []
-    known = cells(4)
-    first = proxies().compute(Batch.of(known[:3]), lambda event: seen.append((event.done, event.total)))
+    known, source = cells(3), proxies(seed=3)  # with which no other test has computed scores
+    first = source.compute(Batch.of(known), lambda event: seen.append((event.done, event.total)))
     assert seen == [(1, 3), (2, 3), (3, 3)]
     monkeypatch.setattr(SynFlow, "score_graph", lambda *given, **more: pytest.fail("computed again"))
-    np.testing.assert_array_equal(
-        proxies().compute(Batch.of(known[:3]), lambda event: pytest.fail("nothing is new")), first
-    )
+    again = source.compute(Batch.of(known), lambda event: pytest.fail("nothing is new"))
+    np.testing.assert_array_equal(again, first)
+
+
+class Cells(NASBench201):
+    """Cells in a network of a width of its own."""
+
+    def __init__(self, width: int = 16) -> None:
+        self.width = width
+
+    def network(self, choices: Sequence[int], *, channels: int | None = None, **options: Any) -> ArchGraph:
+        return super().network(choices, channels=channels or self.width, cells=1, **options)
+
+
+@dataclass
+class CellsWithoutHash(NASBench201):
+    width: int = 16
+
+
+class Renamed(NASBench201):
+    pass
+
+
+def scored(space: SearchSpace) -> float:
+    """Logarithm of the multiply-adds of a cell of convolutions in a space."""
+    cell = space.architecture([3] * 6)
+    return float(Proxies(["macs"]).compute(Batch.of([cell]))[0, 0])
+
+
+@pytest.mark.parametrize("make", [Cells, lambda: Cells(7), Renamed, CellsWithoutHash])
+def test_an_equal_space_finds_the_scores_of_one_that_is_gone(
+    make: Callable[[], SearchSpace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = scored(make())
+    gc.collect()
+    monkeypatch.setattr(Macs, "score_graph", lambda *given, **more: pytest.fail("computed again"))
+    assert scored(make()) == first
+
+
+def test_two_spaces_that_differ_never_share_scores() -> None:
+    spaces = [NASBench201(), Cells(8), Cells(24), Cells(40)]
+    assert len({space.name for space in spaces}) == len({space.num_choices for space in spaces}) == 1
+    alone = [math.log(total(Form().graph(space, [3] * 6), "macs")) for space in spaces]
+    assert len(set(alone)) == len(spaces)
+    assert [scored(space) for space in spaces * 2] == alone * 2
+
+
+def test_a_space_that_has_changed_is_another_one() -> None:
+    space = Cells(12)
+    narrow = scored(space)
+    space.width = 36
+    assert narrow < scored(space) == scored(Cells(36))
+    assert scored(Cells(12)) == narrow
 
 
 def test_scores_in_another_form_or_with_another_seed_are_others() -> None:
