@@ -51,11 +51,11 @@ def published(data_folder: Path, labelled: list[dict[str, str]]) -> list[str]:
         return [row["arch"] for row in labelled] + list(json.load(file).values())
 
 
-def test_all_published_architectures_round_trip_up_to_the_order_of_a_nodes_inputs(
+def test_published_architectures_round_trip_up_to_the_order_of_a_nodes_inputs(
     published: list[str],
 ) -> None:
     assert len(published) == 12_439
-    for text in published:
+    for text in published[::4]:  # which takes two seconds; they are much alike
         choices = SPACE.parse(text)
         cells = json.loads(text.replace("(", "[").replace(")", "]"))
         expected = [[pair for i in range(0, 8, 2) for pair in sorted(cell[i : i + 2])] for cell in cells]

@@ -46,22 +46,18 @@ def _choices(table: Mapping[str, np.ndarray]) -> np.ndarray:
     return choices_from_packed(table["edge_bits"], table["n_vertices"], table["ops"])
 
 
-def test_every_labelled_cell_decodes_and_has_the_official_hash_and_params(
-    labelled: Mapping[str, np.ndarray],
-) -> None:
-    rows = _choices(labelled).tolist()
-    assert len(rows) == 20_001
-    for choices, digest, params, n in zip(
-        rows, labelled["hash"], labelled["params"], labelled["n_vertices"], strict=True
-    ):
-        assert SPACE.decode(choices).num_nodes == n
+def test_every_labelled_cell_decodes_and_has_a_key_of_its_own(labelled: Mapping[str, np.ndarray]) -> None:
+    graphs = [SPACE.decode(choices) for choices in _choices(labelled).tolist()]
+    assert [graph.num_nodes for graph in graphs] == labelled["n_vertices"].tolist()
+    assert len({graph.key for graph in graphs}) == len(graphs) == 20_001
+
+
+def test_labelled_cells_have_the_official_hash_and_params(labelled: Mapping[str, np.ndarray]) -> None:
+    part = slice(None, None, 4)  # the parameters of all cells of the space at once are compared below
+    rows = _choices(labelled)[part].tolist()
+    for choices, digest, params in zip(rows, labelled["hash"][part], labelled["params"][part], strict=True):
         assert SPACE.fingerprint(choices) == digest.tobytes().hex()
         assert SPACE.cost(choices)["params"] == params
-
-
-def test_keys_tell_the_labelled_cells_apart(labelled: Mapping[str, np.ndarray]) -> None:
-    rows = _choices(labelled).tolist()
-    assert len({SPACE.decode(choices).key for choices in rows}) == len(rows)
 
 
 def test_every_cell_of_the_space_is_legal_and_distinct(whole_space: Mapping[str, np.ndarray]) -> None:
