@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+import archpredict
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
@@ -28,6 +31,7 @@ def _generator() -> Any:
 
 API = _generator()
 MODULES = API.modules()
+MODULE_FILES = {name: Path(str(importlib.import_module(name).__file__)) for name in MODULES}
 
 
 def test_the_page_is_what_the_modules_say() -> None:
@@ -53,6 +57,34 @@ def test_documentation_and_examples_import_what_is_public(path: Path) -> None:
         f"{name} of {module}" if name else module for module, name in _imported(path) if not _public(module, name)
     ]
     assert not others, "make these public in __all__, or do without"
+
+
+KINDS = {
+    **dict.fromkeys(["ArchGraph", "Architecture", "Evaluator", "Event", "Part", "Predictor", "Problem"], "class"),
+    **dict.fromkeys(["Ranking", "Recommendation", "Result", "SearchResult", "SearchSpace"], "class"),
+    **dict.fromkeys(["Strategy", "Table", "Training"], "class"),
+    **dict.fromkeys(["load_space", "rank", "search"], "function"),
+    "__version__": "text",
+}
+_IS = {"class": inspect.isclass, "function": inspect.isfunction, "text": lambda thing: isinstance(thing, str)}
+
+
+def test_the_kind_of_every_name_of_the_top_level_is_told() -> None:
+    assert KINDS.keys() == set(archpredict.__all__)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_name_of_the_top_level_is_one_thing_and_no_module(name: str) -> None:
+    assert _IS[KINDS[name]](getattr(archpredict, name))
+    with pytest.raises(ModuleNotFoundError, match=f"^No module named 'archpredict.{name}'"):
+        importlib.import_module(f"archpredict.{name}")
+    assert _IS[KINDS[name]](getattr(archpredict, name))
+
+
+@pytest.mark.parametrize("package", [name for name in MODULES if MODULE_FILES[name].name == "__init__.py"])
+def test_no_name_of_a_package_stands_in_the_place_of_a_module(package: str) -> None:
+    beside = {path.stem for path in MODULE_FILES[package].parent.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert not beside & MODULES[package].names.keys()
 
 
 def _public(module: str, name: str) -> bool:
