@@ -1,9 +1,12 @@
-"""Files that are whole or not there, tensors read from them, and the folder of those that can be made again."""
+"""Files and folders that are whole or not there, tensors read from them, and the folder of what can be made again."""
 
 from __future__ import annotations
 
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +25,36 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError:  # e.g. a full disk, which half a file would keep full
         unfinished.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def written_whole(folder: Path) -> Iterator[Path]:
+    """A place to write files in, which go to the folder when all of them are there.
+
+    What the folder held stays until then; other files in it stay for good. Its JSON, which says what the other files
+    are, goes first and comes last: a folder that a machine left in between is no folder of anything.
+    """
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as place:
+            yield Path(place)
+            _move_files(Path(place), folder)
+    except BaseException:
+        if is_new:
+            with suppress(OSError):  # there is something in it
+                folder.rmdir()
+        raise
+
+
+def _move_files(place: Path, folder: Path) -> None:
+    files = [path.relative_to(place) for path in place.rglob("*") if path.is_file()]
+    manifests = sorted((file for file in files if file.suffix == ".json"), key=lambda file: -len(file.parts))
+    for file in manifests:
+        (folder / file).unlink(missing_ok=True)
+    for file in (*(file for file in files if file not in manifests), *manifests):
+        (folder / file).parent.mkdir(exist_ok=True)
+        os.replace(place / file, folder / file)
 
 
 def read_tensors(path: str | Path, framework: Literal["np", "pt"]) -> tuple[dict[str, str], dict[str, Any]]:

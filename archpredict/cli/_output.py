@@ -53,6 +53,23 @@ def check_folder(path: Path) -> None:
         raise UsageError(f"the folder {there} cannot be written to; choose another place for {path}")
 
 
+def check_replaceable(path: Path, manifest: str, what: str, option: str) -> None:
+    """A folder that can be made, or holds what is to be replaced: nothing else is overwritten.
+
+    Args:
+        path: The folder.
+        manifest: Name of the file by which a folder is known to hold such a thing.
+        what: What the thing is called.
+        option: The flag that named the folder.
+
+    Raises:
+        UsageError: It is neither, or cannot be written to.
+    """
+    check_folder(path)
+    if path.is_dir() and any(path.iterdir()) and not (path / manifest).is_file():
+        raise UsageError(f"the folder {path} is not empty and holds no {what}; choose another one for {option}")
+
+
 def write_table(path: Path, columns: Mapping[str, Kind], rows: Iterable[Record]) -> None:
     """Write rows in the format that the name says; what was there before stays until the new file is whole."""
     from archpredict.tables.formats.base import format_to_write

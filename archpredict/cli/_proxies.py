@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from archpredict.cli._options import named_numbers
-from archpredict.errors import DataError, UsageError
+from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
     from archpredict.graph.arch_graph import ArchGraph
     from archpredict.predict.predictor import Predictor
-    from archpredict.predict.sources.proxies import Proxies
     from archpredict.spaces.base import Architecture
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
@@ -49,19 +48,10 @@ def split_features(given: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         UsageError: Options of proxies without any.
     """
     from archpredict.cli._tables import column_names
-    from archpredict.registry import names
+    from archpredict.predict.sources.proxies import columns_or_proxies
 
-    known, wanted = names("proxies"), column_names(given["features"])
-    there = _columns(given["data"]) if wanted else []
-    columns = [name for name in wanted if name in there]
-    proxies = [name for name in wanted if name not in there and name.replace("_", "-") in known]
-    if neither := [name for name in wanted if name not in (*columns, *proxies)]:
-        from archpredict.tables.columns import listed
-
-        raise DataError(
-            f"{given['data']} has no column {neither[0]!r}, which the predictor reads as a feature; its columns are: "
-            f"{listed(there)}; zero-cost proxies are: {', '.join(known)}"
-        )
+    wanted = column_names(given["features"])
+    columns, proxies = columns_or_proxies(wanted, _columns(given["data"]) if wanted else [], given["data"])
     if (unused := [name for name in ("dataset", "network") if given[name]]) and not proxies:
         raise UsageError(
             f"--{unused[0]} says how zero-cost proxies are computed, none is among the --features; leave it out, "
@@ -81,22 +71,15 @@ def with_proxies(predictor: Predictor, proxies: Sequence[str], given: Mapping[st
     return predictor.set_params(sources=(*predictor.sources, source))
 
 
-def proxies_of(predictor: Predictor) -> Proxies | None:
-    """The zero-cost scores that a predictor reads, or will read once fitted."""
-    from archpredict.predict.sources.proxies import Proxies
-
-    if "ensemble_" in vars(predictor):
-        return predictor.spec_.source(Proxies)
-    return next((source for source in predictor.sources if isinstance(source, Proxies)), None)
-
-
 def compute_scores(
-    source: Proxies | None, architectures: Sequence[Architecture] | Sequence[ArchGraph], quiet: bool
+    predictor: Predictor, architectures: Sequence[Architecture] | Sequence[ArchGraph], quiet: bool
 ) -> None:
     """Compute the zero-cost scores that a predictor will ask for, with progress; they are then known."""
     from archpredict.cli._console import progress
     from archpredict.predict.batch import Batch
+    from archpredict.predict.cards import proxies_of
 
+    source = proxies_of(predictor)
     if source is None:
         return
     with progress(quiet) as observer:

@@ -131,21 +131,16 @@ def found_by(path: Path) -> Settings:
         UsageError: It has no result, or was started by a program that alone knows its space.
         RunDirectoryError: It is damaged.
     """
-    from archpredict.runs.directory import corrupt_config, read_config
+    from archpredict.runs.directory import corrupt_config, read_best, read_config
 
     refuse_training(path)
     invocation = read_config(path)["invocation"]
     if invocation is None:
         raise UsageError(f"the run in {path} was started by a program; give its architecture, and --space")
-    if not (path / "best.json").is_file():
-        raise UsageError(f"the run in {path} has no result yet; finish it with: archpredict search --resume {path}")
-    try:
-        best = json.loads((path / "best.json").read_text(encoding="utf-8"))["best"]["architecture"]
-        found = {"space": invocation["space"], "architecture": best}
-        found |= {name: invocation[name] for name in ("dataset", "network") if invocation.get(name)}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise corrupt_config(path, f"{type(error).__name__}: {error}") from error
-    return found
+    if "space" not in invocation:
+        raise corrupt_config(path, "its invocation names no space")
+    found = {"space": invocation["space"], "architecture": read_best(path)}
+    return found | {name: invocation[name] for name in ("dataset", "network") if invocation.get(name)}
 
 
 def write_json(folder: Path, name: str, value: Mapping[str, Any]) -> None:

@@ -133,14 +133,14 @@ def _option(name: str) -> str:
 def _evaluate_model(given: Mapping[str, Any]) -> None:
     from archpredict.cli._output import number_columns, print_json, write_table
     from archpredict.cli._predictors import load_model, model_space
-    from archpredict.cli._proxies import compute_scores, proxies_of
+    from archpredict.cli._proxies import compute_scores
     from archpredict.cli._tables import read_labelled
     from archpredict.predict.validation import evaluate_predictions
 
     model = load_model(given["model"], given["device"])
     space = model_space(model, given["model"], given["space"])
     data = read_labelled(given["data"], space, given["target"], model.feature_names_)
-    compute_scores(proxies_of(model), data.architectures, given["quiet"])
+    compute_scores(model, data.architectures, given["quiet"])
     packed = model.pack(data.architectures, data.features)
     predicted = model.predict(packed)
     std = model.predict_std(packed) if model.has_std else None
@@ -168,7 +168,7 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
     from archpredict.cli._console import progress
     from archpredict.cli._output import print_json
     from archpredict.cli._predictors import build_predictor, described_predictor
-    from archpredict.cli._proxies import compute_scores, proxies_of, split_features, with_proxies
+    from archpredict.cli._proxies import compute_scores, split_features, with_proxies
     from archpredict.cli._tables import read_labelled
     from archpredict.predict.validation import cross_validate, summarize
     from archpredict.spaces.base import load_space
@@ -180,7 +180,7 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
     name = described_predictor(given, space.predictor)
     data = read_labelled(given["data"], space, given["target"], columns)
     labels = data.labels
-    compute_scores(proxies_of(predictor), data.architectures, given["quiet"])
+    compute_scores(predictor, data.architectures, given["quiet"])
     with progress(given["quiet"]) as observer:
         results = cross_validate(
             predictor,
@@ -218,14 +218,14 @@ def _evaluate_curve(given: Mapping[str, Any]) -> None:
     from archpredict.cli._console import progress
     from archpredict.cli._output import print_json
     from archpredict.cli._predictors import build_predictor, described_predictor
-    from archpredict.cli._proxies import compute_scores, proxies_of, split_features, with_proxies
+    from archpredict.cli._proxies import compute_scores, split_features, with_proxies
     from archpredict.predict.validation import learning_curve, summarize_sizes
 
     seeds = given["seeds"] or 5
     columns, proxies = split_features(given)
     predictor = with_proxies(build_predictor(given, 0), proxies, given)
     protocol, features, source = _protocol(given, columns)
-    compute_scores(proxies_of(predictor), protocol.architectures, given["quiet"])
+    compute_scores(predictor, protocol.architectures, given["quiet"])
     with progress(given["quiet"]) as observer:
         results = learning_curve(
             predictor, protocol, given["train_sizes"], seeds, observer, features=features, k=given["k"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +12,14 @@ from archpredict.cli._onnx import input_shape_option
 from archpredict.cli._options import debug_option, json_option
 from archpredict.cli._predictors import device_option, predictor_options, quiet_option
 from archpredict.cli._proxies import feature_options
-from archpredict.errors import RunError, UsageError
+from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
     from archpredict.cli._fit_data import FitData
     from archpredict.predict.predictor import Predictor
+    from archpredict.predict.validation import Summary
 
 _PATH = click.Path(path_type=Path)
-_MANIFEST = "predictor.json"
 _NEW = ("predictor", "encoder", "head", "option", "ensemble", "features", "dataset", "network", "folds")
 """Options that make no sense for a predictor that is there already."""
 
@@ -58,27 +56,38 @@ def command(**given: Any) -> None:
 def _fit(given: dict[str, Any]) -> None:
     from archpredict.cli._console import say
     from archpredict.cli._fit_data import check_source
-    from archpredict.cli._output import print_json
-    from archpredict.cli._proxies import compute_scores, proxies_of
+    from archpredict.cli._output import check_replaceable, print_json
+    from archpredict.cli._proxies import compute_scores
+    from archpredict.predict.cards import fitted_card
+    from archpredict.predict.storage import MANIFEST
 
     check_source(given)
-    _check_out(given["out"])
+    check_replaceable(given["out"], MANIFEST, "predictor", "--out")
     predictor, name, data = _start(given)
     labels = f"{len(data.labels):,} labels"
     if not given["quiet"]:
         say(f"Fitting {name} on {labels} of {data.title}")
-    compute_scores(proxies_of(predictor), data.architectures, given["quiet"])
-    figures = _cross_validate(predictor, data, given) if given["folds"] else {}
+    compute_scores(predictor, data.architectures, given["quiet"])
+    summary = _cross_validate(predictor, data, given) if given["folds"] else None
     start = time.perf_counter()
     _train(predictor, data, given)
-    card = _card(predictor, name, data, given, figures, time.perf_counter() - start)
-    _save(predictor, given["out"], card)
+    card = fitted_card(
+        predictor,
+        data.labels,
+        name=name,
+        about=data.about,
+        seconds=time.perf_counter() - start,
+        features=list(data.features),
+        folds=given["folds"],
+        summary=summary,
+    )
+    predictor.save(given["out"], card)
     if given["as_json"]:
         print_json({"out": str(given["out"]), **card})
         return
     click.echo(f"Fitted {name} on {labels} in {card['seconds']:.1f} s; saved in {given['out']}")
-    if figures:
-        tau, spread = figures["kendall_tau"], figures["kendall_tau_std"]
+    if summary is not None:
+        tau, spread = summary.mean["kendall_tau"], summary.std["kendall_tau"]
         click.echo(f"Kendall's tau in {given['folds']}-fold cross-validation: {tau:.3f} ± {spread:.3f}")
 
 
@@ -117,15 +126,6 @@ def _check_saveable(given: dict[str, Any]) -> None:
             )
 
 
-def _check_out(path: Path) -> None:
-    """Nothing but a predictor is overwritten, and it can be."""
-    from archpredict.cli._output import check_folder
-
-    check_folder(path)
-    if path.is_dir() and any(path.iterdir()) and not (path / _MANIFEST).is_file():
-        raise UsageError(f"the folder {path} is not empty and holds no predictor; choose another one for --out")
-
-
 def _train(predictor: Predictor, data: FitData, given: dict[str, Any]) -> None:
     from archpredict.cli._console import progress
 
@@ -137,7 +137,7 @@ def _train(predictor: Predictor, data: FitData, given: dict[str, Any]) -> None:
             predictor.fine_tune(*labelled, features=data.features, observer=observer, epochs=given["epochs"])
 
 
-def _cross_validate(predictor: Predictor, data: FitData, given: dict[str, Any]) -> dict[str, float]:
+def _cross_validate(predictor: Predictor, data: FitData, given: dict[str, Any]) -> Summary:
     from archpredict.cli._console import progress
     from archpredict.predict.validation import cross_validate, summarize
 
@@ -151,48 +151,4 @@ def _cross_validate(predictor: Predictor, data: FitData, given: dict[str, Any]) 
             observer,
             features=data.features,
         )
-    summary = summarize(results)
-    names = ("kendall_tau", "spearman", "seconds")
-    return {
-        key: round(value, 4)
-        for name in names
-        for key, value in ((name, summary.mean[name]), (f"{name}_std", summary.std[name]))
-    }
-
-
-def _card(
-    predictor: Predictor, name: str, data: FitData, given: dict[str, Any], figures: dict[str, float], seconds: float
-) -> dict[str, Any]:
-    """What users of the saved predictor should know."""
-    from archpredict.cli._proxies import proxies_of
-
-    scores = proxies_of(predictor)
-    card: dict[str, Any] = {
-        "predictor": name,
-        **data.about,
-        "rows": len(data.labels),
-        "range": [float(data.labels.min()), float(data.labels.max())],
-        "features": list(data.features),
-        "proxies": [] if scores is None else list(scores.names),
-        "seed": given["seed"],
-        "seconds": round(seconds, 2),
-    }
-    if figures:
-        card["protocol"] = f"{given['folds']}-fold cross-validation, seed {given['seed']}, isomorphic rows in one fold"
-        card["cross_validation"] = {name: figures}
-    return card
-
-
-def _save(predictor: Predictor, out: Path, card: dict[str, Any]) -> None:
-    """Save beside the folder first, so that a predictor that was there stays until the new one is written."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.resolve().parent) as folder:
-            predictor.save(folder, card)
-            written = sorted(Path(folder).iterdir(), key=lambda path: path.name == _MANIFEST)  # the manifest last
-            for path in written:
-                os.replace(path, out / path.name)
-    except OSError as error:
-        raise RunError(
-            f"cannot save the predictor in {out}: {error.strerror or error}; choose another place"
-        ) from error
+    return summarize(results)

@@ -46,7 +46,7 @@ def command(**given: Any) -> None:
     from archpredict.cli._console import say, warnings_as_lines
     from archpredict.cli._output import check_output, print_csv, write_table
     from archpredict.cli._predictors import load_model, model_space
-    from archpredict.cli._proxies import compute_scores, proxies_of
+    from archpredict.cli._proxies import compute_scores
     from archpredict.cli._tables import check_new_columns
     from archpredict.tables.unlabelled import Unlabelled
 
@@ -58,7 +58,7 @@ def command(**given: Any) -> None:
         data = Unlabelled.read(given["data"], space, model.feature_names_)
         names = (SCORE, STD) if model.has_std else (SCORE,)
         check_new_columns(data, given["data"], names)
-        compute_scores(proxies_of(model), data.architectures, given["quiet"])
+        compute_scores(model, data.architectures, given["quiet"])
         added = _predicted(model, data, names, given["quiet"])
         columns, rows = data.extended(added)
         if given["out"] == _STDOUT:

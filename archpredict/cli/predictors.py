@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import click
@@ -57,17 +55,19 @@ def _presets() -> list[dict[str, str]]:
 
 
 def _shipped() -> list[dict[str, Any]]:
-    from archpredict.predict.storage import PRETRAINED, shipped
+    from archpredict.predict.storage import shipped
 
-    return [_model(PRETRAINED / name) for name in shipped()]
+    return [_model(name) for name in shipped()]
 
 
-def _model(folder: Path) -> dict[str, Any]:
-    card = json.loads((folder / "predictor.json").read_text(encoding="utf-8")).get("card", {})
-    figures = card.get("cross_validation", {})
-    own = list(figures.values())[-1] if figures else {}  # cards name baselines first
-    known = {name: card.get(name) for name in ("space", "labels", "target", "rows", "protocol")}
-    return {"name": folder.name, **known, "kendall_tau": own.get("kendall_tau"), "cross_validation": figures}
+def _model(name: str) -> dict[str, Any]:
+    from archpredict.predict.cards import own_figures
+    from archpredict.predict.storage import PRETRAINED, read_card
+
+    card = read_card(PRETRAINED / name)
+    known = {key: card.get(key) for key in ("space", "labels", "target", "rows", "protocol")}
+    tau = own_figures(card).get("kendall_tau")
+    return {"name": name, **known, "kendall_tau": tau, "cross_validation": card.get("cross_validation", {})}
 
 
 def _tau(value: float | None) -> str:

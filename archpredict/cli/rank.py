@@ -85,9 +85,10 @@ def _check(given: Mapping[str, Any]) -> None:
     if given["save"] is not None and given["labels"] is None:
         raise UsageError("--save keeps a predictor that --labels adapts; give --labels too, or leave --save out")
     if given["save"] is not None:
-        from archpredict.cli._adapting import check_save
+        from archpredict.cli._output import check_replaceable
+        from archpredict.predict.adaptation import MANIFEST
 
-        check_save(given["save"])
+        check_replaceable(given["save"], MANIFEST, "adapted predictor", "--save")
 
 
 def _result(given: Mapping[str, Any], observer: Observer) -> Ranking:
@@ -105,9 +106,7 @@ def _result(given: Mapping[str, Any], observer: Observer) -> Ranking:
         observer=observer,
     )
     if given["save"] is not None and result.adaptation is not None:
-        from archpredict.cli._adapting import save
-
-        save(result.adaptation.ranker, given["save"])
+        result.adaptation.ranker.save(given["save"])
     return result
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,21 +151,10 @@ def _fit(architecture: Architecture, images: Images, settings: Settings, device:
     from archpredict.networks.recipe import Recipe
 
     graph = Form.of(images, settings["network"]).graph(architecture.space, architecture.choices)
-    data = images if settings["validate"] else _joined(images)
+    data = images if settings["validate"] else images.trainval()
     recipe = Recipe(**settings["training"])
     network = build(graph, seed=settings["seed"])
     return Fit(network, data, recipe, seed=settings["seed"], device=torch_device(device))
-
-
-def _joined(images: Images) -> Images:
-    """The data set with its validation images among those that are learned from."""
-    import numpy as np
-
-    from archpredict.images.base import Split
-
-    parts = (images.train, images.validation)
-    train = Split(np.concatenate([p.images for p in parts]), np.concatenate([p.labels for p in parts]))
-    return replace(images, train=train)
 
 
 def _epochs(number: int) -> str:

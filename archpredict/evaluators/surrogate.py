@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,8 +17,6 @@ from archpredict.evaluators.base import Evaluator, Result
 from archpredict.spaces.base import Architecture, SearchSpace
 
 __all__ = ["SurrogateEvaluator"]
-
-_PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
 
 class Estimator(Protocol):
@@ -75,9 +72,9 @@ class SurrogateEvaluator(Evaluator):
             DataError: The folder does not hold a valid predictor.
         """
         from archpredict.predict.predictor import Predictor
+        from archpredict.predict.storage import located
 
-        predictor = Predictor.load(path, device)
-        folder = Path(path) if Path(path).is_dir() else _PRETRAINED / path
+        predictor, folder = Predictor.load(path, device), located(path)
         return cls(predictor, folder.name, card=predictor.card_, sha256=_digest(folder))
 
     @classmethod
@@ -99,14 +96,17 @@ class SurrogateEvaluator(Evaluator):
         """
         if predictor is not None:
             return cls.load(predictor, device)
+        from archpredict.predict.storage import located, read_card, shipped
+
         name = space if isinstance(space, str) else space.name
-        cards = {folder: card for folder, card in _shipped_cards() if card.get("space") == name}
+        cards = {model: read_card(located(model)) for model in shipped()}
+        cards = {model: card for model, card in cards.items() if card.get("space") == name}
         if not cards:
             raise UsageError(
                 f"the space {name} has no embedded surrogate: give another `evaluator`, such as table, command or "
                 "train, and what it needs"
             )
-        return cls.load(max(cards, key=lambda folder: cards[folder].get("default", False)), device)
+        return cls.load(max(cards, key=lambda model: cards[model].get("default", False)), device)
 
     def evaluate(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
         for architecture in architectures:
@@ -126,11 +126,6 @@ class SurrogateEvaluator(Evaluator):
             "predictor": self.predictor_name,
             "sha256": self.sha256,
         }
-
-
-def _shipped_cards() -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    for file in sorted(_PRETRAINED.glob("*/predictor.json")):
-        yield file.parent, json.loads(file.read_text(encoding="utf-8")).get("card", {})
 
 
 def _digest(folder: Path) -> str:

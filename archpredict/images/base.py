@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -82,6 +82,18 @@ class Images:
         if name not in found:
             raise UnknownNameError("split", name, found)
         return found[name]
+
+    def trainval(self) -> Images:
+        """The data set with the validation images among those that weights are learned from, for a final training.
+
+        Example:
+            >>> images = load_images("digits")
+            >>> len(images.train), len(images.validation), len(images.trainval().train)
+            (1079, 359, 1438)
+        """
+        parts = (self.train, self.validation)
+        train = Split(np.concatenate([p.images for p in parts]), np.concatenate([p.labels for p in parts]))
+        return replace(self, train=train)
 
     @property
     def channels(self) -> int:

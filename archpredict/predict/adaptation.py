@@ -21,6 +21,7 @@ from archpredict.predict.calibration import check_labels
 from archpredict.predict.inputs import Inputs, InputSpec
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.reweighting import MAX_LABELS, Known, Reweighting, held_out
+from archpredict.predict.storage import saving, write
 
 __all__ = ["AdaptedPredictor", "LeaveOneOut", "load_ranker"]
 
@@ -217,16 +218,19 @@ class AdaptedPredictor:
         Args:
             path: Folder, made if it is not there.
             card: What users should know; ``card_`` if left out.
+
+        Raises:
+            RunError: It cannot be written; what was there is there still.
         """
         from safetensors.numpy import save_file
 
-        folder = Path(path)
-        self._base.save(folder / BASE)
         known = self._reweighting.known
         arrays = {name: np.ascontiguousarray(getattr(known, name)) for name in _COLUMNS}
-        save_file({**arrays, "labels": self._reweighting.labels}, folder / _ARRAYS)
         content = {"archpredict_adaptation": _FORMAT, "card": dict(self.card_ if card is None else card)}
-        (folder / MANIFEST).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        with saving(Path(path)) as folder:
+            write(folder / BASE, self._base._stored())
+            save_file({**arrays, "labels": self._reweighting.labels}, folder / _ARRAYS)
+            (folder / MANIFEST).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto") -> AdaptedPredictor:

@@ -30,7 +30,7 @@ from archpredict.predict.inputs import Inputs, InputSpec
 from archpredict.predict.parts import PartLike, with_options
 from archpredict.predict.session import TrainingSession
 from archpredict.predict.sources.base import SourceLike, as_sources
-from archpredict.predict.storage import StoredPredictor, check_params, check_state, located, read, write
+from archpredict.predict.storage import StoredPredictor, check_params, check_state, located, read, saving, write
 from archpredict.predict.training import Training
 from archpredict.progress import Observer, silent
 from archpredict.regressors.base import Regressor
@@ -458,10 +458,16 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         Raises:
             NotFittedError: There is nothing to save.
             UsageError: An option that JSON cannot hold.
+            RunError: It cannot be written; a predictor that was there is there still.
         """
+        stored = self._stored(card)
+        with saving(Path(path)) as folder:
+            write(folder, stored)
+
+    def _stored(self, card: Mapping[str, Any] | None = None) -> StoredPredictor:
         values, tensors = self._fitted().state()
         params = arguments_to_json(self.get_params(deep=False))
-        write(Path(path), StoredPredictor(params, values, dict(self.card_ if card is None else card), tensors))
+        return StoredPredictor(params, values, dict(self.card_ if card is None else card), tensors)
 
     @classmethod
     def load(

@@ -7,23 +7,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from archpredict._files import read_tensors
+from archpredict._files import read_tensors, written_whole
 from archpredict._typing import FloatArray
 from archpredict.backends import versions
-from archpredict.errors import UnknownNameError, UsageError
+from archpredict.errors import RunError, UnknownNameError, UsageError
 from archpredict.predict._arguments import upgraded
 from archpredict.predict.calibration import Calibration
 
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
+MANIFEST = "predictor.json"
+"""The file without which a folder holds no predictor."""
 
 _FORMAT = 4
 _FORMER = 3
@@ -53,6 +57,21 @@ class StoredPredictor:
     weights: dict[str, torch.Tensor]
 
 
+@contextmanager
+def saving(folder: Path) -> Iterator[Path]:
+    """A place to write a predictor in, which becomes that of the folder when it is whole.
+
+    Raises:
+        RunError: It cannot be written; what was in the folder is there still.
+    """
+    try:
+        with written_whole(folder) as place:
+            yield place
+    except (OSError, SafetensorError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise RunError(f"cannot save the predictor in {folder}: {why}; choose another place") from error
+
+
 def write(folder: Path, saved: StoredPredictor) -> None:
     """Write ``predictor.json`` and ``weights.safetensors``; the folder is made if it is not there."""
     content = {
@@ -64,7 +83,7 @@ def write(folder: Path, saved: StoredPredictor) -> None:
     }
     text = json.dumps(content, indent=1, default=plain) + "\n"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "predictor.json").write_text(text)
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
     weights = {name: value.cpu().contiguous() for name, value in saved.weights.items()}
     save_file(weights, folder / "weights.safetensors")
 
@@ -75,10 +94,7 @@ def read(folder: Path) -> StoredPredictor:
     Raises:
         Exception: Whatever a damaged file provokes; ``ValueError`` for another format.
     """
-    path = folder / "predictor.json"
-    if path.stat().st_size > _MAX_JSON_BYTES:
-        raise ValueError(f"predictor.json is larger than {_MAX_JSON_BYTES:,} bytes")
-    content = json.loads(path.read_text())
+    content = _content(folder)
     if content["archpredict_predictor"] not in (_FORMER, _FORMAT):
         raise ValueError(
             f"its format is {content['archpredict_predictor']!r}, this version reads {_FORMAT}; "
@@ -92,9 +108,25 @@ def read(folder: Path) -> StoredPredictor:
     return StoredPredictor(params, content["fitted"], content["card"], weights)
 
 
+def read_card(folder: Path) -> dict[str, Any]:
+    """The card of a saved predictor, of which nothing else is read.
+
+    Raises:
+        Exception: Whatever a damaged file provokes.
+    """
+    return dict(_content(folder)["card"])
+
+
+def _content(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    if path.stat().st_size > _MAX_JSON_BYTES:
+        raise ValueError(f"{MANIFEST} is larger than {_MAX_JSON_BYTES:,} bytes")
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
 def shipped() -> list[str]:
     """Names of the predictors that come with the package."""
-    return sorted(p.parent.name for p in PRETRAINED.glob("*/predictor.json"))
+    return sorted(p.parent.name for p in PRETRAINED.glob(f"*/{MANIFEST}"))
 
 
 def located(path: str | Path) -> Path:

@@ -23,7 +23,7 @@ from archpredict.runs.checkpoint import Checkpoint
 from archpredict.runs.history import History, disk_full
 from archpredict.strategies.base import State
 
-__all__ = ["RunDirectory", "is_run", "read_config"]
+__all__ = ["RunDirectory", "is_run", "read_best", "read_config"]
 
 _FORMAT = 1
 _LOCK, _CONFIG, _HISTORY, _CHECKPOINT, _BEST = (
@@ -200,6 +200,27 @@ def read_config(path: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         why = f"{type(error).__name__}: {error}"
     raise corrupt_config(path, why)
+
+
+def read_best(path: Path) -> str:
+    """The best architecture that the finished run in ``path`` recommends, in the notation of its space.
+
+    Raises:
+        UsageError: The run has no result yet.
+        RunDirectoryError: The file is damaged.
+    """
+    file = path / _BEST
+    if not file.is_file():
+        raise UsageError(
+            f"the run in {path} has no result yet; finish it with `search(..., out={str(path)!r}, resume=True)`"
+        )
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["best"]["architecture"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunDirectoryError(
+            f"the run directory {path} is corrupt: {file} is not the result of a run ({type(error).__name__}: "
+            f"{error}); restore it from a copy, or remove it and resume the run"
+        ) from error
 
 
 def corrupt_config(path: Path, why: str) -> RunDirectoryError:

@@ -151,7 +151,7 @@ def value_of(path: Path, row: Row, column: str) -> Any:
     return row.values[column]
 
 
-def listed(names: list[str], most: int = 40) -> str:
+def listed(names: Sequence[str], most: int = 40) -> str:
     """Names for a message."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(shown(name)[1:-1] for name in names[:most]) + more if names else "none"

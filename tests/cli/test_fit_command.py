@@ -169,12 +169,12 @@ def test_labels_without_a_ranking_are_refused(cli: Any, cells: list[Architecture
 def test_a_failure_while_saving_leaves_the_predictor_that_was_there(
     cli: Any, table: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: Predictor, path: Any, card: Any = None) -> None:
-        Path(path, "weights.safetensors").write_bytes(b"half")
+    def full(tensors: Any, path: Path) -> None:
+        path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
     before = {path.name: path.read_bytes() for path in model.iterdir()}
-    monkeypatch.setattr(Predictor, "save", full)
+    monkeypatch.setattr("archpredict.predict.storage.save_file", full)
     result = cli("fit", *ON_CELLS, *SMALL, *OUT, "--quiet")
     assert result.exit_code == 1
     assert result.stderr == (

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from archpredict.errors import UnknownNameError, UsageError
-from archpredict.evaluators import surrogate
 from archpredict.evaluators.surrogate import SurrogateEvaluator
+from archpredict.predict import storage
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.training import Training
 from archpredict.testing.evaluators import EvaluatorContract
@@ -82,8 +82,8 @@ def test_the_predictor_of_a_space_is_found_by_its_card(monkeypatch, tmp_path, fi
     cards = {"a": {"space": "other"}, "b": {"space": "toy"}, "c": {"space": "toy", "default": True}, "d": {}}
     for name, card in cards.items():
         fitted.save(tmp_path / name, card)
-    monkeypatch.setattr(surrogate, "_PRETRAINED", tmp_path)
-    monkeypatch.setattr(SurrogateEvaluator, "load", classmethod(lambda cls, folder, device="auto": folder.name))
+    monkeypatch.setattr(storage, "PRETRAINED", tmp_path)
+    monkeypatch.setattr(SurrogateEvaluator, "load", classmethod(lambda cls, name, device="auto": name))
     assert SurrogateEvaluator.for_space("toy") == "c"
     assert SurrogateEvaluator.for_space("other") == "a"
 
@@ -98,6 +98,7 @@ def test_a_space_without_a_surrogate_says_what_to_give_instead():
 
 
 def test_every_shipped_card_says_what_its_labels_are():
-    for folder, card in surrogate._shipped_cards():
-        assert card["labels"], folder
+    for name in storage.shipped():
+        card = storage.read_card(storage.located(name))
+        assert card["labels"], name
         assert not math.isnan(len(json.dumps(card)))

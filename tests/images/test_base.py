@@ -38,6 +38,15 @@ def test_the_split_of_the_digits_is_fixed() -> None:
     assert load_images("digits").sha256 == "79a512d24d378a85e96f9ef402384713842a0b2afa9d90b5c03c2df32c92c7e7"
 
 
+def test_the_validation_images_are_learned_from_too_in_a_final_training() -> None:
+    images = load_images("digits")
+    both = images.trainval()
+    assert len(both.train) == len(images.train) + len(images.validation)
+    np.testing.assert_array_equal(both.train.images[: len(images.train)], images.train.images)
+    np.testing.assert_array_equal(both.train.labels[len(images.train) :], images.validation.labels)
+    assert (both.validation, both.test, both.flips) == (images.validation, images.test, images.flips)
+
+
 def test_digits_take_no_path() -> None:
     with pytest.raises(DataError, match="digits come with scikit-learn and have no path, here was given; leave it out"):
         load_images("digits:here")

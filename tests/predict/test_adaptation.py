@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from archpredict.errors import DataError
+from archpredict.errors import DataError, RunError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import Operation, computational_graph
 from archpredict.metrics import kendall_tau
@@ -101,6 +102,22 @@ def test_what_was_saved_predicts_the_same(base: Predictor, adapted: AdaptedPredi
     assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == [
         "adaptation.json", "adaptation.safetensors", "base",
     ]  # fmt: skip
+
+
+def test_an_adapted_predictor_that_cannot_be_written_leaves_the_one_that_was_there(
+    adapted: AdaptedPredictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(tensors: Any, path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    adapted.save(tmp_path / "mine", {"labels": "mine"})
+    with monkeypatch.context() as patch:
+        patch.setattr("safetensors.numpy.save_file", full)
+        with pytest.raises(RunError, match=r"^cannot save the predictor in .*mine: No space left on device; choose"):
+            adapted.save(tmp_path / "mine", {"labels": "others"})
+    assert load_ranker(tmp_path / "mine", "cpu").card_ == {"labels": "mine"}
+    adapted.save(tmp_path / "mine", {"labels": "others"})
+    assert load_ranker(tmp_path / "mine", "cpu").card_ == {"labels": "others"}
 
 
 def test_a_folder_without_an_adaptation_is_an_ordinary_predictor(base: Predictor, tmp_path: Path) -> None:

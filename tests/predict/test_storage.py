@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from archpredict.encoders.gcn import GCN
-from archpredict.errors import DataError, UsageError
+from archpredict.errors import DataError, RunError, UsageError
 from archpredict.heads.pairwise import Pairwise
 from archpredict.predict import storage as saved
 from archpredict.predict.parts import Part
@@ -364,3 +365,55 @@ def test_a_pickle_in_the_place_of_the_weights_is_refused_and_never_loaded(folder
 def test_a_device_that_is_not_there_is_the_users_mistake_and_not_the_folders(folder: Path) -> None:
     with pytest.raises(UsageError, match=r"^unknown device 'tpu'; choose from: auto, cpu, cuda"):
         Predictor.load(folder, device="tpu")
+
+
+# ---------------------------------------------------------------------- whole or not at all
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), SafetensorError("No space left on device")], ids=["os", "library"]
+)
+def test_a_predictor_that_cannot_be_written_leaves_the_one_that_was_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def full(tensors: Any, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise error
+
+    before, predictor = contents(folder), Predictor.load(folder)
+    monkeypatch.setattr(saved, "save_file", full)
+    with pytest.raises(RunError, match=r"^cannot save the predictor in .*copy: No space left on device; choose"):
+        predictor.save(folder)
+    assert contents(folder) == before
+
+
+def test_a_predictor_that_is_saved_again_leaves_other_files_alone(folder: Path) -> None:
+    (folder / "notes.txt").write_text("mine")
+    Predictor.load(folder).save(folder, {"labels": "others"})
+    assert contents(folder).keys() == {"notes.txt", "predictor.json", "weights.safetensors"}
+    assert Predictor.load(folder).card_ == {"labels": "others"}
+
+
+def test_a_machine_that_stops_between_two_files_leaves_no_mixture(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(source: Path, target: Path) -> None:
+        raise KeyboardInterrupt
+
+    predictor = Predictor.load(folder)
+    monkeypatch.setattr("archpredict._files.os.replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        predictor.save(folder)
+    assert contents(folder).keys() == {"weights.safetensors"}
+    with pytest.raises(DataError, match="does not hold a valid predictor"):
+        Predictor.load(folder)
+
+
+def test_a_card_is_read_without_the_weights(folder: Path) -> None:
+    (folder / "weights.safetensors").unlink()
+    assert saved.read_card(folder) == {"labels": "numbers"}
+    assert all("space" in saved.read_card(saved.located(name)) or name == "imagenet" for name in saved.shipped())

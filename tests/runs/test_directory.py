@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as hnp
 from archpredict._files import write_atomically
 from archpredict.errors import RunDirectoryError, UsageError
 from archpredict.runs.checkpoint import Checkpoint
-from archpredict.runs.directory import RunDirectory, read_config
+from archpredict.runs.directory import RunDirectory, read_best, read_config
 
 SETTINGS: dict[str, Any] = {"space": "toy", "seed": 0, "evaluator": {"labels": "made up", "sha256": "abc"}}
 
@@ -193,6 +193,20 @@ def test_best_json_says_how_long_the_run_took(tmp_path: Path) -> None:
         directory.save_best({"seconds": 12.5})
         assert directory.finished_seconds == 12.5
     assert json.loads((tmp_path / "best.json").read_text()) == {"seconds": 12.5}
+
+
+def test_the_best_architecture_of_a_run_is_read_once_it_is_finished(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"has no result yet; finish it with `search\(\.\.\., out=.*, resume=True\)`"):
+        read_best(tmp_path)
+    (tmp_path / "best.json").write_text('{"best": {"architecture": "[0, 1]"}}')
+    assert read_best(tmp_path) == "[0, 1]"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"best": {}}', '{"best": null}'])
+def test_a_damaged_result_is_one_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "best.json").write_text(text)
+    with pytest.raises(RunDirectoryError, match=r"is corrupt: .*best\.json is not the result of a run .*; restore it"):
+        read_best(tmp_path)
 
 
 def test_the_folder_of_a_training_is_no_run_of_a_search(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,8 +23,9 @@ from archpredict.predict.sources.base import Source
 from archpredict.progress import Event, Observer, silent
 from archpredict.registry import names as names_of
 from archpredict.spaces.base import SearchSpace
+from archpredict.tables.columns import listed
 
-__all__ = ["Proxies"]
+__all__ = ["Proxies", "columns_or_proxies"]
 
 _READS = "this predictor reads zero-cost scores of networks"
 _FENCE = 4.0
@@ -196,6 +198,31 @@ class Proxies(Source):
             raise ValueError("the fences of its zero-cost scores are not one finite pair each")
         form = _form(data["form"])
         return cls(names, dataset, dict(form.options) or None, int(data["seed"]), form, sha256, bounds)
+
+
+def columns_or_proxies(wanted: Sequence[str], columns: Sequence[str], table: str | Path) -> tuple[list[str], list[str]]:
+    """Names of columns, and of zero-cost proxies, among the features that are wanted; what is both is a column.
+
+    Args:
+        wanted: Names of features.
+        columns: Names of the table's columns.
+        table: What the message calls the table.
+
+    Raises:
+        DataError: A name that is neither.
+
+    Example:
+        >>> columns_or_proxies(["flops", "synflow", "macs"], ["architecture", "flops", "macs"], "cells.csv")
+        (['flops', 'macs'], ['synflow'])
+    """
+    known = names_of("proxies")
+    proxies = [name for name in wanted if name not in columns and name.replace("_", "-") in known]
+    if neither := [name for name in wanted if name not in (*columns, *proxies)]:
+        raise DataError(
+            f"{table} has no column {neither[0]!r}, which the predictor reads as a feature; its columns are: "
+            f"{listed(columns)}; zero-cost proxies are: {', '.join(known)}"
+        )
+    return [name for name in wanted if name in columns], proxies
 
 
 def _remembered(batch: Batch) -> Iterator[tuple[Any, _Scores]]:
