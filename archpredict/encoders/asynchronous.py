@@ -6,14 +6,12 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from archpredict.encoders._level_pass import Weights, level_pass
+from archpredict.encoders._level_pass import States, Weights, level_pass
 from archpredict.encoders.base import Dropout, Encoder
 from archpredict.errors import UsageError
 from archpredict.graph.batch import GraphBatch
 from archpredict.graph.levels import LevelSets, ReadOut
-from archpredict.runtime import linear
 
 __all__ = ["Asynchronous"]
 
@@ -93,7 +91,7 @@ class Asynchronous(Encoder):
         h = self._pass(0, levels)
         for i in range(1, len(self.own)):
             levels = batch.level_sets(reverse=i % 2 == 1, members=members)
-            h = self._pass(i, levels, h, levels.moved_from(row))
+            h = self._pass(i, levels, States(h, levels.moved_from(row)))
             row = levels.row
         if len(self.own) == 1:
             levels = batch.level_sets(members=members)
@@ -106,35 +104,13 @@ class Asynchronous(Encoder):
         """Whether the first pass may compute nodes that hear the same once: none of their units is dropped."""
         return not torch.is_grad_enabled() and not (self.training and self.dropout.p > 0)
 
-    def _pass(self, i: int, levels: LevelSets, h: Tensor | None = None, where: Tensor | None = None) -> Tensor:
-        """Pass ``i`` on the states ``h`` of the pass before, of which row ``where``, ``(R,)``, is each node's.
-
-        In the first pass a node's own part is one of few: looked up, not computed.
-        """
-        embeddings = self.embedding.weight
-        entries = levels.entries(embeddings.shape[-2])
-        own_layer, heard, norm = (cast("Any", layers[i]) for layers in (self.own, self.heard, self.norms))
-        if h is None or where is None:
-            own = F.embedding(entries, _table(linear(embeddings, own_layer)))
-            h = F.embedding(entries, _table(embeddings))
-        elif levels.members == 1 and len(h) < len(where):  # several nodes share a state
-            own, h = linear(h, own_layer).index_select(0, where), h.index_select(0, where)
-        elif levels.members == 1:
-            h = h.index_select(0, where)
-            own = linear(h, own_layer)
-        else:
-            h = h.index_select(0, where)
-            listing, back = levels.by_member
-            listed = h.index_select(0, listing).view(levels.members, -1, h.shape[1])
-            own = linear(listed, own_layer).flatten(0, 1).index_select(0, back)
-        gate = F.embedding(entries, _table(cast("Any", self.gates[i]).weight.sigmoid())) if self.gates else None
-        kept = self.dropout.factors(levels.counts.tolist(), h.shape[1])
-        if kept is not None and levels.drawn is not None:
-            kept = kept.index_select(0, levels.drawn)
-        weights = Weights(heard.weight, norm.weight, norm.bias, norm.eps)
-        return level_pass(levels, own, h, gate, None if kept is None else kept.to(h.device), weights)
-
-
-def _table(weight: Tensor) -> Tensor:
-    """Tables of all members, one below another."""
-    return weight.reshape(-1, weight.shape[-1])
+    def _pass(self, i: int, levels: LevelSets, before: States | None = None) -> Tensor:
+        """Pass ``i`` on the states of the pass before."""
+        own, heard, norm = (cast("Any", layers[i]) for layers in (self.own, self.heard, self.norms))
+        kept = self.dropout.factors(levels.counts.tolist(), own.weight.shape[-1])
+        if kept is not None and levels.listed is not None:
+            kept = kept.index_select(0, levels.listed.cpu())
+        gate = cast("Any", self.gates[i]).weight if self.gates else None
+        table = cast("Tensor", self.embedding.weight)
+        weights = Weights(table, own.weight, own.bias, gate, heard.weight, norm.weight, norm.bias, norm.eps)
+        return level_pass(levels, before, None if kept is None else kept.to(levels.device), weights)

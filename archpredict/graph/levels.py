@@ -24,16 +24,15 @@ class LevelSets:
     """Rows for the nodes of packed graphs, level after level, each node after all its predecessors (reversed:
     successors).
 
-    The graphs may be those of ``M`` members of an ensemble, as many for each and member after member. Then each level
-    holds a block of rows per member, all as long as the longest of them; rows that stand for no node are padding.
+    The graphs may be those of ``M`` members of an ensemble, as many for each and member after member. Then so are the
+    rows: each member has a block per level, as long as that of the member with the most nodes there; rows that stand
+    for no node are padding.
 
     Args:
         packed: The graphs.
         members: ``M``.
         sizes: ``n_l`` of each level; a level has ``M n_l`` rows.
         row: ``(T,)`` row of each node.
-        place: ``(R,)`` for each row the node's place where each member's nodes are listed level by level, member after
-            member; 0 for padding.
         counts: ``(M,)`` number of nodes of each member.
         source, target: ``(E,)`` rows that edges join, in the direction of the levels.
         device: Where tensors go.
@@ -43,7 +42,6 @@ class LevelSets:
     members: int
     sizes: tuple[int, ...]
     row: IntArray
-    place: IntArray
     counts: IntArray
     source: IntArray
     target: IntArray
@@ -64,23 +62,25 @@ class LevelSets:
         counts = np.bincount(block, minlength=num_levels * members).reshape(num_levels, members)
         rank = np.arange(len(level)) - (np.cumsum(counts) - counts.ravel())[block[order]]
         sizes = counts.max(axis=1, initial=0)
-        begin = (np.cumsum(sizes) - sizes)[:, None] * members + np.arange(members) * sizes[:, None]
+        begin = (np.cumsum(sizes) - sizes)[:, None] + np.arange(members) * int(sizes.sum())
         row = np.empty(len(level), dtype=np.int64)
         row[order] = begin.ravel()[block[order]] + rank
-        listed = np.cumsum(counts, axis=0) - counts + np.cumsum(per_member) - per_member
-        place = np.zeros(int(sizes.sum()) * members, dtype=np.int64)
-        place[row[order]] = listed.ravel()[block[order]] + rank
         offset = np.repeat(packed.node_start[:-1], np.diff(packed.edge_start))
         source, target = row[packed.source + offset], row[packed.target + offset]
         if reverse:
             source, target = target, source
         device = torch.device("cpu") if device is None else device
-        return cls(packed, members, tuple(sizes.tolist()), row, place, per_member, source, target, device)
+        return cls(packed, members, tuple(sizes.tolist()), row, per_member, source, target, device)
 
     @property
     def num_rows(self) -> int:
         """``R``."""
-        return len(self.place)
+        return self.members * sum(self.sizes)
+
+    @property
+    def is_padded(self) -> bool:
+        """Whether there are rows that stand for no node."""
+        return self.num_rows > len(self.row)
 
     @cached_property
     def rows(self) -> Tensor:
@@ -98,32 +98,54 @@ class LevelSets:
         return self._bags(self.target, self.source)
 
     @cached_property
-    def drawn(self) -> Tensor | None:
-        """:attr:`place` as a tensor; None where rows are listed so."""
-        return None if self.members == 1 else self._tensor(self.place)
+    def listed(self) -> Tensor | None:
+        """``(R,)`` for each row its place among those that stand for nodes, 0 for padding; None without padding."""
+        if not self.is_padded:
+            return None
+        found = np.zeros(self.num_rows, dtype=np.int64)
+        found[np.sort(self.row)] = np.arange(len(self.row))
+        return self._tensor(found)
 
     def blocks(self, rows: Tensor) -> list[Tensor]:
         """``(R, D)`` cut by level: ``(n_l, D)``, or ``(M, n_l, D)`` with several members."""
-        parts: tuple[Tensor, ...] = rows.split([n * self.members for n in self.sizes])  # type: ignore[no-untyped-call]
-        return [p.view(self.members, -1, rows.shape[1]) for p in parts] if self.members > 1 else list(parts)
+        whole = rows if self.members == 1 else rows.view(self.members, -1, rows.shape[1])
+        return list(whole.split(self.sizes, dim=-2))  # type: ignore[no-untyped-call]
 
     def entries(self, num_rows: int) -> Tensor:
         """``(R,)`` which row of its member's table, of ``num_rows`` rows, belongs to each node's operator; tables are
-        stacked member after member.
+        stacked member after member. Padding reads the first one.
         """
-        found = np.zeros(self.num_rows, dtype=np.int64)
-        found[self.row] = self.packed.op
-        if self.members > 1:
-            per_level = np.repeat(
-                np.tile(np.arange(self.members), len(self.sizes)), np.repeat(self.sizes, self.members)
-            )
-            found += per_level * num_rows
-        return self._tensor(found)
+        if num_rows not in self._entries:
+            found = np.zeros(self.num_rows, dtype=np.int64)
+            found[self.row] = self.packed.op
+            found += np.repeat(np.arange(self.members) * num_rows, sum(self.sizes))
+            self._entries[num_rows] = self._tensor(found)
+        return self._entries[num_rows]
+
+    @cached_property
+    def _entries(self) -> dict[int, Tensor]:
+        return {}
 
     @cached_property
     def readout(self) -> Readout:
         """Means over the rows of cells."""
         return Readout.of(self)
+
+    def one_hot(self, num_rows: int, dtype: torch.dtype) -> Tensor:
+        """``(num_rows, R)``, or ``(M, num_rows, R / M)`` with several members: 1 where a row's operator is a table's
+        row; the columns of padding are 0.
+        """
+        if (num_rows, dtype) not in self._one_hot:
+            found = np.zeros((self.num_rows, num_rows), dtype=np.float32)
+            found[self.row, self.packed.op] = 1
+            columns = found.reshape(self.members, -1, num_rows).swapaxes(1, 2)
+            whole = torch.from_numpy(np.ascontiguousarray(columns)).to(self.device, dtype)
+            self._one_hot[num_rows, dtype] = whole if self.members > 1 else whole[0]
+        return self._one_hot[num_rows, dtype]
+
+    @cached_property
+    def _one_hot(self) -> dict[tuple[int, torch.dtype], Tensor]:
+        return {}
 
     def moved_from(self, row: IntArray) -> Tensor:
         """``(R,)`` the row of each node in other level sets of the same graphs, from these ``(T,)`` by node."""
@@ -131,26 +153,33 @@ class LevelSets:
         found[self.row] = row
         return self._tensor(found)
 
-    @cached_property
-    def by_member(self) -> tuple[Tensor, Tensor]:
-        """Rows member after member, ``(M T,)`` padded to the longest, and where each row is among these, ``(R,)``."""
-        longest = int(self.counts.max(initial=0))
-        first = np.arange(self.members) * longest
-        moved = np.repeat(first - (np.cumsum(self.counts) - self.counts), self.counts)
-        listing, back = np.zeros(self.members * longest, dtype=np.int64), np.zeros(self.num_rows, dtype=np.int64)
-        listing[np.arange(len(moved)) + moved] = self.row
-        back[self.row] = np.arange(len(moved)) + moved
-        return self._tensor(listing), self._tensor(back)
-
     def _bags(self, heard: IntArray, hearing: IntArray) -> list[Bags]:
-        order = np.argsort(hearing, kind="stable")
-        degree = np.bincount(hearing, minlength=self.num_rows)
+        position = self._position
+        visited = hearing if position is None else position[hearing]
+        order = np.argsort(visited, kind="stable")
+        degree = np.bincount(visited, minlength=self.num_rows)
         rows = np.array(self.sizes, dtype=np.int64) * self.members
         start = np.cumsum(degree) - degree
         first = np.cumsum(rows) - rows
         edges = np.add.reduceat(degree, first) if len(rows) else np.zeros(0, dtype=np.int64)
         begins = self._tensor(start - np.repeat(np.cumsum(edges) - edges, rows)).split(rows.tolist())  # type: ignore[no-untyped-call]
         return list(zip(self._tensor(heard[order]).split(edges.tolist()), begins, strict=True))  # type: ignore[no-untyped-call]
+
+    @cached_property
+    def _position(self) -> IntArray | None:
+        """``(R,)`` the place of each row where all members' blocks of a level follow each other; None for one member,
+        whose rows do.
+        """
+        if self.members == 1:
+            return None
+        sizes = np.array(self.sizes, dtype=np.int64)
+        begin = np.cumsum(sizes) - sizes
+        # Row begin_l + r of member m comes after all rows of lower levels and those of level l of lower members.
+        shift = np.repeat(begin * (self.members - 1), sizes)[None] + np.arange(self.members)[:, None] * np.repeat(
+            sizes, sizes
+        )
+        found: IntArray = (np.arange(sum(self.sizes)) + shift).ravel()
+        return found
 
     def _tensor(self, values: npt.NDArray[np.int64]) -> Tensor:
         return torch.from_numpy(values).to(self.device)

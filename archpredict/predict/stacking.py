@@ -13,9 +13,9 @@ from torch.nn import functional as F
 
 from archpredict.graph.batch import GraphBatch, batched
 from archpredict.predict.optimizer import Flat
-from archpredict.predict.training import Model, Trainer, trained
+from archpredict.predict.training import Model, Trainer, draw_from, dropouts, trained
 from archpredict.progress import Event, Observer
-from archpredict.runtime import Dropout, few_threads, linear
+from archpredict.runtime import few_threads, linear
 
 
 def fit_all(trainers: Sequence[Trainer], observer: Observer) -> None:
@@ -59,7 +59,7 @@ class _Stack:
         parameters = self._flat.stacked()
         self._optimizer = first.adam(self._flat.values, self._flat.gradients, self._flat.stacked_leaves(parameters))
         self._model = _stacked(first.model, parameters)
-        self._dropouts = [module for module in self._model.modules() if isinstance(module, Dropout)]
+        self._dropouts = dropouts(self._model)
 
     def fit(self, observer: Observer) -> None:
         """All epochs."""
@@ -72,9 +72,7 @@ class _Stack:
     def _epoch(self) -> float:
         first, losses = self._trainers[0], []
         orders = [trainer.order() for trainer in self._trainers]
-        generators = [trainer.generator() for trainer in self._trainers]
-        for dropout in self._dropouts:
-            dropout.generators = generators
+        draw_from(self._dropouts, [trainer.generator() for trainer in self._trainers])
         with few_threads(len(first.inputs.graphs.op) // first.num_batches * len(orders)):
             self._model.train()
             for indices in zip(*orders, strict=True):

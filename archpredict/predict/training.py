@@ -29,7 +29,7 @@ from archpredict.registry.arguments import (
     check_positive,
     check_share,
 )
-from archpredict.runtime import Dropout, few_threads, owned, seeded, seeded_generator
+from archpredict.runtime import Dropout, few_threads, owned, seeded
 
 __all__ = ["PseudoPairs", "Training"]
 
@@ -208,6 +208,17 @@ def trained(done: int, total: int, loss: float) -> Event:
     return Event("training", done, total, {} if math.isnan(loss) else {"loss": loss})
 
 
+def dropouts(model: nn.Module) -> list[Dropout]:
+    """The places of a model where units are dropped."""
+    return [module for module in model.modules() if isinstance(module, Dropout)]
+
+
+def draw_from(places: Sequence[Dropout], generators: Sequence[np.random.Generator]) -> None:
+    """Let dropout draw from these generators, one for each member."""
+    for place in places:
+        place.generators = generators
+
+
 class Trainer:
     """Trains one model, in one go or a few epochs at a time.
 
@@ -247,6 +258,7 @@ class Trainer:
             _ = self.inputs.graphs.levels  # found once here, and taken along by every mini-batch
         self.side = _tensor(spec.side(self.inputs), device)
         self.y = torch.as_tensor(self._y[kept]).to(device)
+        self._dropouts = dropouts(model)
         flat = Flat([model])
         self.optimizer = self.adam(flat.values[0], flat.gradients[0], flat.leaves[0])
         self.epochs_done = 0
@@ -315,6 +327,7 @@ class Trainer:
                 where the head compares each architecture with one other).
         """
         rng, losses = self._rng(), []
+        draw_from(self._dropouts, [self.generator()])
         with seeded(self.seed, self.epochs_done), few_threads(len(self.inputs.graphs.op) // self.num_batches):
             self.model.train()
             for index in self.order(rng):
@@ -353,9 +366,9 @@ class Trainer:
         shuffled = (rng or self._rng()).permutation(len(self.inputs))
         return list(np.array_split(shuffled, self.num_batches))
 
-    def generator(self) -> torch.Generator:
-        """Random numbers of the next epoch, the same that torch's own generator gives in :meth:`epoch`."""
-        return seeded_generator(self.seed, self.epochs_done)
+    def generator(self) -> np.random.Generator:
+        """What the next epoch's dropout draws from."""
+        return np.random.default_rng([self.seed, self.epochs_done, 1])
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng([self.seed, self.epochs_done])
