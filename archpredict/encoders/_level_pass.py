@@ -191,7 +191,8 @@ class _LevelPass(torch.autograd.Function):
             read = _by_member(levels, ctx.parts.states)
         of_read = of_states + of_own @ weights.own
         of_weight, of_bias = of_own.transpose(-1, -2) @ read, of_own.sum(-2)
-        of_embeddings, of_rows = of_read, None
+        of_embeddings: Tensor | None = of_read
+        of_rows: Tensor | None = None
         if ctx.before is not None:
             of_embeddings, of_rows = None, _moved_back(ctx.before, of_read.reshape(-1, of_read.shape[-1]))
         of_weights = of_embeddings, of_weight, of_bias, of_gate, of_heard, of_scale, of_shift, None

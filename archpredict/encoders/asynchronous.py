@@ -111,6 +111,6 @@ class Asynchronous(Encoder):
         if kept is not None and levels.listed is not None:
             kept = kept.index_select(0, levels.listed.cpu())
         gate = cast("Any", self.gates[i]).weight if self.gates else None
-        table = cast("Tensor", self.embedding.weight)
+        table = self.embedding.weight
         weights = Weights(table, own.weight, own.bias, gate, heard.weight, norm.weight, norm.bias, norm.eps)
         return level_pass(levels, before, None if kept is None else kept.to(levels.device), weights)

@@ -155,7 +155,7 @@ def _conv(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:
     return normalised if layer.normalised else plain
 
 
-def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, **options: Any) -> Tensor:
+def _convolve(x: Tensor, weight: Any, bias: Tensor | None, **options: Any) -> Tensor:
     """A convolution, on a CPU of images that lie as its kernel can take them.
 
     oneDNN's AVX2 kernels for images that lie channels-last write past the end of their gradients where a convolution

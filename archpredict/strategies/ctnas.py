@@ -92,6 +92,8 @@ class CTNAS(RoundStrategy[CTNASSettings]):
                 f"ctnas compares architectures, which a Predictor can, {type(predictor).__name__} was given; take the "
                 "strategy predictor-guided, or a Predictor"
             )
+        if self.settings.predictor is None:
+            predictor.set_params(training__epochs=self.settings.epochs)
         return predictor
 
     def _round_starts(self, budget: int) -> list[int]:

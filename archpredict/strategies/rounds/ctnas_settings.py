@@ -22,7 +22,7 @@ from archpredict.strategies.rounds.settings import RoundSettings
 Baseline = Literal["curriculum", "fixed", "random"]
 
 _COUNTS = (
-    *("final", "iterations", "samples", "baseline_every", "baseline_samples"),
+    *("epochs", "final", "iterations", "samples", "baseline_every", "baseline_samples"),
     *("explore_every", "explore_samples", "explore_epochs", "derive", "hidden"),
 )
 _NAC: dict[str, Any] = {**ALONE, "training": PUBLISHED_TRAINING}
@@ -39,6 +39,8 @@ class CTNASSettings(RoundSettings):
         first_share: Share of the budget that is labelled at random before the first training.
         rounds: How often labels, comparator and controller take turns. The paper has one round: M random labels, one
             search, and a few architectures evaluated at the end.
+        epochs: Passes over the labels in which a round's comparator is trained, where it is the one that the space
+            names; one that is given keeps its own number.
         final: Evaluations kept for the derived architectures when there is one round.
         iterations: Policy updates per round.
         samples: Architectures per policy update (``N``).
@@ -69,6 +71,7 @@ class CTNASSettings(RoundSettings):
     """
 
     first_share: float = 0.3
+    epochs: int = 60
     final: int = 10
     iterations: int = 60
     samples: int = 64
