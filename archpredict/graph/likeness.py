@@ -12,11 +12,8 @@ from torch import Tensor
 
 from archpredict._typing import IntArray
 from archpredict.graph.levels import Bags, gathered
+from archpredict.graph.mixing import FACTORS, Keys, mixed
 from archpredict.graph.packed import PackedGraphs
-
-_Keys = npt.NDArray[np.uint64]
-_FACTORS = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB], dtype=np.uint64)
-_SHIFT = np.uint64(31)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +51,7 @@ def rounds(
     """
     offset = np.repeat(packed.node_start[:-1], np.diff(packed.edge_start))
     source, target = packed.source + offset, packed.target + offset
-    keys, before, size = _mixed(packed.op.astype(np.uint64), 0), packed.op.astype(np.int64), num_ops + 1
+    keys, before, size = mixed(packed.op.astype(np.uint64), 0), packed.op.astype(np.int64), num_ops + 1
     made = []
     for _ in range(count):
         keys = _next_keys(keys, source, target, both)
@@ -71,15 +68,9 @@ def merged(packed: PackedGraphs) -> tuple[PackedGraphs, IntArray]:
 
     Of 1,000 cells a third of the nodes are left. See :func:`rounds` for how nodes are told apart.
     """
-    level = packed.levels[0]
     offset = np.repeat(packed.node_start[:-1], np.diff(packed.edge_start))
     source, target = packed.source + offset, packed.target + offset
-    keys = _mixed(packed.op.astype(np.uint64), 0) * _FACTORS[0]
-    sent = level[source]
-    for i in range(int(level.max(initial=-1)) + 1):
-        nodes, edges = level == i, np.flatnonzero(sent == i)
-        keys[nodes] = _mixed(keys[nodes], 0)
-        np.add.at(keys, target[edges], _mixed(keys[source[edges]], 1))
+    keys = _histories(packed, source, target)
     _, first, row = np.unique(keys, return_index=True, return_inverse=True)
     is_first = np.zeros(len(row), dtype=bool)
     is_first[first] = True
@@ -98,6 +89,26 @@ def merged(packed: PackedGraphs) -> tuple[PackedGraphs, IntArray]:
     return graph, row
 
 
+def _histories(packed: PackedGraphs, source: IntArray, target: IntArray) -> Keys:
+    """``(T,)`` keys that are equal for nodes that are alike in operator and in all that leads to them."""
+    level = packed.levels[0]
+    count = int(level.max(initial=-1)) + 1
+    keys: Keys = mixed(packed.op.astype(np.uint64), 0) * FACTORS[0]
+    sent = np.empty_like(keys)
+    nodes, edges = _by_level(level, count), _by_level(level[target], count)
+    for at, into in zip(nodes, edges, strict=True):
+        np.add.at(keys, target[into], sent[source[into]])
+        own = mixed(keys[at], 0)
+        keys[at], sent[at] = own, mixed(own, 1)
+    return keys
+
+
+def _by_level(level: npt.NDArray[np.int32], count: int) -> list[IntArray]:
+    """What is at each level, in its order."""
+    small = level.astype(np.uint16) if count < 1 << 16 else level  # which NumPy sorts several times faster
+    return np.split(np.argsort(small, kind="stable"), np.cumsum(np.bincount(level, minlength=count))[:-1])
+
+
 class Hear(torch.autograd.Function):
     """``(C, D)`` sums of the rows that each row hears."""
 
@@ -111,19 +122,12 @@ class Hear(torch.autograd.Function):
         return gathered(gradients[0].contiguous(), ctx.back), None
 
 
-def _next_keys(keys: _Keys, source: IntArray, target: IntArray, both: bool) -> _Keys:
-    total = keys * _FACTORS[0]
-    np.add.at(total, target, _mixed(keys, 1)[source])
+def _next_keys(keys: Keys, source: IntArray, target: IntArray, both: bool) -> Keys:
+    total = keys * FACTORS[0]
+    np.add.at(total, target, mixed(keys, 1)[source])
     if both:
-        np.add.at(total, source, _mixed(keys, 2)[target])
-    return _mixed(total, 0)
-
-
-def _mixed(keys: _Keys, which: int) -> _Keys:
-    """Each bit of the result depends on all bits."""
-    keys = (keys + _FACTORS[which]) * _FACTORS[1]
-    keys = (keys ^ (keys >> _SHIFT)) * _FACTORS[2]
-    return keys ^ (keys >> _SHIFT)
+        np.add.at(total, source, mixed(keys, 2)[target])
+    return mixed(total, 0)
 
 
 def _bags(

@@ -6,7 +6,7 @@ Counts, degrees and paths of each cell, for many graphs at once and without a lo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from archpredict._typing import AnyArray
 from archpredict.errors import DataError, UsageError
+from archpredict.graph.mixing import mixed, sums
 from archpredict.graph.packed import PackedGraphs
 
 __all__ = ["Statistics"]
@@ -26,6 +27,9 @@ _MOST_LABELS = 3_000
 _MOST_NUMBERS = 10_000_000  # in a table of labels by subsets and operators
 _MOST_COLUMNS = 1_000_000
 _MOST_PATHS = 1e150  # counts of paths stop here, so that sums of products of two counts are finite
+_GRAPHS = 1 << 13  # graphs among which those of equal structure are looked for
+_MOST_TO_MARK = 16
+_SAVING = 2  # times as many graphs as could be marked at most, from which on it pays to mark them
 _PIECE = 1 << 20  # numbers that are worked on together: few enough to stay in the processor's cache
 
 
@@ -134,16 +138,27 @@ class Statistics:
             )
         if (cells := int(packed.cell.max(initial=0)) + 1) > self.num_cells:
             raise UsageError(f"a graph with {cells} cells was given, the statistics know {self.num_cells} per graph")
-        columns = len(_cell_names(self))
-        by_cell = columns * self.num_cells
+        by_cell = len(_cell_names(self)) * self.num_cells
         result = np.empty((len(packed), by_cell + len(self.costs)), dtype=np.float32)
         for i, name in enumerate(self.costs):
             result[:, by_cell + i] = _log_cost(name, costs or {}, len(packed))
-        tables = _Tables.of(self)
-        for begin, end in _pieces(packed.node_start, _PIECE // columns, self.num_cells):
-            piece = _Cells.of(packed, begin, end, self.num_cells)
-            result[begin:end, :by_cell] = _cell_columns(piece, tables).reshape(end - begin, by_cell)
+        for begin in range(0, len(packed), _GRAPHS):
+            piece = packed[begin : begin + _GRAPHS]
+            rows = result[begin : begin + _GRAPHS, :by_cell]
+            self._fill(rows.reshape(len(piece), self.num_cells, -1), piece)
         return result
+
+    def _fill(self, result: AnyArray, packed: PackedGraphs) -> None:
+        """Write the columns of all cells into a ``(G, C, F)`` array."""
+        tables = _Tables.of(self)
+        if (marked := _Marked.of(self, packed)) is not None:
+            between = _edges_between(_Cells.of(packed, 0, len(packed), self.num_cells), tables)
+            blocks = *marked.columns(self.num_cells), between.reshape(*result.shape[:2], -1)
+            np.concatenate(blocks, axis=2, out=result, casting="same_kind")
+            return
+        for begin, end in _pieces(packed.node_start, _PIECE // result.shape[2], self.num_cells):
+            cells = _Cells.of(packed, begin, end, self.num_cells)
+            result[begin:end] = _cell_columns(cells, tables).reshape(end - begin, *result.shape[1:])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values that :meth:`from_dict` reads back."""
@@ -358,6 +373,72 @@ def _multiply(counts: AnyArray, factor: AnyArray, out: AnyArray) -> None:
     np.minimum(out, _MOST_PATHS, out=out)
 
 
+_MARKS = ("inside", "outside", "other")
+"""Labels of nodes with an operator of a subset, with another operator, and with no operator."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Marked:
+    """Graphs that mark the nodes of a subset of the operators, each once for all graphs with these edges and nodes.
+
+    What is said of a subset depends on which nodes have one of its operators, not on which of them they have. Graphs
+    of few structures with few nodes, as those of a space of cells are, need the same nodes marked again and again.
+
+    Args:
+        graphs: ``P`` of them, with the labels :data:`_MARKS`.
+        of_subset: ``(G, S)`` number of the graph that marks each subset.
+        of_operator: ``(G, K)`` and each operator.
+    """
+
+    graphs: PackedGraphs
+    of_subset: AnyArray
+    of_operator: AnyArray
+
+    @classmethod
+    def of(cls, statistics: Statistics, packed: PackedGraphs) -> _Marked | None:
+        """Those of ``G`` graphs; None where they save nothing."""
+        kinds, most_nodes = len(statistics.operators), int(np.diff(packed.node_start).max(initial=0))
+        if kinds > _MOST_FOR_PAIRS or most_nodes > _MOST_TO_MARK:
+            return None
+        kind = _Tables.of(statistics).kind
+        node = np.uint64(1) << packed.position.astype(np.uint64)
+        nodes_of = [sums(np.where((kind == k)[packed.op], node, 0), packed.node_start) for k in range(kinds + 1)]
+        structures, structure = np.unique(packed.structure + mixed(nodes_of[-1], 1), return_inverse=True)
+        wanted = [frozenset(x) for x in (*statistics.subsets, *((label,) for label in statistics.operators))]
+        sets = list(dict.fromkeys(wanted))
+        possible = len(structures) << most_nodes
+        if possible > len(packed) * len(sets) // _SAVING:
+            return None
+        member = np.array([[label in of_set for of_set in sets] for label in statistics.operators])  # (K, J)
+        marked = np.stack(nodes_of[:-1], axis=1) @ member.astype(np.uint64)
+        code = (structure[:, None] << most_nodes) + marked.astype(np.int64)  # (G, J)
+        example = np.full(possible, -1)
+        example[code.ravel()] = np.arange(code.size)
+        found = example >= 0
+        row = (np.cumsum(found) - 1)[code[:, [sets.index(x) for x in wanted]]]
+        of_subset, of_operator = np.split(row, [len(statistics.subsets)], axis=1)
+        graph, which = np.divmod(example[found], len(sets))
+        return cls(_with_marks(packed[graph], kind, member.T[which]), of_subset, of_operator)
+
+    def columns(self, num_cells: int) -> list[AnyArray]:
+        """``(G, C, _)`` blocks of the columns that no pairs of operators are counted in."""
+        cells = _Cells.of(self.graphs, 0, len(self.graphs), num_cells)
+        tables = _Tables.of(Statistics(_MARKS, num_cells, _MARKS[:2], (_MARKS[:1],)))
+        shape, *others = (x.reshape(-1, num_cells, *x.shape[1:]) for x in _blocks(cells, tables))
+        blocks = [shape[self.of_operator[:, 0]]]
+        for values, row in zip(others, (self.of_operator, self.of_subset), strict=True):
+            found = values[..., 0][row]  # (G, K or S, C, _)
+            blocks.append(found.transpose(0, 2, 3, 1).reshape(len(row), num_cells, -1))
+        return blocks
+
+
+def _with_marks(packed: PackedGraphs, kind: AnyArray, marked: AnyArray) -> PackedGraphs:
+    """Graphs with the labels :data:`_MARKS`, where ``(G, K)`` tells which operators are marked in each."""
+    graph, kinds = np.repeat(np.arange(len(packed)), np.diff(packed.node_start)), kind[packed.op]
+    mark = np.concatenate([np.where(marked, 1, 2), np.full((len(marked), 1), 3)], axis=1)
+    return replace(packed, op=mark[graph, kinds].astype(np.uint8), vocabulary=_MARKS)
+
+
 @dataclass(frozen=True, eq=False)
 class _Paths:
     depth: AnyArray  # (T,) edges on the longest path from a source
@@ -390,13 +471,22 @@ class _Paths:
 
 def _cell_columns(cells: _Cells, tables: _Tables) -> AnyArray:
     """(C, F) the columns of each cell, in the order of :func:`_cell_names`."""
-    paths = _Paths.of(cells, tables)
-    blocks = [_shape(cells, paths), *_of_operators(cells, tables, paths), *_of_subsets(cells, tables, paths)]
+    blocks = [block.reshape(cells.num, -1) for block in _blocks(cells, tables)]
     if len(tables.member) <= _MOST_FOR_PAIRS:
         blocks.append(_edges_between(cells, tables))
-    result = np.concatenate(blocks, axis=1)
-    result[np.bincount(cells.cell, minlength=cells.num) == 0] = 0
-    return result
+    return np.concatenate(blocks, axis=1)
+
+
+def _blocks(cells: _Cells, tables: _Tables) -> tuple[AnyArray, AnyArray, AnyArray]:
+    """(C, _) of the shape, (C, _, K) of each operator and (C, _, S) of each subset; 0 where a cell has no nodes."""
+    paths = _Paths.of(cells, tables)
+    of_operators, of_subsets = _of_operators(cells, tables, paths), _of_subsets(cells, tables, paths)
+    empty = np.bincount(cells.cell, minlength=cells.num) == 0
+    shape, by_operator, by_subset = (
+        np.where(empty.reshape(-1, *[1] * (block.ndim - 1)), np.float32(0), block.astype(np.float32))
+        for block in (_shape(cells, paths), np.stack(of_operators, axis=1), np.stack(of_subsets, axis=1))
+    )
+    return shape, by_operator, by_subset
 
 
 def _shape(cells: _Cells, paths: _Paths) -> AnyArray:
@@ -406,7 +496,7 @@ def _shape(cells: _Cells, paths: _Paths) -> AnyArray:
     columns = [nodes, edges, edges - nodes + 1, cells.total(into == 0), cells.total(out_of == 0)]
     columns += [np.log1p(paths.count[:, 0]), paths.best[:, -1]]
     columns += [cells.total(paths.depth) / some, cells.total(paths.height) / some, edges / some]
-    columns += [np.zeros(cells.num), np.zeros(cells.num)]
+    columns += [np.zeros(cells.num, into.dtype), np.zeros(cells.num, out_of.dtype)]
     np.maximum.at(columns[-2], cells.cell, into)
     np.maximum.at(columns[-1], cells.cell, out_of)
     columns += [cells.total(into * (out_of == 0)), cells.total(out_of * (into == 0))]

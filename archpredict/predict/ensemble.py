@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from archpredict._typing import FloatArray
+from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import UsageError
 from archpredict.predict.calibration import Calibration
 from archpredict.predict.inputs import Inputs, InputSpec
@@ -25,8 +25,8 @@ _Result = TypeVar("_Result")
 
 _SHARPNESS = 3.0
 """Log odds per standard deviation of the labels, as in the soft targets that heads are trained on."""
-_PIECES = 8
-"""Pieces from which a second thread is worth its start."""
+_PIECE = 8 * CHUNK
+"""Architectures whose numbers are computed at once, and that are worth the start of a thread."""
 _SPREAD = 1e-12
 """Smallest divisor of scores, which may be all equal."""
 _REGRESSOR_SPREAD = 0.1
@@ -177,8 +177,8 @@ class Ensemble:
 
     def member_scores(self, inputs: Inputs) -> FloatArray:
         """Scores of each member on its own scale, ``(M, n)``."""
-        parts = self._by_piece(inputs, lambda piece: self.score_encoded(self.encode(piece)))
-        return np.concatenate(parts, axis=1)
+        parts, place = self._by_piece(inputs, lambda piece: self.score_encoded(self.encode(piece)))
+        return np.concatenate(parts, axis=1)[:, place]
 
     def member_predictions(self, inputs: Inputs) -> MemberPredictions:
         """All that members say of architectures, and the numbers that they read, from one encoding."""
@@ -191,26 +191,37 @@ class Ensemble:
             stds = [*[none] * len(self.models), *(none if std is None else std for std in known)]
             return MemberPredictions(self.score_encoded(encoded), np.stack(stds), side)
 
-        parts = self._by_piece(inputs, predictions)
-        scores, stds = (np.concatenate([getattr(part, name) for part in parts], axis=1) for name in ("scores", "stds"))
-        return MemberPredictions(scores, stds, np.concatenate([part.side for part in parts]))
+        parts, place = self._by_piece(inputs, predictions)
+        scores, stds = (
+            np.concatenate([getattr(x, name) for x in parts], axis=1)[:, place] for name in ("scores", "stds")
+        )
+        return MemberPredictions(scores, stds, np.concatenate([part.side for part in parts])[place])
 
-    def _by_piece(self, inputs: Inputs, function: Callable[[Inputs], _Result]) -> list[_Result]:
-        """What a function makes of the inputs, piece by piece.
+    def _by_piece(self, inputs: Inputs, function: Callable[[Inputs], _Result]) -> tuple[list[_Result], IntArray]:
+        """What a function makes of the inputs, piece by piece, and ``(n,)`` where each architecture is among these.
 
         So encodings are used while they are in the cache, and take no memory. A piece is too small to share out, so
-        that threads take whole ones; each is computed on one, whatever their number.
+        that threads take whole ones; each is computed on one, whatever their number. Pieces are of graphs that are
+        alike, so that much of what is said of one is said of others.
         """
+        order = np.arange(len(inputs))
+        if len(inputs) > CHUNK:
+            order = np.argsort(inputs.nodes.structure, kind="stable")
+            inputs = inputs[order]
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
 
         def result(start: int) -> _Result:
-            return function(inputs[start : start + CHUNK])
+            piece = inputs[start : start + _PIECE]
+            piece.numbers  # noqa: B018  # of all at once, as those of graphs that are alike are quicker so
+            return function(piece)
 
-        starts = range(0, len(inputs), CHUNK) or range(1)
-        threads = torch.get_num_threads() if self.device.type == "cpu" and len(starts) >= _PIECES else 1
+        starts = range(0, len(inputs), _PIECE) or range(1)
+        threads = torch.get_num_threads() if self.device.type == "cpu" and len(starts) > 1 else 1
         if threads == 1:
-            return list(map(result, starts))
+            return list(map(result, starts)), place
         with few_threads(0), ThreadPoolExecutor(threads, "score", torch.set_num_threads, (1,)) as pool:
-            return list(pool.map(result, starts))
+            return list(pool.map(result, starts)), place
 
     def encode(self, inputs: Inputs) -> list[Tensor]:
         """Each network's encodings ``(n, D)``, then the numbers that regressors read."""

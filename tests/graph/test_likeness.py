@@ -87,3 +87,28 @@ def test_the_asynchronous_encoder_gives_the_same_with_and_without_gradients(pass
     with torch.no_grad():
         shared = encoder(batch)
     torch.testing.assert_close(shared, encoder(batch), rtol=1e-4, atol=1e-5)
+
+
+def test_graphs_that_differ_in_operators_alone_are_of_one_structure_and_have_the_same_levels() -> None:
+    rng = np.random.default_rng(0)
+    graphs = [graph for graph in random_graphs(10) for _ in range(5)]
+    graphs = [ArchGraph(tuple(rng.choice(LABELS, graph.num_nodes).tolist()), graph.edges) for graph in graphs]
+    packed = PackedGraphs.from_graphs(graphs, LABELS)
+    expected = [(graph.num_nodes, sorted(graph.edges)) for graph in graphs]
+    same = np.array([[one == other for other in expected] for one in expected])
+    np.testing.assert_array_equal(packed.structure[:, None] == packed.structure, same)
+    levels = PackedGraphs.from_graphs(graphs, LABELS).levels
+    np.testing.assert_array_equal(packed.levels, levels)
+    np.testing.assert_array_equal(packed[::2].levels, PackedGraphs.from_graphs(graphs[::2], LABELS).levels)
+
+
+@pytest.mark.parametrize(
+    "index", [slice(2, 5), slice(None), slice(4, 2), slice(-3, None), slice(0, 9, 4), slice(7, 99)]
+)
+def test_a_slice_of_packed_graphs_packs_the_slice_of_the_graphs(index: slice) -> None:
+    graphs = random_graphs(9)
+    packed = PackedGraphs.from_graphs(graphs, LABELS)
+    assert len(packed.structure) == len(packed.levels.T) - len(packed.op) + len(graphs)  # both are found
+    taken, made = packed[index], PackedGraphs.from_graphs(graphs[index], LABELS)
+    for name in ("op", "cell", "node_start", "source", "target", "edge_op", "edge_start", "levels", "structure"):
+        np.testing.assert_array_equal(getattr(taken, name), getattr(made, name))

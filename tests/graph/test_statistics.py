@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archpredict.errors import DataError, UsageError
+from archpredict.graph import statistics as _statistics
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.packed import PackedGraphs
 from archpredict.graph.statistics import Statistics
@@ -201,6 +202,40 @@ def test_a_graph_does_not_depend_on_its_companions(monkeypatch: pytest.MonkeyPat
     np.testing.assert_allclose(alone, together, rtol=1e-6)
     monkeypatch.setattr("archpredict.graph.statistics._PIECE", 7_000)  # a handful of graphs at a time
     np.testing.assert_allclose(statistics(packed), together, rtol=1e-6)
+
+
+def _few_structures(rng: np.random.Generator, labels: tuple[str, ...], count: int) -> PackedGraphs:
+    """Graphs with the edges and cells of one of four, one of them of nothing but nodes."""
+    shapes = [_random_graph(rng, n) for n in (3, 6, 7)] + [ArchGraph(("conv",) * 2, (), cells=(0, 1))]
+    graphs = []
+    for i in range(count):
+        shape = shapes[i % len(shapes)]
+        inner = rng.choice(labels[1:-1], shape.num_nodes - 2).tolist()
+        graphs.append(ArchGraph((labels[0], *inner, labels[-1]), shape.edges, cells=shape.cells))
+    return PackedGraphs.from_graphs(graphs, labels)
+
+
+@pytest.mark.parametrize("labels", [VOCABULARY, tuple(NODE_OPS)])
+def test_marking_the_nodes_of_subsets_once_for_all_graphs_with_equal_edges_changes_nothing(
+    labels: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = _few_structures(np.random.default_rng(0), labels, 2_000)
+    operators = labels[1:-1]
+    subsets = ((operators[1], operators[0]), (operators[0],), operators)
+    for statistics in (Statistics.fit(packed), Statistics(labels, 3, operators, subsets)):
+        assert _statistics._Marked.of(statistics, packed) is not None
+        together = statistics(packed)
+        with monkeypatch.context() as patch:
+            patch.setattr(_statistics, "_MOST_TO_MARK", 0)
+            np.testing.assert_array_equal(statistics(packed), together)
+
+
+def test_nodes_are_marked_only_where_it_saves_something() -> None:
+    few = _few_structures(np.random.default_rng(0), VOCABULARY, 20)
+    assert _statistics._Marked.of(Statistics.fit(few), few) is None
+    rng = np.random.default_rng(0)
+    different = PackedGraphs.from_graphs([_random_graph(rng, int(rng.integers(8, 12))) for _ in range(500)], VOCABULARY)
+    assert _statistics._Marked.of(Statistics.fit(different), different) is None
 
 
 def test_a_missing_cell_is_all_zeros_and_leaves_the_others_alone() -> None:

@@ -162,7 +162,7 @@ def test_nothing_is_scored_to_nothing() -> None:
 
 
 def test_predictions_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archpredict.predict.ensemble.CHUNK", 1)
+    monkeypatch.setattr("archpredict.predict.ensemble._PIECE", 1)
     ensemble = make(Linear(), networks=2)
     alone, before = ensemble.predict(INPUTS), torch.get_num_threads()
     try:
@@ -171,3 +171,15 @@ def test_predictions_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_what_is_said_of_many_architectures_stands_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    ensemble = make(Linear(deviation=0.1), networks=2)
+    shuffled = INPUTS[np.random.default_rng(0).permutation(len(INPUTS)).repeat(3)]
+    together = ensemble.predict_both(shuffled)
+    monkeypatch.setattr("archpredict.predict.ensemble.CHUNK", 4)
+    monkeypatch.setattr("archpredict.predict.ensemble._PIECE", 8)
+    for said, expected in zip(ensemble.predict_both(shuffled), together, strict=True):
+        np.testing.assert_allclose(said, expected, rtol=1e-5)
+    np.testing.assert_array_equal(ensemble.predict(shuffled), ensemble.predict_both(shuffled)[0])
+    np.testing.assert_array_equal(ensemble.member_predictions(shuffled).side, ensemble.spec.side(shuffled))
