@@ -20,6 +20,9 @@ os.environ["ARCHPREDICT_CACHE"] = ""  # nothing is kept from one run of the test
 import pytest
 from hypothesis import settings
 
+from archpredict.predict import ensemble_builder, pretraining
+from archpredict.runs import report
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts background jobs so, and programs inherit it: those that tests interrupt would go on without end.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -42,11 +45,23 @@ def one_thread() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Encoders start from random weights, except in tests that are marked ``pretrain``: those mean pre-training."""
-    from archpredict.predict import ensemble_builder, pretraining
+    """What takes long is left out, except in tests that are marked with it.
 
+    ``pretrain``: encoders that start from pre-trained weights; ``draw``: pictures in the report of a run.
+    """
     means_it = item.get_closest_marker("pretrain") is not None
     ensemble_builder.pretrained = pretraining.pretrained if means_it else _not_pretrained
+    report._draw_best, report._draw_training, report._draw_tau = (
+        _DRAWN if item.get_closest_marker("draw") is not None else [_not_drawn] * 3
+    )
+
+
+_DRAWN = (report._draw_best, report._draw_training, report._draw_tau)
+
+
+def _not_drawn(_: Any, path: Path) -> Path:
+    """What drawing a picture gives, without a picture."""
+    return path
 
 
 def _not_pretrained(*arguments: Any, **options: Any) -> None:
@@ -79,7 +94,7 @@ class Program:
 
     def wait(self) -> tuple[int | None, str, str]:
         """Exit code (minus the number of the signal that killed it), stdout and stderr."""
-        self.process.join(60)
+        self.process.join(300)
         return self.process.exitcode, *((self.folder / name).read_text() for name in ("stdout", "stderr"))
 
 

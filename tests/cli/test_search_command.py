@@ -103,6 +103,7 @@ def test_the_first_free_run_directory_is_taken() -> None:
         assert json.loads(cli(*TOY, "--budget", "5", "--json").stdout)["run_dir"] == f"runs/toy-random-seed0-{n}"
 
 
+@pytest.mark.draw
 def test_people_get_a_table_what_the_scores_are_and_the_best_ready_to_paste() -> None:
     result = cli(*TOY, "--budget", "40")
     assert result.exit_code == 0
@@ -116,6 +117,7 @@ def test_people_get_a_table_what_the_scores_are_and_the_best_ready_to_paste() ->
     assert lines[lines.index("Best architecture:") + 1] == best["architecture"]
     assert "40 evaluations" in result.stdout
     assert "runs/toy-random-seed0-1/report" in result.stdout
+    assert Path("runs/toy-random-seed0-1/report/best_so_far.png").is_file()
     assert "labelling 40/40" in result.stderr
     assert "best 4.4" in result.stderr
 

@@ -42,7 +42,7 @@ def folder(images: Images, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cells() -> list[Architecture]:
-    return CELLS.architectures(CELLS.sample(8, np.random.default_rng(0)))
+    return CELLS.architectures(CELLS.sample(4, np.random.default_rng(0)))
 
 
 def test_a_label_is_the_validation_accuracy_of_the_inherited_network(

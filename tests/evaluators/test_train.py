@@ -45,7 +45,7 @@ def digits() -> Images:
 
 @pytest.fixture(scope="module")
 def cells() -> list[Architecture]:
-    return SPACE.architectures(SPACE.sample(4, np.random.default_rng(0)))
+    return SPACE.architectures(SPACE.sample(3, np.random.default_rng(0)))
 
 
 def evaluator(images: Images, recipe: Recipe = RECIPE, **more: Any) -> TrainEvaluator:
@@ -77,16 +77,16 @@ def test_a_label_is_the_validation_accuracy_of_the_network_trained_alone(
 
 def test_labels_do_not_depend_on_jobs_order_or_threads(digits: Images, cells: list[Architecture]) -> None:
     alone = labels(evaluator(digits).evaluate(cells))
-    assert len(set(alone)) == 4
+    assert len(set(alone)) == 3
     assert labels(evaluator(digits).evaluate(cells[::-1])) == alone
     spread = evaluator(digits, jobs=2)
     assert labels(spread.evaluate(cells)) == alone
-    assert labels(spread.evaluate(cells[2:])) == labels(evaluator(digits).evaluate(cells[2:])), "workers are kept"
+    assert labels(spread.evaluate(cells[2:])) == {cells[2].choices: alone[cells[2].choices]}, "workers are kept"
     assert labels(evaluator(digits, jobs=2)._packed(cells)) == alone, "threads, as on CUDA"
 
 
 def test_another_seed_gives_other_labels(digits: Images, cells: list[Architecture]) -> None:
-    first, second = (labels(evaluator(digits, seed=seed).evaluate(cells)) for seed in (0, 1))
+    first, second = (labels(evaluator(digits, seed=seed).evaluate(cells[:1])) for seed in (0, 1))
     assert first != second
 
 
@@ -157,14 +157,14 @@ def soon(condition: Callable[[], Any], then: Callable[[], Any]) -> threading.Thr
 
 @posix
 def test_a_worker_that_is_killed_is_a_failed_result_and_replaced(digits: Images, cells: list[Architecture]) -> None:
-    made = evaluator(digits, Recipe(epochs=3), jobs=2)
+    made = evaluator(digits, jobs=2)
     taken = watched(made)
     killer = soon(lambda: len(taken) == 2, lambda: taken[0].process.kill())
     results = list(made.evaluate(cells))
     killer.join()
     failed = [result for result in results if result.score is None]
     assert [r.error for r in failed] == ["the process of the training was killed, as systems do when memory runs out"]
-    assert len(results) == 4
+    assert len(results) == 3
     assert taken[0] not in taken[2:], "the dead one is not asked again"
 
 
@@ -202,11 +202,9 @@ def test_a_worker_that_cannot_start_gives_its_last_words(digits: Images, cells: 
     broken = evaluator(digits, jobs=2)
     broken._workers._setup = "no JSON"
     broken._workers._folder = _Nothing()  # type: ignore[assignment]
-    results = list(broken.evaluate(cells[:2]))
-    assert all(
-        r.error and r.error.startswith("the process of the training exited with code 1 and said:") for r in results
-    )
-    assert "JSONDecodeError" in str(results[0].error)
+    (result,) = broken.evaluate(cells[:1])
+    assert str(result.error).startswith("the process of the training exited with code 1 and said:")
+    assert "JSONDecodeError" in str(result.error)
 
 
 class _Nothing:

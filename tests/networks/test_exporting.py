@@ -76,7 +76,7 @@ def test_onnx_files_run_to_the_same_scores_and_are_read_as_the_same_graph(space:
 
 @pytest.mark.parametrize("space", ["nasbench201", "enas"])
 def test_new_networks_with_shifts_of_zero_are_read_as_the_same_graph(space: str, tmp_path: Path) -> None:
-    for graph in graphs(space, 8):
+    for graph in graphs(space, 3):
         export(build(graph), tmp_path / "network.onnx", "onnx")
         read = load(tmp_path / "network.onnx")
         assert read.key == graph.key

@@ -16,6 +16,7 @@ from archpredict.runs.report import write_report
 from archpredict.runs.search import search
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
+pytestmark = pytest.mark.draw
 SPACE = ToySpace()
 PNG = b"\x89PNG"
 

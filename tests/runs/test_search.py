@@ -142,9 +142,16 @@ def test_the_observer_sees_every_evaluation_and_what_the_strategy_reports() -> N
     assert [e.stage for e in events if e.stage != "label"] == ["comparator"] * 3
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> SearchResult:
+    """A run that is not interrupted."""
+    return search(SPACE, ToyEvaluator(), strategy=Batches, budget=12, out=tmp_path_factory.mktemp("whole") / "run")
+
+
 @pytest.mark.parametrize("after", range(13))
-def test_a_run_interrupted_anywhere_gives_the_same_result_when_resumed(tmp_path: Path, after: int) -> None:
-    whole = search(SPACE, ToyEvaluator(), strategy=Batches, budget=12, out=tmp_path / "whole")
+def test_a_run_interrupted_anywhere_gives_the_same_result_when_resumed(
+    whole: SearchResult, tmp_path: Path, after: int
+) -> None:
     first = Stopping(after)
     if after < 12:
         with pytest.raises(KeyboardInterrupt):
@@ -156,7 +163,8 @@ def test_a_run_interrupted_anywhere_gives_the_same_result_when_resumed(tmp_path:
     assert outcome(resumed) == outcome(whole)
     assert len(first.asked) == after
     assert len(second.asked) == 12 - after, "only what is missing is evaluated"
-    with History(tmp_path / "run" / "history.db") as a, History(tmp_path / "whole" / "history.db") as b:
+    assert whole.run_dir is not None
+    with History(tmp_path / "run" / "history.db") as a, History(whole.run_dir / "history.db") as b:
         assert a.results(SPACE) == b.results(SPACE)
         assert a.events() == b.events()
 
