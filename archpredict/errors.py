@@ -25,7 +25,10 @@ in their place. Warnings do the same.
 from __future__ import annotations
 
 import operator
+import sysconfig
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 __all__ = [
@@ -114,6 +117,37 @@ class RunDirectoryError(RunError):
 
 class MissingDependencyError(RunError):
     """An optional package is not installed; the message names the extra to install."""
+
+
+def described(error: BaseException) -> str:
+    """An exception in one line, with the place in the user's own code that it came out of, if it did.
+
+    Example:
+        >>> described(KeyError("sep_conv"))
+        "KeyError: 'sep_conv'"
+    """
+    if isinstance(error, ArchPredictError):
+        text = str(error)
+    else:
+        text = " ".join(traceback.format_exception_only(type(error), error)[-1].split())
+    place = users_place(error)
+    return text if place is None else f"{text} ({place})"
+
+
+def users_place(error: BaseException) -> str | None:
+    """Where in code that is neither ours nor of an installed package an exception came from; None if nowhere there."""
+    if isinstance(error, SyntaxError) and error.filename and not _is_installed(error.filename):
+        return f"{error.filename}, line {error.lineno}"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not _is_installed(f.filename)]
+    return f"{frames[-1].filename}, line {frames[-1].lineno}, in {frames[-1].name}" if frames else None
+
+
+def _is_installed(filename: str) -> bool:
+    folders = [
+        Path(__file__).parent,
+        *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")),
+    ]
+    return filename.startswith("<") or any(Path(filename).is_relative_to(folder) for folder in folders)
 
 
 def integer(value: Any) -> int | None:

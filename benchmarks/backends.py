@@ -17,15 +17,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
 
 import numpy as np
 import torch
+from torch import nn
 
 from archpredict.backends import has_dgl
-from archpredict.encoders.base import Encoder
-from archpredict.encoders.comp_graph import CompGraph
-from archpredict.encoders.gcn import GCN
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.batch import Backend, batched
 from archpredict.graph.packed import PackedGraphs
 from archpredict.predict.inputs import InputSpec
+from archpredict.registry import resolve
 from archpredict.testing.graphs import random_computational_graph
 
 OPS = tuple("abcdef")
@@ -52,11 +51,11 @@ def milliseconds(steps: Sequence[Callable[[], object]], repeats: int = 7) -> lis
     return medians
 
 
-def learning(encoder: Encoder, packed: PackedGraphs, backend: Backend) -> Callable[[], object]:
+def learning(encoder: nn.Module, packed: PackedGraphs, backend: Backend) -> Callable[[], object]:
     return lambda: encoder.train()(batched(packed, backend=backend)).sum().backward()
 
 
-def encoding(encoder: Encoder, packed: PackedGraphs, backend: Backend) -> Callable[[], object]:
+def encoding(encoder: nn.Module, packed: PackedGraphs, backend: Backend) -> Callable[[], object]:
     return torch.no_grad()(lambda: encoder.eval()(batched(packed, backend=backend)))
 
 
@@ -64,7 +63,9 @@ def cells(backends: list[Backend], rng: np.random.Generator) -> None:
     print("nodes  graphs  " + "  ".join(f"{b:>10s}" for b in backends) + "   ms per forward and backward pass")
     for n, count in SIZES.items():
         packed = PackedGraphs.from_graphs([random_graph(n, rng) for _ in range(count)], OPS)
-        times = milliseconds([learning(GCN(len(OPS), 1, layers=4), packed, b) for b in backends])
+        times = milliseconds(
+            [learning(resolve("encoders", "gcn", nn.Module)(len(OPS), 1, layers=4), packed, b) for b in backends]
+        )
         print(f"{n:5d}  {count:6d}  " + "  ".join(f"{t:10.1f}" for t in times), flush=True)
 
 
@@ -74,7 +75,7 @@ def networks(backends: list[Backend], rng: np.random.Generator) -> None:
     print(f"nodes  graphs  {columns}  {columns}   forward; forward and backward")
     for n, count in NETWORKS.items():
         spec, inputs = InputSpec.fit([random_computational_graph(n, rng) for _ in range(count)], form="network")
-        encoder = CompGraph(spec.num_ops)
+        encoder = resolve("encoders", "comp-graph", nn.Module)(spec.num_ops)
         steps = [kind(encoder, inputs.graphs, b) for kind in (encoding, learning) for b in backends]
         print(
             f"{n:5d}  {count:6d}  " + "  ".join(f"{1000 * count / t:10.1f}" for t in milliseconds(steps, 5)), flush=True

@@ -21,13 +21,8 @@ from _protocols import add_data_option
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.model_selection import KFold
 
+from archpredict import Architecture, Part, Predictor, Table, Training, load_space
 from archpredict.metrics import kendall_tau, spearman
-from archpredict.predict.parts import Part
-from archpredict.predict.predictor import Predictor
-from archpredict.predict.training import Training
-from archpredict.spaces.base import Architecture
-from archpredict.spaces.darts import Darts
-from archpredict.tables.table import Table
 
 TARGET = Path(__file__).resolve().parent.parent / "archpredict" / "pretrained" / "darts-cifar10"
 FOLDS, FOLD_SEED = 5, 0
@@ -178,7 +173,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="train on all rows and write the predictor")
     arguments = parser.parse_args()
     path = arguments.data / "darts" / "nasbench301_1218.csv.gz"
-    table = Table.read(path, Darts(), "val_accuracy")
+    table = Table.read(path, load_space("darts"), "val_accuracy")
     figures = measure(table)
     for name, figure in figures.items():
         print(f"{name:40s} {json.dumps(figure)}")

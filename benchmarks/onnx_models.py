@@ -23,7 +23,6 @@ import numpy as np
 import onnx
 from _protocols import add_data_option
 
-from archpredict.errors import InvalidGraphError
 from archpredict.graph.operators import total
 from archpredict.networks.program import Program
 from archpredict.onnx.reader import OnnxModel, read
@@ -58,7 +57,7 @@ def _buildable(model: OnnxModel) -> bool:
     """Whether it can be built as a network that is trained, and has the parameters of its graph then."""
     try:
         program = Program(model.graph)
-    except InvalidGraphError:
+    except ValueError:  # InvalidGraphError
         return False
     return sum(prod(shape) for shape in program.shapes.values()) == total(model.graph, "params")
 

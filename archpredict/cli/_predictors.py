@@ -173,13 +173,12 @@ def model_space(model: Predictor, reference: str, space: str | None) -> SearchSp
 
 
 def _network(arguments: Mapping[str, Any], device: str, seed: int) -> Predictor:
-    from archpredict.encoders.base import Encoder
-    from archpredict.heads.base import Head
+    from archpredict.predict.ensemble_builder import NETWORK_PARTS
     from archpredict.predict.predictor import Predictor
     from archpredict.registry import resolve
 
-    for kind, name, base in (("encoders", "encoder", Encoder), ("heads", "head", Head)):
-        if name in arguments:
+    for kind, base in NETWORK_PARTS.items():
+        if (name := kind.removesuffix("s")) in arguments:
             resolve(kind, arguments[name], base)  # unknown names are found before the table is read
     # What is compared is the network.
     return Predictor(regressors=None, device=device, seed=seed).set_params(**arguments)

@@ -38,7 +38,7 @@ def training_folder(path: Path, settings: Settings, resume: bool) -> Iterator[No
     """
     import filelock
 
-    from archpredict.runs.directory import disk_errors
+    from archpredict.runs.directory import disk_errors, write_json
 
     if not resume:
         _refuse_used(path)
@@ -141,14 +141,6 @@ def found_by(path: Path) -> Settings:
         raise corrupt_config(path, "its invocation names no space")
     found = {"space": invocation["space"], "architecture": read_best(path)}
     return found | {name: invocation[name] for name in ("dataset", "network") if invocation.get(name)}
-
-
-def write_json(folder: Path, name: str, value: Mapping[str, Any]) -> None:
-    from archpredict._files import write_atomically
-    from archpredict.runs.directory import disk_errors
-
-    with disk_errors(folder):
-        write_atomically(folder / name, (json.dumps(value, indent=2) + "\n").encode())
 
 
 def _refuse_used(path: Path) -> None:

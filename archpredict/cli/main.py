@@ -62,8 +62,7 @@ def _report(ctx: click.Context, error: Exception) -> None:
     import errno
 
     from archpredict.cli._messages import in_flags
-    from archpredict.errors import ArchPredictError
-    from archpredict.registry import described, users_place
+    from archpredict.errors import ArchPredictError, described, users_place
 
     if isinstance(error, ArchPredictError):
         _fail(ctx, in_flags(str(error)), error.exit_code)

@@ -16,8 +16,9 @@ def command(as_json: bool) -> None:
     """List the named predictors, encoders, heads, and the shipped models."""
     from archpredict.cli._listing import described
     from archpredict.cli._output import print_json
+    from archpredict.predict.ensemble_builder import NETWORK_PARTS
 
-    parts = {"predictors": _presets(), **{kind: described(kind, _base(kind)) for kind in ("encoders", "heads")}}
+    parts = {"predictors": _presets(), **{kind: described(kind, base) for kind, base in NETWORK_PARTS.items()}}
     models = _shipped()
     if as_json:
         print_json({**parts, "models": models})
@@ -38,13 +39,6 @@ def command(as_json: bool) -> None:
             for m in models
         ],
     )
-
-
-def _base(kind: str) -> Any:
-    from archpredict.encoders.base import Encoder
-    from archpredict.heads.base import Head
-
-    return {"encoders": Encoder, "heads": Head}[kind]
 
 
 def _presets() -> list[dict[str, str]]:

@@ -162,9 +162,10 @@ def _epochs(number: int) -> str:
 
 
 def _finish(fit: Fit, architecture: Architecture, images: Images, settings: Settings, out: Path) -> dict[str, Any]:
-    from archpredict.cli._training import NETWORK, RESULT, write_json
+    from archpredict.cli._training import NETWORK, RESULT
     from archpredict.graph.operators import total
     from archpredict.networks.network import save
+    from archpredict.runs.directory import write_json
 
     split = "validation" if settings["validate"] else "test"
     last = fit.epochs[-1]

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any, ClassVar
 
 from archpredict._typing import IntArray
-from archpredict.errors import ArchPredictError, UsageError
-from archpredict.registry import described, find, names, resolve
+from archpredict.errors import ArchPredictError, UsageError, described
+from archpredict.registry import find, names, resolve
 from archpredict.registry.options import Option, check_options, options_of
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 from archpredict.tables.table import Table

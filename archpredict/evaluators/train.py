@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from archpredict.networks.form import Form
     from archpredict.networks.labelling import Label
     from archpredict.networks.recipe import Recipe
-    from archpredict.progress import Event
 
 __all__ = ["TrainEvaluator"]
 
@@ -165,7 +164,7 @@ class TrainEvaluator(Evaluator):
 
         stopped = threading.Event()
 
-        def go_on(event: Event) -> None:
+        def go_on(_: object) -> None:
             if stopped.is_set():
                 raise TrainingError("the evaluation was interrupted")
 

@@ -7,9 +7,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from archpredict.errors import InvalidGraphError, UsageError
+from archpredict.errors import InvalidGraphError, UsageError, described
 from archpredict.evaluators.base import Evaluator, Result
-from archpredict.registry import described
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 
 if TYPE_CHECKING:

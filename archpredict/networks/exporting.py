@@ -12,11 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from archpredict._files import write_atomically
-from archpredict.errors import RunError, UsageError
+from archpredict.errors import RunError, UsageError, described
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.networks.network import Network
 from archpredict.onnx.modules import exported
-from archpredict.registry import described
 
 __all__ = ["export"]
 

@@ -15,9 +15,8 @@ import torch
 import torch.backends.mha
 from torch import Tensor, nn
 
-from archpredict.errors import ModelFileError, UsageError
+from archpredict.errors import ModelFileError, UsageError, described
 from archpredict.onnx.reader import OnnxModel, interpret
-from archpredict.registry import described
 
 __all__ = ["Example", "exported", "read_module"]
 

@@ -28,6 +28,8 @@ from archpredict.spaces.base import SearchSpace
 
 _SIDE_DROPOUT, _SIDE_KEPT = 0.3, 130
 
+NETWORK_PARTS: Mapping[str, type] = {"encoders": Encoder, "heads": Head}
+"""The kinds of plug-ins that a network is made of, and what each derives from."""
 Weighted = float | tuple[float, Mapping[str, Any]]
 """The weight of a regressor, alone or with keyword arguments of its constructor."""
 Regressors = Mapping[Any, Weighted]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from archpredict.errors import UnknownNameError, UsageError
-from archpredict.registry import described, resolve
+from archpredict.errors import UnknownNameError, UsageError, described
+from archpredict.registry import resolve
 
 __all__ = ["Part"]
 

@@ -13,14 +13,12 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
-import sysconfig
-import traceback
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from archpredict.errors import ArchPredictError, InvalidGraphError, UnknownNameError, UsageError
+from archpredict.errors import InvalidGraphError, UnknownNameError, UsageError, described
 
 __all__ = ["find", "make", "names", "resolve"]
 
@@ -194,37 +192,6 @@ def _plugin_class(module: ModuleType, base: type) -> type:
     if len(found) != 1:
         raise TypeError(f"{module.__name__} must define exactly one {base.__name__}, it defines {len(found)}")
     return found[0]
-
-
-def described(error: BaseException) -> str:
-    """An exception in one line, with the place in the user's own code that it came out of, if it did.
-
-    Example:
-        >>> described(KeyError("sep_conv"))
-        "KeyError: 'sep_conv'"
-    """
-    if isinstance(error, ArchPredictError):
-        text = str(error)
-    else:
-        text = " ".join(traceback.format_exception_only(type(error), error)[-1].split())
-    place = users_place(error)
-    return text if place is None else f"{text} ({place})"
-
-
-def users_place(error: BaseException) -> str | None:
-    """Where in code that is neither ours nor of an installed package an exception came from; None if nowhere there."""
-    if isinstance(error, SyntaxError) and error.filename and not _is_installed(error.filename):
-        return f"{error.filename}, line {error.lineno}"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not _is_installed(f.filename)]
-    return f"{frames[-1].filename}, line {frames[-1].lineno}, in {frames[-1].name}" if frames else None
-
-
-def _is_installed(filename: str) -> bool:
-    folders = [
-        Path(__file__).parent.parent,
-        *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")),
-    ]
-    return filename.startswith("<") or any(Path(filename).is_relative_to(folder) for folder in folders)
 
 
 def _reference(reference: str, kind: str) -> Any:

@@ -74,7 +74,7 @@ class RunDirectory:
                     self._compare(settings)
                 else:
                     self._refuse_used()
-                    self._write_json(_CONFIG, _config(settings, invocation))
+                    write_json(self.path, _CONFIG, _config(settings, invocation))
                 self.history = History(self.path / _HISTORY)
         except BaseException:
             self._lock.release()
@@ -100,8 +100,7 @@ class RunDirectory:
 
     def save_best(self, result: Mapping[str, Any]) -> None:
         """Write ``best.json``, which also marks the run as finished."""
-        with disk_errors(self.path):
-            self._write_json(_BEST, result)
+        write_json(self.path, _BEST, result)
 
     @property
     def finished_seconds(self) -> float | None:
@@ -166,8 +165,15 @@ class RunDirectory:
                 "or start a new run in another directory"
             )
 
-    def _write_json(self, name: str, value: Mapping[str, Any]) -> None:
-        write_atomically(self.path / name, (json.dumps(value, indent=2) + "\n").encode())
+
+def write_json(folder: Path, name: str, value: Mapping[str, Any]) -> None:
+    """A value as JSON in a file of the folder, the old file or the new one whatever happens.
+
+    Raises:
+        RunDirectoryError: It cannot be written.
+    """
+    with disk_errors(folder):
+        write_atomically(folder / name, (json.dumps(value, indent=2) + "\n").encode())
 
 
 def is_run(path: Path) -> bool:

@@ -17,10 +17,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from archpredict.errors import ArchPredictError, EvaluationError, RunDirectoryError, UsageError, whole_number
+from archpredict.errors import ArchPredictError, EvaluationError, RunDirectoryError, UsageError, described, whole_number
 from archpredict.evaluators.base import Result
 from archpredict.progress import Event, Observer, silent
-from archpredict.registry import described
 from archpredict.runs.directory import RunDirectory
 from archpredict.runs.history import History
 from archpredict.runs.plan import Labeller, Plan, plan

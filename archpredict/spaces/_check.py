@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from archpredict.errors import UsageError
+from archpredict.errors import UsageError, described
 from archpredict.graph.arch_graph import ArchGraph
-from archpredict.registry import described
 from archpredict.spaces.base import SearchSpace
 
 _SAMPLES = 16

@@ -11,12 +11,12 @@ import pytest
 
 from archpredict import Predictor, Training, search
 from archpredict.encoders.base import Encoder
-from archpredict.errors import UsageError
+from archpredict.errors import UsageError, described, users_place
 from archpredict.evaluators.base import Evaluator
 from archpredict.heads.base import Head
 from archpredict.images.base import ImageSet
 from archpredict.proxies.base import Proxy
-from archpredict.registry import described, make, resolve, users_place
+from archpredict.registry import make, resolve
 from archpredict.regressors.base import Regressor
 from archpredict.spaces.base import SearchSpace
 from archpredict.strategies.base import Strategy
