@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archpredict._typing import FloatArray
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from archpredict.graph.arch_graph import ArchGraph
     from archpredict.predict.predictor import Predictor
     from archpredict.spaces.base import Architecture, SearchSpace
@@ -33,8 +34,8 @@ class FitData:
 
     title: str
     architectures: list[Architecture] | list[ArchGraph]
-    labels: FloatArray
-    features: Mapping[str, FloatArray]
+    labels: np.ndarray
+    features: Mapping[str, np.ndarray]
     about: Mapping[str, Any]
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from archpredict._typing import FloatArray
 from archpredict.backends import nothing_left_at_home
 from archpredict.errors import RunError
 from archpredict.runs.report import new_figure, save_figure
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from archpredict.predict.validation import Summary
 
 
-def draw_predicted(true: FloatArray, predicted: FloatArray, label: str, title: str, folder: Path) -> Path:
+def draw_predicted(true: np.ndarray, predicted: np.ndarray, label: str, title: str, folder: Path) -> Path:
     """Predictions over true labels, ``predicted.png``."""
     with nothing_left_at_home():
         drawing = new_figure()
@@ -52,7 +51,7 @@ def draw_curve(sizes: Mapping[int, Summary], published: Sequence[Published], tit
         return _saved(drawing, folder / "learning_curve.png")
 
 
-def _limits(true: FloatArray) -> tuple[float, float]:
+def _limits(true: np.ndarray) -> tuple[float, float]:
     """The range of the labels without the worst twentieth: failed trainings lie far below what is of interest."""
     low, high = float(np.quantile(true, 0.05)), float(true.max())
     margin = 0.05 * (high - low) or 1.0
