@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
+_Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 _DEBUG, _RUNNING = "archpredict.debug", "archpredict.running"
 
 
@@ -26,6 +29,23 @@ def running() -> click.Context | None:
     return found
 
 
+def _number(text: str) -> float:
+    value = float(text)
+    if math.isnan(value):
+        raise ValueError(text)
+    return value
+
+
+def _argument(text: str) -> str:
+    """The name of an argument as Python has it; those of an argument's own stand behind a dot.
+
+    Example:
+        >>> _argument("learning-rate"), _argument("training__epochs")
+        ('learning_rate', 'training.epochs')
+    """
+    return text.replace("__", ".").replace("-", "_")
+
+
 debug_option = click.option(
     "--debug",
     is_flag=True,
@@ -38,15 +58,37 @@ debug_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to stdout.")
 
 
-def named_numbers(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:
-    """Callback of a repeatable option that reads ``NAME=NUMBER``."""
-    numbers = {}
-    for text in given:
-        name, _, number = text.partition("=")
-        try:
-            numbers[name.strip()] = float(number)
-        except ValueError:
-            numbers[""] = math.nan
-        if not all(numbers) or any(map(math.isnan, numbers.values())):
-            raise click.BadParameter(f"{text!r} is not a name and a number, e.g. params=4e6", ctx, parameter)
-    return numbers
+def pairs_option(
+    flag: str,
+    example: str,
+    text: str,
+    *,
+    read: Callable[[str], Any] = _number,
+    name: Callable[[str], str] = _argument,
+) -> Callable[[_Decorated], _Decorated]:
+    """A repeatable option ``NAME=VALUE``, which gives the command a dictionary.
+
+    Args:
+        flag: The option.
+        example: A name and a value, for messages.
+        text: Its help.
+        read: What a value is; numbers if left out. Raises ValueError where the text is none.
+        name: What a name is; that of an argument if left out.
+    """
+    kind = "number" if read is _number else "value"
+
+    def collect(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:
+        found = {}
+        for pair in given:
+            left, equals, right = pair.partition("=")
+            try:
+                key = name(left.strip())
+                if not (equals and all(key.split("."))):
+                    raise ValueError(pair)
+                found[key] = read(right.strip())
+            except ValueError as error:
+                message = f"{pair!r} is not a name and a {kind}, e.g. {example}"
+                raise click.BadParameter(message, ctx, parameter) from error
+        return found
+
+    return click.option(flag, multiple=True, callback=collect, metavar=f"NAME={kind.upper()}", help=text)

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import click
-
+from archpredict.cli._options import pairs_option
 from archpredict.cli._values import WrongValueError, admits_mapping, read_value
 from archpredict.errors import UsageError
 from archpredict.registry.options import Option
@@ -37,27 +36,9 @@ class Owner:
     checks_entries: bool = False
 
 
-def _named_texts(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    texts = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        name = name.strip().replace("__", ".").replace("-", "_")
-        if not equals or not all(name.split(".")):
-            raise click.BadParameter(f"{text!r} is no name and value, e.g. rounds=3", ctx, parameter)
-        texts[name] = value.strip()
-    return texts
-
-
 def option_option(text: str) -> Callable[[_Decorated], _Decorated]:
     """``--option``, repeatable: texts by name."""
-    return click.option(
-        "--option",
-        "option",
-        multiple=True,
-        callback=_named_texts,
-        metavar="NAME=VALUE",
-        help=text,
-    )
+    return pairs_option("--option", "rounds=3", text, read=str)
 
 
 def full_names(given: Mapping[str, str], owners: Sequence[Owner]) -> dict[str, str]:

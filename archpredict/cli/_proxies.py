@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from archpredict.cli._options import named_numbers
+from archpredict.cli._options import pairs_option
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,12 +22,8 @@ _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 def feature_options(command: _Decorated) -> _Decorated:
     """The options that say what a predictor reads beside the graph."""
     for option in (
-        click.option(
-            "--network",
-            multiple=True,
-            callback=named_numbers,
-            metavar="NAME=NUMBER",
-            help="Form of the networks that proxies are computed of, e.g. channels=8; repeatable.",
+        pairs_option(
+            "--network", "channels=8", "Form of the networks that proxies are computed of, e.g. channels=8; repeatable."
         ),
         click.option("--dataset", help="Images for proxies that read some: digits, cifar10:PATH, folder:PATH, ...."),
         click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archpredict.cli._options import debug_option, json_option, named_numbers
+from archpredict.cli._options import debug_option, json_option, pairs_option
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,13 +27,7 @@ _FORM = {"classes": 10, "image_size": 32, "image_channels": 3}
 @click.option("--to", type=click.Choice(["onnx", "torch"]), required=True, help="ONNX, or a torch.export program.")
 @click.option("--out", type=_PATH, required=True, metavar="FILE", help="The file: out.onnx or out.pt2.")
 @click.option("--weights", type=_PATH, metavar="FILE", help="A network that 'archpredict train' has saved.")
-@click.option(
-    "--network",
-    multiple=True,
-    metavar="NAME=NUMBER",
-    callback=named_numbers,
-    help="Option of the space's networks, e.g. channels=8; repeatable.",
-)
+@pairs_option("--network", "channels=8", "Option of the space's networks, e.g. channels=8; repeatable.")
 @click.option("--classes", type=click.IntRange(min=1), help="Scores per image.  [default: 10]")
 @click.option("--image-size", type=click.IntRange(min=1), help="Height and width in pixels.  [default: 32]")
 @click.option("--image-channels", type=click.IntRange(min=1), help="3 for colours, 1 for grey.  [default: 3]")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from archpredict.cli._options import debug_option, json_option, named_numbers
+from archpredict.cli._options import debug_option, json_option, pairs_option
 from archpredict.cli._plugin_options import Owner, assign, full_names, option_option, values
 from archpredict.cli._predictors import predictor_owner, set_options
 from archpredict.errors import UsageError
@@ -82,20 +82,8 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option("--data", type=_PATH, help="Table with labelled architectures (see docs/data.md).")
 @click.option("--target", help="Column of --data with the labels, higher is better.")
 @click.option("--dataset", help="Images to train on: digits, cifar10:PATH, cifar100:PATH, folder:PATH, ....")
-@click.option(
-    "--training",
-    multiple=True,
-    callback=named_numbers,
-    metavar="NAME=NUMBER",
-    help="How --evaluator train trains, e.g. epochs=10; repeatable.",
-)
-@click.option(
-    "--network",
-    multiple=True,
-    callback=named_numbers,
-    metavar="NAME=NUMBER",
-    help="Form of the networks that are built, e.g. channels=8; repeatable.",
-)
+@pairs_option("--training", "epochs=10", "How --evaluator train trains, e.g. epochs=10; repeatable.")
+@pairs_option("--network", "channels=8", "Form of the networks that are built, e.g. channels=8; repeatable.")
 @option_option(
     "Set an option of the strategy, the evaluator or --predictor, e.g. rounds=3; where several have it: "
     "strategy.rounds=3, evaluator.seed=1, predictor.ensemble=3; repeatable."
@@ -109,12 +97,7 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
     show_default=True,
     help="Where models are trained.",
 )
-@click.option(
-    "--limit",
-    multiple=True,
-    callback=named_numbers,
-    help="Recommend nothing above this cost, e.g. params=4e6; repeatable.",
-)
+@pairs_option("--limit", "params=4e6", "Recommend nothing above this cost, e.g. params=4e6; repeatable.", name=str)
 @click.option("--within-table", is_flag=True, help="Recommend only what the table of --data holds.")
 @click.option(
     "--jobs", type=_FROM_1, default=1, show_default=True, help="Evaluations at a time: runs of --command, or trainings."

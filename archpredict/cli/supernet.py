@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from archpredict.cli._interrupts import resumable
-from archpredict.cli._options import debug_option, json_option, named_numbers
+from archpredict.cli._options import debug_option, json_option, pairs_option
 from archpredict.errors import RunError, UsageError
 
 if TYPE_CHECKING:
@@ -33,20 +33,8 @@ def command() -> None:
 @command.command(name="train")
 @click.option("--space", help="Name (see 'archpredict spaces'), module:Class or file.py:Class.")
 @click.option("--dataset", help="Images to train on: digits, cifar10:PATH, cifar100:PATH, folder:PATH, ....")
-@click.option(
-    "--training",
-    multiple=True,
-    callback=named_numbers,
-    metavar="NAME=NUMBER",
-    help="How to train, e.g. epochs=100; repeatable.",
-)
-@click.option(
-    "--network",
-    multiple=True,
-    callback=named_numbers,
-    metavar="NAME=NUMBER",
-    help="Form of the space's networks, e.g. channels=8; repeatable.",
-)
+@pairs_option("--training", "epochs=10", "How to train, e.g. epochs=100; repeatable.")
+@pairs_option("--network", "channels=8", "Form of the space's networks, e.g. channels=8; repeatable.")
 @click.option(
     "--paths",
     type=click.IntRange(min=1),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from archpredict.cli._options import debug_option, json_option, named_numbers
+from archpredict.cli._options import debug_option, json_option, pairs_option
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,20 +25,8 @@ _PATH = click.Path(path_type=Path)
 @click.argument("architecture", required=False)
 @click.option("--space", help="Name (see 'archpredict spaces'), module:Class or file.py:Class.")
 @click.option("--dataset", help="Images: digits, cifar10:PATH, cifar100:PATH, folder:PATH, or your own module:Class.")
-@click.option(
-    "--training",
-    multiple=True,
-    callback=named_numbers,
-    metavar="NAME=NUMBER",
-    help="How to train, e.g. epochs=200; repeatable (see docs/training.md).",
-)
-@click.option(
-    "--network",
-    multiple=True,
-    callback=named_numbers,
-    metavar="NAME=NUMBER",
-    help="Form of the network, e.g. channels=8; repeatable.",
-)
+@pairs_option("--training", "epochs=10", "How to train, e.g. epochs=200; repeatable (see docs/training.md).")
+@pairs_option("--network", "channels=8", "Form of the network, e.g. channels=8; repeatable.")
 @click.option("--validate", is_flag=True, help="Train as a search does and give the validation accuracy.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Source of all randomness.")
 @click.option(

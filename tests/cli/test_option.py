@@ -72,7 +72,7 @@ def test_values_have_the_types_that_the_constructor_names(cli: Any, own: None, t
         (["depth=3"], "no option 'depth'; the strategy tall has: height, shape, factor, sizes, steep; the evaluator"),
         (["evaluator.depth=3"], "no option 'depth'; the evaluator own.py:Bonus has: bonus, height, jobs"),
         (["strategy.preset=x"], "--option preset: this has a flag of its own, --preset; use that"),
-        (["height"], "'height' is no name and value, e.g. rounds=3"),
+        (["height"], "'height' is not a name and a value, e.g. rounds=3"),
     ],
 )
 def test_wrong_names_and_values_are_one_sentence(cli: Any, own: None, texts: list[str], message: str) -> None:
@@ -154,3 +154,15 @@ def test_fit_and_evaluate_refuse_what_the_predictor_has_not(
     cli: Any, table: Path, command: str, words: Sequence[str], message: str
 ) -> None:
     assert message in cli.fails(command, *TABLE, *words)
+
+
+@pytest.mark.parametrize("words", [("train",), ("supernet", "train"), ("search",)])
+@pytest.mark.parametrize("text", ["epochs", "=3", "epochs=", "epochs=ten", "epochs=nan", "a..b=1", ""])
+def test_what_is_no_name_and_number_is_shown_with_an_example(cli: Any, words: tuple[str, ...], text: str) -> None:
+    assert f"{text!r} is not a name and a number, e.g. epochs=10" in cli.fails(*words, "--training", text)
+
+
+def test_dashes_are_underscores_in_names_of_arguments_and_dashes_in_those_of_costs(cli: Any, own: None) -> None:
+    words = ("supernet", "train", "--space", "nasbench201", "--dataset", "digits", "--training")
+    assert "batch_size is a whole number, 2.5 was given" in cli.fails(*words, "batch-size = 2.5")
+    assert "no cost 'edge-tpu-ms' to limit" in cli.fails(*MINE, "--limit", "edge-tpu-ms=4e1")
