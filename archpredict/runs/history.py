@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sqlite3
 import time
@@ -18,7 +19,7 @@ from archpredict.evaluators.base import Result
 from archpredict.progress import Event
 from archpredict.spaces.base import SearchSpace
 
-__all__ = ["History", "RecordedEvent", "running_best"]
+__all__ = ["History", "RecordedEvent", "Tally", "running_best"]
 
 _VERSION = 1
 _SCHEMA = """
@@ -32,6 +33,8 @@ CREATE TABLE sessions (number INTEGER PRIMARY KEY, started REAL NOT NULL, second
 """
 _TABLES = {"evaluations", "events", "sessions"}
 _BUFFERED_EVENTS = 500
+_MOST = 2**63 - 1
+"""The largest number that SQLite has."""
 _FULL = "full"
 
 
@@ -41,6 +44,31 @@ class RecordedEvent:
 
     round: int
     event: Event
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Number of evaluations, of those among them that failed, and the best score.
+
+    Example:
+        >>> Tally(3, 3).all_failed, Tally().all_failed
+        (True, False)
+    """
+
+    count: int = 0
+    failed: int = 0
+    best: float = -math.inf
+
+    @property
+    def all_failed(self) -> bool:
+        """Whether there are evaluations, and none gave a score."""
+        return 0 < self.count == self.failed
+
+    def with_result(self, result: Result) -> Tally:
+        """The tally with one evaluation more."""
+        if result.score is None:
+            return Tally(self.count + 1, self.failed + 1, self.best)
+        return Tally(self.count + 1, self.failed, max(self.best, result.score))
 
 
 class History:
@@ -98,11 +126,12 @@ class History:
             db.execute(f"INSERT OR REPLACE INTO evaluations VALUES ({', '.join('?' * len(row))})", row)
             self._write_pending(db)
 
-    def results(self, space: SearchSpace) -> dict[int, Result]:
-        """Recorded results by number."""
-        query = "SELECT number, choices, score, error, seconds, metadata FROM evaluations ORDER BY number"
+    def results(self, space: SearchSpace, start: int = 0, stop: int = _MOST) -> dict[int, Result]:
+        """Recorded results by number, those from ``start`` to before ``stop``."""
+        columns = "number, choices, score, error, seconds, metadata"
+        query = f"SELECT {columns} FROM evaluations WHERE number >= ? AND number < ? ORDER BY number"
         results = {}
-        for number, choices, score, error, seconds, metadata in self._rows(query):
+        for number, choices, score, error, seconds, metadata in self._rows(query, start, stop):
             try:
                 architecture = space.architecture(json.loads(choices))
                 score = None if score is None else float(score)
@@ -110,6 +139,16 @@ class History:
             except (ValueError, TypeError) as wrong:
                 raise self._corrupt(f"evaluation {number} cannot be read: {wrong}") from wrong
         return results
+
+    def tally(self) -> Tally:
+        """How many evaluations there are, and how they went."""
+        count, scores, best = self._rows("SELECT COUNT(*), COUNT(score), MAX(score) FROM evaluations")[0]
+        return Tally(int(count), int(count - scores), -math.inf if best is None else float(best))
+
+    def forget(self, start: int) -> None:
+        """Drop the evaluations from ``start`` on, because they are made again."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM evaluations WHERE number >= ?", (start,))
 
     def rows(self) -> list[dict[str, Any]]:
         """All evaluations as plain values, in the order they were asked for."""

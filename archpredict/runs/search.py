@@ -1,38 +1,25 @@
-"""search(): the one loop that joins a space, an evaluator and a strategy, and keeps a durable record.
-
-The loop asks the strategy for architectures, has them evaluated, records each result as it arrives, tells
-the strategy when the batch is complete, and saves a checkpoint. A resumed run loads the checkpoint, asks
-again (and gets the same batch, because asking changes nothing), and evaluates only what the record lacks.
-"""
+"""search(): a space, an evaluator and a strategy joined in one run, and what it found."""
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import warnings
-from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from archpredict.errors import ArchPredictError, EvaluationError, RunDirectoryError, UsageError, described, whole_number
-from archpredict.evaluators.base import Result
-from archpredict.progress import Event, Observer, silent
+from archpredict.errors import EvaluationError, UsageError, whole_number
+from archpredict.progress import Observer, silent
 from archpredict.runs.directory import RunDirectory
 from archpredict.runs.history import History
+from archpredict.runs.loop import Loop
 from archpredict.runs.plan import Labeller, Plan, plan
-from archpredict.spaces.base import Architecture, SearchSpace
+from archpredict.spaces.base import SearchSpace
 from archpredict.strategies.base import Recommendation, Strategy
 
-__all__ = ["LABEL", "SearchResult", "run", "search"]
+__all__ = ["SearchResult", "run", "search"]
 
-LABEL = "label"
-"""Stage of the loop's own events: one per evaluation."""
-
-_HOPELESS = 5
-_HOPELESS_IN_A_BATCH = 10
 _SUSPICIOUS = 8
 """From so many labels on, a user is told that all are equal."""
 
@@ -176,197 +163,50 @@ def run(
         if resume:
             raise UsageError("resume needs out, the directory of the run to go on with")
         with History() as history:
-            return _Run(plan, history, None, observer).go(top)
+            return _result(Loop(plan, history, None, observer), top)
     with RunDirectory(out, plan.settings, resume=resume, invocation=invocation) as directory:
-        return _Run(plan, directory.history, directory, observer).go(top)
+        return _result(Loop(plan, directory.history, directory, observer), top)
 
 
-class _Run:
-    """The loop and its record."""
-
-    def __init__(self, plan: Plan, history: History, directory: RunDirectory | None, observer: Observer) -> None:
-        self.plan = plan
-        self.history = history
-        self.directory = directory
-        self.observer = observer
-        self.recorded = history.results(plan.problem.space)
-        self.evaluated_now = 0
-        self.failed = sum(r.score is None for r in self.recorded.values())
-        self.best = max((r.score for r in self.recorded.values() if r.score is not None), default=-math.inf)
-        self.strategy = self._restored()
-
-    def go(self, top: int) -> SearchResult:
-        budget = self.plan.problem.budget
-        while batch := self.strategy.ask(budget - self.strategy.num_told):
-            self.strategy.tell(self._results(batch))
-            if self.directory is not None:
-                self.directory.save_checkpoint(self.strategy.state_dict(), self.strategy.num_told)
-        return self._finish(top)
-
-    # ------------------------------------------------------------------ one batch
-
-    def _results(self, batch: Sequence[Architecture]) -> list[Result]:
-        """The result of each architecture, in order: from the record, or evaluated and recorded now."""
-        start = self.strategy.num_told
-        known = self._known(batch, start)
-        position = {a.choices: i for i, a in enumerate(batch) if i not in known}
-        missing = [a for i, a in enumerate(batch) if i not in known]
-        for result in self._evaluated(missing) if missing else ():
-            i = position.pop(result.architecture.choices, None)
-            if i is None:
-                raise EvaluationError(
-                    f"the evaluator {self.plan.evaluator.name} gave a result for {result.architecture}, "
-                    "which it was not asked for, or twice"
-                )
-            known[i] = _checked(result)
-            self._record(start + i, known[i])
-        if position:
-            raise EvaluationError(
-                f"the evaluator {self.plan.evaluator.name} gave no result for {len(position)} of "
-                f"{len(missing)} architectures; it must yield one for each"
-            )
-        results = [known[i] for i in range(len(batch))]
-        self._stop_if_hopeless(results)
-        return results
-
-    def _evaluated(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
-        """The evaluator's results; whatever ends the loop also ends what the evaluator has started."""
-        results: Any = ()
-        try:
-            results = self.plan.evaluator.evaluate(architectures)
-            yield from results
-        except ArchPredictError:
-            raise
-        except Exception as error:
-            raise EvaluationError(
-                f"the evaluator {self.plan.evaluator.name} failed: {described(error)}. "
-                f"Correct it{_then_resume(self.directory)}"
-            ) from error
-        finally:
-            if isinstance(results, Generator):
-                results.close()
-
-    def _known(self, batch: Sequence[Architecture], start: int) -> dict[int, Result]:
-        known = {i: self.recorded[start + i] for i in range(len(batch)) if start + i in self.recorded}
-        for i, result in known.items():
-            if result.architecture.choices != batch[i].choices:
-                raise RunDirectoryError(
-                    f"evaluation {start + i} of the record is {result.architecture}, the strategy now asks "
-                    f"for {batch[i]}; the run was made with other versions of the software (see its "
-                    "config.json) or its space has changed: start a new run"
-                )
-        is_last = not any(number >= start + len(batch) for number in self.recorded)
-        if is_last and all(r.score is None for r in known.values()):
-            return {}  # it stopped because nothing worked, and is resumed in the hope that now it does
-        return known
-
-    def _record(self, number: int, result: Result) -> None:
-        self.history.record(number, result)
-        before = self.recorded.get(number)
-        self.recorded[number] = result
-        self.evaluated_now += 1
-        self.failed += (result.score is None) - (before is not None and before.score is None)
-        values = {}
-        if result.score is not None:
-            self.best = max(self.best, result.score)
-            values["score"] = result.score
-        if self.failed:
-            values["failed"] = self.failed
-        if self.best > -math.inf:
-            values["best"] = self.best
-        self.observer(Event(LABEL, len(self.recorded), self.plan.problem.budget, values))
-        if self.failed == len(self.recorded) and self.evaluated_now >= _HOPELESS_IN_A_BATCH:
-            raise _all_failed(list(self.recorded.values()), self.directory)
-
-    def _stop_if_hopeless(self, batch: Sequence[Result]) -> None:
-        everything = [*self.strategy.results, *batch]
-        for results in (batch, everything):
-            if len(results) >= _HOPELESS and all(r.score is None for r in results):
-                raise _all_failed(results, self.directory)
-
-    # ------------------------------------------------------------------ beginning and end
-
-    def _restored(self) -> Strategy:
-        """The strategy as the checkpoint left it, or a new one, which is told everything again."""
-        strategy = self.plan.make_strategy(self._observe)
-        if self.directory is None:
-            return strategy
-        try:
-            checkpoint = self.directory.load_checkpoint()
-            if checkpoint is not None:
-                strategy.load_state_dict(checkpoint.state, [self.recorded[i] for i in range(checkpoint.num_told)])
-                self.history.truncate_events(checkpoint.num_events)
-                return strategy
-        except Exception as error:  # whatever is wrong with it, the record has everything
-            warnings.warn(
-                f"the checkpoint in {self.directory.path} cannot be used ({type(error).__name__}: {error}); "
-                "the strategy learns again from the recorded evaluations",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-        self.history.truncate_events(0)
-        return self.plan.make_strategy(self._observe)
-
-    def _observe(self, event: Event) -> None:
-        self.history.add_event(self.strategy.num_told, event)
-        self.observer(event)
-
-    def _finish(self, top: int) -> SearchResult:
-        results = self.strategy.results
-        if not any(r.score is not None for r in results):
-            raise _all_failed(results, self.directory)
-        _warn_if_equal([r.score for r in results if r.score is not None])
-        recommended = self.strategy.recommend(top)
-        if not recommended:
-            raise EvaluationError(
-                "the strategy recommends nothing: no architecture it knows keeps what was asked; loosen the limits"
-            )
-        result = SearchResult(
-            space=self.plan.problem.space.name,
-            strategy=self.strategy.name,
-            evaluator=self.plan.evaluator.name,
-            seed=self.plan.seed,
-            queries=len(results),
-            top=tuple(recommended),
-            run_dir=None if self.directory is None else self.directory.path,
-            seconds=self.history.seconds,
-            failed=sum(r.score is None for r in results),
-            best_evaluated=self.strategy.best_evaluated(1)[0],
+def _result(loop: Loop, top: int) -> SearchResult:
+    """What the loop finds, as it is kept in the directory of the run."""
+    strategy = loop.run()
+    _warn_if_equal([r.score for r in strategy.results if r.score is not None])
+    recommended = strategy.recommend(top)
+    if not recommended:
+        raise EvaluationError(
+            "the strategy recommends nothing: no architecture it knows keeps what was asked; loosen the limits"
         )
-        return result if self.directory is None else self._keep(result, self.directory)
-
-    def _keep(self, result: SearchResult, directory: RunDirectory) -> SearchResult:
-        """Write the report and best.json, unless the run had been finished before."""
-        finished = directory.finished_seconds
-        if finished is not None and not self.evaluated_now:
-            return replace(result, seconds=finished)
-        self.history.flush()
-        try:
-            from archpredict.runs.report import write_report
-
-            write_report(self.history, directory.report)
-        except Exception as error:  # a picture is not worth a run
-            warnings.warn(f"the report in {directory.report} could not be drawn: {error}", RuntimeWarning, stacklevel=2)
-        result = replace(result, seconds=self.history.seconds)
-        directory.save_best(result.to_dict())
-        return result
-
-
-def _checked(result: Result) -> Result:
-    """The result as the record gives it back, so that a resumed run is told exactly the same."""
-    metadata = json.loads(json.dumps(dict(result.metadata), default=str))
-    score, error = result.score, result.error
-    if score is not None and not math.isfinite(score):
-        score, error = None, f"the score is {score}; a score is a finite number"
-    if score is None:
-        error = error or "the evaluator gave no score"
-    return replace(
-        result,
-        score=None if score is None else float(score),
-        error=error,
-        seconds=float(result.seconds),
-        metadata=metadata,
+    result = SearchResult(
+        space=loop.plan.problem.space.name,
+        strategy=strategy.name,
+        evaluator=loop.plan.evaluator.name,
+        seed=loop.plan.seed,
+        queries=strategy.num_told,
+        top=tuple(recommended),
+        run_dir=None if loop.directory is None else loop.directory.path,
+        seconds=loop.history.seconds,
+        failed=sum(r.score is None for r in strategy.results),
+        best_evaluated=strategy.best_evaluated(1)[0],
     )
+    return result if loop.directory is None else _kept(result, loop.directory, is_news=loop.evaluated_now > 0)
+
+
+def _kept(result: SearchResult, directory: RunDirectory, *, is_news: bool) -> SearchResult:
+    """The result, with report and best.json written unless the run had been finished before."""
+    finished = directory.finished_seconds
+    if finished is not None and not is_news:
+        return replace(result, seconds=finished)
+    directory.history.flush()
+    try:
+        from archpredict.runs.report import write_report
+
+        write_report(directory.history, directory.report)
+    except Exception as error:  # a picture is not worth a run
+        warnings.warn(f"the report in {directory.report} could not be drawn: {error}", RuntimeWarning, stacklevel=2)
+    result = replace(result, seconds=directory.history.seconds)
+    directory.save_best(result.to_dict())
+    return result
 
 
 def _warn_if_equal(scores: Sequence[float]) -> None:
@@ -377,19 +217,6 @@ def _warn_if_equal(scores: Sequence[float]) -> None:
             RuntimeWarning,
             stacklevel=2,
         )
-
-
-def _all_failed(results: Sequence[Result], directory: RunDirectory | None) -> EvaluationError:
-    error, count = Counter(r.error for r in results).most_common(1)[0]
-    mostly = "" if count == len(results) else f", {count} of them with"
-    return EvaluationError(
-        f"all {len(results)} evaluations failed{mostly}: {str(error).rstrip('.')}. "
-        f"Correct that{_then_resume(directory)}"
-    )
-
-
-def _then_resume(directory: RunDirectory | None) -> str:
-    return "" if directory is None else f", then go on with: `search(..., out={str(directory.path)!r}, resume=True)`"
 
 
 def _as_json(recommendation: Recommendation) -> dict[str, Any]:

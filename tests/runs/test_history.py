@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from archpredict.errors import RunDirectoryError
 from archpredict.evaluators.base import Result
 from archpredict.progress import Event
-from archpredict.runs.history import History, running_best
+from archpredict.runs.history import History, Tally, running_best
 from archpredict.testing.toys import ToySpace
 
 SPACE = ToySpace()
@@ -50,6 +50,22 @@ def test_a_second_result_of_the_same_number_replaces_the_first() -> None:
         history.record(0, Result(A, 2.0))
         assert history.results(SPACE) == {0: Result(A, 2.0)}
         assert len(history) == 1
+
+
+@given(scores=st.lists(st.none() | finite, max_size=8), start=st.integers(0, 9), stop=st.integers(0, 9))
+def test_a_tally_counts_what_the_record_holds(scores: list[float | None], start: int, stop: int) -> None:
+    results = [Result(A, score, None if score is not None else "it broke") for score in scores]
+    counted = Tally()
+    with History() as history:
+        for number, result in enumerate(results):
+            history.record(number, result)
+            counted = counted.with_result(result)
+        assert history.tally() == counted
+        assert counted.count == len(scores)
+        assert counted.all_failed is (bool(scores) and not any(score is not None for score in scores))
+        assert history.results(SPACE, start, stop) == {i: results[i] for i in range(start, min(stop, len(results)))}
+        history.forget(start)
+        assert history.results(SPACE) == dict(enumerate(results[:start]))
 
 
 def test_events_come_back_in_order_and_those_done_again_are_forgotten(tmp_path: Path) -> None:

@@ -297,6 +297,32 @@ def test_a_large_batch_in_which_nothing_works_is_not_tried_to_its_end(tmp_path: 
     assert repaired.failed == 0
 
 
+def test_what_failed_before_a_repair_is_neither_counted_nor_kept(tmp_path: Path) -> None:
+    def broken(batch: Sequence[Architecture]) -> list[Result]:
+        return [Result(a, None, "no") for a in batch]
+
+    settings: dict[str, Any] = {"strategy": "random", "budget": 8, "out": tmp_path / "run"}
+    with pytest.raises(EvaluationError, match="all 8 evaluations failed"):
+        search(SPACE, Scripted(broken), **settings)
+    events: list[Event] = []
+    with pytest.raises(KeyboardInterrupt):
+        search(SPACE, Scripted(Stopping(3).evaluate), resume=True, observer=events.append, **settings)
+    assert [(event.done, "failed" in event.values) for event in events] == [(i, False) for i in range(1, 4)]
+    with History(tmp_path / "run" / "history.db") as history:
+        assert [result.score is None for result in history.results(SPACE).values()] == [False] * 3
+
+
+def test_a_strategy_that_asks_for_nothing_finds_nothing() -> None:
+    class Silent(Batches):
+        name = "silent"
+
+        def ask(self, n: int) -> list[Architecture]:
+            return []
+
+    with pytest.raises(EvaluationError, match=r"^the strategy silent asks for no evaluation, so it finds nothing$"):
+        search(SPACE, ToyEvaluator(), strategy=Silent, budget=4)
+
+
 def test_failures_after_a_success_do_not_end_the_run() -> None:
     def one_works(batch: Sequence[Architecture]) -> list[Result]:
         return [Result(a, 1.0) if i == 0 else Result(a, None, "no") for i, a in enumerate(batch)]

@@ -1,0 +1,213 @@
+"""Loop: a strategy asks, an evaluator labels, the record keeps, the strategy is told.
+
+The record alone holds the results of a run. Each is written as it arrives; the strategy is told when its batch is
+complete, and a checkpoint is saved. A resumed run loads the checkpoint, asks again (and gets the same batch, because
+asking changes nothing), and has only those architectures evaluated that the record lacks.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from collections import Counter
+from collections.abc import Collection, Generator, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from archpredict.errors import ArchPredictError, EvaluationError, RunDirectoryError, described
+from archpredict.evaluators.base import Result
+from archpredict.progress import Event, Observer
+from archpredict.runs.directory import RunDirectory
+from archpredict.runs.history import History
+from archpredict.runs.plan import Plan
+from archpredict.spaces.base import Architecture
+from archpredict.strategies.base import Strategy
+
+__all__ = ["LABEL", "Loop"]
+
+LABEL = "label"
+"""Stage of the loop's own events: one per evaluation."""
+
+_HOPELESS = 5
+_HOPELESS_IN_A_BATCH = 10
+
+
+class Loop:
+    """A run from where its record ends to where its strategy asks for nothing more.
+
+    Args:
+        plan: What is run.
+        history: The record, with all that is known already.
+        directory: Where checkpoints are; None where none are kept.
+        observer: Called with progress.
+
+    Raises:
+        RunDirectoryError: The record holds what cannot be read.
+    """
+
+    def __init__(self, plan: Plan, history: History, directory: RunDirectory | None, observer: Observer) -> None:
+        self.plan = plan
+        self.history = history
+        self.directory = directory
+        self.evaluated_now = 0
+        self._observer = observer
+        self._tally = history.tally()
+        self.strategy = self._restored(list(history.results(plan.problem.space).values()))
+
+    def run(self) -> Strategy:
+        """The strategy when it has been told all that it asks for.
+
+        Raises:
+            EvaluationError: No evaluation works, or the evaluator does not do what it should.
+            RunDirectoryError: The record is of another run, or cannot be written.
+        """
+        budget = self.plan.problem.budget
+        while batch := self.strategy.ask(budget - self.strategy.num_told):
+            self.strategy.tell(self._results(batch))
+            if self.directory is not None:
+                self.directory.save_checkpoint(self.strategy.state_dict(), self.strategy.num_told)
+        if not self.strategy.num_told:
+            raise EvaluationError(f"the strategy {self.strategy.name} asks for no evaluation, so it finds nothing")
+        self._stop_if(self._tally.all_failed)
+        return self.strategy
+
+    # ------------------------------------------------------------------ one batch
+
+    def _results(self, batch: Sequence[Architecture]) -> list[Result]:
+        """The result of each architecture, in order: from the record, or evaluated and recorded now."""
+        start = self.strategy.num_told
+        known = self._known(batch, start)
+        position = {a.choices: i for i, a in enumerate(batch) if i not in known}
+        missing = [a for i, a in enumerate(batch) if i not in known]
+        for result in self._evaluated(missing) if missing else ():
+            i = position.pop(result.architecture.choices, None)
+            if i is None:
+                raise EvaluationError(
+                    f"the evaluator {self.plan.evaluator.name} gave a result for {result.architecture}, "
+                    "which it was not asked for, or twice"
+                )
+            known[i] = _checked(result)
+            self._record(start + i, known[i])
+        if position:
+            raise EvaluationError(
+                f"the evaluator {self.plan.evaluator.name} gave no result for {len(position)} of "
+                f"{len(missing)} architectures; it must yield one for each"
+            )
+        results = [known[i] for i in range(len(batch))]
+        if len(results) >= _HOPELESS and all(r.score is None for r in results):
+            raise _all_failed(results, self.directory)
+        self._stop_if(self._tally.all_failed and self._tally.count >= _HOPELESS)
+        return results
+
+    def _known(self, batch: Sequence[Architecture], start: int) -> dict[int, Result]:
+        """What the record has of a batch, by place in it."""
+        recorded = self.history.results(self.plan.problem.space, start, start + len(batch))
+        known = {number - start: result for number, result in recorded.items()}
+        for i, result in known.items():
+            if result.architecture.choices != batch[i].choices:
+                raise RunDirectoryError(
+                    f"evaluation {start + i} of the record is {result.architecture}, the strategy now asks "
+                    f"for {batch[i]}; the run was made with other versions of the software (see its "
+                    "config.json) or its space has changed: start a new run"
+                )
+        is_last = self._tally.count == start + len(known)
+        if known and is_last and all(r.score is None for r in known.values()):
+            self.history.forget(start)  # it stopped because nothing worked, and is resumed in the hope that now it does
+            self._tally = self.history.tally()
+            return {}
+        return known
+
+    def _evaluated(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
+        """The evaluator's results; whatever ends the loop also ends what the evaluator has started."""
+        results: Any = ()
+        try:
+            results = self.plan.evaluator.evaluate(architectures)
+            yield from results
+        except ArchPredictError:
+            raise
+        except Exception as error:
+            raise EvaluationError(
+                f"the evaluator {self.plan.evaluator.name} failed: {described(error)}. "
+                f"Correct it{_then_resume(self.directory)}"
+            ) from error
+        finally:
+            if isinstance(results, Generator):
+                results.close()
+
+    def _record(self, number: int, result: Result) -> None:
+        self.history.record(number, result)
+        self._tally = tally = self._tally.with_result(result)
+        self.evaluated_now += 1
+        values = {}
+        if result.score is not None:
+            values["score"] = result.score
+        if tally.failed:
+            values["failed"] = tally.failed
+        if tally.best > -math.inf:
+            values["best"] = tally.best
+        self._observer(Event(LABEL, tally.count, self.plan.problem.budget, values))
+        self._stop_if(tally.all_failed and self.evaluated_now >= _HOPELESS_IN_A_BATCH)
+
+    def _stop_if(self, hopeless: bool) -> None:
+        if hopeless:
+            raise _all_failed(self.history.results(self.plan.problem.space).values(), self.directory)
+
+    # ------------------------------------------------------------------ beginning
+
+    def _restored(self, recorded: Sequence[Result]) -> Strategy:
+        """The strategy as the checkpoint left it, or a new one, which is told everything again."""
+        strategy = self.plan.make_strategy(self._observe)
+        if self.directory is None:
+            return strategy
+        try:
+            checkpoint = self.directory.load_checkpoint()
+            if checkpoint is not None:
+                if checkpoint.num_told > len(recorded):
+                    raise ValueError(f"it was told {checkpoint.num_told} results, the record has {len(recorded)}")
+                strategy.load_state_dict(checkpoint.state, recorded[: checkpoint.num_told])
+                self.history.truncate_events(checkpoint.num_events)
+                return strategy
+        except Exception as error:  # whatever is wrong with it, the record has everything
+            warnings.warn(
+                f"the checkpoint in {self.directory.path} cannot be used ({type(error).__name__}: {error}); "
+                "the strategy learns again from the recorded evaluations",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        self.history.truncate_events(0)
+        return self.plan.make_strategy(self._observe)
+
+    def _observe(self, event: Event) -> None:
+        self.history.add_event(self.strategy.num_told, event)
+        self._observer(event)
+
+
+def _checked(result: Result) -> Result:
+    """The result as the record gives it back, so that a resumed run is told exactly the same."""
+    metadata = json.loads(json.dumps(dict(result.metadata), default=str))
+    score, error = result.score, result.error
+    if score is not None and not math.isfinite(score):
+        score, error = None, f"the score is {score}; a score is a finite number"
+    if score is None:
+        error = error or "the evaluator gave no score"
+    return replace(
+        result,
+        score=None if score is None else float(score),
+        error=error,
+        seconds=float(result.seconds),
+        metadata=metadata,
+    )
+
+
+def _all_failed(results: Collection[Result], directory: RunDirectory | None) -> EvaluationError:
+    error, count = Counter(r.error for r in results).most_common(1)[0]
+    mostly = "" if count == len(results) else f", {count} of them with"
+    return EvaluationError(
+        f"all {len(results)} evaluations failed{mostly}: {str(error).rstrip('.')}. "
+        f"Correct that{_then_resume(directory)}"
+    )
+
+
+def _then_resume(directory: RunDirectory | None) -> str:
+    return "" if directory is None else f", then go on with: `search(..., out={str(directory.path)!r}, resume=True)`"
