@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -70,8 +69,7 @@ def merged(packed: PackedGraphs) -> tuple[PackedGraphs, IntArray]:
     """
     offset = np.repeat(packed.node_start[:-1], np.diff(packed.edge_start))
     source, target = packed.source + offset, packed.target + offset
-    keys = _histories(packed, source, target)
-    _, first, row = np.unique(keys, return_index=True, return_inverse=True)
+    _, first, row = np.unique(packed.history, return_index=True, return_inverse=True)
     is_first = np.zeros(len(row), dtype=bool)
     is_first[first] = True
     kept = is_first[target]
@@ -87,26 +85,6 @@ def merged(packed: PackedGraphs) -> tuple[PackedGraphs, IntArray]:
     )
     vars(graph)["levels"] = packed.levels[:, first]  # found already
     return graph, row
-
-
-def _histories(packed: PackedGraphs, source: IntArray, target: IntArray) -> Keys:
-    """``(T,)`` keys that are equal for nodes that are alike in operator and in all that leads to them."""
-    level = packed.levels[0]
-    count = int(level.max(initial=-1)) + 1
-    keys: Keys = mixed(packed.op.astype(np.uint64), 0) * FACTORS[0]
-    sent = np.empty_like(keys)
-    nodes, edges = _by_level(level, count), _by_level(level[target], count)
-    for at, into in zip(nodes, edges, strict=True):
-        np.add.at(keys, target[into], sent[source[into]])
-        own = mixed(keys[at], 0)
-        keys[at], sent[at] = own, mixed(own, 1)
-    return keys
-
-
-def _by_level(level: npt.NDArray[np.int32], count: int) -> list[IntArray]:
-    """What is at each level, in its order."""
-    small = level.astype(np.uint16) if count < 1 << 16 else level  # which NumPy sorts several times faster
-    return np.split(np.argsort(small, kind="stable"), np.cumsum(np.bincount(level, minlength=count))[:-1])
 
 
 class Hear(torch.autograd.Function):

@@ -213,7 +213,7 @@ class Ensemble:
 
         def result(start: int) -> _Result:
             piece = inputs[start : start + _PIECE]
-            piece.numbers  # noqa: B018  # of all at once, as those of graphs that are alike are quicker so
+            piece.numbers, piece.graphs.history  # noqa: B018  # of all at once, as they are quicker so
             return function(piece)
 
         starts = range(0, len(inputs), _PIECE) or range(1)
@@ -244,7 +244,8 @@ class Ensemble:
     def score_encoded(self, encoded: Sequence[Tensor]) -> FloatArray:
         """Scores of each member on its own scale, ``(M, n)``, from what :meth:`encode` gave."""
         scores = [_double(m.head.score(z)) for m, z in zip(self.models, encoded[:-1], strict=True)]
-        scores += [regressor.predict(_double(encoded[-1])) for regressor in self.regressors.values()]
+        side = _double(encoded[-1])
+        scores += [regressor.predict(side) for regressor in self.regressors.values()]
         raw: FloatArray = np.stack(scores)
         return raw
 

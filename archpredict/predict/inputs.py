@@ -184,8 +184,9 @@ class InputSpec:
             return None
         divisor = np.where(self.scale > 0, self.scale, np.inf)
         with np.errstate(over="ignore"):  # what is too large a multiple of the spread is clipped
-            standardized = (inputs.numbers - self.location) / divisor
-        return np.clip(standardized, -_CLIP, _CLIP).astype(np.float32)
+            standardized = inputs.numbers - self.location
+            standardized /= divisor
+        return np.clip(standardized, -_CLIP, _CLIP, out=standardized).astype(np.float32)
 
     def _pack(self, batch: Batch) -> Inputs:
         graphs = self._graphs(batch)
