@@ -15,9 +15,9 @@ from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import UsageError
 from archpredict.predict.calibration import Calibration
 from archpredict.predict.inputs import Inputs, InputSpec
+from archpredict.predict.model import CHUNK, Model, encode
 from archpredict.predict.novelty import Novelty
 from archpredict.predict.storage import check_model, deviation_of, parts_of, scale_of
-from archpredict.predict.training import CHUNK, Model, encode
 from archpredict.regressors.base import Regressor
 from archpredict.runtime import few_threads
 

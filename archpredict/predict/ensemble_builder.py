@@ -16,9 +16,10 @@ from archpredict.errors import UsageError
 from archpredict.heads.base import Head
 from archpredict.predict.ensemble import Ensemble
 from archpredict.predict.inputs import InputSpec
+from archpredict.predict.model import Model
 from archpredict.predict.parts import PartLike, check_part_options, class_of, kind_of, made, options_of
 from archpredict.predict.pretraining import pretrained
-from archpredict.predict.training import Model, Training
+from archpredict.predict.training import Training
 from archpredict.progress import Observer
 from archpredict.registry import resolve
 from archpredict.registry.arguments import check_integer, check_positive

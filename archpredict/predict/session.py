@@ -10,7 +10,8 @@ from archpredict.predict.calibration import standardize
 from archpredict.predict.ensemble import Ensemble
 from archpredict.predict.inputs import Inputs
 from archpredict.predict.stacking import fit_all
-from archpredict.predict.training import PseudoPairs, Trainer, Training
+from archpredict.predict.trainer import Trainer
+from archpredict.predict.training import PseudoPairs, Training
 from archpredict.progress import Observer, silent
 
 __all__ = ["TrainingSession"]

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from archpredict.graph.batch import GraphBatch, batched
+from archpredict.predict.model import Model
 from archpredict.predict.optimizer import Flat
-from archpredict.predict.training import Model, Trainer, draw_from, dropouts, trained
+from archpredict.predict.trainer import Trainer, draw_from, dropouts, trained
 from archpredict.progress import Event, Observer
 from archpredict.runtime import few_threads, linear
 

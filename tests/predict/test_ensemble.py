@@ -17,8 +17,9 @@ from archpredict.heads.regression import Regression
 from archpredict.predict.calibration import fit_deviation
 from archpredict.predict.ensemble import Ensemble
 from archpredict.predict.inputs import Inputs, InputSpec
+from archpredict.predict.model import Model
 from archpredict.predict.predictor import Predictor
-from archpredict.predict.training import Model, Training
+from archpredict.predict.training import Training
 from archpredict.regressors.base import Arrays, Regressor, Values
 from archpredict.runtime import seeded
 

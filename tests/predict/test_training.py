@@ -24,9 +24,11 @@ from archpredict.heads.pairwise import Pairwise
 from archpredict.heads.regression import Regression
 from archpredict.metrics import kendall_tau
 from archpredict.predict.inputs import Inputs, InputSpec
+from archpredict.predict.model import Model, encode
 from archpredict.predict.optimizer import Adam, Flat
 from archpredict.predict.stacking import fit_all
-from archpredict.predict.training import Model, PseudoPairs, Trainer, Training, encode
+from archpredict.predict.trainer import Trainer
+from archpredict.predict.training import PseudoPairs, Training
 from archpredict.runtime import seeded
 from archpredict.spaces.base import load_space
 
@@ -62,8 +64,8 @@ def test_large_graphs_are_encoded_few_at_once(monkeypatch: pytest.MonkeyPatch) -
         sizes.append(len(graphs.op))
         return batched(graphs, device)
 
-    monkeypatch.setattr("archpredict.predict.training._NODES", 10)
-    monkeypatch.setattr("archpredict.predict.training.batched", counting)
+    monkeypatch.setattr("archpredict.predict.model._NODES", 10)
+    monkeypatch.setattr("archpredict.predict.model.batched", counting)
     parts = encode([trainer.model], trainer.spec, trainer.inputs, CPU)
     assert sizes == [10, 5, 6, 7, 8, 9, 10, 11, 12]  # 1 + 2 + 3 + 4, then one graph each
     torch.testing.assert_close(parts, whole)
