@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from archpredict._typing import AnyArray
-
 MAX_ELEMENTS = 4096
 """Of an array that is computed: lengths of axes, indices, numbers; nothing larger decides what a network is."""
 
@@ -22,14 +20,14 @@ _Attributes = Mapping[str, Any]
 class _Call:
     """One application: inputs and attributes under either version's place."""
 
-    def __init__(self, inputs: Sequence[AnyArray | None], attributes: _Attributes, outputs: int) -> None:
+    def __init__(self, inputs: Sequence[np.ndarray | None], attributes: _Attributes, outputs: int) -> None:
         self.inputs, self.attributes, self.outputs = inputs, attributes, outputs
 
     @property
-    def data(self) -> AnyArray:
+    def data(self) -> np.ndarray:
         return self.given(0)
 
-    def given(self, index: int) -> AnyArray:
+    def given(self, index: int) -> np.ndarray:
         value = self.inputs[index]
         if value is None:
             raise ValueError("an input is left out")
@@ -44,8 +42,8 @@ class _Call:
 
 
 def fold(
-    op: str, inputs: Sequence[AnyArray | None], attributes: _Attributes, outputs: int, size: int | None
-) -> list[AnyArray] | None:
+    op: str, inputs: Sequence[np.ndarray | None], attributes: _Attributes, outputs: int, size: int | None
+) -> list[np.ndarray] | None:
     """The outputs of an operator, None where they are not computed.
 
     Args:
@@ -68,8 +66,8 @@ def fold(
 
 
 def fold_partly(
-    op: str, inputs: Sequence[AnyArray | None], attributes: _Attributes, outputs: int
-) -> list[AnyArray] | None:
+    op: str, inputs: Sequence[np.ndarray | None], attributes: _Attributes, outputs: int
+) -> list[np.ndarray] | None:
     """As :func:`fold` for integers of which some are not known: NaN in an array of float64.
 
     The arithmetic of floats carries NaN along by itself; comparisons do not, and are not computed. Integers that the
@@ -82,7 +80,7 @@ def fold_partly(
     return fold(op, inputs, attributes, outputs, 0)
 
 
-def _divide(call: _Call) -> AnyArray:
+def _divide(call: _Call) -> np.ndarray:
     a, b = call.given(0), call.given(1)
     if np.any(b == 0):
         raise ZeroDivisionError
@@ -92,22 +90,22 @@ def _divide(call: _Call) -> AnyArray:
     return np.trunc(a / b) if lengths and np.float32 not in (a.dtype, b.dtype) else np.asarray(a / b)
 
 
-def _modulo(call: _Call) -> AnyArray:
+def _modulo(call: _Call) -> np.ndarray:
     a, b = call.given(0), call.given(1)
     if a.dtype.kind in "iu" and np.any(b == 0):
         raise ZeroDivisionError
     return np.asarray(np.fmod(a, b) if call.attributes.get("fmod") else np.mod(a, b))
 
 
-def _gather(call: _Call) -> AnyArray:
+def _gather(call: _Call) -> np.ndarray:
     return np.take(call.data, call.given(1).astype(np.int64), axis=int(call.attributes.get("axis", 0)))
 
 
-def _unsqueeze(call: _Call) -> AnyArray:
+def _unsqueeze(call: _Call) -> np.ndarray:
     return np.expand_dims(call.data, call.integers("axes", 1) or ())
 
 
-def _slice(call: _Call) -> AnyArray:
+def _slice(call: _Call) -> np.ndarray:
     starts, ends = call.integers("starts", 1) or (), call.integers("ends", 2) or ()
     axes = call.integers("axes", 3) or tuple(range(len(starts)))
     steps = call.integers("steps", 4) or (1,) * len(starts)
@@ -117,7 +115,7 @@ def _slice(call: _Call) -> AnyArray:
     return np.asarray(call.data[tuple(index)])
 
 
-def _split(call: _Call) -> list[AnyArray]:
+def _split(call: _Call) -> list[np.ndarray]:
     axis = int(call.attributes.get("axis", 0))
     length = call.data.shape[axis]
     sizes = call.integers("split", 1)
@@ -129,31 +127,31 @@ def _split(call: _Call) -> list[AnyArray]:
     return list(np.split(call.data, np.cumsum(sizes)[:-1], axis=axis))
 
 
-def _reshape(call: _Call) -> AnyArray:
+def _reshape(call: _Call) -> np.ndarray:
     target = call.integers("shape", 1) or ()
     if not call.attributes.get("allowzero", 0):
         target = tuple(call.data.shape[i] if n == 0 else n for i, n in enumerate(target))
     return call.data.reshape(target)
 
 
-def _expand(call: _Call) -> AnyArray:
+def _expand(call: _Call) -> np.ndarray:
     target = call.integers("shape", 1) or ()
     return np.broadcast_to(call.data, np.broadcast_shapes(call.data.shape, target)).copy()
 
 
-def _range(call: _Call) -> AnyArray:
+def _range(call: _Call) -> np.ndarray:
     start, limit, delta = (call.given(i).reshape(()) for i in range(3))
     if not 0 <= (float(limit) - float(start)) / float(delta) <= MAX_ELEMENTS:
         raise ValueError("too long, or empty")
     return np.asarray(np.arange(start.item(), limit.item(), delta.item()), dtype=start.dtype)
 
 
-def _constant_of_shape(call: _Call) -> AnyArray:
+def _constant_of_shape(call: _Call) -> np.ndarray:
     value = np.asarray(call.attributes.get("value", np.zeros(1, np.float32)))
     return np.full(call.integers("", 0) or (), value.reshape(-1)[0], dtype=value.dtype)
 
 
-def _cast(call: _Call) -> AnyArray:
+def _cast(call: _Call) -> np.ndarray:
     kind = _KINDS.get(int(call.attributes["to"]))
     if kind is None:
         raise ValueError("a type that NumPy has not")
@@ -162,8 +160,8 @@ def _cast(call: _Call) -> AnyArray:
     return call.data.astype(kind)
 
 
-def _reduction(function: Callable[..., Any]) -> Callable[[_Call], AnyArray]:
-    def rule(call: _Call) -> AnyArray:
+def _reduction(function: Callable[..., Any]) -> Callable[[_Call], np.ndarray]:
+    def rule(call: _Call) -> np.ndarray:
         axes = call.integers("axes", 1)
         if not axes and call.attributes.get("noop_with_empty_axes"):
             return call.data
@@ -175,12 +173,12 @@ def _reduction(function: Callable[..., Any]) -> Callable[[_Call], AnyArray]:
     return rule
 
 
-def _unary(function: Callable[..., Any]) -> Callable[[_Call], AnyArray]:
+def _unary(function: Callable[..., Any]) -> Callable[[_Call], np.ndarray]:
     return lambda call: np.asarray(function(call.data)).astype(call.data.dtype)
 
 
-def _variadic(function: Callable[..., Any]) -> Callable[[_Call], AnyArray]:
-    def rule(call: _Call) -> AnyArray:
+def _variadic(function: Callable[..., Any]) -> Callable[[_Call], np.ndarray]:
+    def rule(call: _Call) -> np.ndarray:
         result = call.given(0)
         for index in range(1, len(call.inputs)):
             result = np.asarray(function(result, call.given(index)))
@@ -189,7 +187,7 @@ def _variadic(function: Callable[..., Any]) -> Callable[[_Call], AnyArray]:
     return rule
 
 
-def _clip(call: _Call) -> AnyArray:
+def _clip(call: _Call) -> np.ndarray:
     low, high = (
         call.attributes.get(name, call.inputs[i] if i < len(call.inputs) else None)
         for name, i in (("min", 1), ("max", 2))
@@ -248,7 +246,7 @@ _REDUCTIONS: Mapping[str, Callable[..., Any]] = {
     "ReduceMax": np.max,
     "ReduceMean": np.mean,
 }
-_RULES: Mapping[str, Callable[[_Call], AnyArray | list[AnyArray]]] = {
+_RULES: Mapping[str, Callable[[_Call], np.ndarray | list[np.ndarray]]] = {
     **{name: _variadic(function) for name, function in _VARIADIC.items()},
     **{name: _unary(function) for name, function in _UNARY.items()},
     **{name: _reduction(function) for name, function in _REDUCTIONS.items()},
