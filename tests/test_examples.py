@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from archpredict.images.base import Split
 from archpredict.networks.recipe import Recipe
+from archpredict.runs.search import SearchResult, search
+from archpredict.testing.strategies import SHORT
 
 _EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "end_to_end.py"
+
+
+def _short(*arguments: Any, strategy: str, options: Mapping[str, Any] | None = None, **more: Any) -> SearchResult:
+    """A search as the example makes it, but for the rounds and iterations of its strategy."""
+    return search(*arguments, strategy=strategy, options={**(options or {}), **SHORT.get(strategy, {})}, **more)
 
 
 @pytest.mark.slow
@@ -24,15 +33,17 @@ def test_ctnas_goes_from_images_to_a_trained_network(
     assert spec.loader is not None
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
-    train = example.IMAGES.train
-    few = replace(example.IMAGES, train=Split(train.images[:128], train.labels[:128]))
-    monkeypatch.setattr(example, "IMAGES", few)
+    few = {name: getattr(example.IMAGES, name) for name in ("train", "test")}
+    few = {name: Split(split.images[:128], split.labels[:128]) for name, split in few.items()}
+    monkeypatch.setattr(example, "IMAGES", replace(example.IMAGES, **few))
+    monkeypatch.setattr(example, "FORM", replace(example.FORM, options={"channels": 4}))
+    monkeypatch.setattr(example, "search", _short)
     monkeypatch.setattr(example, "SUPERNET", Recipe(epochs=1))
     monkeypatch.setattr(example, "SCRATCH", Recipe(epochs=1))
-    words = ["end_to_end.py", "--out", str(tmp_path), "--labels", "6", "--budget", "10", "--seeds", "1"]
+    words = ["end_to_end.py", "--out", str(tmp_path), "--labels", "4", "--budget", "8", "--seeds", "1"]
     monkeypatch.setattr(sys, "argv", words)
     example.main()
     said = capsys.readouterr().out
-    for name in ("best of 6 labels", "random search, 10 labels", "CTNAS, 10 labels"):
+    for name in ("best of 4 labels", "random search, 8 labels", "CTNAS, 8 labels"):
         assert name in said
     assert (tmp_path / "supernet.safetensors").exists()

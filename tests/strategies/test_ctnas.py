@@ -64,7 +64,7 @@ def test_it_finds_the_best_architecture_of_a_small_space() -> None:
 @pytest.mark.parametrize("preset", list(PRESETS))
 @pytest.mark.parametrize("options", [{}, {"baseline": "fixed"}, {"baseline": "random"}, {"share": 0.0}, {"share": 0.8}])
 def test_every_preset_runs_with_every_ablation(preset: str, options: dict[str, Any]) -> None:
-    few = {"rounds": min(PRESETS[preset].rounds, 3)}
+    few = {"rounds": min(PRESETS[preset].rounds, 2)}
     strategy, events = run(Problem(ToySpace(), 20), preset=preset, **{**TINY, **few, **options})
     assert strategy.num_told == 20
     assert {"training", "controller", "derive"} <= {e.stage for e in events}
