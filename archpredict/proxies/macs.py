@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
-from archpredict.graph.arch_graph import ArchGraph
-from archpredict.graph.operators import total
-from archpredict.networks.network import Network
-from archpredict.proxies.base import Proxy
+from archpredict.proxies._totals import TotalProxy
 
 __all__ = ["Macs"]
 
 
-class Macs(Proxy):
+class Macs(TotalProxy):
     """Number of multiply-adds for one image: a base line that proxies should beat.
 
     See :func:`archpredict.graph.operators.count_macs`.
@@ -29,18 +23,3 @@ class Macs(Proxy):
     """
 
     name = "macs"
-    positive = True
-
-    def score(self, network: Network, images: Tensor | None = None, labels: Tensor | None = None) -> float:
-        return total(network.graph, "macs")
-
-    def score_graph(
-        self,
-        graph: ArchGraph,
-        images: Tensor | None = None,
-        labels: Tensor | None = None,
-        *,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-    ) -> float:
-        return total(graph, "macs")

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
-from archpredict.graph.arch_graph import ArchGraph
-from archpredict.graph.operators import total
-from archpredict.networks.network import Network
-from archpredict.proxies.base import Proxy
+from archpredict.proxies._totals import TotalProxy
 
 __all__ = ["Params"]
 
 
-class Params(Proxy):
+class Params(TotalProxy):
     """Number of parameters, batch norms folded: a base line that proxies should beat.
 
     White, Khodak, Tu, Shah, Bubeck and Dey, "A deeper look at zero-cost proxies for lightweight NAS", 2022, ICLR blog
@@ -27,18 +21,3 @@ class Params(Proxy):
     """
 
     name = "params"
-    positive = True
-
-    def score(self, network: Network, images: Tensor | None = None, labels: Tensor | None = None) -> float:
-        return total(network.graph, "params")
-
-    def score_graph(
-        self,
-        graph: ArchGraph,
-        images: Tensor | None = None,
-        labels: Tensor | None = None,
-        *,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-    ) -> float:
-        return total(graph, "params")
