@@ -12,7 +12,7 @@ from archpredict.backends import versions
 from archpredict.errors import RunDirectoryError, UsageError
 
 CHECKPOINT, NETWORK, RESULT = "checkpoint.safetensors", "network.safetensors", "result.json"
-_CONFIG, _LOCK, _FORMAT = "config.json", ".lock", "archpredict-train-1"
+_CONFIG, _FORMAT = "config.json", "archpredict-train-1"
 
 Settings = dict[str, Any]
 
@@ -36,30 +36,17 @@ def training_folder(path: Path, settings: Settings, resume: bool) -> Iterator[No
         UsageError: It is not empty, or there is no training in it.
         RunDirectoryError: It is in use, or cannot be written.
     """
-    import filelock
-
-    from archpredict.runs.directory import disk_errors, write_json
+    from archpredict.runs.directory import disk_errors, held, write_json
 
     if not resume:
         _refuse_used(path)
-    with disk_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(path / _LOCK)
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise RunDirectoryError(
-                f"the folder {path} is in use by another process; wait until it ends, or give another --out"
-            ) from error
-    try:
+    with held(path):
         if not resume:
             _refuse_used(path)
             made_with = versions("archpredict", "torch", "numpy")
             write_json(path, _CONFIG, {"format": _FORMAT, "settings": settings, "versions": made_with})
         with disk_errors(path):
             yield
-    finally:
-        lock.release()
 
 
 def has_begun(path: Path) -> bool:
@@ -145,9 +132,10 @@ def found_by(path: Path) -> Settings:
 
 def _refuse_used(path: Path) -> None:
     from archpredict.cli._output import check_folder
+    from archpredict.runs.directory import is_used
 
     check_folder(path)
-    if path.is_dir() and any(entry.name != _LOCK for entry in path.iterdir()):
+    if is_used(path):
         resume = f", or --resume {path} to go on with the training in it" if has_begun(path) else ""
         raise UsageError(f"the folder {path} is not empty; give another --out{resume}")
 

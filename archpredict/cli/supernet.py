@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from click.core import ParameterSource
 
 from archpredict.cli._interrupts import resumable
 from archpredict.cli._options import debug_option, json_option, pairs_option
-from archpredict.errors import RunError, UsageError
+from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
     from archpredict.networks.supernet_training import SupernetTraining
@@ -63,12 +62,13 @@ def train(ctx: click.Context, /, **given: Any) -> None:
     (archpredict search --evaluator supernet:DIR).
     """
     from archpredict.cli._console import progress, say, warnings_as_lines
+    from archpredict.runs.directory import held
     from archpredict.runtime import one_thread
 
     with warnings_as_lines():
         order = _order(ctx, given)
         training = _training(order, given["device"])
-        with _folder(order, given) as folder, _alone(folder):
+        with _folder(order, given) as folder, held(folder):
             file = _begun(training, folder, resume=given["resume"] is not None)
             if not given["quiet"]:
                 doing = "Going on to train" if training.epochs else "Training"
@@ -155,48 +155,24 @@ def _training(order: _Order, device: str) -> SupernetTraining:
 def _folder(order: _Order, given: Mapping[str, Any]) -> Iterator[Path]:
     """The folder that was named, or the first free one; that one goes again if nothing was trained."""
     from archpredict.cli._output import check_folder
+    from archpredict.cli._runs import run_directory
     from archpredict.networks.trained_supernet import FILE
-    from archpredict.runs.directory import disk_errors
+    from archpredict.runs.directory import is_used
 
     if given["resume"] is not None:
         if given["out"] is not None:
             raise UsageError("--resume goes on in the folder it names; leave out --out")
         yield given["resume"] if given["resume"].is_dir() else given["resume"].parent
         return
-    out: Path | None = given["out"]
-    if out is not None:
-        check_folder(out)
-        if out.is_dir() and any(out.iterdir()):
-            more = f", or --resume {out} to go on with the training in it" if (out / FILE).exists() else ""
-            raise UsageError(f"the folder {out} is not empty; give another --out{more}")
-    with disk_errors(out or Path("runs")):
-        if out is None:
-            name = f"{Path(order.space).stem.replace(':', '-')}-supernet-seed{order.belongs_to['seed']}"
-            out = next(path for n in itertools.count(1) if not (path := Path("runs") / f"{name}-{n}").exists())
-        out.mkdir(parents=True, exist_ok=True)
-    try:
+    if given["out"] is not None:
+        check_folder(given["out"])
+        if is_used(given["out"]):
+            there = (given["out"] / FILE).exists()
+            more = f", or --resume {given['out']} to go on with the training in it" if there else ""
+            raise UsageError(f"the folder {given['out']} is not empty; give another --out{more}")
+    name = f"{Path(order.space).stem.replace(':', '-')}-supernet-seed{order.belongs_to['seed']}"
+    with run_directory(given["out"], name) as out:
         yield out
-    finally:
-        if not any(out.iterdir()):
-            out.rmdir()
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """No other process trains in this folder; the operating system ends the claim however this one ends."""
-    import filelock
-
-    lock = filelock.FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise RunError(
-            f"the folder {folder} is in use by another process; wait until it ends, or give another --out"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _begun(training: SupernetTraining, folder: Path, *, resume: bool) -> Path:

@@ -8,7 +8,7 @@ import os
 import platform
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -64,10 +64,8 @@ class RunDirectory:
             read_config(self.path)  # before the lock, which would make a file in a folder that is no run
         else:
             self._refuse_used()
-        with disk_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = filelock.FileLock(self.path / _LOCK)
-            self._acquire()
+        self._hold = ExitStack()
+        self._hold.enter_context(held(self.path))
         try:
             with disk_errors(self.path):
                 if resume:
@@ -77,7 +75,7 @@ class RunDirectory:
                     write_json(self.path, _CONFIG, _config(settings, invocation))
                 self.history = History(self.path / _HISTORY)
         except BaseException:
-            self._lock.release()
+            self._hold.close()
             raise
 
     # ------------------------------------------------------------------ checkpoint and result
@@ -119,7 +117,7 @@ class RunDirectory:
 
     def close(self) -> None:
         self.history.close()
-        self._lock.release()
+        self._hold.close()
 
     def __enter__(self) -> RunDirectory:
         return self
@@ -129,18 +127,8 @@ class RunDirectory:
     ) -> None:
         self.close()
 
-    def _acquire(self) -> None:
-        try:
-            self._lock.acquire(timeout=0)
-        except filelock.Timeout as error:
-            raise RunDirectoryError(
-                f"the run directory {self.path} is in use by another process; wait until it ends, or give another `out`"
-            ) from error
-
     def _refuse_used(self) -> None:
-        with disk_errors(self.path):
-            used = self.path.is_dir() and any(entry.name != _LOCK for entry in self.path.iterdir())
-        if used:
+        if is_used(self.path):
             again = f"`out={str(self.path)!r}, resume=True`"
             resume = f", or {again} to go on with the run in it" if is_run(self.path) else ""
             raise UsageError(f"the directory {self.path} is not empty; give another `out`{resume}")
@@ -174,6 +162,34 @@ def write_json(folder: Path, name: str, value: Mapping[str, Any]) -> None:
     """
     with disk_errors(folder):
         write_atomically(folder / name, (json.dumps(value, indent=2) + "\n").encode())
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder, made if it is not there, against other processes; it is free however this one ends.
+
+    Raises:
+        RunDirectoryError: It is in use, or cannot be written.
+    """
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / _LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout as error:
+            raise RunDirectoryError(
+                f"the folder {folder} is in use by another process; wait until it ends, or give another `out`"
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_used(folder: Path) -> bool:
+    """Whether there is anything in a folder but what :func:`held` leaves."""
+    with disk_errors(folder):
+        return folder.is_dir() and any(entry.name != _LOCK for entry in folder.iterdir())
 
 
 def is_run(path: Path) -> bool:

@@ -458,7 +458,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(start: Any, number: int, 
     wait_until(program, lambda: count(Path("run"), "evaluations") >= 3)
     in_use = cli("--resume", "run")
     assert in_use.exit_code == 1
-    assert "the run directory run is in use by another process" in in_use.stderr
+    assert "the folder run is in use by another process" in in_use.stderr
     program.send_signal(number)
     assert program.wait() == (exit_code, "", f"Error: {word}; go on with: archpredict search --resume run\n")
     resumed = json.loads(cli("--resume", "run", "--json").stdout)
