@@ -26,7 +26,7 @@ SMALL = {
     "nasbench201": (16, {"channels": 4, "cells": 1}),
     "darts": (16, {"channels": 4, "cells": 3}),
     "enas": (8, {"channels": 4}),
-    "mobilenetv3": (32, {}),
+    "mobilenetv3": (32, {"channels": 8}),
 }
 
 
@@ -85,7 +85,7 @@ def test_new_networks_with_shifts_of_zero_are_read_as_the_same_graph(space: str,
 
 @pytest.mark.parametrize("space", ["nasbench201", "mobilenetv3"])
 def test_torch_files_run_to_the_same_scores(space: str, tmp_path: Path) -> None:
-    (graph,) = graphs(space, 1)
+    graph = min(graphs(space, 20), key=lambda graph: graph.num_nodes)  # torch takes seconds for each hundred nodes
     network = worn(graph)
     export(network, tmp_path / "network.pt2", "torch")
     module = torch.export.load(tmp_path / "network.pt2").module()
