@@ -28,7 +28,7 @@ _MOST_NUMBERS = 10_000_000  # in a table of labels by subsets and operators
 _MOST_COLUMNS = 1_000_000
 _MOST_PATHS = 1e150  # counts of paths stop here, so that sums of products of two counts are finite
 _GRAPHS = 1 << 13  # graphs among which those of equal structure are looked for
-_MOST_TO_MARK = 16
+_FEWEST_TO_MARK, _MOST_TO_MARK = 512, 16  # graphs together, and nodes of each
 _SAVING = 2  # times as many graphs as could be marked at most, from which on it pays to mark them
 _PIECE = 1 << 20  # numbers that are worked on together: few enough to stay in the processor's cache
 
@@ -398,7 +398,7 @@ class _Marked:
     def of(cls, statistics: Statistics, packed: PackedGraphs) -> _Marked | None:
         """Those of ``G`` graphs; None where they save nothing."""
         kinds, most_nodes = len(statistics.operators), int(np.diff(packed.node_start).max(initial=0))
-        if kinds > _MOST_FOR_PAIRS or most_nodes > _MOST_TO_MARK:
+        if len(packed) < _FEWEST_TO_MARK or kinds > _MOST_FOR_PAIRS or most_nodes > _MOST_TO_MARK:
             return None
         kind = _Tables.of(statistics).kind
         node = np.uint64(1) << packed.position.astype(np.uint64)
