@@ -25,7 +25,7 @@ _Result = TypeVar("_Result")
 
 _SHARPNESS = 3.0
 """Log odds per standard deviation of the labels, as in the soft targets that heads are trained on."""
-_PIECE = 8 * CHUNK
+_PIECE = 8192
 """Architectures whose numbers are computed at once, and that are worth the start of a thread."""
 _SPREAD = 1e-12
 """Smallest divisor of scores, which may be all equal."""
