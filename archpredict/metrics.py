@@ -123,7 +123,7 @@ def precision_at_k(true: npt.ArrayLike, predicted: npt.ArrayLike, k: int) -> flo
 
 
 def regret(true: npt.ArrayLike, predicted: npt.ArrayLike, k: int = 1) -> float:
-    """What is lost by training only the ``k`` predicted best: the best true score minus the best among them.
+    """Regret: what is lost by training only the ``k`` predicted best: the best true score minus the best among them.
 
     In the unit of the true scores, at least 0. Arguments and errors as in :func:`n_at_k`.
 

@@ -84,7 +84,7 @@ def progress(quiet: bool) -> Iterator[Observer]:
 
 
 class _Figures:
-    """What is worth showing: how many labels or trials there are, and the values of the event and those that last."""
+    """Figures that are worth showing: numbers of labels or trials, values of the event, and those that last."""
 
     def __init__(self) -> None:
         self._counts: dict[str, str] = {}

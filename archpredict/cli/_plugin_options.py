@@ -19,7 +19,7 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Owner:
-    """Something whose options can be set.
+    """The owner of options that can be set.
 
     Args:
         name: What stands before the dot, e.g. ``"strategy"``.

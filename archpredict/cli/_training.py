@@ -81,7 +81,7 @@ def read_settings(path: Path) -> Settings:
 
 
 def check_same(path: Path, kept: Settings, given: Settings) -> None:
-    """What is given to a resumed training is what it was started with.
+    """Check that what is given to a resumed training is what it was started with.
 
     Raises:
         UsageError: It is not; the message says what differs.
@@ -112,7 +112,7 @@ def refuse_training(path: Path) -> None:
 
 
 def found_by(path: Path) -> Settings:
-    """What a search's run directory says of the best architecture: itself, its space, and how it was labelled.
+    """The best architecture in a search's run directory: itself, its space, and how it was labelled.
 
     Raises:
         UsageError: It has no result, or was started by a program that alone knows its space.

@@ -131,7 +131,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
 
 def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes the plan, as JSON values: what the resumed run was started with, and what is given now."""
+    """The invocation of the plan, as JSON values: what the resumed run was started with, and what is given now."""
     from archpredict.cli._evaluators import absolute
     from archpredict.cli._training import refuse_training
     from archpredict.runs.directory import corrupt_config, read_config
@@ -161,7 +161,7 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _owners(invocation: Mapping[str, Any]) -> list[Owner]:
-    """What a search has options of."""
+    """Owners of the options of a search."""
     from archpredict.evaluators.base import evaluator_options
     from archpredict.registry import resolve
     from archpredict.strategies.base import Strategy

@@ -85,7 +85,7 @@ def train(ctx: click.Context, /, **given: Any) -> None:
 
 @dataclass(frozen=True)
 class _Order:
-    """What is to be trained, as the checkpoint keeps it beside what decides the weights."""
+    """The supernet that is to be trained, as the checkpoint keeps it beside what decides the weights."""
 
     space: str
     dataset: str

@@ -64,7 +64,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
 
 def _settings(ctx: click.Context, given: Mapping[str, Any]) -> Settings:
-    """What decides the result: from the command line, a search's run directory, or the training that is resumed."""
+    """Settings of the training: from the command line, a search's run directory, or the training that is resumed."""
     from archpredict.cli._evaluators import absolute
     from archpredict.cli._training import SETTINGS, check_same, found_by, read_settings
 

@@ -18,7 +18,7 @@ from archpredict.graph.levels import LevelSets, gathered
 
 
 class Weights(NamedTuple):
-    """Of one pass; with several members of an ensemble each begins with a dimension of ``M``.
+    """Weights of one pass; with several members of an ensemble each begins with a dimension of ``M``.
 
     Args:
         embeddings: ``(O, D)`` of operators, the states before the first pass.

@@ -17,7 +17,9 @@ __all__ = ["Asynchronous"]
 
 
 class Asynchronous(Encoder):
-    """One pass along the edges and one against them; each node is updated once per pass, after those it hears.
+    """Asynchronous bidirectional graph network: a pass along the edges and one against them.
+
+    In each pass every node is updated once, after those it hears.
 
     With ``h_v`` an embedding of node v's operator at first, a pass sets, in topological order,
 

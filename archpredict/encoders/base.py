@@ -14,7 +14,7 @@ __all__ = ["Encoder"]
 
 
 class Encoder(nn.Module, ABC):
-    """``forward(GraphBatch) -> (B, D)``.
+    """An encoder: a batch of graphs to one vector per architecture, ``(B, D)``.
 
     Every encoder's constructor takes ``num_ops`` (size of the vocabulary) and ``num_cells`` first, then options with
     defaults. Isomorphic graphs get equal vectors, but for encoders that say that they are not :attr:`invariant`.

@@ -20,7 +20,7 @@ NONE = "none"
 
 
 class GATES(Encoder):
-    """Information flows from the inputs to the output; every operation is a gate that it passes.
+    """GATES: information flows from the inputs to the output, and every operation is a gate that it passes.
 
     Ning, Zheng, Zhao, Wang and Yang, "A Generic Graph-based Neural Architecture Encoding Scheme for Predictor-based
     NAS", ECCV 2020, arXiv 2004.01899. One layer, with ``m_v = W h_v`` and the gate

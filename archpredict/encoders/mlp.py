@@ -16,7 +16,9 @@ __all__ = ["MLP"]
 
 
 class MLP(Encoder):
-    """Linear layers with ReLU on the one-hot choices: ``z = relu(W_k ... relu(W_1 onehot(choices) + b_1) ... + b_k)``.
+    """A multilayer perceptron on the one-hot choices: linear layers, each with a ReLU.
+
+    ``z = relu(W_k ... relu(W_1 onehot(choices) + b_1) ... + b_k)``
 
     The baseline of White, Neiswanger and Savani, "BANANAS", AAAI 2021, arXiv 1910.11858, and of Ning et al., ECCV 2020,
     arXiv 2004.01899, where it reads the adjacency matrix and the operators as numbers. It sees no graph:

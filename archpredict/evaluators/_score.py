@@ -59,7 +59,7 @@ def _finite(value: Any, what: str) -> float:
 
 
 def _plain(value: Any) -> float | str:
-    """What JSON does not know: numbers of numpy and torch as floats, everything else as text."""
+    """Values that JSON does not know: numbers of numpy and torch as floats, everything else as text."""
     try:
         return float(value)
     except (TypeError, ValueError, RuntimeError):

@@ -23,7 +23,7 @@ __all__ = ["Evaluator", "Result", "as_evaluator", "evaluator_options"]
 
 @dataclass(frozen=True)
 class Result:
-    """One evaluation. A failed one is a result too: ``score`` is None and ``error`` says why.
+    """The result of one evaluation. A failed one is a result too: ``score`` is None and ``error`` says why.
 
     Args:
         architecture: What was evaluated.
@@ -41,7 +41,10 @@ class Result:
 
 
 class Evaluator(ABC):
-    """Gives architectures a score. Stateless from the outside: the same architecture may be asked for again."""
+    """A performance estimator: labels architectures with scores.
+
+    Stateless from the outside: the same architecture may be asked for again.
+    """
 
     name: ClassVar[str]
 
@@ -100,7 +103,7 @@ def as_evaluator(
     device: str = "auto",
     jobs: int = 1,
 ) -> Evaluator:
-    """An evaluator as it is, a name with its options, a table as a TableEvaluator, a function as a FunctionEvaluator.
+    """The evaluator that was given: as an object, by name with its options, as a table, or as a function.
 
     Args:
         given: An Evaluator; a name such as ``"train"`` or ``"zero-cost:synflow"``, or a reference ``module:Class`` or
@@ -145,7 +148,7 @@ def as_evaluator(
 
 
 def evaluator_options(reference: str) -> dict[str, Option]:
-    """Options of the evaluator that a name or a reference names, that which may follow a colon first.
+    """Options of the evaluator of a name or a reference; the one that may follow a colon comes first.
 
     Example:
         >>> list(evaluator_options("command"))

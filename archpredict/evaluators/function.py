@@ -49,7 +49,7 @@ class FunctionEvaluator(Evaluator):
 
     @classmethod
     def for_space(cls, space: str | SearchSpace, /) -> FunctionEvaluator:
-        """A function has no name to be found by."""
+        """Always an error, as a function has no name to be found by."""
         raise UsageError(
             "the evaluator function has no other name than the function itself: give that as the evaluator; where only "
             "texts can be given, give a program with the evaluator command, or a class as path/to/file.py:Class"

@@ -20,7 +20,7 @@ __all__ = ["SurrogateEvaluator"]
 
 
 class Estimator(Protocol):
-    """What is asked of a predictor; :class:`archpredict.predict.predictor.Predictor` has it."""
+    """The protocol of predictors that label; :class:`archpredict.predict.predictor.Predictor` has it."""
 
     def predict(self, architectures: Sequence[Architecture], /) -> npt.NDArray[np.float64]: ...
 

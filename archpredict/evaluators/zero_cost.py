@@ -1,4 +1,4 @@
-"""Scores of untrained networks."""
+"""Labels from zero-cost proxies: scores of untrained networks."""
 
 from __future__ import annotations
 

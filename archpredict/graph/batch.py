@@ -1,4 +1,4 @@
-"""From packed graphs to tensors: the only door to torch and DGL.
+"""GraphBatch: packed graphs as tensors, in torch or DGL.
 
 :class:`GraphBatch` is one mini-batch of :class:`~archpredict.graph.packed.PackedGraphs`, with one primitive, the
 aggregation

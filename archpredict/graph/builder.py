@@ -21,11 +21,11 @@ __all__ = ["Builder", "Window"]
 
 Shape = tuple[int, ...]
 Window = tuple[int, int, int | None, int]
-"""Kernel, stride, padding (None for what keeps the size), dilation."""
+"""A window of a layer: kernel, stride, padding (None for what keeps the size), dilation."""
 
 
 class Builder:
-    """A network, operator by operator; shapes, parameters and multiply-adds follow from the rules.
+    """A builder of computational graphs, operator by operator; shapes, parameters and MACs follow.
 
     Every method takes the nodes that it reads and returns the number of the node that it adds. Windows are square,
     and padding is ``(kernel - 1) // 2 * dilation`` unless given, which keeps the size at stride 1 and odd kernels;
@@ -86,7 +86,7 @@ class Builder:
         return self._operations[x].op
 
     def graph(self) -> ArchGraph:
-        """What was built so far."""
+        """The graph that was built so far."""
         return computational_graph(self._operations, self._edges, self._names)
 
     @contextmanager

@@ -51,7 +51,7 @@ class LevelSets:
     def of(
         cls, packed: PackedGraphs, *, reverse: bool = False, members: int = 1, device: torch.device | None = None
     ) -> LevelSets:
-        """Those of packed graphs."""
+        """The level sets of packed graphs."""
         level = packed.levels[int(reverse)].astype(np.int64)
         nodes = np.diff(packed.node_start)
         per_member = nodes.reshape(members, -1).sum(1)
@@ -203,7 +203,7 @@ class Readout:
 
     @classmethod
     def of(cls, levels: LevelSets) -> Readout:
-        """The one of the rows of level sets."""
+        """The readout of the rows of level sets."""
         packed = levels.packed
         group = np.repeat(np.arange(len(packed)), np.diff(packed.node_start)) * packed.num_cells + packed.cell
         num_groups = len(packed) * packed.num_cells

@@ -35,7 +35,7 @@ _PIECE = 1 << 20  # numbers that are worked on together: few enough to stay in t
 
 @dataclass(frozen=True)
 class Statistics:
-    """Which statistics are computed; fixed when a predictor is fitted, so later architectures get the same columns.
+    """Graph statistics; which ones is fixed when a predictor is fitted, so later architectures get the same columns.
 
     Per cell (sources and sinks are the nodes without predecessor or successor in it; paths lead from one to the other):
 
@@ -111,7 +111,7 @@ class Statistics:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each column is."""
+        """Names of the columns."""
         columns = _cell_names(self)
         of_cells = (f"cell{c}: {name}" for c in range(self.num_cells) for name in columns)
         return (*of_cells, *(f"log {name}" for name in self.costs))

@@ -20,7 +20,7 @@ _PROJECTIONS = (*_CONVOLUTIONS, "linear", "recurrent")
 
 @dataclass(frozen=True)
 class OperatorSummary:
-    """All nodes of one operator."""
+    """An operator of a graph: all nodes that have it."""
 
     operator: str
     count: int
@@ -30,7 +30,7 @@ class OperatorSummary:
 
 @dataclass(frozen=True)
 class Stage:
-    """All nodes that work at one resolution.
+    """A stage of a network: all nodes that work at one resolution.
 
     Args:
         resolution: ``"56x56"``, ``"197 tokens"``, or ``"1"`` for what comes after the last pooling.
@@ -48,7 +48,7 @@ class Stage:
 
 
 def operators(graph: ArchGraph) -> list[OperatorSummary]:
-    """What the graph is made of, the most frequent operator first; inputs and outputs are left out.
+    """Operators of a graph, the most frequent first; inputs and outputs are left out.
 
     Example:
         >>> from archpredict.graph.operators import Operation, computational_graph
@@ -71,7 +71,7 @@ def operators(graph: ArchGraph) -> list[OperatorSummary]:
 
 
 def stages(graph: ArchGraph) -> list[Stage]:
-    """The graph by resolution, in the order in which resolutions first appear; nodes add up to all there are.
+    """Stages of a graph, in the order in which resolutions first appear; nodes add up to all there are.
 
     Layers and pools set the resolution; whatever else there is belongs to where its last input comes from. So does a
     branch that pools to one position and returns (squeeze and excitation). A network that comes back to a resolution,

@@ -19,7 +19,10 @@ __all__ = ["Head", "ScoreHead"]
 
 
 class Head(nn.Module, ABC):
-    """Every head's constructor takes ``in_features`` (the encoder's ``out_features``) first, then options."""
+    """A head: from encodings to scores and comparisons, and the loss that they are learnt by.
+
+    Every head's constructor takes ``in_features`` (the encoder's ``out_features``) first, then options.
+    """
 
     name: ClassVar[str]
 
@@ -32,7 +35,7 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, z: Tensor, y: Tensor) -> Tensor:
-        """What is minimised.
+        """The loss that is minimised.
 
         Args:
             z: ``(B, D)`` encodings of a mini-batch.
@@ -44,7 +47,7 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def score(self, z: Tensor) -> Tensor:
-        """``(B,)`` one number per architecture whose order is the predicted ranking."""
+        """Scores ``(B,)``, whose order is the predicted ranking."""
 
     @abstractmethod
     def logits(self, za: Tensor, zb: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ _CHUNK = 1024
 
 
 class Comparator(Head):
-    """Probability that one architecture is better than another.
+    """Neural architecture comparator: the probability that one architecture is better than another.
 
     Chen, Guo et al., "Contrastive Neural Architecture Search with Neural Architecture Comparators", CVPR 2021,
     arXiv 2103.05471, equation 6: ``p(a, b) = sigmoid([z_a ; z_b] W + c)``, trained with binary cross-entropy on pairs.

@@ -26,7 +26,7 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Some images and what they show.
+    """A split of a data set: images and their labels.
 
     Args:
         images: ``(N, C, H, W)``, 0 to 255.
@@ -117,7 +117,7 @@ class Images:
         return digest.hexdigest()
 
     def describe(self) -> dict[str, Any]:
-        """As JSON, for the record of a run."""
+        """The description of the data set as JSON, for the record of a run."""
         return {
             "name": self.name,
             "sha256": self.sha256,

@@ -19,7 +19,7 @@ __all__ = ["Augmentation", "Batches", "accuracy"]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes to training images.
+    """Data augmentation: random changes to training images.
 
     Args:
         crop: Images are shifted by up to so many pixels in both directions; what enters is black.
@@ -166,7 +166,7 @@ class Batches:
 
 @torch.no_grad()
 def accuracy(forward: Callable[[Tensor], Tensor], batches: Batches) -> float:
-    """Per cent of a split's images, unchanged, whose class gets the largest score; scores that are NaN are wrong.
+    """Top-1 accuracy on a split's images, unchanged, in percent; scores that are NaN are wrong.
 
     Args:
         forward: ``(B, C, H, W)`` images to ``(B, num_classes)`` scores. A module must be in evaluation mode.

@@ -31,7 +31,7 @@ def largest(space: SearchSpace, form: Form) -> Choices:
 
 
 def smallest(space: SearchSpace, form: Form) -> Choices:
-    """The one with the fewest multiply-adds; see :func:`largest`."""
+    """The architecture with the fewest multiply-adds; see :func:`largest`."""
     return _extreme(space, form, -1)
 
 

@@ -32,7 +32,7 @@ _CHECK_EVERY = 50
 
 @dataclass(frozen=True)
 class Epoch:
-    """How one epoch of a training went.
+    """An epoch of a training, and how it went.
 
     Args:
         number: Counted from 1.
@@ -54,7 +54,7 @@ class Epoch:
 
 
 class Fit:
-    """Trains a network on the train split of a data set.
+    """The training of a network on the train split of a data set.
 
     Nothing random comes from torch's global state: the order of the images, their augmentation and what drop-path
     leaves out follow from the seed and the number of the epoch. So a training that goes on from a checkpoint gives the
@@ -143,7 +143,7 @@ class Fit:
             observe(self.epochs[-1].event("epoch"))
 
     def accuracy(self, split: str = "validation") -> float:
-        """Percent of a split that the network gets right, as it is now.
+        """Top-1 accuracy of the network on a split in percent, as it is now.
 
         Raises:
             TrainingError: Its scores are not finite.

@@ -19,7 +19,9 @@ _GIVEN = ("choices", "num_classes", "image_size", "image_channels")
 
 @dataclass(frozen=True)
 class Form:
-    """What :meth:`SearchSpace.network <archpredict.spaces.base.SearchSpace.network>` is asked for beside the choices.
+    """The form of a space's networks: the images that they read, and options such as their width.
+
+    What :meth:`SearchSpace.network <archpredict.spaces.base.SearchSpace.network>` is asked for beside the choices.
 
     Args:
         num_classes: Numbers that a network gives per image.
@@ -80,7 +82,7 @@ class Form:
         )
 
     def check(self, space: SearchSpace) -> None:
-        """The space has networks, and these take the options.
+        """Check that a space has networks, and that these take the options.
 
         Raises:
             UsageError: It has none, and the message says what to write; or they do not, and it lists those they take.
@@ -97,7 +99,7 @@ class Form:
                 )
 
     def describe(self) -> dict[str, Any]:
-        """As JSON, for the record of a run."""
+        """The description of the form as JSON, for the record of a run."""
         return {
             "num_classes": self.num_classes,
             "image_size": self.image_size,

@@ -20,7 +20,7 @@ from archpredict.progress import Observer, silent
 
 @dataclass(frozen=True)
 class Label:
-    """What a training gave.
+    """The label that a training gave.
 
     Args:
         score: Accuracy in percent; None where the training failed.
@@ -37,7 +37,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Task:
-    """How networks are labelled: everything but the network.
+    """A labelling task: everything but the network.
 
     Args:
         images: Trained on is the train split.

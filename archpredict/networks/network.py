@@ -25,7 +25,7 @@ _MAX_FILE_BYTES = 8 << 30
 
 
 class Network(nn.Module):
-    """A computational graph as a module: ``(N, C, H, W)`` images to ``(N, num_classes)``, or to what it puts out.
+    """A computational graph as a torch module: ``(N, C, H, W)`` images to ``(N, num_classes)``, or to what it puts out.
 
     In training mode batch norms take mean and variance from the batch and keep running averages (momentum 0.1), in
     evaluation mode they use these. Parameters are called ``NAME/weight`` and ``NAME/bias`` with the names of the
@@ -102,7 +102,7 @@ class Network(nn.Module):
 
 
 def build(graph: ArchGraph, *, norm: bool = True, seed: int = 0) -> Network:
-    """A trainable network of a computational graph, e.g. of ``space.network(choices)`` or ``io.onnx.load(path)``.
+    """A trainable network of a computational graph, such as ``space.network(choices)`` or ``onnx.reader.load(path)``.
 
     See :class:`Network`, whose arguments these are.
     """

@@ -21,7 +21,7 @@ __all__ = ["Program"]
 
 
 class Program:
-    """The steps of a graph, in the order of its nodes.
+    """A program: the steps of a computational graph in torch, in the order of its nodes.
 
     A convolution with a bias had, as a rule, a batch norm that was folded into it. With ``norm`` it has one again, in
     front of the bias and without a scale, so that it can be trained and has as many parameters as in the graph; but
@@ -111,7 +111,7 @@ class Program:
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """Of one image's output, without lengths of 1 at the end; ``(K,)`` of a classifier."""
+        """Shape of one image's output, without lengths of 1 at the end; ``(K,)`` of a classifier."""
         return NodeTable(self.graph).shape(self._output)[1:]
 
     def check_scores(self) -> None:

@@ -18,7 +18,7 @@ _BELOW_1 = ("momentum", "label_smoothing", "drop_path")
 
 @dataclass(frozen=True)
 class Recipe:
-    """SGD with Nesterov momentum under a cosine schedule, and what keeps a network from learning by heart.
+    """A training recipe: SGD with Nesterov momentum under a cosine schedule, augmentation and regularisation.
 
     The learning rate of step ``t`` of ``T`` is ``learning_rate * (1 + cos(pi * t / T)) / 2`` (Loshchilov and Hutter
     2016, arXiv 1608.03983, eq. 5, without restarts), after a warm-up in which it rises in equal steps. The defaults
@@ -92,7 +92,7 @@ class Recipe:
         return cls(**given)
 
     def describe(self) -> dict[str, Any]:
-        """As JSON, for the record of a run."""
+        """The description of the recipe as JSON, for the record of a run."""
         return asdict(self)
 
     def rate(self, step: int, steps_per_epoch: int) -> float:

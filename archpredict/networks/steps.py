@@ -26,7 +26,7 @@ _FEW_CHANNELS = 8
 
 @dataclass(eq=False)
 class Run:
-    """What one forward pass is given.
+    """A forward pass: what it is given beside the images.
 
     Args:
         tensors: Weights ``NAME/weight`` and ``NAME/bias`` of every name that :attr:`Program.shapes` has.

@@ -29,7 +29,7 @@ _PROGRAMS = 256
 
 
 def part(stored: Tensor, shape: Sequence[int]) -> Tensor:
-    """What a layer of a shape takes of a larger weight: the first channels, the centre of the window; a view.
+    """The part of a larger weight that a layer of a shape takes: the first channels, the centre of the window; a view.
 
     The middle of a window of ``k`` places is place ``k // 2``, for odd and even windows alike, so that a part of a part
     is the part of the whole.
@@ -60,7 +60,9 @@ def joint(shapes: Iterable[Sequence[int]]) -> tuple[int, ...]:
 
 
 class Supernet:
-    """Weights that all architectures of a space share (weight sharing, Pham et al. 2018, arXiv 1802.03268).
+    """A supernet: weights that all architectures of a space share.
+
+    Weight sharing is that of Pham et al. 2018, arXiv 1802.03268.
 
     A layer's weights are found by its name in the network (see
     :meth:`Builder.scope <archpredict.graph.builder.Builder.scope>`). Each is stored once, in the largest shape seen,
@@ -118,7 +120,7 @@ class Supernet:
             )
 
     def describe(self) -> dict[str, Any]:
-        """What decides the weights before training, as JSON."""
+        """The description of the weights before training, as JSON."""
         return {
             "space": self.space.name,
             "choices": list(self.space.num_choices),
@@ -165,7 +167,7 @@ class Supernet:
         return found
 
     def missing(self, program: Program) -> int:
-        """How many numbers of a program's weights are not in the store, thus were never trained."""
+        """Number of a program's weights that are not in the store, thus were never trained."""
         count = 0
         for key, shape in program.shapes.items():
             held = map(min, shape, self.weights[key].shape) if key in self.weights else [0]

@@ -36,7 +36,7 @@ _CHECK_EVERY = 50
 
 @dataclass(frozen=True)
 class Sampling:
-    """Which architectures a step trains.
+    """The sampling of the architectures that a step trains.
 
     Without more it is one, drawn by the space (single-path one-shot with uniform sampling, Guo et al. 2019, arXiv
     1904.00420, section 3.2). The sandwich rule (Yu and Huang 2019, arXiv 1903.05134, section 3.1) trains the largest
@@ -66,7 +66,7 @@ class Sampling:
 
 
 class SupernetTraining:
-    """Trains a supernet on the train split of a data set. What a step does not use stays as it is.
+    """The training of a supernet on the train split of a data set. What a step does not use stays as it is.
 
     The parts of the weights that the architectures of a step take, and nothing else, make a step of the recipe's SGD:
     what lies outside is neither drawn to zero by weight decay, nor does it drift on by its momentum, which waits until
@@ -321,7 +321,7 @@ class SupernetTraining:
             self._scaler.load_state_dict(about["scaler"])
 
     def belongs_to(self) -> dict[str, Any]:
-        """What decides the weights, as JSON."""
+        """The description of what decides the weights, as JSON."""
         return {
             **self.supernet.describe(),
             "data set": self.images.describe(),

@@ -27,7 +27,7 @@ FILE = "supernet.safetensors"
 
 @dataclass(frozen=True)
 class TrainedSupernet:
-    """What a checkpoint holds.
+    """A trained supernet, as its checkpoint holds it.
 
     Args:
         supernet: With its weights.
@@ -49,7 +49,7 @@ def located(path: str | Path) -> Path:
 
 
 def read_about(path: Path) -> dict[str, Any]:
-    """What a checkpoint knows of its training.
+    """The description of its training in a checkpoint.
 
     Raises:
         DataError: It is missing or damaged, or no checkpoint of a supernet.

@@ -114,7 +114,7 @@ def stem(name: str) -> str:
 
 
 def read_model(source: Any, shapes: Shapes, *, name: str = "", check_names: bool = False) -> OnnxModel:
-    """One model, with the shapes that concern it.
+    """An ONNX model as a computational graph, with the shapes that concern it.
 
     Args:
         source: A file, or a model in memory as ``onnx.load`` gives it.
@@ -152,7 +152,7 @@ def _own(inputs: Sequence[str], shapes: Shapes, called: str) -> dict[str, tuple[
 
 
 def read_models(paths: Sequence[Path], shapes: Shapes, observer: Observer) -> tuple[list[OnnxModel], list[Failure]]:
-    """All files that can be read, and why the others cannot.
+    """The models of all files that can be read, and why the others cannot.
 
     Raises:
         UsageError: A shape is of an input that no model has.

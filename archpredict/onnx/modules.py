@@ -21,7 +21,7 @@ from archpredict.onnx.reader import OnnxModel, interpret
 __all__ = ["Example", "exported", "read_module"]
 
 Example = Tensor | tuple[Any, ...] | Mapping[str, Any]
-"""What a module is called with: a tensor, the arguments, or arguments by name."""
+"""An example input, with which a module is called: a tensor, the arguments, or arguments by name."""
 
 
 def read_module(module: nn.Module, example: Example, name: str = "") -> OnnxModel:
@@ -72,7 +72,7 @@ def read_module(module: nn.Module, example: Example, name: str = "") -> OnnxMode
 
 
 def exported(module: nn.Module, arguments: tuple[Any, ...], **options: Any) -> bytes:
-    """What torch's TorchScript-based exporter writes, which keeps operators one to one.
+    """The ONNX model that torch's TorchScript-based exporter writes, which keeps operators one to one.
 
     Args:
         module: The module, in the mode in which it is used.

@@ -19,7 +19,7 @@ _NAMES = ("encoder", "head", "sources", "regressors", "training", *_SIMPLE)
 
 
 def arguments_to_json(params: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``Predictor.get_params(deep=False)`` gave, as JSON values; numbers of numpy may be among them.
+    """Arguments from ``Predictor.get_params(deep=False)`` as JSON values; numbers of numpy may be among them.
 
     A class of one's own becomes ``{"class": "module.Class", "options": {...}}``.
 

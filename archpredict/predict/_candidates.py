@@ -79,7 +79,7 @@ def equal(candidates: Sequence[Candidate], *, by_choices: bool) -> list[int]:
 
 @dataclass(frozen=True)
 class Reading:
-    """How models become candidates.
+    """A reading of models as candidates.
 
     Args:
         predictor: Name of the predictor, for messages.

@@ -24,10 +24,10 @@ class Frame(Protocol):
 
     @property
     def columns(self) -> Iterable[Any]:
-        """Their names."""
+        """Names of the columns."""
 
     def __getitem__(self, name: Any, /) -> Any:
-        """One of them."""
+        """The column of a name."""
 
 
 Columns = Mapping[str, Any] | npt.NDArray[Any] | Frame

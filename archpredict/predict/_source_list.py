@@ -35,7 +35,7 @@ class SourceList:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each of all columns is, with its source in front."""
+        """Names of all columns, each with its source in front."""
         pairs = zip(self.sources, self.columns, strict=True)
         return tuple(f"{source.name}: {column}" for source, columns in pairs for column in columns)
 
@@ -48,7 +48,7 @@ class SourceList:
         return any(source.needs_nodes for source in self.sources)
 
     def read(self, batch: Batch) -> tuple[FloatArray, ...]:
-        """What each source takes from the architectures, ``(B, K)``."""
+        """Numbers ``(B, K)`` that each source takes from the architectures."""
         return tuple(source.read(batch) for source in self.sources)
 
     def finish(self, nodes: PackedGraphs, read: Sequence[FloatArray]) -> FloatArray:

@@ -36,7 +36,7 @@ _COLUMNS = ("scores", "stds", "members", "numbers")
 
 @dataclass(frozen=True)
 class LeaveOneOut:
-    """How well the order of labelled architectures is predicted, each from the labels of all others.
+    """Leave-one-out figures: how well labelled architectures are ordered, each from the labels of all others.
 
     Args:
         before: Kendall's tau of the predictor as it was, which has seen none of the labels.
@@ -51,7 +51,7 @@ class LeaveOneOut:
 
 
 class AdaptedPredictor:
-    """A fitted predictor and, on top of it, a :class:`~archpredict.predict.reweighting.Reweighting`.
+    """An adapted predictor: a fitted one and, on top of it, a :class:`~archpredict.predict.reweighting.Reweighting`.
 
     Predictions are on the scale of the new labels, whatever that of the old ones was; higher is better.
 
@@ -131,7 +131,7 @@ class AdaptedPredictor:
 
     @property
     def spec_(self) -> InputSpec:
-        """What the base predictor reads of an architecture."""
+        """The inputs that the base predictor reads of an architecture."""
         return self._base.spec_
 
     def pack(self, architectures: Architectures, features: Columns | None = None) -> Inputs:
@@ -207,7 +207,7 @@ class AdaptedPredictor:
         return kendall_tau(np.asarray(y, dtype=float), self.predict(architectures, features))
 
     def novelty(self, architectures: Architectures, features: Columns | None = None) -> FloatArray:
-        """How unlike architectures are to all that the base predictor was trained on, ``(n,)``; above 1 is novel."""
+        """Novelty ``(n,)``: how unlike all that the base predictor learnt from; above 1 is novel."""
         return self._base.novelty(architectures, features)
 
     # ------------------------------------------------------------------ saving

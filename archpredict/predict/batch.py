@@ -21,7 +21,7 @@ from archpredict.spaces.base import Architecture, Choices, SearchSpace, load_spa
 __all__ = ["ArchLike", "ArchLikes", "Batch", "Features", "choice_labels", "choices_in"]
 
 ArchLike = Architecture | ArchGraph
-"""What stands for one architecture, as ``ArrayLike`` stands for an array."""
+"""One architecture, in any form that stands for one, as ``ArrayLike`` stands for an array."""
 
 Features = Mapping[str, Sequence[float] | npt.NDArray[Any]]
 """Columns of the user's own, one number per architecture each, by name; a pandas DataFrame will do."""
@@ -35,7 +35,7 @@ _EXPECTED = (
 
 @dataclass(frozen=True)
 class _Kind:
-    """What an :data:`ArchLike` of one kind tells."""
+    """A kind of :data:`ArchLike`, and what each of it tells."""
 
     graph: Callable[[Any], ArchGraph]
     origin: Callable[[Any], tuple[SearchSpace, Choices] | None]

@@ -45,7 +45,7 @@ Target = Literal["ranks", "values"]
 
 
 def standardize(labels: FloatArray, target: Target = "ranks") -> FloatArray:
-    """What is learnt of labels: numbers of mean 0 and standard deviation about 1.
+    """Standardised labels, which are learnt: numbers of mean 0 and standard deviation about 1.
 
     Args:
         labels: ``(n,)``, not all equal.
@@ -108,7 +108,7 @@ class Calibration:
 
 
 def fit_deviation(std: npt.ArrayLike, error: npt.ArrayLike) -> tuple[float, float]:
-    """How standard deviations have to be changed so that they are those of the errors.
+    """The correction of standard deviations by errors on held-out labels: ``a`` and ``b``.
 
     ``a`` and ``b``, at least 0, for which the ``n`` errors are likeliest under normal distributions around 0 of
     variance ``(a std)² + b²``: ``b`` is what no member of an ensemble knows that it does not know, noise of the labels

@@ -40,7 +40,7 @@ nothing, stretched to the spread of the labels, are off by 1.4, not by 1 over a 
 
 @dataclass(frozen=True, eq=False)
 class MemberPredictions:
-    """What the ``M`` members of an ensemble say of ``n`` architectures.
+    """Predictions of the ``M`` members of an ensemble for ``n`` architectures.
 
     Args:
         scores: ``(M, n)`` on the scale of each.
@@ -181,7 +181,7 @@ class Ensemble:
         return np.concatenate(parts, axis=1)[:, place]
 
     def member_predictions(self, inputs: Inputs) -> MemberPredictions:
-        """All that members say of architectures, and the numbers that they read, from one encoding."""
+        """Predictions of the members, and the numbers that they read, from one encoding."""
 
         def predictions(piece: Inputs) -> MemberPredictions:
             encoded = self.encode(piece)
@@ -252,7 +252,7 @@ class Ensemble:
     # ------------------------------------------------------------------ state
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """What fitting has set, as JSON values and tensors, for :meth:`restore`."""
+        """The fitted state, as JSON values and tensors, for :meth:`restore`."""
         values = {
             "spec": self.spec.to_dict(),
             "num_labels": self.num_labels,

@@ -56,7 +56,7 @@ class RegressorChoice:
 
 @dataclass(frozen=True)
 class EnsembleBuilder:
-    """What the networks and regressors of a predictor are made of, checked.
+    """A builder of ensembles: what networks and regressors are made of, checked.
 
     Args:
         encoder, head, training, ensemble, seed: As ``Predictor`` takes them.
@@ -153,7 +153,7 @@ class EnsembleBuilder:
         return encoder
 
     def _identity(self) -> tuple[object, bool]:
-        """What tells the encoder from others, and whether that holds in every process."""
+        """The identity of the encoder, and whether that holds in every process."""
         encoder, options = self.encoder_class, options_of(self.encoder)
         assert encoder is not None  # else there is nothing to pre-train
         name = f"{encoder.__module__}.{encoder.__qualname__}"

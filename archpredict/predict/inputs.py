@@ -66,7 +66,7 @@ class Inputs:
         return len(self.graphs)
 
     def __getitem__(self, index: slice | npt.NDArray[Any]) -> Inputs:
-        """Those of a slice or of an index array, in that order."""
+        """Inputs of a slice or of an index array, in that order."""
         if isinstance(index, slice) and index.indices(len(self)) == (0, len(self), 1):
             return self
         graphs = self.graphs[index]
@@ -79,7 +79,7 @@ class Inputs:
 
 @dataclass(frozen=True, eq=False)
 class InputSpec:
-    """What a predictor reads of an architecture; fixed when it is fitted.
+    """The specification of a predictor's inputs: what it reads of an architecture, fixed when it is fitted.
 
     Args:
         form: Graph form of the encoder: ``nodes``, ``native``, ``choices`` or ``network``.

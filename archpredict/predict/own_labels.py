@@ -46,7 +46,7 @@ class Adaptation:
         }
 
     def __str__(self) -> str:
-        """How well it went, in one line."""
+        """The outcome of the adaptation, in one line."""
         return (
             f"Adapted to {self.figures.labels} labels of {self.labels.title}; Kendall's tau with them, each left "
             f"out in turn: {self.figures.before:.3f} before, {self.figures.after:.3f} after."

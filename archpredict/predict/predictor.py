@@ -44,7 +44,7 @@ _NESTED = ("encoder", "head", "training")
 
 
 class Predictor(BaseEstimator):  # type: ignore[misc]
-    """Predicts the ranking of architectures from a few labelled ones.
+    """A performance predictor: learns to rank architectures from a few labelled ones.
 
     An ensemble: ``ensemble`` networks of one encoder and one head, which may also read numbers known of each
     architecture as a whole, and any number of regressors on these numbers alone. The defaults are what ranked best
@@ -262,7 +262,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
 
     @property
     def spec_(self) -> InputSpec:
-        """What is read of an architecture."""
+        """The inputs that are read of an architecture."""
         return self._fitted().spec
 
     @property
@@ -355,7 +355,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         return self
 
     def novelty(self, architectures: Architectures, features: Columns | None = None) -> FloatArray:
-        """How unlike the training set architectures are, ``(n,)``; above 1, what is said of them is a guess.
+        """Novelty ``(n,)``: how unlike the training set architectures are; above 1, their scores are a guess.
 
         Distances in the numbers that it reads beside the graph (:class:`archpredict.predict.novelty.Novelty`): of
         architectures like the training set about one in a hundred is above 1.

@@ -166,7 +166,7 @@ _TABLE = (
     _baseline("random-forest", "Random forest on graph statistics."),
 )
 PRESETS: Mapping[str, Preset] = {row.name: row for row in _TABLE}
-"""Those that come with the package, by name."""
+"""Named predictors that come with the package."""
 
 
 def names() -> list[str]:
@@ -206,7 +206,7 @@ def _as_preset(name: str, found: Any) -> Preset:
 
 
 def unfitted(predictor: Any) -> Any:
-    """A predictor of one's own of what the user named or gave.
+    """The unfitted predictor that was given: by name, as arguments, or as an estimator, which is copied.
 
     Args:
         predictor: The name of a preset, arguments of Predictor or parts of them, or an unfitted estimator with its

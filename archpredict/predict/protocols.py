@@ -36,14 +36,14 @@ __all__ = [
 
 
 class HoldOut(NamedTuple):
-    """Rows to learn from, and rows to be judged by."""
+    """A hold-out split: rows to learn from, and rows to be judged by."""
 
     train: IntArray
     test: IntArray
 
 
 class Published(NamedTuple):
-    """Kendall's tau that others reached with ``n`` labels, and where the figure comes from."""
+    """A published figure: Kendall's tau that others reached with ``n`` labels, and where it comes from."""
 
     name: str
     n: int
@@ -53,7 +53,7 @@ class Published(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Protocol:
-    """Labelled architectures and how to split them.
+    """An evaluation protocol: labelled architectures, and how to split them.
 
     Args:
         name: What the figures quote.
@@ -178,7 +178,7 @@ def protocol_names() -> list[str]:
 
 
 def load_protocol(name: str, folder: str | Path) -> Protocol:
-    """A protocol by name.
+    """The evaluation protocol of a name.
 
     Args:
         name: One of :func:`protocol_names`.

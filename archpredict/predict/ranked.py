@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Remark:
-    """Something to know of a model: a few words for the table, and a sentence."""
+    """A remark on a model: a few words for the table, and a sentence."""
 
     words: str
     sentence: str

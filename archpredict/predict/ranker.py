@@ -18,7 +18,7 @@ __all__ = ["Ranker"]
 
 
 class Ranker(Protocol):
-    """Predicted scores of architectures, and what follows from them; higher is better.
+    """A ranker: predicts scores of architectures, and what follows from them; higher is better.
 
     ``features`` are the further columns that it was fitted with (a mapping, a structured array or a data frame).
     """
@@ -36,7 +36,7 @@ class Ranker(Protocol):
 
     @property
     def spec_(self) -> InputSpec:
-        """What is read of an architecture."""
+        """The inputs that are read of an architecture."""
 
     @property
     def has_std(self) -> bool:
@@ -83,7 +83,7 @@ class Ranker(Protocol):
         """Kendall's tau-b between predictions and labels."""
 
     def novelty(self, architectures: Architectures, features: Columns | None = None) -> FloatArray:
-        """How unlike the training set architectures are, ``(n,)``; above 1 is novel."""
+        """Novelty ``(n,)``: how unlike the training set architectures are; above 1 is novel."""
 
     def save(self, path: str | Path, card: Mapping[str, Any] | None = None) -> None:
         """Write it into a folder."""

@@ -65,12 +65,12 @@ class Ranking(Sequence[Ranked]):
 
     @property
     def title(self) -> str:
-        """What was done, for the line above a table."""
+        """The title: what was done, for the line above a table."""
         return f"{len(self)} model{'' if len(self) == 1 else 's'} ranked by {self.predictor}"
 
     @property
     def notes(self) -> list[str]:
-        """What columns mean, what to know of models, and how well labels were learnt: a line each, below a table."""
+        """Notes below a table, a line each: what columns mean, what to know of models, how well labels were learnt."""
         found = notes(self.rows, self.meaning)
         return found if self.adaptation is None else [*found, str(self.adaptation)]
 
@@ -183,7 +183,7 @@ def _shapes(only: Sequence[int] | None, by_name: Mapping[str, Sequence[int]] | N
 def _reading(
     ranker: Any, name: str, example: Example | None, shapes: Mapping[str, tuple[int, ...]], form: Form
 ) -> Reading:
-    """What the predictor reads of models.
+    """The reading of models that the predictor needs.
 
     Raises:
         UsageError: It is no predictor, or reads numbers that models do not tell.
@@ -261,7 +261,7 @@ def _ranked(candidates: Sequence[Candidate], ranker: Ranker) -> list[Ranked]:
 
 
 def _remarks(candidate: Candidate, novel: bool) -> tuple[Remark, ...]:
-    """What to know of a model, the gravest first."""
+    """Remarks on a model, the gravest first."""
     found, source = [], candidate.source
     other = None if source is None else not_a_classifier(source)
     if other is not None:

@@ -29,7 +29,7 @@ _ONE_BY_ONE = 200
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What a predictor tells of ``n`` architectures.
+    """The predictions and numbers that a predictor has of ``n`` architectures.
 
     Args:
         scores: ``(n,)`` predictions.

@@ -18,7 +18,7 @@ __all__ = ["TrainingSession"]
 
 
 class TrainingSession:
-    """The trainers of an ensemble, their optimisers, and the labelled architectures that they train on.
+    """A training session: the trainers of an ensemble, their optimisers, and the architectures that they train on.
 
     Made by :meth:`Predictor.fit_session <archpredict.predict.predictor.Predictor.fit_session>`. What it does to the
     ensemble it does to the predictor.

@@ -181,7 +181,7 @@ def deviation_of(values: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def check_options(value: Any) -> None:
-    """No integer in nested options is out of bounds."""
+    """Check that no integer in nested options is out of bounds."""
     if isinstance(value, (Mapping, list)):
         for item in value.values() if isinstance(value, Mapping) else value:
             check_options(item)
@@ -225,7 +225,7 @@ def check_scale(location: FloatArray, scale: FloatArray, calibration: Calibratio
 
 
 def plain(value: Any) -> Any:
-    """What JSON has no word for: numbers of numpy, as parameter grids hold them, and mappings that are no dict.
+    """Plain values for what JSON has no word for: numbers of numpy, and mappings that are no dict.
 
     Raises:
         UsageError: A value that is neither.

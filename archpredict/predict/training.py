@@ -26,7 +26,7 @@ _CHOICES = {"optimizer": ("adamw", "adam"), "schedule": ("cosine", "constant"), 
 
 @dataclass(frozen=True, repr=False)
 class Training:
-    """How the networks of a predictor are made and trained: optimiser, schedule, sizes, pre-training, target.
+    """Hyperparameters of the networks of a predictor: optimiser, schedule, sizes, pre-training, target.
 
     It never changes; :meth:`Predictor.set_params <archpredict.predict.predictor.Predictor.set_params>` with names such
     as ``training__epochs``, or :func:`dataclasses.replace`, make another one. Two are equal if all values are.

@@ -44,7 +44,7 @@ DEFAULT_K = 10
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One predictor, trained on some rows and judged by others.
+    """A trial of a validation: a predictor trained on some rows and judged by others.
 
     Args:
         n: Labels it learnt from.
@@ -67,14 +67,14 @@ class Trial:
     std: FloatArray | None
 
     def row(self) -> dict[str, Any]:
-        """What a table of trials shows: numbers of labels and of test rows, seed, fold, figures, seconds."""
+        """The row of a table of trials: numbers of labels and of test rows, seed, fold, figures, seconds."""
         figures = {("tested_on" if name == "n" else name): value for name, value in self.figures.items()}
         return {"n": self.n, "seed": self.seed, "fold": self.fold, **figures, "seconds": self.seconds}
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Mean and standard deviation (of the population, ``numpy.std``) of each figure over trials."""
+    """A summary of trials: the mean and the standard deviation (of the population, ``numpy.std``) of each figure."""
 
     trials: int
     mean: Mapping[str, float]
@@ -122,7 +122,7 @@ def evaluate_predictions(
 
 
 def evaluate_uncertainty(true: npt.ArrayLike, predicted: npt.ArrayLike, std: npt.ArrayLike) -> dict[str, float]:
-    """How well standard deviations tell the errors: the part of :func:`evaluate_predictions` that needs them.
+    """Figures of predicted standard deviations: the part of :func:`evaluate_predictions` that needs them.
 
     Args:
         true: ``(n,)`` labels of the kind that was learnt from.

@@ -1,4 +1,4 @@
-"""Proxy: scores an untrained network (one file each)."""
+"""Proxy: a score of an untrained network (one file each)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BATCH_SIZE = 64
 
 
 class Proxy(ABC):
-    """Guesses from a network with its initial weights how well it would do after training.
+    """A zero-cost proxy: guesses from a network's initial weights how well it would do after training.
 
     Higher is better. A score says something only beside scores of other networks with the same images and the same
     seed. Nothing is trained, and the network is left as it was.

@@ -12,7 +12,7 @@ __all__ = ["GradNorm"]
 
 
 class GradNorm(Proxy):
-    """Euclidean norm of the gradient of each layer's weights, summed over the layers.
+    """Gradient norm: the Euclidean norm of the gradient of each layer's weights, summed over the layers.
 
     Abdelfattah, Mehrotra, Dudziak and Lane, "Zero-cost proxies for lightweight NAS", 2021, arXiv 2101.08134, section
     3.2::

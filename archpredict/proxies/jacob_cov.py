@@ -16,7 +16,7 @@ _K = 1e-5
 
 
 class JacobCov(Proxy):
-    """How uncorrelated the gradients of the output with respect to different images are.
+    """Jacobian covariance: how uncorrelated the gradients of the output with respect to the images are.
 
     Mellor, Turner, Storkey and Crowley, "Neural architecture search without training", 2020, arXiv 2006.04647v1,
     section 3, as Abdelfattah et al. 2021, arXiv 2101.08134, use it. Row ``i`` of ``J`` is the gradient of the summed

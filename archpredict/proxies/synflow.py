@@ -19,7 +19,7 @@ _LEAST = float(np.finfo(np.float64).tiny)
 
 
 class SynFlow(Proxy):
-    """SynFlow, the logarithm of it.
+    """Logarithm of the synaptic flow, summed over all weights.
 
     Tanaka, Kunin, Yamins and Ganguli, "Pruning neural networks without any data by iteratively conserving synaptic
     flow", 2020, arXiv 2006.05467, section 6 (synaptic saliency: equation 1), summed over the network as Abdelfattah,

@@ -41,7 +41,7 @@ def names(kind: str) -> list[str]:
 
 
 def find(kind: str, name: str) -> Any:
-    """What a name, an entry point or a reference names, whatever it is.
+    """The object that a name, an entry point or a reference names, whatever it is.
 
     Args:
         kind: Sub-package of archpredict, e.g. ``"spaces"``.

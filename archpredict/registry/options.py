@@ -22,7 +22,7 @@ REQUIRED = inspect.Parameter.empty
 
 @dataclasses.dataclass(frozen=True)
 class Option:
-    """One keyword argument.
+    """An option: one keyword argument of a plug-in.
 
     Args:
         name: Its name.
@@ -47,7 +47,7 @@ class Option:
 
 
 def options_of(factory: Callable[..., Any], *, leave_out: Iterable[str] = ()) -> dict[str, Option]:
-    """Everything that a class or function can be given by name, in its order.
+    """Options of a class or function: all that it can be given by name, in its order.
 
     Args:
         factory: A class, for its constructor, or a function.
@@ -75,7 +75,7 @@ def takes_any(factory: Callable[..., Any]) -> bool:
 
 
 def check_options(what: str, given: Iterable[str], known: Mapping[str, Option], hint: str = "") -> None:
-    """All that is given is known, and all that is needed is given.
+    """Check that all options that are given are known, and all that are needed are given.
 
     Args:
         what: Whose options they are, e.g. ``"the strategy random"``.

@@ -17,9 +17,10 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 class Regressor(ABC):
-    """Every regressor's constructor takes ``seed`` first, then options with defaults.
+    """A regressor: from numbers of architectures, ``(B, F)``, to their scores.
 
-    It is saved as JSON values and arrays, which say all that it has learnt: no pickle.
+    Every regressor's constructor takes ``seed`` first, then options with defaults. It is saved as JSON values and
+    arrays, which say all that it has learnt: no pickle.
     """
 
     name: ClassVar[str]
@@ -43,7 +44,7 @@ class Regressor(ABC):
 
     @abstractmethod
     def state(self) -> tuple[Values, Arrays]:
-        """What it has learnt: JSON values, and arrays by name."""
+        """The fitted state: JSON values, and arrays by name."""
 
     @abstractmethod
     def restore(self, values: Values, arrays: Arrays, columns: int) -> None:
@@ -60,7 +61,7 @@ class Regressor(ABC):
 
 
 def check_arrays(arrays: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """The arrays are floating-point, with these names and shapes.
+    """Check that arrays are floating-point, with these names and shapes.
 
     Raises:
         ValueError: They are not.

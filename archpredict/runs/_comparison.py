@@ -17,7 +17,7 @@ _ABSENT = object()
 
 @dataclass
 class Comparison:
-    """How the settings of a record differ from those that are given now.
+    """The differences between the settings of a record and those that are given now.
 
     Args:
         differences: One clause for each setting that differs.

@@ -102,7 +102,7 @@ class RunDirectory:
 
     @property
     def finished_seconds(self) -> float | None:
-        """How long the whole run took, where it is finished."""
+        """Seconds that the whole run took, where it is finished."""
         try:
             seconds = json.loads((self.path / _BEST).read_text(encoding="utf-8"))["seconds"]
         except (OSError, ValueError, KeyError, TypeError):

@@ -72,7 +72,7 @@ class Tally:
 
 
 class History:
-    """Every evaluation and every event of a run.
+    """The record of a run: every evaluation and every event.
 
     An evaluation is on the disk (SQLite's write-ahead log, ``synchronous=FULL``) when :meth:`record` returns.
     Events are buffered and written with the next evaluation or checkpoint: whoever resumes from before them
@@ -141,7 +141,7 @@ class History:
         return results
 
     def tally(self) -> Tally:
-        """How many evaluations there are, and how they went."""
+        """The tally of the evaluations that are recorded."""
         count, scores, best = self._rows("SELECT COUNT(*), COUNT(score), MAX(score) FROM evaluations")[0]
         return Tally(int(count), int(count - scores), -math.inf if best is None else float(best))
 

@@ -1,4 +1,4 @@
-"""Loop: a strategy asks, an evaluator labels, the record keeps, the strategy is told.
+"""Loop: a strategy asks, an evaluator labels, the record keeps the results, the strategy is told.
 
 The record alone holds the results of a run. Each is written as it arrives; the strategy is told when its batch is
 complete, and a checkpoint is saved. A resumed run loads the checkpoint, asks again (and gets the same batch, because
@@ -101,7 +101,7 @@ class Loop:
         return results
 
     def _known(self, batch: Sequence[Architecture], start: int) -> dict[int, Result]:
-        """What the record has of a batch, by place in it."""
+        """Recorded results of a batch, by place in it."""
         recorded = self.history.results(self.plan.problem.space, start, start + len(batch))
         known = {number - start: result for number, result in recorded.items()}
         for i, result in known.items():

@@ -1,4 +1,4 @@
-"""Plan: what a search is given, checked and put together before anything is started."""
+"""Plan: the configuration of a search, checked and put together before anything is started."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Plan:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Everything that decides the result, as JSON values; a run is resumed only with equal ones."""
+        """Settings: everything that decides the result, as JSON values; a run is resumed only with equal ones."""
         settings = {
             "space": self.problem.space.name,
             "num_choices": list(self.problem.space.num_choices),
@@ -139,7 +139,7 @@ def _nothing_allowed(problem: Problem) -> UsageError:
 
 
 def _keywords(strategy: type[Strategy], device: str, preset: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
-    """What the strategy's constructor gets: the options, and device and preset where it takes them."""
+    """Arguments of the strategy's constructor: the options, and device and preset where it takes them."""
     accepted = strategy.options()
     if not takes_any(strategy):  # else it checks the names itself
         check_options(f"the strategy {strategy.name}", options, accepted)

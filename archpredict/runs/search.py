@@ -26,7 +26,7 @@ _SUSPICIOUS = 8
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found.
+    """The result of a search: what it recommends, best first, and what that took.
 
     Args:
         space: Name of the space.
@@ -169,7 +169,7 @@ def run(
 
 
 def _result(loop: Loop, top: int) -> SearchResult:
-    """What the loop finds, as it is kept in the directory of the run."""
+    """The result of the loop, as it is kept in the directory of the run."""
     strategy = loop.run()
     _warn_if_equal([r.score for r in strategy.results if r.score is not None])
     recommended = strategy.recommend(top)

@@ -15,7 +15,7 @@ _SAMPLES = 16
 
 
 def check_space(space: SearchSpace) -> None:
-    """Use all that a space defines on a few random architectures.
+    """Check a space by using all that it defines on a few random architectures.
 
     Raises:
         UsageError: Something is missing, fails, or gives what it must not; the message says what and where.

@@ -11,7 +11,7 @@ import numpy as np
 
 
 def options_of(space: Any) -> dict[str, Any]:
-    """What an object was made with: its public attributes, and those that its constructor's arguments went into.
+    """Options of an object: its public attributes, and those that its constructor's arguments went into.
 
     An argument ``width`` is found as ``width`` or ``_width``; where one is found as neither, every attribute counts.
     Results that ``cached_property`` keeps do not, nor other private attributes, which may be caches too.

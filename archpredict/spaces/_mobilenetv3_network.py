@@ -29,7 +29,7 @@ _MIN_IMAGE = 4
 
 @dataclass(frozen=True)
 class LayerStage:
-    """What the layers of a stage share.
+    """A stage: what its layers share.
 
     Args:
         channels: They give, at width 1.2.
@@ -58,7 +58,7 @@ STRIDES = (2, *(stage.stride for stage in STAGES))
 
 @dataclass(frozen=True)
 class Subnet:
-    """One architecture.
+    """An architecture of the MobileNetV3 space: the resolution, and what each layer is.
 
     Args:
         resolution: Height and width of its images.

@@ -34,7 +34,7 @@ _MUTATION_DRAWS = 8
 
 
 class SearchSpace(ABC):
-    """All architectures that a fixed-length vector of categorical choices can name.
+    """A search space: all architectures that a fixed-length vector of categorical choices can name.
 
     Subclasses set :attr:`name` and :attr:`num_choices`, write :meth:`decode`, and override :meth:`mask` where some
     combinations are illegal and :meth:`parse` / :meth:`format` where the field has a notation of its own.
@@ -58,7 +58,7 @@ class SearchSpace(ABC):
         """The graph of one legal vector of choices, without anything that cannot reach an output."""
 
     def mask(self, prefix: IntArray) -> BoolArray:
-        """Which next choices are legal after each prefix.
+        """The mask of the choices that are legal after each prefix.
 
         Args:
             prefix: ``(B, t)`` choices made so far, ``t < L``, each row legal.
@@ -239,7 +239,7 @@ class SearchSpace(ABC):
         return tuple(map(operator.index, row))
 
     def is_valid(self, choices: IntArray) -> BoolArray:
-        """Which rows of ``(B, L)`` are legal, as ``(B,)``."""
+        """Mask ``(B,)`` of the rows of ``(B, L)`` that are legal."""
         choices = self.rows(choices)
         limits = np.array(self.num_choices)
         valid: BoolArray = np.asarray(((choices >= 0) & (choices < limits)).all(axis=1))
@@ -412,7 +412,7 @@ class Architecture:
 
     @property
     def key(self) -> str:
-        """Equal for architectures with isomorphic graphs."""
+        """The key of the graph, equal for architectures with isomorphic graphs."""
         return self.graph.key
 
     @cached_property

@@ -159,7 +159,7 @@ class Darts(SearchSpace):
         return {name: float(values[0]) for name, values in self.costs(np.array([choices])).items()}
 
     def costs(self, choices: IntArray) -> dict[str, FloatArray]:
-        """The same for ``(B, 24)`` choices at once: one look-up per edge."""
+        """Costs of ``(B, 24)`` choices at once: one look-up per edge."""
         nodes = self.rows(choices).reshape(-1, 2 * len(NODES), 3)
         skeleton, table = _cost_tables()
         edges = table[np.arange(2 * len(NODES))[:, None], nodes[..., :1], np.arange(2), nodes[..., 1:]]

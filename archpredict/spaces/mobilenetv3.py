@@ -147,7 +147,7 @@ class MobileNetV3(SearchSpace):
         return {name: float(values[0]) for name, values in self.costs(np.array([choices])).items()}
 
     def costs(self, choices: IntArray) -> dict[str, FloatArray]:
-        """The same for ``(B, 46)`` choices at once: one look-up per slot."""
+        """Costs of ``(B, 46)`` choices at once: one look-up per slot."""
         rows = self.rows(choices)
         resolution = rows[:, 0]
         stages = rows[:, 1:].reshape(-1, len(STAGES), _PER_STAGE)

@@ -183,7 +183,7 @@ class NASBench101(SearchSpace):
         return {"params": float(params), "macs": float(macs)}
 
     def costs(self, choices: IntArray) -> dict[str, FloatArray]:
-        """The same for ``(B, 26)`` choices at once, without a loop over them."""
+        """Costs of ``(B, 26)`` choices at once, without a loop over them."""
         columns = np.ascontiguousarray(self.rows(choices).T.astype(np.uint8))  # (26, B)
         edges = {edge: columns[place].view(np.bool_) for place, edge in _OWNER.items()}
         params, macs = network_costs(edges, [columns[_OP_AT[v]] for v in range(1, _LAST)], OPERATORS)

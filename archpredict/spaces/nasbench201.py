@@ -123,7 +123,7 @@ class NASBench201(SearchSpace):
         return {name: float(values[0]) for name, values in self.costs(np.array([choices])).items()}
 
     def costs(self, choices: IntArray) -> dict[str, FloatArray]:
-        """The same for ``(B, 6)`` choices at once: one look-up per edge."""
+        """Costs of ``(B, 6)`` choices at once: one look-up per edge."""
         totals = _skeleton_costs() + _operator_costs()[self.rows(choices)].sum(axis=1)
         return dict(zip(("params", "macs", "flops"), totals.T.astype(np.float64), strict=True))
 

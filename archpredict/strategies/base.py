@@ -1,4 +1,4 @@
-"""Strategy: asks for architectures and is told results.
+"""Strategy: a search strategy, which asks for architectures and is told results.
 
 The contract, which ``archpredict.testing`` checks for every strategy:
 
@@ -37,7 +37,7 @@ from archpredict.spaces.base import Architecture, Choices, SearchSpace, load_spa
 __all__ = ["Problem", "Recommendation", "State", "Strategy"]
 
 State = dict[str, Any]
-"""JSON-serialisable values and numpy arrays, nested in dicts only."""
+"""State of a strategy: JSON-serialisable values and NumPy arrays, nested in dicts only."""
 
 _SUPPLIED = ("problem", "seed", "observer")
 """Arguments of the constructor that are no options."""
@@ -50,7 +50,7 @@ _FEW_ROUNDS = 8
 
 @dataclass(frozen=True)
 class Recommendation:
-    """An architecture to use.
+    """A recommended architecture, and what it is expected to score.
 
     Args:
         architecture: The architecture.
@@ -66,7 +66,7 @@ class Recommendation:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What is searched: the space, what can be labelled, what is allowed, and how many labels may be asked for.
+    """A search problem: the space, what can be labelled, limits on costs, and the budget of evaluations.
 
     Args:
         space: The search space; a name, a reference or a class are loaded.
@@ -125,7 +125,7 @@ class Problem:
                 raise UsageError(f"the limit of {name!r} is a number, {value!r} was given")
 
     def is_allowed(self, choices: IntArray) -> BoolArray:
-        """Which rows of ``(B, L)`` keep all limits, as ``(B,)``."""
+        """Mask ``(B,)`` of the rows of ``(B, L)`` that keep all limits."""
         if not self.limits:
             return np.ones(len(choices), dtype=bool)
         costs = self.space.costs(choices)
@@ -133,7 +133,7 @@ class Problem:
         return allowed
 
     def can_label(self, choices: IntArray) -> BoolArray:
-        """Which rows of ``(B, L)`` the evaluator can label, as ``(B,)`` (isomorphic ones count)."""
+        """Mask ``(B,)`` of the rows of ``(B, L)`` that the evaluator can label (isomorphic ones count)."""
         return np.array([self.is_labelable(a) for a in self.space.architectures(choices)], dtype=bool)
 
     def is_labelable(self, architecture: Architecture) -> bool:
@@ -192,7 +192,7 @@ def _blocks(rows: IntArray, size: int, rng: np.random.Generator) -> Iterator[Int
 
 
 class Strategy(ABC):
-    """A way to search.
+    """A search strategy: asks for architectures to evaluate, is told the results, recommends the best.
 
     Args:
         problem: What is searched.
@@ -218,7 +218,7 @@ class Strategy(ABC):
 
     @classmethod
     def options(cls) -> dict[str, Option]:
-        """What the constructor can be given beyond problem, seed and observer, by name."""
+        """Options by name: what the constructor can be given beyond problem, seed and observer."""
         return options_of(cls, leave_out=_SUPPLIED)
 
     @property
@@ -253,7 +253,7 @@ class Strategy(ABC):
         return np.random.default_rng([self.seed, self.num_told, *stream])
 
     def state_dict(self) -> State:
-        """Everything that :meth:`tell` has learnt beyond the results themselves."""
+        """The state: everything that :meth:`tell` has learnt beyond the results themselves."""
         return {}
 
     def load_state_dict(self, state: State, results: Sequence[Result]) -> None:

@@ -31,7 +31,7 @@ _MAX_COLUMNS = 1_000
 
 @dataclass
 class Column:
-    """A column's values; those that are no numbers count as not a number.
+    """A column of a table: its values; those that are no numbers count as not a number.
 
     Args:
         kind: What it holds; None while every value is missing.
@@ -69,7 +69,7 @@ class Column:
 
 @dataclass(frozen=True)
 class TableProblem:
-    """Something that is wrong with a table.
+    """A problem of a table.
 
     Args:
         name: What kind of problem, e.g. ``"labels-not-finite"``.
@@ -217,7 +217,7 @@ def survey(
 
 
 def problems(found: Survey, target: str | None = None) -> list[TableProblem]:
-    """What is wrong with a table, the gravest first.
+    """Problems of a table, the gravest first.
 
     Args:
         found: The table.

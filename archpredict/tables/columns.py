@@ -1,4 +1,4 @@
-"""Which column of a table holds what, and its values with errors that say where."""
+"""Columns of a table: which one holds what, and its values with errors that say where."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class Columns:
 
 
 def value_of(path: Path, row: Row, column: str) -> Any:
-    """What a row has in a column.
+    """The value of a row in a column.
 
     Raises:
         DataError: It has no such column.

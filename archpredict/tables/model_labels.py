@@ -117,7 +117,7 @@ def _check_columns(path: Path, first: Row) -> None:
 
 
 def _index(names: Sequence[str]) -> dict[str, set[int]]:
-    """Which models each name may mean."""
+    """Models that each name may mean."""
     index: dict[str, set[int]] = defaultdict(set)
     for i, name in enumerate(names):
         for key in _keys(name):

@@ -32,7 +32,7 @@ _API = Path("nasbench.api.NASBench")
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Labelled architectures, one row for each.
+    """A table of labelled architectures, one row for each.
 
     Args:
         space: The search space of the rows.

@@ -21,7 +21,7 @@ __all__ = ["Unlabelled"]
 
 @dataclass(frozen=True, eq=False)
 class Unlabelled:
-    r"""Rows as they stand in a file, with their architectures and the features that were asked for.
+    r"""Unlabelled architectures: rows as they stand in a file, and the features that were asked for.
 
     Args:
         rows: All of them, in their order.

@@ -15,7 +15,7 @@ __all__ = ["EvaluatorContract"]
 
 
 class EvaluatorContract:
-    """What every evaluator keeps to.
+    """The contract of evaluators: what every one keeps to.
 
     An evaluator's own tests derive from it and give the evaluator and a few distinct architectures to label,
     of which some may fail::

@@ -129,7 +129,7 @@ def random_computational_graph(nodes: int, rng: np.random.Generator) -> ArchGrap
 
 @st.composite
 def computational_graphs(draw: st.DrawFn, *, min_nodes: int = 2, max_nodes: int = 40) -> ArchGraph:
-    """Those of :func:`random_computational_graph`, some of whose shapes are not known.
+    """Random computational graphs of :func:`random_computational_graph`, some of whose shapes are not known.
 
     Args:
         draw: Given by Hypothesis.

@@ -15,7 +15,7 @@ __all__ = ["SourceContract"]
 
 
 class SourceContract:
-    """What every source keeps to.
+    """The contract of sources: what every one keeps to.
 
     A source's own tests derive from it and give the source, not fitted, and at least five architectures that it
     reads, without features::

@@ -32,7 +32,7 @@ _NONSENSE = (
 
 
 class SpaceContract:
-    """What every search space keeps to.
+    """The contract of search spaces: what every one keeps to.
 
     A space's own tests derive from it and give the space::
 

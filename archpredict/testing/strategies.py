@@ -77,12 +77,12 @@ def saved_and_read(state: Any) -> Any:
 
 
 def summary(recommendations: Sequence[Recommendation]) -> list[tuple[str, float | None, bool]]:
-    """What can be compared between two runs."""
+    """Recommendations in a form that can be compared between two runs."""
     return [(str(r.architecture), r.score, r.evaluated) for r in recommendations]
 
 
 class StrategyContract:
-    """What every strategy keeps to.
+    """The contract of strategies: what every one keeps to.
 
     A strategy's own tests derive from it and say how it is made; budgets are in evaluations::
 

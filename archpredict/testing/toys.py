@@ -20,7 +20,7 @@ _PARAMS = {"none": 0.0, "skip": 0.0, "pool": 1.0, "conv": 9.0}
 
 
 class ToySpace(SearchSpace):
-    """Three parallel branches, not all of them ``none``, then a chain of three operations.
+    """A small search space: three parallel branches, not all of them ``none``, then a chain of three operations.
 
     702 legal vectors, of which only 243 differ in structure (branches have no order): what a test needs to
     see that masks, isomorphism and costs are respected.
@@ -56,7 +56,7 @@ class ToySpace(SearchSpace):
 
 
 class ToyEvaluator(Evaluator):
-    """Labels :class:`ToySpace`: convolutions help, early ones more; pooling helps in one branch only.
+    """An evaluator of :class:`ToySpace`: convolutions help, early ones more; pooling helps in one branch only.
 
     Args:
         failing: Keys of architectures whose evaluation fails.

@@ -84,7 +84,7 @@ class Labelling:
         self._stopped = False
 
     def label(self, graph: ArchGraph) -> Label:
-        """What a worker says; one that dies is a label that says so."""
+        """The label that a worker gives; one that dies is a label that says so."""
         start = time.perf_counter()
         with self._lock:  # so that nothing starts after stop() has looked
             if self._stopped:

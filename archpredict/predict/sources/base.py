@@ -48,7 +48,7 @@ class Source(ABC):
     @property
     @abstractmethod
     def names(self) -> tuple[str, ...]:
-        """What each column is."""
+        """Names of the columns."""
 
     @abstractmethod
     def fit(self, batch: Batch) -> Self:
@@ -78,7 +78,7 @@ class Source(ABC):
     # ------------------------------------------------------------------ saving
 
     def to_dict(self) -> dict[str, Any]:
-        """What fitting has fixed, as plain JSON; names of columns are saved without being asked for."""
+        """The fitted source as plain JSON; names of columns are saved without being asked for."""
         return {}
 
     @classmethod

@@ -23,7 +23,7 @@ _INTERMEDIATE = 4
 
 @dataclass(frozen=True)
 class CellCost:
-    """What a part of the network costs.
+    """Costs of a part of the network.
 
     Args:
         params: Trainable numbers.

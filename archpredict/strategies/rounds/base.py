@@ -26,7 +26,7 @@ MIN_LABELS = 4
 
 @dataclass
 class Found:
-    """What the search of one round found.
+    """The findings of one round.
 
     Args:
         queue: What to label next, in this order, no more than was asked for.

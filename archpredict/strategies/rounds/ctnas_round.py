@@ -30,7 +30,7 @@ _PARENTS = 10
 
 @dataclass
 class Derived:
-    """What a round hands on.
+    """The outcome of a round, which it hands on.
 
     Args:
         candidates: The best unseen architectures that keep the limits, no two isomorphic, best first.

@@ -30,7 +30,7 @@ _NAC: dict[str, Any] = {**ALONE, "training": PUBLISHED_TRAINING}
 
 @dataclass(frozen=True)
 class CTNASSettings(RoundSettings):
-    """Everything that the presets of CTNAS differ in.
+    """Settings of CTNAS: everything that its presets differ in.
 
     Args:
         predictor: What compares: the name of a predictor, arguments of Predictor (or parts of them, such as

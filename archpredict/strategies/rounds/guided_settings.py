@@ -14,7 +14,7 @@ Acquisition = Literal["mean", "ucb", "thompson"]
 
 @dataclass(frozen=True)
 class PredictorGuidedSettings(RoundSettings):
-    """Everything that the presets of predictor-guided search differ in.
+    """Settings of predictor-guided search: everything that its presets differ in.
 
     Args:
         predictor: Fitted anew in each round: the name of a predictor, or an unfitted one, of which copies are fitted;

@@ -13,7 +13,7 @@ from archpredict.registry.arguments import check_choice, check_integer
 
 @dataclass(frozen=True)
 class RoundSettings:
-    """What strategies have in common that fit a predictor in rounds.
+    """Settings that strategies in rounds have in common.
 
     Args:
         predictor: Fitted anew in each round: the name of a predictor, arguments of Predictor, or an unfitted one, of

@@ -33,14 +33,17 @@ _KIND = "tables.formats"
 
 @dataclass(frozen=True)
 class Row:
-    """One row: where it is, e.g. ``"line 3"`` or ``"record 17"``, and its values by column name."""
+    """A row of a table: where it is, such as ``"line 3"`` or ``"record 17"``, and its values by column name."""
 
     where: str
     values: Mapping[str, Any]
 
 
 class Format(ABC):
-    """How one kind of file holds rows. The first line of the docstring describes it to users."""
+    """A file format of tables: how one kind of file holds rows.
+
+    The first line of the docstring describes it to users.
+    """
 
     endings: ClassVar[tuple[str, ...]]
     """What names end in, without ``.gz``; the first is the usual one."""

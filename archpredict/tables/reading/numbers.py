@@ -31,7 +31,7 @@ def number(value: object) -> float | None:
 
 
 def kind_of(value: Any) -> Kind | None:
-    """What a single value is; None where it is missing."""
+    """The kind of a single value; None where it is missing."""
     if value is None or value == "":
         return None
     if isinstance(value, str):
