@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from archpredict.graph.batch import GraphBatch, batched
+from archpredict.graph.batch import GraphBatch
 from archpredict.predict.model import Model
 from archpredict.predict.optimizer import Flat
 from archpredict.predict.trainer import Trainer, draw_from, dropouts, trained
@@ -90,7 +90,7 @@ class _Stack:
     def _loss(self, index: np.ndarray) -> Tensor:
         """``(M,)`` losses of the members, each on its part of ``index``."""
         first, members = self._trainers[0], len(self._trainers)
-        batch = batched(first.inputs.graphs[index], first.device) if self._model.encoder is not None else None
+        batch = first.batches.of(index) if self._model.encoder is not None else None
         rows = torch.from_numpy(index)
         side = None if first.side is None else first.side[rows].view(members, -1, first.side.shape[1])
         z = _encoded(self._model, members, batch, side)

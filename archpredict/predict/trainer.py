@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from archpredict.errors import UsageError
-from archpredict.graph.batch import batched
+from archpredict.graph.batch import GraphBatch, batched
+from archpredict.graph.packed import PackedGraphs
 from archpredict.metrics import kendall_tau
 from archpredict.predict.inputs import Inputs, InputSpec
 from archpredict.predict.model import Model, as_tensor, encode
@@ -37,6 +38,25 @@ def draw_from(places: Sequence[Dropout], generators: Sequence[np.random.Generato
     """Let dropout draw from these generators, one for each member."""
     for place in places:
         place.generators = generators
+
+
+class GraphBatches:
+    """Batches of labelled graphs, of which the last one is kept: a small training set is one batch in every epoch.
+
+    Args:
+        graphs: All of them.
+        device: Where batches go.
+    """
+
+    def __init__(self, graphs: PackedGraphs, device: torch.device) -> None:
+        self._graphs, self._device = graphs, device
+        self._last: tuple[npt.NDArray[np.int64], GraphBatch] | None = None
+
+    def of(self, index: npt.NDArray[np.int64]) -> GraphBatch:
+        """The graphs of these numbers."""
+        if self._last is None or not np.array_equal(self._last[0], index):
+            self._last = index, batched(self._graphs[index], self._device)
+        return self._last[1]
 
 
 class Trainer:
@@ -76,6 +96,7 @@ class Trainer:
         self.inputs = inputs if not held else inputs[kept]
         if model.encoder is not None:
             _ = self.inputs.graphs.levels  # found once here, and taken along by every mini-batch
+        self.batches = GraphBatches(self.inputs.graphs, device)
         self.side = as_tensor(spec.side(self.inputs), device)
         self.y = torch.as_tensor(self._y[kept]).to(device)
         self._dropouts = dropouts(model)
@@ -168,7 +189,7 @@ class Trainer:
 
     def _loss(self, index: npt.NDArray[np.int64]) -> Tensor:
         rows = torch.from_numpy(index).to(self.device)
-        batch = batched(self.inputs.graphs[index], self.device) if self.model.encoder is not None else None
+        batch = self.batches.of(index) if self.model.encoder is not None else None
         z = self.model(batch, None if self.side is None else self.side[rows])
         return self.model.head.loss(z, self.y[rows])
 
@@ -182,7 +203,9 @@ class Trainer:
         return self.model.head.pair_loss(z[:size], z[size:], target)
 
     def order(self, rng: np.random.Generator | None = None) -> list[npt.NDArray[np.int64]]:
-        """The mini-batches of the next epoch."""
+        """The mini-batches of the next epoch; where there is one, always in the same order."""
+        if self.num_batches == 1:
+            return [np.arange(len(self.inputs))]
         shuffled = (rng or self._rng()).permutation(len(self.inputs))
         return list(np.array_split(shuffled, self.num_batches))
 
