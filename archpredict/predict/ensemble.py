@@ -15,7 +15,7 @@ from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import UsageError
 from archpredict.predict.calibration import Calibration
 from archpredict.predict.inputs import Inputs, InputSpec
-from archpredict.predict.model import CHUNK, Model, encode
+from archpredict.predict.model import Model, encode
 from archpredict.predict.novelty import Novelty
 from archpredict.predict.storage import check_model, deviation_of, parts_of, scale_of
 from archpredict.regressors.base import Regressor
@@ -25,6 +25,8 @@ _Result = TypeVar("_Result")
 
 _SHARPNESS = 3.0
 """Log odds per standard deviation of the labels, as in the soft targets that heads are trained on."""
+_MANY = 1024
+"""Architectures from which it pays to score those of equal structure side by side."""
 _PIECE = 8192
 """Architectures whose numbers are computed at once, and that are worth the start of a thread."""
 _SPREAD = 1e-12
@@ -205,7 +207,7 @@ class Ensemble:
         alike, so that much of what is said of one is said of others.
         """
         order = np.arange(len(inputs))
-        if len(inputs) > CHUNK:
+        if len(inputs) > _MANY:
             order = np.argsort(inputs.nodes.structure, kind="stable")
             inputs = inputs[order]
         place = np.empty_like(order)

@@ -178,7 +178,7 @@ def test_what_is_said_of_many_architectures_stands_in_their_order(monkeypatch: p
     ensemble = make(Linear(deviation=0.1), networks=2)
     shuffled = INPUTS[np.random.default_rng(0).permutation(len(INPUTS)).repeat(3)]
     together = ensemble.predict_both(shuffled)
-    monkeypatch.setattr("archpredict.predict.ensemble.CHUNK", 4)
+    monkeypatch.setattr("archpredict.predict.ensemble._MANY", 4)
     monkeypatch.setattr("archpredict.predict.ensemble._PIECE", 8)
     for said, expected in zip(ensemble.predict_both(shuffled), together, strict=True):
         np.testing.assert_allclose(said, expected, rtol=1e-5)
