@@ -175,9 +175,8 @@ class LevelSets:
         sizes = np.array(self.sizes, dtype=np.int64)
         begin = np.cumsum(sizes) - sizes
         # Row begin_l + r of member m comes after all rows of lower levels and those of level l of lower members.
-        shift = np.repeat(begin * (self.members - 1), sizes)[None] + np.arange(self.members)[:, None] * np.repeat(
-            sizes, sizes
-        )
+        lower = np.arange(self.members)[:, None] * np.repeat(sizes, sizes)
+        shift = np.repeat(begin * (self.members - 1), sizes) + lower
         found: IntArray = (np.arange(sum(self.sizes)) + shift).ravel()
         return found
 

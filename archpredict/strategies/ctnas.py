@@ -12,7 +12,7 @@ from archpredict.errors import UsageError
 from archpredict.evaluators.base import Result
 from archpredict.predict.predictor import Predictor
 from archpredict.progress import Observer, silent
-from archpredict.spaces.base import Architecture, Choices
+from archpredict.spaces.base import Architecture, Choices, SearchSpace
 from archpredict.strategies.base import Problem, State
 from archpredict.strategies.rounds.base import MIN_LABELS, Found, RoundStrategy
 from archpredict.strategies.rounds.ctnas_round import Round
@@ -92,7 +92,7 @@ class CTNAS(RoundStrategy[CTNASSettings]):
                 f"ctnas compares architectures, which a Predictor can, {type(predictor).__name__} was given; take the "
                 "strategy predictor-guided, or a Predictor"
             )
-        if self.settings.predictor is None:
+        if self.settings.predictor is None and self.problem.space.predictor == SearchSpace.predictor:
             predictor.set_params(training__epochs=self.settings.epochs)
         return predictor
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -168,6 +169,17 @@ def test_whatever_passes_for_trees_can_be_walked(feature: list[int]) -> None:
         return
     said = outputs(ensemble, np.random.default_rng(0).normal(size=(20, 3)))
     assert set(np.unique(said)) <= set(arrays["values"])
+
+
+def test_a_pickle_of_trees_holds_no_more_once_they_have_predicted() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(30, 3))
+    boosting = HistGradientBoosting()
+    boosting.fit(x, x[:, 0])
+    before = len(pickle.dumps(boosting))
+    said = boosting.predict(x)
+    assert len(pickle.dumps(boosting)) == before
+    assert np.array_equal(pickle.loads(pickle.dumps(boosting)).predict(x), said)
 
 
 @pytest.mark.parametrize("labels", [2, 20, 300])

@@ -352,3 +352,13 @@ def test_a_whole_search_on_cuda_finds_what_it_finds_on_the_cpu(preset: str) -> N
     # Rounding may change which of nearly equal candidates are labelled, and the order of few of them.
     assert len(set(asked[0]) & set(asked[1])) >= 0.8 * len(asked[0])
     assert found[1] == pytest.approx(found[0], abs=0.05 * abs(found[0]))
+
+
+def test_the_default_comparator_alone_is_trained_for_the_epochs_of_the_settings() -> None:
+    class OfItsOwn(ToySpace):
+        predictor = "nac"
+
+    assert CTNAS(Problem(ToySpace(), 20), epochs=7).new_predictor(0).training.epochs == 7
+    assert CTNAS(Problem(OfItsOwn(), 20), epochs=7).new_predictor(0).training.epochs == 1000
+    given = {"training__epochs": 9}
+    assert CTNAS(Problem(ToySpace(), 20), epochs=7, predictor=given).new_predictor(0).training.epochs == 9

@@ -39,8 +39,8 @@ class CTNASSettings(RoundSettings):
         first_share: Share of the budget that is labelled at random before the first training.
         rounds: How often labels, comparator and controller take turns. The paper has one round: M random labels, one
             search, and a few architectures evaluated at the end.
-        epochs: Passes over the labels in which a round's comparator is trained, where it is the one that the space
-            names; one that is given keeps its own number.
+        epochs: Passes over the labels in which a round's comparator is trained, where neither settings nor space name
+            one, so that it is the default; others keep their own number.
         final: Evaluations kept for the derived architectures when there is one round.
         iterations: Policy updates per round.
         samples: Architectures per policy update (``N``).
