@@ -117,11 +117,11 @@ def _num_tensors(value: Any) -> int:
 
 
 def _real(module: nn.Module, arguments: tuple[Any, ...]) -> tuple[nn.Module, tuple[Any, ...]]:
-    """A module on the meta device with zeros for weights, as tracing calculates."""
+    """A module on the meta device with numbers for weights, as tracing calculates; exporters store equal ones once."""
     module = copy.deepcopy(module).to_empty(device="cpu")
     with torch.no_grad():
-        for tensor in (*module.parameters(), *module.buffers()):
-            tensor.zero_()
+        for number, tensor in enumerate((*module.parameters(), *module.buffers()), start=1):
+            tensor.fill_(number if tensor.is_floating_point() else 0)
     return module, _zeros(arguments)
 
 

@@ -10,12 +10,10 @@ from pathlib import Path
 import onnx
 
 from archpredict.graph.arch_graph import ArchGraph
-from archpredict.onnx._canonical.canonical import Canonical, canonical
-from archpredict.onnx._file.reading import read_proto
-from archpredict.onnx._trace.steps import Trace
-from archpredict.onnx._trace.tracer import trace
-
-__all__ = ["Canonical", "OnnxModel", "Trace", "canonical", "load", "read", "read_proto", "trace"]
+from archpredict.onnx._canonical.canonical import canonical as canonical
+from archpredict.onnx._file.reading import read_proto as read_proto
+from archpredict.onnx._trace.steps import Trace as Trace
+from archpredict.onnx._trace.tracer import trace as trace
 
 __all__ = ["OnnxModel", "interpret", "load", "read"]
 

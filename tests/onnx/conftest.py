@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from archpredict.graph.arch_graph import ArchGraph
-from archpredict.onnx.reader import Canonical, canonical, trace
+from archpredict.onnx.reader import OnnxModel, interpret
 
 Build = Callable[..., onnx.ModelProto]
 
@@ -79,9 +79,9 @@ class Writer:
         opsets = [helper.make_opsetid("", self.opset), *(helper.make_opsetid(domain, 1) for domain in domains)]
         return _build(self.nodes, self.inputs, self.weights, self.numbers, outputs, opset_imports=opsets)
 
-    def read(self, *outputs: str) -> Canonical:
+    def read(self, *outputs: str) -> OnnxModel:
         """The model as a computational graph, with what was folded."""
-        return canonical(trace(self.model(*outputs), None))
+        return interpret(self.model(*outputs))
 
     def graph(self, *outputs: str) -> ArchGraph:
         """The model as a computational graph."""

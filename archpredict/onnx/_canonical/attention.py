@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from math import isqrt, prod
+from math import prod
 
 from archpredict.onnx._trace.steps import Tensor
-from archpredict.onnx._translate.nodes import RESHAPE, SCALAR, TRANSPOSE, Node, NodeGraph, behind, size
+from archpredict.onnx._translate.nodes import RESHAPE, SCALAR, TRANSPOSE, Node, NodeGraph
 
 _LAYOUT = (RESHAPE, TRANSPOSE, SCALAR)
 _BETWEEN = (RESHAPE, SCALAR, "add", "mul", "elementwise")
@@ -37,8 +37,7 @@ def _try(network: NodeGraph, node: Node) -> None:
     node.macs += product.macs
     node.groups = query.shape[1] if query.shape and query.rank == 4 else 1
     node.inputs = [query, key, value, *extra]
-    between = _constants_between(softmax.inputs[0], product)
-    node.params = sum(_learnt(tensor, node.groups) for tensor in dict.fromkeys(between))
+    node.constants = _constants_between(softmax.inputs[0], product)
     network.count("attention of several operators")
 
 
@@ -79,22 +78,6 @@ def _constants_between(node: Node, end: Node) -> list[Tensor]:
         found += node.constants
         node = next((s for s in node.inputs if s is end or _leads(s, end.label)), node.inputs[0])
     return found
-
-
-def _learnt(tensor: Tensor, heads: int) -> float:
-    """Parameters behind a constant that scores are multiplied by or to which it is added.
-
-    A table of pairs of tokens that is the same for all heads is a mask, which nobody learns. One with numbers per head
-    has been written out from as many numbers as a square window, with or without a class token, has relative positions.
-    """
-    shape, found = tensor.shape or (), behind(tensor)
-    if len(shape) > 1 and min(shape[-2:]) > 1:
-        if heads > 1 and (1, *shape)[-3] == 1:
-            return 0.0
-        side = isqrt(shape[-1])
-        if tensor.stored and shape[-1] == shape[-2] and shape[-1] - side**2 in (0, 1):
-            return float(prod(shape[:-2]) * ((2 * side - 1) ** 2 + 3 * (shape[-1] - side**2)))
-    return float(sum(max(0, size(t.shape)) for t in found))
 
 
 def _normalise(node: Node) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import prod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from archpredict.graph.arch_graph import ArchGraph
-from archpredict.graph.operators import NORMS, UNKNOWN, WEIGHTED, Operation, computational_graph, count_params
+from archpredict.graph.operators import UNKNOWN, Operation, computational_graph, count_macs
 from archpredict.onnx._canonical.attention import find_attention
 from archpredict.onnx._canonical.functions import recognise
 from archpredict.onnx._canonical.layout import after_attention, tidy, unfold
 from archpredict.onnx._canonical.merging import merge
-from archpredict.onnx._trace.steps import Tensor, Trace
-from archpredict.onnx._translate.nodes import Node, NodeGraph, behind, size
+from archpredict.onnx._canonical.parameters import Parameters
+from archpredict.onnx._trace.steps import Trace
+from archpredict.onnx._translate.nodes import Node, NodeGraph, size
 from archpredict.onnx._translate.rules import nodes_of
 
 
@@ -36,6 +37,7 @@ class Canonical:
 def canonical(trace: Trace) -> Canonical:
     """Fold, recognise and merge until models that compute the same look the same."""
     network = nodes_of(trace)
+    network.folded.update(trace.folded)
     recognise(network)
     network.drop_dead()
     merge(network)
@@ -44,18 +46,18 @@ def canonical(trace: Trace) -> Canonical:
     after_attention(network)
     unfold(network)
     tidy(network)
-    return _emitted(network)
+    return _emitted(network, trace.unknown)
 
 
-def _emitted(network: NodeGraph) -> Canonical:
+def _emitted(network: NodeGraph, of_constants: Mapping[str, int]) -> Canonical:
     number = {node: i for i, node in enumerate(network.nodes)}
-    counted: set[Tensor] = set()
+    counted = Parameters(network)
     operations = [_operation(node, counted) for node in network.nodes]
     edges = [(number[source], number[node]) for node in network.nodes for source in node.inputs]
     for node in network.outputs:
         edges.append((number[node], len(operations)))
         operations.append(Operation("output", shape=node.shape or ()))
-    unknown: dict[str, int] = {}
+    unknown = dict(of_constants)
     for node in network.nodes:
         if node.label.startswith(UNKNOWN):
             name = node.label.partition(":")[2]
@@ -76,7 +78,7 @@ def _warnings(network: NodeGraph, unknown: dict[str, int]) -> list[str]:
     return found
 
 
-def _operation(node: Node, counted: set[Tensor]) -> Operation:
+def _operation(node: Node, counted: Parameters) -> Operation:
     plain = Operation(
         node.label,
         shape=node.shape or (),
@@ -91,39 +93,9 @@ def _operation(node: Node, counted: set[Tensor]) -> Operation:
         bias=node.bias,
         macs=node.macs,
     )
-    params = node.params if node.params is not None else _params(node, plain, counted)
-    return Operation(**{**plain.__dict__, "params": params})
+    return replace(plain, params=counted.of(node), macs=_macs(node, plain))
 
 
-def _params(node: Node, plain: Operation, counted: set[Tensor]) -> float:
-    """Parameters of a node; the weights that several layers share count at the first.
-
-    Exporters store equal tensors once, and fresh norms and scales are all equal: those count wherever they are used.
-    """
-    stored = dict.fromkeys(t for tensor in node.constants for t in behind(tensor))
-    if node.label in WEIGHTED:
-        weight = behind(node.constants[0]) if node.constants else []
-        shared, fresh = bool(weight) and counted.issuperset(weight), stored.keys() - counted
-        counted.update(stored)
-        if shared:
-            return float(plain.weight[0]) if plain.bias and fresh else 0.0
-        return count_params(plain) - _written_out(node)
-    if node.label in NORMS:
-        return count_params(plain) if node.constants else 0.0
-    if node.label == "mul" and any(_is_table(tensor) for tensor in node.constants):
-        return 0.0
-    return float(sum(max(0, size(t.shape)) for t in stored))
-
-
-def _written_out(node: Node) -> float:
-    """Elements of a weight beyond the parameters that it was computed from, such as a table of relative positions."""
-    weight = node.constants[0] if node.constants else None
-    if weight is None or weight.stored or size(weight.shape) != prod(node.weight):
-        return 0.0
-    learnt = sum(max(0, size(t.shape)) for t in behind(weight))
-    return float(max(0, size(weight.shape) - learnt)) if learnt else 0.0
-
-
-def _is_table(tensor: Tensor) -> bool:
-    """Sines and cosines of positions: what is learnt to scale something is one number per channel, head or place."""
-    return sum(n > 1 for n in tensor.shape or ()) > 1
+def _macs(node: Node, plain: Operation) -> float:
+    """Multiply-adds of a node, as often as a loop applies it; 0 where its shape is not known."""
+    return 0.0 if node.macs is None and node.shape is None else count_macs(plain) * node.times

@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from onnx import helper
 
 from archpredict.onnx._file.protos import MAX_RANK, Kind, Shape, attributes_of, declared_shape, decoded
 from archpredict.onnx._trace.ordering import shown
@@ -20,6 +21,8 @@ _MAX_BEHIND = 1000
 """Parameters that a constant is known to be computed from."""
 _ELEMENTS_OF_FIRST = ("DequantizeLinear", "QuantizeLinear", "Gather", "Reshape", "Expand", "Slice", "Tile")
 """Operators whose further inputs say where the elements go or how they are scaled: no parameters in the output."""
+_MADE = ("ConstantOfShape", "RandomNormal", "RandomUniform")
+"""Operators that make tensors of nothing: a weight whose elements were taken out of a file may be written so."""
 _WRITTEN: Mapping[str, tuple[int, type[Any]]] = {
     "value_float": (1, np.float32),
     "value_floats": (6, np.float32),
@@ -62,7 +65,7 @@ class Constants:
             if attribute.name == "value":
                 value = self._stored(name, attribute.t)
                 # Exporters store parameters; what they write between the operators are numbers and tables.
-                value.tensor.stored, value.tensor.parameters = False, frozenset()
+                value.tensor.stored, value.tensor.written = False, value.tensor.stored
                 return value
             if attribute.name == "sparse_value":
                 sparse = attribute.sparse_tensor
@@ -71,6 +74,22 @@ class Constants:
                 data = np.asarray(attributes_of(node).get(attribute.name, ()), dtype=_WRITTEN[attribute.name][1])
                 return self._constant(name, data.shape, 1 if data.dtype.kind == "f" else 7, data)
         return self._constant(name, None, 0, None)
+
+    def number(self, name: str, array: Any) -> Value:
+        """An array of numbers that is no parameter."""
+        dtype = int(helper.np_dtype_to_tensor_dtype(array.dtype))
+        return Value(Tensor(name, array.shape, dtype, constant=True, data=self._bounded(array)), dtype)
+
+    def unit(self, name: str) -> Value:
+        """The scale of a quantisation."""
+        return Value(Tensor(name, (), 1, constant=True, unit=True), 1)
+
+    def unpacked(self, value: Value, shape: tuple[int, ...]) -> Value:
+        """The weight of this shape that a value holds in packed form."""
+        for tensor in value.tensor.parameters:
+            tensor.dtype, tensor.stands_for = 1, prod(shape)
+        constant = value.tensor.constant
+        return Value(Tensor(value.tensor.name, shape, 1, constant, parameters=value.tensor.parameters), 1)
 
     def computed(
         self, node: Any, inputs: Sequence[Value | None], attributes: Mapping[str, Any], kinds: Sequence[Kind]
@@ -87,6 +106,9 @@ class Constants:
             array = arrays[index] if arrays is not None and index < len(arrays) else None
             shape = kind.shape if array is None else array.shape
             tensor = Tensor(name, shape, kind.dtype, constant=True, parameters=parameters)
+            if node.op_type in _MADE and shape:
+                tensor.written, tensor.parameters = True, frozenset((tensor,))
+            tensor.unit = any(v is not None and v.tensor.unit for v in inputs)
             unknown = array is not None and array.dtype.kind == "f" and bool(np.isnan(array).any())
             if array is not None and not unknown:
                 whole = array.dtype == np.float64 and kind.dtype in (6, 7)

@@ -39,11 +39,11 @@ def refined(
     place = _SHAPE_FROM.get(node.op_type) if node.domain in ("", "ai.onnx") else None
     lengths = inputs[place] if place is not None and place < len(inputs) else None
     if lengths is not None:
-        shape = _merged(shape, _target(node.op_type, inputs, attributes, lengths))
-    return Kind(_merged(shape, declared), kind.dtype, kind.other)
+        shape = merged(shape, _target(node.op_type, inputs, attributes, lengths))
+    return Kind(merged(shape, declared), kind.dtype, kind.other)
 
 
-def _merged(shape: Shape, other: Shape) -> Shape:
+def merged(shape: Shape, other: Shape) -> Shape:
     """A shape with its open lengths filled in from another."""
     if shape is None:
         return other

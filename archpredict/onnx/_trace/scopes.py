@@ -1,16 +1,14 @@
-"""Functions and bodies of a model: what names stand for within them, and what they consist of."""
+"""Functions and bodies of a model: what names stand for within them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 import onnx
 
-from archpredict.onnx._file.protos import MAX_RANK, Opsets, Shape
-from archpredict.onnx._trace.ordering import bodies
+from archpredict.onnx._file.protos import Opsets, Shape
 from archpredict.onnx._trace.shapes import Value
 
 
@@ -47,15 +45,3 @@ def with_arguments(node: Any, scope: Scope) -> Any:
             filled.attribute.add().CopyFrom(given)
             filled.attribute[-1].name = attribute.name
     return filled
-
-
-def inside(graphs: Sequence[Any]) -> tuple[int, int]:
-    """Nodes in bodies, and elements of what they store."""
-    nodes, elements, left = 0, 0, list(graphs)
-    while left:
-        graph = left.pop()
-        nodes += len(graph.node)
-        for tensor in graph.initializer:
-            elements += prod(max(0, n) for n in tensor.dims[:MAX_RANK])
-        left += [body for node in graph.node for body in bodies(node)]
-    return nodes, elements

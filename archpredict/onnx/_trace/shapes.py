@@ -35,12 +35,14 @@ class Value:
         dtype: Its type under this name: of its elements, 0 where not known.
         partial: Elements of a vector of lengths of which some are not known: NaN.
         other: Its type where it is no tensor.
+        items: Of a sequence, what it holds, where that is known.
     """
 
     tensor: Tensor
     dtype: int
     partial: Any = None
     other: onnx.TypeProto | None = None
+    items: tuple[Value, ...] | None = None
 
 
 @lru_cache(maxsize=4096)
@@ -128,6 +130,11 @@ class ShapeRules:
             except _INFERENCE_ERRORS as error:
                 return {}, _reason(str(error))
         return {}, problem
+
+    def known(self, node: Any, opsets: Opsets) -> bool:
+        """Whether there is an operator of this name."""
+        domain = plain_domain(node.domain)
+        return node.op_type in _LIKE_FIRST or bool(self._candidates(node.op_type, domain, opsets))
 
     def attributes(self, node: Any, opsets: Opsets) -> dict[str, Any]:
         """An operator's attributes as Python values, without those of types that they have in no version of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,12 @@ class Tensor:
         constant: It does not depend on the model's inputs: a parameter, or a number written into the model.
         data: The value of a constant (or of shape arithmetic), where it is known and small.
         stored: It is a parameter with elements in the file (or declared there), not a number that was computed.
-        parameters: The stored tensors that a constant was computed from, itself where it is stored (so that the
-            parameters behind an expanded class token or a table of relative positions can be counted once).
+        written: It is a number or a table that an exporter wrote between the operators (a node Constant).
+        parameters: The stored and written tensors that a constant was computed from, itself where it is one (so that
+            the parameters behind an expanded class token or a table of relative positions can be counted once).
+        stands_for: Numbers of the tensor that was packed into this one, 0 where it is none: two weights of 4 bits are
+            one byte.
+        unit: It is the scale of a quantisation: to multiply by it leaves everything as it is.
     """
 
     name: str
@@ -30,7 +35,10 @@ class Tensor:
     constant: bool = False
     data: npt.NDArray[Any] | None = None
     stored: bool = False
+    written: bool = False
     parameters: frozenset[Tensor] = frozenset()
+    stands_for: int = 0
+    unit: bool = False
 
     @property
     def scalar(self) -> float | None:
@@ -38,6 +46,12 @@ class Tensor:
         if not self.constant or self.data is None or self.data.size != 1:
             return None
         return float(np.asarray(self.data).reshape(()))
+
+    @property
+    def num_parameters(self) -> int:
+        """Parameters in a stored tensor; 0 where its shape is not known."""
+        shape = self.shape
+        return self.stands_for or (0 if shape is None or min(shape, default=0) < 0 else prod(shape))
 
 
 @dataclass(eq=False)
@@ -50,6 +64,7 @@ class Step:
         attributes: Python values: int, float, str, tuples of these, small arrays.
         inputs: None for an optional input that is left out.
         outputs: None for an optional output that is left out.
+        times: How often a loop around it applies it.
     """
 
     op: str
@@ -57,6 +72,7 @@ class Step:
     attributes: dict[str, Any]
     inputs: list[Tensor | None]
     outputs: list[Tensor | None]
+    times: int = 1
 
 
 @dataclass(eq=False)
@@ -72,6 +88,9 @@ class Trace:
         producer: Who wrote the file.
         num_nodes: Nodes in the file, those of inlined functions and bodies included.
         warnings: Sentences for the user.
+        folded: Operators that were written out as others, or left out, and how often.
+        unknown: Operators on constants that are not known, and how often they occur.
+        assumed: The shapes of inputs of which some lengths are not in the file, as they were taken.
     """
 
     steps: list[Step]
@@ -81,3 +100,6 @@ class Trace:
     producer: str = ""
     num_nodes: int = 0
     warnings: list[str] = field(default_factory=list)
+    folded: dict[str, int] = field(default_factory=dict)
+    unknown: dict[str, int] = field(default_factory=dict)
+    assumed: dict[str, tuple[int, ...]] = field(default_factory=dict)

@@ -7,17 +7,22 @@ through where they are called, so that nothing has to be copied or renamed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import onnx
 
 from archpredict.errors import ModelFileError
-from archpredict.onnx._file.protos import Kind, Opsets, kind_of, newest_opset, plain_domain
+from archpredict.onnx._file.protos import Kind, Opsets, Shape, kind_of, newest_opset, plain_domain
+from archpredict.onnx._trace.aliases import alias, is_quantiser
 from archpredict.onnx._trace.constants import Constants
+from archpredict.onnx._trace.control import CONTROL
+from archpredict.onnx._trace.expansion import MICROSOFT, OPSET, Call
+from archpredict.onnx._trace.expansions import expansion_of
 from archpredict.onnx._trace.inputs import data_inputs, input_kinds
-from archpredict.onnx._trace.ordering import WEIGHT_SLOTS, bodies, called, captured, ordered, shown
-from archpredict.onnx._trace.partial_shapes import refined
-from archpredict.onnx._trace.scopes import Scope, inside, with_arguments
+from archpredict.onnx._trace.ordering import WEIGHT_SLOTS, called, ordered, shown
+from archpredict.onnx._trace.partial_shapes import merged, refined
+from archpredict.onnx._trace.scopes import Scope, with_arguments
 from archpredict.onnx._trace.shapes import ShapeRules, Value
 from archpredict.onnx._trace.steps import Step, Tensor, Trace
 
@@ -29,10 +34,6 @@ _MAX_PARTS = 800_000
 _MAX_BYTES = 1 << 27
 """Of all nodes, with functions and branches written out."""
 _MAX_WARNINGS = 20
-
-_SAME = ("Identity", "Dropout", "Cast", "CastLike")
-_OPAQUE = ("If", "Loop", "Scan", "SequenceMap")
-_BOOL = 9
 
 
 def trace(model: onnx.ModelProto, input_shapes: Mapping[str, Sequence[int]] | None = None) -> Trace:
@@ -54,7 +55,9 @@ class _Tracer:
         self.steps: list[Step] = []
         self.warnings: dict[str, None] = {}
         self.rules, self.constants = ShapeRules(), Constants(self.warn)
-        self.nodes = self.parts = self.bytes = 0
+        self.nodes = self.expanded = self.parts = self.bytes = 0
+        self.folded: dict[str, int] = {}
+        self.unknown: dict[str, int] = {}
         self.functions = {(plain_domain(f.domain), f.name, f.overload): f for f in model.functions}
 
     def run(self, given: Mapping[str, Sequence[int]]) -> Trace:
@@ -73,8 +76,8 @@ class _Tracer:
         scope.values.update({n: Value(tensors[n], kind.dtype, other=kind.other) for n, kind in kinds.items()})
         if not given:
             scope.declared = {v.name: kind_of(v.type).shape for v in (*graph.value_info, *graph.output)}
-        self._walk(graph.node, scope)
-        outputs = list(dict.fromkeys(v.tensor for v in self._results(graph.output, scope, "the graph")))
+        self.walk(graph.node, scope)
+        outputs = list(dict.fromkeys(v.tensor for v in self.results(graph.output, scope, "the graph")))
         self.steps = _alive(self.steps, outputs)
         return Trace(
             steps=self.steps,
@@ -82,12 +85,18 @@ class _Tracer:
             outputs=outputs,
             opset=scope.opsets[""],
             producer=self.model.producer_name[:60],
-            num_nodes=self.nodes,
+            num_nodes=self.nodes - self.expanded,
             warnings=self._sentences(),
+            folded=self.folded,
+            unknown=self.unknown,
         )
 
     def warn(self, text: str) -> None:
         self.warnings[text] = None
+
+    def count(self, what: str) -> None:
+        """Note that something was folded."""
+        self.folded[what] = self.folded.get(what, 0) + 1
 
     def _sentences(self) -> list[str]:
         problems: dict[str, list[str]] = {}
@@ -122,7 +131,7 @@ class _Tracer:
 
     # Walking.
 
-    def _walk(self, nodes: Sequence[Any], scope: Scope) -> None:
+    def walk(self, nodes: Sequence[Any], scope: Scope) -> None:
         self.nodes += len(nodes)
         if self.nodes > MAX_NODES:
             raise ModelFileError(
@@ -154,7 +163,7 @@ class _Tracer:
         for node in sequence:
             self._visit(node, scope)
 
-    def _results(self, outputs: Sequence[Any], scope: Scope, where: str) -> list[Value]:
+    def results(self, outputs: Sequence[Any], scope: Scope, where: str) -> list[Value]:
         values = []
         for output in outputs:
             name = output if isinstance(output, str) else output.name
@@ -174,9 +183,12 @@ class _Tracer:
         function = self.functions.get((domain, node.op_type, node.overload)) if self.functions else None
         if function is not None:
             self._call(function, node, inputs, scope)
-        elif domain == "" and node.op_type in _OPAQUE:
-            self._branch(node, inputs, scope)
-        elif domain != "" or node.op_type not in _SAME or not _same(node, inputs, scope):
+        elif domain == "" and node.op_type in CONTROL:
+            CONTROL[node.op_type](self, node, inputs, scope)
+        elif alias(node, inputs, scope):
+            if is_quantiser(node):
+                self.count(f"{node.op_type} left out")
+        elif not self._written_out(node, inputs, scope):
             self._apply(node, inputs, scope)
 
     def _apply(self, node: Any, inputs: Sequence[Value | None], scope: Scope) -> None:
@@ -206,6 +218,9 @@ class _Tracer:
             for name, kind in zip(node.output, kinds, strict=True)
         ]
         if (standard and node.op_type in ("Shape", "Size")) or all(v is None or v.tensor.constant for v in inputs):
+            if not self.rules.known(node, scope.opsets):
+                self._not_known(node)
+                kinds = [k if k.shape is not None else Kind(_shape_of_first(inputs), k.dtype) for k in kinds]
             values = self.constants.computed(node, inputs, attributes, kinds)
         else:
             values = [
@@ -217,71 +232,62 @@ class _Tracer:
             self.steps.append(Step(node.op_type, plain_domain(node.domain), attributes, tensors, outputs))
         scope.values.update({name: value for name, value in zip(node.output, values, strict=True) if name})
 
-    # Functions, branches and loops.
+    def _not_known(self, node: Any) -> None:
+        domain = plain_domain(node.domain)
+        name = f"{domain}.{node.op_type}"[:80] if domain else node.op_type[:80]
+        self.unknown[name] = self.unknown.get(name, 0) + 1
+
+    # Functions, and operators that are written out.
 
     def _call(self, function: Any, node: Any, inputs: Sequence[Value | None], scope: Scope) -> None:
         opsets = Opsets({**scope.opsets, **Opsets.of(function.opset_import)})
         inner = Scope(opsets, dict.fromkeys(function.input), depth=scope.depth + 1)
         inner.values.update(zip(function.input, inputs, strict=False))
         inner.arguments = {a.name: a for a in (*function.attribute_proto, *node.attribute)}
-        self._walk(function.node, inner)
-        results = self._results(function.output, inner, f"the function {shown(function.name)}")
-        scope.values.update({name: v for name, v in zip(node.output, results, strict=False) if name})
-        self._all_written(node, scope)
+        self.walk(function.node, inner)
+        self.bind(node, self.results(function.output, inner, f"the function {shown(function.name)}"), scope)
 
-    def _all_written(self, node: Any, scope: Scope) -> None:
+    def _written_out(self, node: Any, inputs: Sequence[Value | None], scope: Scope) -> bool:
+        """Walk through what an operator stands for; whether there is such a thing."""
+        domain = plain_domain(node.domain)
+        expansion = expansion_of(node.op_type, domain, scope.opsets)
+        if expansion is None:
+            return False
+        call = Call(node, inputs, self._attributes(node, scope), scope.opsets.get(domain, 1))
+        results = expansion(call)
+        if results is None:
+            return False
+        inner = Scope(Opsets({"": OPSET, MICROSOFT: 1}), depth=scope.depth + 1)
+        inner.values.update({f"~{i}": value for i, value in enumerate(inputs) if value is not None})
+        inner.values.update({name: self.constants.number(name, array) for name, array in call.numbers.items()})
+        inner.values.update({name: self.constants.unit(name) for name in call.units})
+        for name, (index, shape) in call.packed.items():
+            packed = inputs[index]
+            inner.values[name] = None if packed is None else self.constants.unpacked(packed, shape)
+        before = self.nodes
+        self.walk(call.nodes, inner)
+        self.expanded += self.nodes - before
+        self.count(f"{node.op_type[:60]} written out")
+        none = [Value(Tensor(name, None, constant=True), 1) for name in node.output]
+        found = [inner.find(name) if name else None for name in results]
+        values = [value or left for value, left in zip_longest(found, none)][: len(node.output)]
+        for name, value in zip(node.output, values, strict=True):
+            if not value.tensor.constant:
+                value.tensor.shape = merged(value.tensor.shape, scope.declared.get(name))
+        self.bind(node, values, scope)
+        return True
+
+    def bind(self, node: Any, values: Sequence[Value], scope: Scope) -> None:
+        """Let the outputs of an operator be these values."""
+        scope.values.update({name: value for name, value in zip(node.output, values, strict=False) if name})
         for name in node.output:
             if name and name not in scope.values:
                 raise ModelFileError(f"{called(node)} has more outputs than what it stands for; export the model again")
 
-    def _branch(self, node: Any, inputs: Sequence[Value | None], scope: Scope) -> None:
-        condition = inputs[0].tensor.data if inputs and inputs[0] is not None else None
-        if node.op_type == "If" and condition is not None and condition.size == 1:
-            wanted = "then_branch" if condition.reshape(()) else "else_branch"
-            body = next((a.g for a in node.attribute if a.name == wanted and a.HasField("g")), None)
-            if body is None:
-                raise ModelFileError(f"{called(node)} has no {wanted}; export the model again")
-            inner = Scope(scope.opsets, outer=scope, arguments=scope.arguments, depth=scope.depth + 1)
-            inner.values.update(self.constants.of_graph(body))
-            self._walk(body.node, inner)
-            results = self._results(body.output, inner, called(node))
-            scope.values.update({name: v for name, v in zip(node.output, results, strict=False) if name})
-            self._all_written(node, scope)
-            return
-        self._opaque(node, inputs, scope)
 
-    def _opaque(self, node: Any, inputs: Sequence[Value | None], scope: Scope) -> None:
-        """A loop, or a branch that data decides: one step that also reads what its bodies capture."""
-        graphs = list(bodies(node))
-        around = {name: scope.find(name) for body in graphs for name in captured(body)}
-        read = [*inputs, *(v for v in around.values() if v is not None)]
-        nodes, parameters = inside(graphs)
-        self.nodes += nodes
-        self.warn(f"{called(node)} counts as one opaque operator, for data decide what it computes")
-        kinds = [Kind(None, 1)] * len(node.output)
-        if node.op_type == "If" and len(graphs) == 2:
-            both = zip(*([kind_of(v.type) for v in graph.output] for graph in graphs), strict=False)
-            kinds = [a if a.shape == b.shape else Kind(None, a.dtype) for a, b in both] + kinds
-        attributes = {**self._attributes(node, scope), "body_params": parameters}
-        self._write(node, read, attributes, kinds[: len(node.output)], scope)
-
-
-def _same(node: Any, inputs: Sequence[Value | None], scope: Scope) -> bool:
-    """Casts, copies and dropout write the tensor that they read; whether it is such a case."""
-    first = inputs[0] if inputs else None
-    if first is None or not node.output:
-        return False
-    dtype = first.dtype
-    if node.op_type in ("Cast", "CastLike"):
-        if first.tensor.constant:
-            return False
-        like = inputs[1].dtype if len(inputs) > 1 and inputs[1] is not None else 0
-        dtype = next((a.i for a in node.attribute if a.name == "to"), like)
-        dtype = dtype if dtype in onnx.TensorProto.DataType.values() else 0
-    scope.values[node.output[0]] = Value(first.tensor, dtype, first.partial, first.other)
-    for name in node.output[1:]:
-        scope.values[name] = Value(Tensor(name, first.tensor.shape, _BOOL, constant=True), _BOOL)
-    return True
+def _shape_of_first(inputs: Sequence[Value | None]) -> Shape:
+    """What an unknown operator makes of a parameter most likely has its shape: most of them round or normalise it."""
+    return inputs[0].tensor.shape if inputs and inputs[0] is not None else None
 
 
 def _alive(steps: Sequence[Step], outputs: Sequence[Tensor]) -> list[Step]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from archpredict.onnx._trace.einsum import Contraction, contraction
 from archpredict.onnx._trace.steps import Step, Tensor
-from archpredict.onnx._translate.nodes import TRANSPOSE, Node, behind, size
+from archpredict.onnx._translate.nodes import TRANSPOSE, Node, size
 from archpredict.onnx._translate.spatial import pad
 from archpredict.onnx._translate.translation import Rule, Translation, dims, given, integers, shape_of, text
 
@@ -22,7 +22,8 @@ def convolution(label: str) -> Rule:
         axes = max(1, len(weight) - 2)
         macs = None
         if label == "conv_transpose" and len(weight) > 1:
-            macs = float(max(0, size(dims(step.inputs[0]))) * max(0, prod(weight[1:])))
+            source = given(step, 0)
+            macs = float(max(0, size(None if source is None else source.shape)) * max(0, prod(weight[1:])))
             weight = (weight[1] * groups, weight[0] // groups, *weight[2:])  # output channels first
         node = self.plain(step, label, weight=weight, bias=given(step, 2) is not None, kernel=weight[2:], macs=macs)
         node.stride = integers(step.attributes.get("strides", (1,) * axes))
@@ -38,15 +39,6 @@ def convolution(label: str) -> Rule:
 def _none_if_computed(weight: Tensor | None) -> float | None:
     """No parameters, where a weight is computed from data."""
     return 0.0 if weight is not None and not weight.constant else None
-
-
-def without_zero_points(plain: Rule) -> Rule:
-    """A layer on integers: the numbers that stand for zero, which come after its weight, are no bias."""
-
-    def rule(self: Translation, step: Step) -> Node:
-        return plain(self, Step(step.op, step.domain, step.attributes, step.inputs[:2], step.outputs))
-
-    return rule
 
 
 def gemm(self: Translation, step: Step) -> Node:
@@ -96,10 +88,7 @@ def einsum(self: Translation, step: Step) -> Node:
     weights = [t for t in step.inputs if t is not None and t.constant]
     if not weights:
         return self.plain(step, "matmul", macs=macs)
-    node = self.plain(step, "linear", weight=dims(weights[0])[::-1], macs=macs)
-    if len(weights) > 1:
-        node.params = float(sum(max(0, size(t.shape)) for weight in weights for t in behind(weight)))
-    return node
+    return self.plain(step, "linear", weight=dims(weights[0])[::-1], macs=macs)
 
 
 def _rearranged(self: Translation, step: Step, read: Contraction | None) -> Node:
@@ -125,7 +114,6 @@ def recurrent(self: Translation, step: Step) -> Node:
         "recurrent",
         weight=dims(given(step, 1))[1:],
         macs=float(each * max(0, prod(dims(step.inputs[0])[:2]))),
-        params=float(sum(max(0, size(t.shape)) for t in weights)),
     )
 
 
@@ -158,7 +146,7 @@ _MAY_LACK_SCALE = ("layer_norm", "rms_norm", "instance_norm", "group_norm")
 
 def _is_number(tensor: Tensor | None, number: float) -> bool:
     """Whether a tensor that is no parameter is full of one number."""
-    if tensor is None or tensor.data is None or tensor.parameters:
+    if tensor is None or tensor.data is None or any(t.stored for t in tensor.parameters):
         return False
     return bool((np.asarray(tensor.data) == number).all())
 

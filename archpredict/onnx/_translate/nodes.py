@@ -18,6 +18,8 @@ Shape = tuple[int, ...] | None
 
 _FLOATS = (1, 10, 11, 16)
 """ONNX's numbers of the types that parameters have: float, float16, double, bfloat16."""
+_NUMBERS = (*_FLOATS, *(2, 3, 4, 5), *range(17, 27))
+"""With those of quantised weights, of 2 to 16 bits; lengths and indices have more."""
 
 
 @dataclass(eq=False)
@@ -34,6 +36,7 @@ class Node:
             :mod:`archpredict.onnx._canonical.functions`.
         numbers: The numbers that this function takes.
         axes: Axes that a reduction, norm or softmax goes over; the order of axes of a transposition.
+        times: How often a loop around it applies it.
     """
 
     label: str
@@ -54,6 +57,7 @@ class Node:
     function: str = ""
     numbers: tuple[float | None, ...] = ()
     axes: tuple[int, ...] | None = None
+    times: int = 1
 
     @property
     def rank(self) -> int:
@@ -112,4 +116,9 @@ def size(shape: Sequence[int] | None) -> int:
 
 def behind(tensor: Tensor) -> list[Tensor]:
     """The parameters that a constant was computed from."""
-    return [t for t in tensor.parameters or ({tensor} if tensor.stored else ()) if t.dtype in _FLOATS]
+    return [t for t in tensor.parameters if t.stored and t.dtype in _FLOATS]
+
+
+def behind_weight(tensor: Tensor) -> list[Tensor]:
+    """What a layer's weight was computed from, which is a parameter wherever an exporter has put it."""
+    return [t for t in tensor.parameters if t.dtype in _NUMBERS]

@@ -59,7 +59,11 @@ def nodes_of(trace: Trace) -> NodeGraph:
     for tensor in trace.inputs:
         made.add(Node("input", [], tensor.shape), tensor)
     for step in trace.steps:
+        before = len(made.nodes)
         made.add(_rule(step)(made, step), *step.outputs)
+        if step.times != 1:
+            for node in made.nodes[before:]:
+                node.times = step.times
     outputs = [made.node(tensor) for tensor in trace.outputs]
     return NodeGraph(list(dict.fromkeys(made.nodes)), outputs)
 
@@ -74,10 +78,6 @@ def _rule(step: Step) -> Rule:
 def _unknown(self: Translation, step: Step) -> Node:
     name = step.op if step.domain in _STANDARD else f"{step.domain}.{step.op}"
     return self.plain(step, f"unknown:{name}"[:80])
-
-
-def _opaque(self: Translation, step: Step) -> Node:
-    return self.plain(step, "opaque", params=float(step.attributes.get("body_params", 0)))
 
 
 def _same(self: Translation, step: Step) -> Node:
@@ -109,11 +109,9 @@ _RULES: Mapping[str, Rule] = {
     "Softmax": elementwise.softmax,
     "LogSoftmax": elementwise.log_softmax,
     "Conv": layers.convolution("conv"),
-    "ConvInteger": layers.without_zero_points(layers.convolution("conv")),
     "ConvTranspose": layers.convolution("conv_transpose"),
     "Gemm": layers.gemm,
     "MatMul": layers.matmul,
-    "MatMulInteger": layers.without_zero_points(layers.matmul),
     "Einsum": layers.einsum,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), layers.recurrent),
     "Gather": layers.gather,
@@ -142,8 +140,8 @@ _RULES: Mapping[str, Rule] = {
     "Tile": spatial.tile,
     "Concat": spatial.concat,
     **dict.fromkeys(("ArgMax", "ArgMin"), one_input("reduce")),
-    **dict.fromkeys(("Cast", "CastLike", "Identity", "Dropout", "QuantizeLinear", "DequantizeLinear"), _same),
-    **dict.fromkeys(("If", "Loop", "Scan", "SequenceMap"), _opaque),
+    **dict.fromkeys(("Cast", "CastLike", "Identity", "Dropout"), _same),
+    "If": labelled("opaque"),
 }
 _OF_RUNTIME: Mapping[str, Rule] = {
     "Attention": fused.packed_attention,

@@ -147,5 +147,6 @@ def transpose(self: Translation, step: Step) -> Node:
 
 def concat(self: Translation, step: Step) -> Node:
     """Tensors side by side, those that are parameters included."""
-    inputs = [self.node(t) for t in step.inputs if t is not None and (t.dtype == 1 or not t.constant or t.parameters)]
+    given = [t for t in step.inputs if t is not None]
+    inputs = [self.node(t) for t in given if t.dtype == 1 or not t.constant or any(p.stored for p in t.parameters)]
     return Node("concat", inputs, shape_of(step))

@@ -1,0 +1,124 @@
+"""How many parameters a node has: every stored tensor counts once, where it is read first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from math import isqrt, prod
+
+import numpy as np
+
+from archpredict.graph.operators import NORMS, UNKNOWN, WEIGHTED
+from archpredict.onnx._trace.steps import Tensor
+from archpredict.onnx._translate.nodes import RESHAPE, SCALAR, Node, NodeGraph, behind, behind_weight
+
+
+class Parameters:
+    """Counts of parameters, node by node, in topological order.
+
+    Args:
+        network: The nodes, all of them.
+    """
+
+    def __init__(self, network: NodeGraph) -> None:
+        self._counted: set[Tensor] = set()
+        self._rotating = _halves_of_rotations(network)
+
+    def of(self, node: Node) -> float:
+        """The parameters of a node that no node before it has."""
+        if node.label == "recurrent":
+            return self._stored(behind_weight, node.constants)
+        if node.label in WEIGHTED:
+            return self._of_layer(node)
+        if node.label in NORMS:
+            parts = node.constants[: 1 + node.bias]
+            fresh = all(_is_full_of(tensor, number) for tensor, number in zip(parts, (1, 0), strict=False))
+            return float(sum(prod(node.weight) for tensor in parts if self._is_new(tensor) or fresh))
+        if node.label == "attention":
+            return float(sum(self._of_scores(tensor, node.groups) for tensor in dict.fromkeys(node.constants)))
+        if node in self._rotating:
+            return 0.0
+        if node.label.startswith(UNKNOWN):
+            return self._stored(lambda t: [p for p in behind_weight(t) if p.stored], node.constants)
+        return self._stored(behind, node.constants)
+
+    def _of_layer(self, node: Node) -> float:
+        """A layer's weight, and a number per output channel for its bias, in which a batch norm may be folded."""
+        computed = node.params is not None  # from data
+        weights, biases = ([], node.constants) if computed else (node.constants[:1], node.constants[1:])
+        if not node.bias:
+            return self._stored(behind_weight, node.constants)
+        found = self._stored(behind_weight, weights)
+        own = computed or found > 0  # a layer that is applied twice has one bias
+        new = [tensor for tensor in biases if self._is_new(tensor) or (own and _is_full_of(tensor, 0))]
+        if not new:
+            return found
+        return found + float(node.weight[0] if node.weight else min(t.num_parameters for t in new))
+
+    def _of_scores(self, tensor: Tensor, heads: int) -> float:
+        """Parameters behind a constant that scores are multiplied by or to which it is added.
+
+        A table of pairs of tokens that is the same for all heads is a mask, which nobody learns. One with numbers per
+        head has been written out from as many numbers as a square window, with or without a class token, has relative
+        positions.
+        """
+        shape = tensor.shape or ()
+        if len(shape) > 1 and min(shape[-2:]) > 1:
+            if heads > 1 and (1, *shape)[-3] == 1:
+                return 0.0
+            side = isqrt(shape[-1])
+            if tensor.stored and shape[-1] == shape[-2] and shape[-1] - side**2 in (0, 1):
+                new = self._is_new(tensor)
+                return float(prod(shape[:-2]) * ((2 * side - 1) ** 2 + 3 * (shape[-1] - side**2))) if new else 0.0
+        return self._stored(behind, [tensor])
+
+    def _stored(self, choose: Callable[[Tensor], list[Tensor]], tensors: Iterable[Tensor]) -> float:
+        """Parameters behind constants that have not been counted; they are now."""
+        new = dict.fromkeys(t for tensor in tensors for t in choose(tensor) if t not in self._counted)
+        self._counted.update(new)
+        return float(sum(t.num_parameters for t in new))
+
+    def _is_new(self, tensor: Tensor) -> bool:
+        """Whether something behind a constant has not been counted; it has been now."""
+        new = set(behind_weight(tensor)) - self._counted
+        self._counted.update(new)
+        return bool(new)
+
+
+def _is_full_of(tensor: Tensor, number: float) -> bool:
+    """Whether a scale, shift or bias looks as before training, or cannot be seen: exporters store equal ones once."""
+    return bool(tensor.parameters) and (tensor.data is None or bool((np.asarray(tensor.data) == number).all()))
+
+
+def _halves_of_rotations(network: NodeGraph) -> set[Node]:
+    """Products with the sines and cosines of positions: two of one tensor, of which one was rearranged, added up."""
+    found: set[Node] = set()
+    for node in network.nodes:
+        if node.label not in ("add", "sub") or len(node.inputs) != 2:
+            continue
+        first, second = node.inputs
+        tables = [source.constants for source in node.inputs if source.label == "mul" and len(source.inputs) == 1]
+        if len(tables) < 2 or first is second or not all(map(_is_table, tables)):
+            continue
+        if not _sources(first.inputs[0]).isdisjoint(_sources(second.inputs[0])):
+            found.update(node.inputs)
+    return found
+
+
+def _is_table(constants: Sequence[Tensor]) -> bool:
+    """Whether it is one number for every place and channel, not one per channel."""
+    return len(constants) == 1 and sum(n > 1 for n in constants[0].shape or ()) > 1
+
+
+_REARRANGED = (RESHAPE, SCALAR, "permute", "slice", "concat", "sub", "gather")
+_FARTHEST = 12
+
+
+def _sources(node: Node) -> set[Node]:
+    """The nodes whose numbers a node has, in another order or with another sign."""
+    found, stack = {node}, [node]
+    while stack and len(found) < _FARTHEST:
+        node = stack.pop()
+        if node.label in _REARRANGED or (node.label == "elementwise" and node.function == "neg"):
+            stack += [source for source in node.inputs if source not in found]
+            found.update(node.inputs)
+    return found

@@ -1,0 +1,107 @@
+"""Operators that change no number of interest: casts, copies, dropout and the steps of quantisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+
+from archpredict.onnx._file.protos import plain_domain
+from archpredict.onnx._trace.expansion import MICROSOFT
+from archpredict.onnx._trace.scopes import Scope
+from archpredict.onnx._trace.shapes import Value
+from archpredict.onnx._trace.steps import Tensor
+
+_BOOL, _FLOAT = 9, 1
+_COPIES = ("Identity", "Dropout", "Cast", "CastLike")
+_TO_INTEGERS, _TO_NUMBERS = "QuantizeLinear", "DequantizeLinear"
+_QUANTISERS = ("Quant", "IntQuant", "FloatQuant", "BipolarQuant", "Trunc", "IntTrunc")
+_OF_QONNX = ("qonnx.", "onnx.brevitas", "finn.")
+"""Beginnings of the domains in which QONNX, Brevitas and FINN write their quantisers."""
+
+
+def is_quantiser(node: Any) -> bool:
+    """Whether an operator rounds numbers to integers, or makes numbers of integers, and does nothing else."""
+    domain = plain_domain(node.domain)
+    if domain in ("", MICROSOFT):
+        return node.op_type in (_TO_INTEGERS, _TO_NUMBERS)
+    return node.op_type in _QUANTISERS and domain.startswith(_OF_QONNX)
+
+
+def alias(node: Any, inputs: Sequence[Value | None], scope: Scope) -> bool:
+    """Let the outputs of an operator stand for the tensor that it reads; whether it is such an operator."""
+    first = inputs[0] if inputs else None
+    if first is None or not node.output:
+        return False
+    if is_quantiser(node):
+        value: Value | None = _real(node, first, inputs)
+    elif plain_domain(node.domain) != "":
+        return False
+    elif node.op_type in ("Mul", "Div"):
+        value = _unscaled(node.op_type, inputs)
+    else:
+        value = _copied(node, first, inputs) if node.op_type in _COPIES else None
+    if value is None:
+        return False
+    scope.values[node.output[0]] = value
+    for name in node.output[1:]:
+        scope.values[name] = Value(Tensor(name, first.tensor.shape, _BOOL, constant=True), _BOOL)
+    return True
+
+
+def _copied(node: Any, first: Value, inputs: Sequence[Value | None]) -> Value | None:
+    dtype = first.dtype
+    if node.op_type in ("Cast", "CastLike"):
+        if first.tensor.constant and not first.tensor.unit:
+            return None
+        like = inputs[1].dtype if len(inputs) > 1 and inputs[1] is not None else 0
+        dtype = next((a.i for a in node.attribute if a.name == "to"), like)
+        dtype = dtype if dtype in onnx.TensorProto.DataType.values() else 0
+    return Value(first.tensor, dtype, first.partial, first.other, first.items)
+
+
+def _unscaled(op: str, inputs: Sequence[Value | None]) -> Value | None:
+    """What is multiplied by the scale of a quantisation stays as it is; a scale times a scale is one."""
+    if len(inputs) != 2 or None in inputs:
+        return None
+    scales = [value for value in inputs if value is not None and value.tensor.unit]
+    if not scales or (op == "Div" and inputs[1] is not scales[-1]):
+        return None
+    others = [value for value in inputs if value is not None and not value.tensor.unit]
+    activation = [value for value in others if not value.tensor.constant]
+    return Value(activation[0].tensor, _FLOAT) if activation else scales[0]
+
+
+def _real(node: Any, first: Value, inputs: Sequence[Value | None]) -> Value:
+    """Numbers instead of the integers that stand for them: a quantised weight is the weight."""
+    tensor = first.tensor
+    if not tensor.constant:
+        return Value(tensor, _FLOAT, first.partial)
+    for parameter in tensor.parameters:
+        parameter.dtype = _FLOAT
+    if tensor.data is None or node.op_type != _TO_NUMBERS:
+        return Value(tensor, _FLOAT)
+    numbers = _dequantised(tensor.data, inputs, node)
+    return Value(
+        Tensor(tensor.name, tensor.shape, _FLOAT, True, numbers, tensor.stored, tensor.written, tensor.parameters),
+        _FLOAT,
+    )
+
+
+def _dequantised(data: Any, inputs: Sequence[Value | None], node: Any) -> Any:
+    """``(integers - zero point) * scale``, None where a scale is not known or its shape does not fit."""
+    numbers = np.asarray(data, np.float32)
+    if len(inputs) < 2 or inputs[1] is None:
+        return numbers
+    scale, zero = (v.tensor.data if v is not None else None for v in (*inputs[1:3], None)[:2])
+    if scale is None:
+        return None
+    if np.size(scale) > 1:
+        axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
+        if not -numbers.ndim <= axis < numbers.ndim or np.size(scale) != numbers.shape[axis]:
+            return None
+        along = [-1 if i == axis % numbers.ndim else 1 for i in range(numbers.ndim)]
+        scale, zero = np.reshape(scale, along), None if zero is None else np.reshape(zero, along)
+    return (numbers - (0 if zero is None else np.asarray(zero, np.float32))) * np.asarray(scale, np.float32)

@@ -1,0 +1,26 @@
+"""Which operators are written out, and as what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from archpredict.onnx._file.protos import Opsets
+from archpredict.onnx._trace import older, optimised, quantised
+from archpredict.onnx._trace.expansion import Expansion
+
+_EXPANSIONS: Mapping[tuple[str, str], Expansion] = {**quantised.EXPANSIONS, **optimised.EXPANSIONS}
+"""By domain and name."""
+
+
+def expansion_of(op: str, domain: str, opsets: Opsets) -> Expansion | None:
+    """The expansion of an operator, None where it stands for itself.
+
+    Args:
+        op: Its name.
+        domain: Its domain, "" for ONNX's own.
+        opsets: The versions of operators that the file uses.
+    """
+    if domain == "" and op in older.EXPANSIONS:
+        before, expansion = older.EXPANSIONS[op]
+        return expansion if opsets.get("", before) < before else None
+    return _EXPANSIONS.get((domain, op))
