@@ -1,17 +1,24 @@
-"""Reading the notations of Once-for-All's MobileNetV3 architectures."""
+"""Reading and writing the notations of Once-for-All's MobileNetV3 architectures."""
 
 from __future__ import annotations
 
-import json
+import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
+from archpredict.spaces._literals import Call, wholes
 from archpredict.spaces._mobilenetv3_network import MAX_DEPTH, STAGES, Subnet
 
-_MAX_TEXT = 5_000
+ATTRIBUTES = ("ks", "e", "d", "r", "image_size", "wid")
+"""Keys of a configuration; ``r`` and ``image_size`` are one thing."""
+
+WIDTH = 1.2
+"""The width multiplier of all networks of the space."""
+
 _RESOLUTION = re.compile(r"r([0-9]{1,4})")
 _LAYER = re.compile(r"k([0-9])e([0-9])")
-_KEYS = ("ks", "e", "d", "r")
+_SLOTS = len(STAGES) * MAX_DEPTH
 
 
 def write(subnet: Subnet) -> str:
@@ -20,15 +27,24 @@ def write(subnet: Subnet) -> str:
     return " | ".join((f"r{subnet.resolution}", *stages))
 
 
-def read(text: str) -> Subnet:
+def subnet_of(value: Any) -> Subnet:
     """The subnet of either notation; numbers may be outside the space.
 
+    Args:
+        value: A line, or a configuration with the keys that Once-for-All's own code has.
+
     Raises:
-        ValueError: The text is in neither notation; the message says why.
+        ValueError: It is in neither notation; the message says why.
     """
-    if len(text) > _MAX_TEXT:
-        raise ValueError(f"it has {len(text)} characters")
-    return _from_json(text) if text.lstrip().startswith("{") else _from_line(text)
+    if isinstance(value, str):
+        if value.startswith(("{", "[", "(")):
+            raise ValueError("it does not parse")
+        return _from_line(value)
+    if isinstance(value, Call):
+        value = value.parts(())
+    if not isinstance(value, dict):
+        raise ValueError("it is neither a line nor a configuration")
+    return _from_configuration({name.lower(): part for name, part in value.items() if isinstance(name, str)})
 
 
 def _from_line(text: str) -> Subnet:
@@ -48,29 +64,73 @@ def _from_line(text: str) -> Subnet:
     return Subnet(int(resolution[1]), tuple(stages))
 
 
-def _from_json(text: str) -> Subnet:
-    try:
-        given: Any = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError("it does not parse") from error
-    missing = [key for key in _KEYS if key not in given]
-    if missing:
-        raise ValueError(f"it has no {missing[0]!r}")
-    slots = len(STAGES) * MAX_DEPTH
-    kernels, expansions, depths = (
-        _integers(given, key, count) for key, count in (("ks", slots), ("e", slots), ("d", len(STAGES)))
-    )
-    resolution = [given["r"]] if type(given["r"]) is int else _integers(given, "r", 1)
+def _from_configuration(given: dict[str, Any]) -> Subnet:
+    resolution_key = "r" if given.get("r") is not None else "image_size"
+    if given.get(resolution_key) is None:
+        raise ValueError("it has no 'r'")
+    for key in ("ks", "e", "d"):
+        if given.get(key) is None:
+            raise ValueError(f"it has no {key!r}")
+    _check_width(given.get("wid"))
+    resolution = _single(given[resolution_key], resolution_key)
+    depths = _depths(given["d"])
+    kernels, expansions = _used(given, "ks", depths), _used(given, "e", depths)
+    layers = iter(zip(kernels, expansions, strict=True))
+    return Subnet(resolution, tuple(tuple(next(layers) for _ in range(depth)) for depth in depths))
+
+
+def _check_width(given: Any) -> None:
+    for width in given if isinstance(given, list) else [given]:
+        if type(width) in (int, float) and width not in (0, WIDTH) and not _is_missing(width):
+            raise ValueError(f"'wid' is {width}, and networks of this space have the width multiplier {WIDTH}")
+
+
+def _single(given: Any, key: str) -> int:
+    """A number, alone or as often as there are dimensions."""
+    values = wholes(given if isinstance(given, list) else [given])
+    if not values or len(values) > 2 or len(set(values)) > 1:
+        raise ValueError(f"{key!r} is not an integer, nor a list of one")
+    return values[0]
+
+
+def _depths(given: Any) -> list[int]:
+    depths = wholes(given if isinstance(given, list) else [given] * len(STAGES))
+    if depths is None or len(depths) != len(STAGES):
+        raise ValueError(f"'d' is not a list of {len(STAGES)} integers, nor one integer")
     for depth in depths:
-        if depth > MAX_DEPTH:
+        if not 0 <= depth <= MAX_DEPTH:
             raise ValueError(f"a stage has {depth} layers")
-    layers = list(zip(kernels, expansions, strict=True))
-    stages = (layers[s * MAX_DEPTH : s * MAX_DEPTH + max(0, depth)] for s, depth in enumerate(depths))
-    return Subnet(resolution[0], tuple(tuple(stage) for stage in stages))
+    return depths
 
 
-def _integers(given: Any, key: str, count: int) -> list[int]:
+def _used(given: dict[str, Any], key: str, depths: Sequence[int]) -> list[int]:
+    """The numbers of the layers that there are.
+
+    They come as one number for all; in twenty slots, of which the unused ones hold anything; without the unused slots,
+    one stage after the other or each in a list; or in this shorter form, filled up at the end.
+    """
     values = given[key]
-    if not isinstance(values, list) or len(values) != count or not all(type(value) is int for value in values):
-        raise ValueError(f"{key!r} is not a list of {count} integers")
-    return values
+    count = sum(depths)
+    if not isinstance(values, list):
+        values = [values] * count
+    elif len(values) == len(STAGES) and all(isinstance(stage, list) for stage in values):
+        for s, (stage, depth) in enumerate(zip(values, depths, strict=True)):
+            if len(stage) not in (depth, MAX_DEPTH):
+                raise ValueError(f"{key!r} has {len(stage)} numbers for stage {s}, which has {depth} layers")
+        values = [value for stage, depth in zip(values, depths, strict=True) for value in stage[:depth]]
+    elif len(values) == _SLOTS:
+        slots = [values[s * MAX_DEPTH + i] for s, depth in enumerate(depths) for i in range(depth)]
+        there = [value for value in values if not _is_missing(value)]
+        values = there if len(there) == count and any(map(_is_missing, slots)) else slots
+    numbers = wholes(values)
+    if numbers is None or len(numbers) != count:
+        raise ValueError(
+            f"{key!r} is not a list of {_SLOTS} integers, nor of {count}, one for each layer that there is, nor one "
+            "integer"
+        )
+    return numbers
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether a slot holds what stands for nothing: None, 0, or what arrays have for None."""
+    return value is None or (type(value) in (int, float) and (value == 0 or math.isnan(value)))

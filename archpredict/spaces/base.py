@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import math
 import operator
+import reprlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,6 +24,7 @@ from archpredict.errors import InvalidArchitectureError, UsageError, integer, wh
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.registry import make
 from archpredict.spaces._identity import are_equal, options_of
+from archpredict.spaces._literals import plain, read, whole, wholes
 
 __all__ = ["Architecture", "BoolArray", "IntArray", "SearchSpace", "load_space", "unique_rows"]
 
@@ -48,6 +50,9 @@ class SearchSpace(ABC):
     notation: ClassVar[str] = "a JSON list of choices, e.g. [0, 2, 1]"
     """One line for error messages: what :meth:`parse` reads."""
 
+    attributes: ClassVar[tuple[str, ...]] = ()
+    """Attributes by which objects of other libraries hold an architecture, for :meth:`parse`."""
+
     predictor: ClassVar[str] = "default"
     """Name of the predictor that ranks architectures of this space where no other is asked for."""
 
@@ -68,19 +73,59 @@ class SearchSpace(ABC):
         """
         return np.ones((len(prefix), self.num_choices[prefix.shape[1]]), dtype=bool)
 
-    def parse(self, text: str) -> Choices:
-        """Choices from the space's own notation.
+    def parse(self, given: Any) -> Choices:
+        """Choices from a notation of the space, or from an object that says the same.
+
+        A vector of choices is read in every space. Texts may be what Python, JSON or NumPy print.
+
+        Args:
+            given: A text, a list, tuple, dictionary or array, a named tuple, an object with :attr:`attributes`, or an
+                architecture.
 
         Raises:
-            InvalidArchitectureError: The text is not in the notation, or names no architecture of the space.
+            InvalidArchitectureError: It is in no notation of the space, or names no architecture of it.
         """
         try:
-            choices = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise self.invalid(text, "it does not parse") from error
-        if not isinstance(choices, list) or not all(type(c) is int for c in choices):
-            raise self.invalid(text, "it is not a list of integers")
-        return self.validate(choices)
+            value = read(given) if isinstance(given, str) else self._plain(given)
+            numbers = wholes(value)
+            if numbers is not None and len(numbers) == self.num_decisions:
+                return self.validate(numbers)
+            return self.read(value)
+        except InvalidArchitectureError:
+            raise
+        except ValueError as error:
+            raise self.invalid(given, str(error)) from error
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A space that overrides :meth:`parse` need only know texts: what else is given does not fail in it."""
+        super().__init_subclass__(**options)
+        if "parse" in cls.__dict__:
+            cls.parse = _for_objects_too(cls.__dict__["parse"])  # type: ignore[method-assign, assignment]
+
+    def _plain(self, given: Any) -> Any:
+        """An object as a plain value, an architecture of this space as its choices."""
+        if not isinstance(given, Architecture):
+            return plain(given, self.attributes)
+        if given.space != self:
+            raise ValueError(f"it is of the space {given.space.name}")
+        return list(given.choices)
+
+    def read(self, value: Any) -> Choices:
+        """Choices from what a notation says; :meth:`parse` does the rest.
+
+        Args:
+            value: None, a truth value, a number, a text, or a list or dictionary of these. Texts that Python or JSON
+                would read as lists, dictionaries or texts in quotes come as such; others as they are.
+
+        Raises:
+            ValueError: It is not in the notation; the message says why.
+        """
+        if isinstance(value, str) and whole(value) is None:
+            raise ValueError("it does not parse")
+        numbers = wholes(value)
+        if numbers is None:
+            raise ValueError("it is not a list of integers")
+        return self.validate(numbers)
 
     def format(self, choices: Sequence[int]) -> str:
         """The space's own notation for ``choices``; :meth:`parse` reads it back."""
@@ -194,7 +239,7 @@ class SearchSpace(ABC):
         return given.astype(np.int64, copy=False)
 
     def from_text(self, text: str) -> Architecture:
-        """The architecture that a line of the space's own notation names."""
+        """The architecture that a text in a notation of the space names."""
         return Architecture(self, self.parse(text))
 
     def validate(self, choices: Sequence[int]) -> Choices:
@@ -333,11 +378,13 @@ class SearchSpace(ABC):
         features[np.arange(len(choices))[:, None], choices + offsets] = 1
         return features
 
-    def invalid(self, text: str, why: str) -> InvalidArchitectureError:
-        """The error for a text that is not in the notation: shows the text (shortened), why, and what is expected."""
-        shown = text if len(text) <= 120 else text[:117] + "..."
+    def invalid(self, given: Any, why: str) -> InvalidArchitectureError:
+        """The error for what is not in the notation: shows it (shortened), why, and what is expected."""
+        text = given if isinstance(given, str) else " ".join(reprlib.repr(given).split())
+        text = text if len(text) <= 120 else text[:117] + "..."
+        shown = repr(text) if isinstance(given, str) else text
         return InvalidArchitectureError(
-            f"{shown!r} is no architecture of the space {self.name}: {why}; expected {self.notation}"
+            f"{shown} is no architecture of the space {self.name}: {why}; expected {self.notation}"
         )
 
     def _repair(
@@ -437,6 +484,27 @@ def unique_rows(rows: IntArray, seen: Iterable[Sequence[int]] = ()) -> Iterator[
         if token not in known:
             known.add(token)
             yield i
+
+
+def _for_objects_too(parse: Callable[[Any, Any], Choices]) -> Callable[[Any, Any], Choices]:
+    """A method that parses texts, such that it takes vectors of choices too, and refuses other objects."""
+
+    @wraps(parse)
+    def parsing(self: SearchSpace, given: Any) -> Choices:
+        if isinstance(given, str):
+            return parse(self, given)
+        try:
+            numbers = wholes(self._plain(given))
+            if numbers is not None and len(numbers) == self.num_decisions:
+                return self.validate(numbers)
+            return parse(self, given)
+        except InvalidArchitectureError:
+            raise
+        except Exception as error:  # a parser of texts fails on anything else in its own way
+            why = str(error) if type(error) is ValueError else f"a {type(given).__name__} was given"
+            raise self.invalid(given, why) from error
+
+    return parsing
 
 
 def _draw(legal: BoolArray, rng: np.random.Generator) -> IntArray:

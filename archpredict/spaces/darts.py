@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from archpredict.errors import InvalidArchitectureError, UnknownNameError
 from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
 from archpredict.graph.builder import Builder, width_of
 from archpredict.spaces._darts_network import build
-from archpredict.spaces._darts_notation import NODES, Cell, read
+from archpredict.spaces._darts_notation import ATTRIBUTES, NODES, Cell, genotype
+from archpredict.spaces._literals import wholes
 from archpredict.spaces._paths import LabelledEdge, pruned_cells
 from archpredict.spaces.base import Choices, SearchSpace
 from archpredict.spaces.costs.darts import CELLS, CHANNELS, CellCost, operation_cost, skeleton_cost
@@ -82,6 +83,8 @@ class Darts(SearchSpace):
         "or [[[input, operator index], ...], [...]]"
     )
 
+    attributes = ATTRIBUTES
+
     def __init__(self, with_none: bool = False) -> None:
         self.operator_names = (*OPERATORS, "none") if with_none else OPERATORS
         n = len(self.operator_names)
@@ -101,21 +104,20 @@ class Darts(SearchSpace):
             return pruned_cells(_NODES * 2, edges, _CELLS, _INPUTS, _OUTPUTS)
         return ArchGraph(_NODES * 2, tuple([(s, t) for s, t, _ in edges]), tuple([op for _, _, op in edges]), _CELLS)
 
-    def parse(self, text: str) -> Choices:
+    def read(self, value: Any) -> Choices:
         """Choices from a genotype in any of the three notations.
 
         Raises:
-            InvalidArchitectureError: The text is in none of them, or names cells or operators outside the
-                space.
+            ValueError: It is in none of them, or names cells or operators outside the space.
         """
-        try:
-            cells, concats = read(text)
-        except ValueError as error:
-            raise self.invalid(text, str(error)) from error
+        if value and wholes(value) is not None:
+            return super().read(value)
+        cells, concats = genotype(value)
         for name, concat in zip(("normal", "reduce"), concats, strict=True):
             if concat is not None and sorted(concat) != _CONCAT:
-                why = f"{name}_concat is {concat}, and only the four nodes 2, 3, 4, 5 together are in the space"
-                raise self.invalid(text, why)
+                raise ValueError(
+                    f"{name}_concat is {concat}, and only the four nodes 2, 3, 4, 5 together are in the space"
+                )
         choices: list[int] = []
         for name, cell in zip(_CELL_NAMES, cells, strict=True):
             for i, node in enumerate(NODES):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
 from archpredict.graph.builder import Builder, width_of
 from archpredict.spaces._enas_network import EnasWriter
+from archpredict.spaces._literals import wholes
 from archpredict.spaces.base import Choices, SearchSpace
 
 __all__ = ["ENAS"]
@@ -22,9 +22,7 @@ LAYERS = 6
 _NODES = ("input", *(SUM,) * (LAYERS - 1), "output")
 _START = [layer * (layer + 1) // 2 for layer in range(LAYERS + 1)]
 """Where the choices of a layer start; the last entry is their number."""
-_MAX_TEXT = 1_000
 _CHANNELS = 36
-_NUMBERS = re.compile(r"\s*[0-9]{1,3}(\s+[0-9]{1,3})*\s*")
 
 
 class ENAS(SearchSpace):
@@ -72,22 +70,21 @@ class ENAS(SearchSpace):
                     labels.append(DATA)
         return ArchGraph(_NODES, tuple(edges), tuple(labels))
 
-    def parse(self, text: str) -> Choices:
+    def read(self, value: Any) -> Choices:
         """Choices from a list of layers, or from their numbers alone, as ENAS's own scripts give them.
 
         Raises:
-            InvalidArchitectureError: The text is neither, or a number is out of range.
+            ValueError: It is neither, or a number is out of range.
         """
-        if len(text) > _MAX_TEXT:
-            raise self.invalid(text, f"it has {len(text)} characters")
-        numbers = [int(n) for n in text.split()] if _NUMBERS.fullmatch(text) else self._listed(text)
+        flat = wholes(value) if value else None
+        numbers = _listed(value) if flat is None else flat
         if len(numbers) != _START[-1]:
-            raise self.invalid(text, f"it has {len(numbers)} numbers instead of {_START[-1]}")
+            raise ValueError(f"it has {len(numbers)} numbers instead of {_START[-1]}")
         for layer, (op, *skips) in enumerate(_layers(numbers)):
             if not 0 <= op < len(OPERATORS):
-                raise self.invalid(text, f"layer {layer} has operator {op}")
+                raise ValueError(f"layer {layer} has operator {op}")
             if not set(skips) <= {0, 1}:
-                raise self.invalid(text, f"layer {layer} has the bits {skips}, which are not all 0 or 1")
+                raise ValueError(f"layer {layer} has the bits {skips}, which are not all 0 or 1")
         return tuple(numbers)
 
     def format(self, choices: Sequence[int]) -> str:
@@ -128,19 +125,22 @@ class ENAS(SearchSpace):
         b = Builder((image_channels, image_size, image_size))
         return EnasWriter(b, width_of(channels, _CHANNELS)).network(layers, num_classes).graph()
 
-    def _listed(self, text: str) -> list[int]:
-        try:
-            layers: Any = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise self.invalid(text, "it does not parse") from error
-        if not isinstance(layers, list) or not all(isinstance(layer, list) for layer in layers):
-            raise self.invalid(text, "it is not a list of layers")
-        if len(layers) != LAYERS:
-            raise self.invalid(text, f"it has {len(layers)} layers")
-        for i, layer in enumerate(layers):
-            if len(layer) != i + 1 or not all(type(n) is int for n in layer):
-                raise self.invalid(text, f"layer {i} is {layer}, not an operator and {i} bits")
-        return [n for layer in layers for n in layer]
+
+def _listed(layers: Any) -> list[int]:
+    """The numbers of a list of layers."""
+    if isinstance(layers, str):
+        raise ValueError("it does not parse")
+    if not isinstance(layers, list) or not all(isinstance(layer, list) for layer in layers):
+        raise ValueError("it is not a list of layers")
+    if len(layers) != LAYERS:
+        raise ValueError(f"it has {len(layers)} layers")
+    found: list[int] = []
+    for i, layer in enumerate(layers):
+        numbers = wholes([*layer[:1], *(int(bit) if isinstance(bit, bool) else bit for bit in layer[1:])])
+        if numbers is None or len(numbers) != i + 1:
+            raise ValueError(f"layer {i} is {layer}, not an operator and {i} bits")
+        found += numbers
+    return found
 
 
 def _layers(choices: Sequence[int]) -> list[list[int]]:

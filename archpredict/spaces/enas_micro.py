@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from typing import Any
 
 from archpredict.errors import InvalidArchitectureError, UnknownNameError
 from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
-from archpredict.spaces._darts_notation import MAX_TEXT, Cell, read
+from archpredict.spaces._darts_notation import ATTRIBUTES, Cell, genotype
+from archpredict.spaces._literals import wholes
 from archpredict.spaces.base import Choices, SearchSpace
 
 __all__ = ["ENASMicro"]
@@ -22,7 +23,6 @@ _CELL_NAMES = ("normal", "reduction")
 _PER_CELL = 4 * len(NODES)
 _NODES = ("input0", "input1", *(SUM,) * len(NODES), "output")
 _CELLS = (0,) * len(_NODES) + (1,) * len(_NODES)
-_NUMBERS = re.compile(r"\s*[0-9]{1,3}(\s+[0-9]{1,3})*\s*")
 
 
 class ENASMicro(SearchSpace):
@@ -58,6 +58,8 @@ class ENASMicro(SearchSpace):
     )
     num_choices = tuple(n for node in NODES for n in (node, len(OPERATORS)) * 2) * 2
 
+    attributes = ATTRIBUTES
+
     def __init__(self, all_nodes: bool = False) -> None:
         self.all_nodes = all_nodes
 
@@ -74,20 +76,17 @@ class ENASMicro(SearchSpace):
             labels += [DATA] * len(joined)
         return ArchGraph(_NODES * 2, tuple(edges), tuple(labels), _CELLS)
 
-    def parse(self, text: str) -> Choices:
+    def read(self, value: Any) -> Choices:
         """Choices from a genotype in any of the notations.
 
         Raises:
-            InvalidArchitectureError: The text is in none of them, or names cells or operators outside the space.
+            ValueError: It is in none of them, or names cells or operators outside the space.
         """
-        if len(text) <= MAX_TEXT and _NUMBERS.fullmatch(text):
-            return self.validate([int(number) for number in text.split()])
-        try:
-            genotype = read(text, NODES)
-        except ValueError as error:
-            raise self.invalid(text, str(error)) from error
+        if value and wholes(value) is not None:
+            return super().read(value)
+        found = genotype(value, NODES)
         choices: list[int] = []
-        for name, cell, concat in zip(_CELL_NAMES, genotype.cells, genotype.concats, strict=True):
+        for name, cell, concat in zip(_CELL_NAMES, found.cells, found.concats, strict=True):
             pairs = _indices(cell, name)
             expected = self._joined(pairs)
             if concat is not None and sorted(concat) != expected:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 
 from archpredict._typing import BoolArray, FloatArray, IntArray
-from archpredict.errors import InvalidArchitectureError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.builder import Builder, width_of
 from archpredict.spaces._mobilenetv3_network import (
@@ -25,7 +25,7 @@ from archpredict.spaces._mobilenetv3_network import (
     halved_from,
     scaled,
 )
-from archpredict.spaces._mobilenetv3_notation import read, write
+from archpredict.spaces._mobilenetv3_notation import ATTRIBUTES, subnet_of, write
 from archpredict.spaces.base import Choices, SearchSpace
 from archpredict.spaces.costs.mobilenetv3 import COSTS, layer_costs, skeleton_costs
 
@@ -68,6 +68,7 @@ class MobileNetV3(SearchSpace):
         'kernel 3, 5 or 7, expansion 3, 4 or 6; or {"ks": [20 kernels], "e": [20 expansions], "d": [5 depths], '
         '"r": [224]}'
     )
+    attributes = ATTRIBUTES
 
     @property
     def operators(self) -> tuple[str, ...]:
@@ -105,26 +106,24 @@ class MobileNetV3(SearchSpace):
             stages.append(tuple((KERNELS[k], EXPANSIONS[e]) for k, e in zip(slots[::2], slots[1::2], strict=True)))
         return Subnet(RESOLUTIONS[choices[0]], tuple(stages))
 
-    def parse(self, text: str) -> Choices:
-        """Choices from :meth:`format`'s line, or from JSON with the keys that Once-for-All's own code has.
+    def read(self, value: Any) -> Choices:
+        """Choices from :meth:`format`'s line, or from a configuration with the keys that Once-for-All's own code has.
 
-        There ``ks`` and ``e`` have 20 numbers each, those of unused slots do not matter, and ``r`` may be a number or
-        a list of one.
+        There ``d`` has 5 numbers or is one; ``ks`` and ``e`` have 20 numbers each, of which those of unused slots do
+        not matter, or those of used slots alone, or are one number; ``r``, or ``image_size``, may be a number or a list
+        of one.
 
         Raises:
-            InvalidArchitectureError: The text is in neither notation, or a number is outside the space.
+            ValueError: It is in neither notation, or a number is outside the space.
         """
-        try:
-            subnet = read(text)
-        except ValueError as error:
-            raise self.invalid(text, str(error)) from error
-        choices = [self._option(text, "the resolution", subnet.resolution, RESOLUTIONS)]
+        subnet = subnet_of(value)
+        choices = [_option("the resolution", subnet.resolution, RESOLUTIONS)]
         for s, stage in enumerate(subnet.stages):
-            choices.append(self._option(text, f"the depth of stage {s}", len(stage), DEPTHS))
+            choices.append(_option(f"the depth of stage {s}", len(stage), DEPTHS))
             for i, (kernel, expansion) in enumerate(stage):
                 where = f"layer {i} of stage {s}"
-                choices.append(self._option(text, f"the kernel of {where}", kernel, KERNELS))
-                choices.append(self._option(text, f"the expansion of {where}", expansion, EXPANSIONS))
+                choices.append(_option(f"the kernel of {where}", kernel, KERNELS))
+                choices.append(_option(f"the expansion of {where}", expansion, EXPANSIONS))
             choices += [0] * 2 * (MAX_DEPTH - len(stage))
         return tuple(choices)
 
@@ -196,11 +195,11 @@ class MobileNetV3(SearchSpace):
         writer = MobileNetV3Writer(b, width_of(channels, STEM))
         return writer.network(x, subnet, strides, num_classes).graph()
 
-    def _option(self, text: str, what: str, value: int, options: tuple[int, ...]) -> int:
-        if value not in options:
-            known = ", ".join(map(str, options))
-            raise InvalidArchitectureError(str(self.invalid(text, f"{what} is {value}, not one of {known}")))
-        return options.index(value)
+
+def _option(what: str, value: int, options: tuple[int, ...]) -> int:
+    if value not in options:
+        raise ValueError(f"{what} is {value}, not one of {', '.join(map(str, options))}")
+    return options.index(value)
 
 
 def _label(kernel: int, expansion: int) -> str:

@@ -15,6 +15,7 @@ from archpredict.errors import InvalidArchitectureError, UnknownNameError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.builder import Builder, width_of
 from archpredict.spaces._nasbench101_network import Cell, build
+from archpredict.spaces._nasbench101_notation import ATTRIBUTES, cell_of
 from archpredict.spaces._paths import on_paths
 from archpredict.spaces.base import Choices, SearchSpace
 from archpredict.spaces.costs.nasbench101 import CELLS_PER_STACK, STEM, network_cost, network_costs
@@ -30,7 +31,6 @@ MAX_VERTICES, MAX_EDGES = 7, 9
 INPUT_LABEL, OUTPUT_LABEL, PADDING_LABEL = 254, 253, 255
 """Labels of the packed encoding beside the operators' 0, 1, 2."""
 
-_MAX_TEXT = 10_000
 _LAST = MAX_VERTICES - 1
 _BITS_AT = {vertex: sum(1 + earlier for earlier in range(1, vertex)) for vertex in range(1, MAX_VERTICES)}
 _OP_AT = {vertex: _BITS_AT[vertex] + vertex for vertex in range(1, _LAST)}
@@ -67,6 +67,7 @@ class NASBench101(SearchSpace):
     name = "nasbench101"
     num_choices = tuple(n for vertex in range(1, _LAST) for n in (*(2,) * vertex, len(OPERATORS))) + (2,) * _LAST
     notation = '{"matrix": [[0, 1, ...], ...], "ops": ["input", ..., "output"]} with operators ' + ", ".join(OPERATORS)
+    attributes = ATTRIBUTES
 
     def mask(self, prefix: IntArray) -> BoolArray:
         """At most nine edges, each on a path from input to output, and unused vertices first."""
@@ -92,23 +93,18 @@ class NASBench101(SearchSpace):
         ops, edges = self._cell(choices)
         return ArchGraph(tuple(ops), tuple(edges))
 
-    def parse(self, text: str) -> Choices:
-        """Choices from ``{"matrix": ..., "ops": ...}`` or ``[matrix, ops]`` as JSON.
+    def read(self, value: Any) -> Choices:
+        """Choices from a matrix and operators, by name or in this order, or from NASLib's tuple of their numbers.
 
         Raises:
-            InvalidArchitectureError: The text is neither, or the cell is outside the space.
+            ValueError: It is nothing of the kind, or the cell is outside the space.
         """
-        if len(text) > _MAX_TEXT:
-            raise self.invalid(text, f"it has {len(text)} characters")
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise self.invalid(text, "it does not parse") from error
-        if isinstance(data, dict):
-            data = [data.get("matrix"), data.get("ops")]
-        if not isinstance(data, list) or len(data) != 2 or not _is_matrix(data[0]) or not _is_names(data[1]):
-            raise self.invalid(text, "it has no matrix of 0 and 1 with a list of operators")
-        return self.from_matrix(*data)
+        if isinstance(value, str):
+            raise ValueError("it does not parse")
+        cell = cell_of(value)
+        if cell is None:
+            raise ValueError("it has no matrix of 0 and 1 with a list of operators")
+        return self.from_matrix(*cell)
 
     def format(self, choices: Sequence[int]) -> str:
         """The pruned matrix and its operators as a JSON object on one line."""
@@ -342,13 +338,3 @@ def _matrix(n: int, edges: Sequence[tuple[int, int]]) -> list[list[int]]:
 
 def _md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-
-
-def _is_matrix(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(row, list) and all(type(entry) is int and entry in (0, 1) for entry in row) for row in value
-    )
-
-
-def _is_names(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(name, str) for name in value)

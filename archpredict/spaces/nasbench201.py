@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import UnknownNameError, whole_number
 from archpredict.graph.arch_graph import SUM, ArchGraph
 from archpredict.graph.builder import Builder, width_of
+from archpredict.spaces._nasbench201_notation import ATTRIBUTES, edges_of
 from archpredict.spaces._paths import on_paths, pruned_cells
 from archpredict.spaces.base import Choices, SearchSpace
 
@@ -25,8 +26,6 @@ EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 """Edges in the order of the arch string; node 0 is the input of the cell, node 3 its output."""
 
 _NODES = ("input", SUM, SUM, "output")
-_MAX_TEXT = 1_000
-_PART = re.compile(r"([^~|+]+)~(\d+)")
 
 _CELLS_PER_STAGE = 5
 _STAGES = ((16, 32 * 32), (32, 16 * 16), (64, 8 * 8))  # channels, pixels
@@ -59,6 +58,7 @@ class NASBench201(SearchSpace):
     name = "nasbench201"
     num_choices = (len(OPERATORS),) * len(EDGES)
     notation = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2| with op one of " + ", ".join(OPERATORS)
+    attributes = ATTRIBUTES
 
     def decode(self, choices: Sequence[int]) -> ArchGraph:
         """Operations on edges; ``none`` edges and what is on no path from input to output are left out."""
@@ -69,23 +69,21 @@ class NASBench201(SearchSpace):
         ]
         return pruned_cells(_NODES, edges, (0,) * len(_NODES), sources=(0,), sinks=(3,))
 
-    def parse(self, text: str) -> Choices:
-        """Choices from an arch string.
+    def read(self, value: Any) -> Choices:
+        """Choices from an arch string, in parts or whole, or from the names or the numbers of six operators.
 
         Raises:
-            InvalidArchitectureError: The text is no arch string of six edges with operators of the space.
+            ValueError: It is nothing of the kind, or has other operators than the space.
         """
-        if len(text) > _MAX_TEXT:
-            raise self.invalid(text, f"it has {len(text)} characters")
-        parts = _PART.findall(text)
-        if _join([f"{op}~{source}" for op, source in parts]) != text.strip():
-            raise self.invalid(text, "it is not laid out like an arch string of three nodes")
-        for (op, source), (expected, target) in zip(parts, EDGES, strict=True):
+        edges = [(_name(op), source) for op, source in edges_of(value)]
+        if len(edges) != len(EDGES):
+            raise ValueError("it is not laid out like an arch string of three nodes")
+        for (op, source), (expected, target) in zip(edges, EDGES, strict=True):
             if op not in OPERATORS:
-                raise self.invalid(text, str(UnknownNameError("operator", op, OPERATORS)).rstrip("."))
-            if source != str(expected):
-                raise self.invalid(text, f"node {target} reads node {source} where node {expected} is due")
-        return tuple(OPERATORS.index(op) for op, _ in parts)
+                raise ValueError(str(UnknownNameError("operator", op, OPERATORS)).rstrip("."))
+            if source not in (None, expected):
+                raise ValueError(f"node {target} reads node {source} where node {expected} is due")
+        return tuple(OPERATORS.index(op) for op, _ in edges)
 
     def format(self, choices: Sequence[int]) -> str:
         """The arch string."""
@@ -234,6 +232,11 @@ def _term(op: str, node: str) -> str:
     if op == "none" or node == "#":
         return "#"
     return node if op == "skip_connect" else f"({node})@{op}"
+
+
+def _name(op: str | int) -> str:
+    """An operator's name from its name or index; what is neither is shown as it is."""
+    return OPERATORS[op] if isinstance(op, int) and 0 <= op < len(OPERATORS) else str(op)
 
 
 def _join(parts: Sequence[str]) -> str:

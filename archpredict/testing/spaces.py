@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
 from archpredict.errors import InvalidArchitectureError
 from archpredict.spaces.base import SearchSpace
+from archpredict.testing.toys import ToySpace
 
 __all__ = ["SpaceContract"]
 
@@ -28,6 +30,54 @@ _NONSENSE = (
     "\x00",
     "-1",
     "[" * 5000,
+)
+
+
+_CIRCLE: list[Any] = []
+_CIRCLE.append(_CIRCLE)
+
+
+class _Stranger(ToySpace):
+    name = "stranger"
+
+
+class _Trap:
+    """An object that fails whatever is asked of it."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+_FOREIGN: tuple[Any, ...] = (
+    None,
+    True,
+    3,
+    0.5,
+    object(),
+    _Trap(),
+    ToySpace,
+    b"nonsense",
+    {},
+    [],
+    (),
+    [[]],
+    [None],
+    [object()],
+    {"normal": None, "matrix": {}, "ks": [], None: 1},
+    {(1, 2): {3}},
+    {1, 2},
+    range(10**12),
+    np.zeros((0, 3)),
+    np.full(3, np.nan),
+    np.zeros(10**6, dtype=np.uint8),
+    np.datetime64("2019-01-01"),
+    _CIRCLE,
+    [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]],
+    map(int, "012"),
+    len,
 )
 
 
@@ -79,6 +129,24 @@ class SpaceContract:
     def test_text_outside_the_notation_is_an_invalid_architecture(self, space: SearchSpace, text: str) -> None:
         with pytest.raises(InvalidArchitectureError, match=space.name):
             space.parse(text)
+
+    @pytest.mark.parametrize("given", _FOREIGN, ids=lambda given: type(given).__name__)
+    def test_a_foreign_object_is_an_invalid_architecture(self, space: SearchSpace, given: Any) -> None:
+        with pytest.raises(InvalidArchitectureError, match=space.name) as caught:
+            space.parse(given)
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 1_000
+
+    def test_a_vector_of_choices_is_read_however_it_is_held(self, space: SearchSpace) -> None:
+        for row in space.sample(8, np.random.default_rng(14)):
+            choices = tuple(row.tolist())
+            others = row.astype(np.uint8), row.astype(float), np.array(choices, dtype=object)
+            for given in (choices, row, list(row), *others, space.architecture(choices)):
+                assert space.parse(given) == choices, given
+
+    def test_an_architecture_of_another_space_is_invalid(self, space: SearchSpace) -> None:
+        with pytest.raises(InvalidArchitectureError, match="it is of the space stranger"):
+            space.parse(_Stranger().architecture((1, 0, 0, 0, 0, 0)))
 
     def test_a_damaged_text_is_invalid_or_another_legal_architecture(self, space: SearchSpace) -> None:
         rng = np.random.default_rng(4)

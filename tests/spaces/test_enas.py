@@ -112,11 +112,12 @@ def _with(layer: int, text: str) -> str:
         (_with(5, "3"), "it is not a list of layers"),
         (f"[{', '.join(ROWS[:5])}]", "it has 5 layers"),
         ("1 2 3", "it has 3 numbers instead of 21"),
-        (" ".join(["7", *["0"] * 20]), "layer 0 has operator 7"),
+        (" ".join(["7", *["0"] * 20]), "choice 0 of the space enas is 0 to 5, 7 was given"),
         ("Genotype(normal=[], reduce=[])", "genotypes of two cells are in the space enas-micro"),
-        ("1 " * 600, "it has 1200 characters"),
+        ("1 " * 6000, "it has 12000 characters"),
+        ("1 " * 600, "it has 600 numbers instead of 21"),
         ("[" * 900, "it does not parse"),
-        ("9" * 900, "not a list of layers"),
+        ("9" * 900, "it does not parse"),
     ],
 )
 def test_a_wrong_text_says_what_is_wrong(text: str, message: str) -> None:

@@ -111,9 +111,13 @@ def test_the_dictionaries_of_the_published_code_are_read_and_their_unused_slots_
         (SMALLEST[:-4] + "k3e5", "the expansion of layer 1 of stage 4 is 5, not one of 3, 4, 6"),
         (SMALLEST[:-4] + "3x3", "stage 4 has the layer '3x3'"),
         ('{"ks": [], "e": [], "d": []}', "it has no 'r'"),
-        ('{"ks": [3], "e": [], "d": [], "r": 224}', "'ks' is not a list of 20 integers"),
+        ('{"ks": [3], "e": [], "d": [], "r": 224}', "'d' is not a list of 5 integers, nor one integer"),
+        (
+            '{"ks": [3], "e": 3, "d": 2, "r": 224}',
+            "'ks' is not a list of 20 integers, nor of 10, one for each layer that there is",
+        ),
         ('{"ks": ', "it does not parse"),
-        ("r224 | " * 1000, "it has 7000 characters"),
+        ("r224 | " * 2000, "it has 14000 characters"),
     ],
 )
 def test_what_is_wrong_with_a_text_is_said(text: str, why: str) -> None:

@@ -112,7 +112,7 @@ def test_the_best_known_costs_of_the_cell_of_3x3_convolutions() -> None:
         ("|nor_conv_3x3~0|+|none~0|none~1|", "not laid out like an arch string"),
         ("|conv_3x3~0|+|none~0|none~1|+|none~0|none~1|none~2|", "Did you mean 'nor_conv_3x3'"),
         ("|none~0|+|none~1|none~0|+|none~0|none~1|none~2|", "node 2 reads node 1 where node 0 is due"),
-        ("|" * 2_000, "it has 2000 characters"),
+        ("|" * 12_000, "it has 12000 characters"),
     ],
 )
 def test_a_wrong_text_says_what_is_wrong(text: str, message: str) -> None:

@@ -1,0 +1,498 @@
+"""Literals: architectures as Python, JSON and NumPy print them, and objects of other libraries, as plain values.
+
+A plain value is None, a truth value, a number, a text, a list or a dictionary of these, or a :class:`Call`. Text comes
+from files and users, so nothing is ever evaluated, and length, depth and numbers are bounded.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from archpredict.errors import integer
+
+MAX_TEXT = 10_000
+MAX_DEPTH = 24
+MAX_VALUES = 10_000
+_MAX_BOUND = 100
+"""Of a range, on either side."""
+_MAX_DIGITS = 30
+_MAX_QUOTES = 3
+"""How often a text may stand in quotes inside another."""
+_MAX_PREFIX = 300
+_MAX_STARTS = 8
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that is written down, such as ``Genotype(normal=[...])``: its last name, and what it is given."""
+
+    name: str
+    arguments: list[Any] = field(default_factory=list)
+    keywords: dict[str, Any] = field(default_factory=dict)
+
+    def parts(self, names: Sequence[str]) -> dict[str, Any]:
+        """The arguments by name.
+
+        Args:
+            names: What those are called that are given without a name.
+
+        Raises:
+            ValueError: There are more of them, or one is given twice.
+        """
+        if len(self.arguments) > len(names) or {*names[: len(self.arguments)]} & self.keywords.keys():
+            raise ValueError(f"the arguments of {self.name} are {', '.join(names)}, each once")
+        return {**dict(zip(names, self.arguments, strict=False)), **self.keywords}
+
+
+# ---------------------------------------------------------------------- text
+
+
+def read(text: str) -> Any:
+    """The value that a text stands for; the text itself, without blanks around it, where it is no literal or a number.
+
+    Read are what Python, JSON and NumPy print: numbers, texts, lists in any brackets with commas or blanks between
+    their elements (brackets around the outermost may be missing), dictionaries, calls, and ``name=value, ...``. In
+    front there may be ``name =``, and before that what a log puts in front of a line.
+
+    Raises:
+        ValueError: It is longer or deeper nested than any architecture.
+
+    Example:
+        >>> read("{'d': (2, 3), 'r': [np.int64(224)], 'wid': None}")
+        {'d': [2, 3], 'r': [224], 'wid': None}
+        >>> read("2019-01-01 12:00:00,123 INFO cell = [0 1]"), read("|none~0|")
+        ([0, 1], '|none~0|')
+    """
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"it has {len(text)} characters, more than the limit of {MAX_TEXT}")
+    value: Any = text.strip()
+    for _ in range(_MAX_QUOTES):
+        if not isinstance(value, str):
+            break
+        _check_depth(value)
+        read_as = _read(value)
+        if read_as is None or not isinstance(read_as[0], str | list | dict | Call) or read_as[0] == value:
+            break
+        value = read_as[0]
+    return value
+
+
+def _check_depth(text: str) -> None:
+    if text.count("[") + text.count("(") + text.count("{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for bracket in _BRACKETS.findall(text):
+        depth += 1 if bracket in "[({" else -1
+        if depth > MAX_DEPTH:
+            raise ValueError(f"it does not parse: it is nested deeper than {MAX_DEPTH} levels")
+
+
+def _read(text: str) -> tuple[Any] | None:
+    """The value, None where the text is no literal."""
+    if text[:1] in ("{", "[", '"') and not _LONG_NUMBER.search(text):
+        try:
+            return (json.loads(text),)  # by far the quickest where it is JSON
+        except (ValueError, RecursionError):
+            pass
+    for start in _starts(text):
+        try:
+            return (_LiteralReader(text, start).whole(),)
+        except _NotALiteralError:
+            continue
+    return None
+
+
+def _starts(text: str) -> Iterator[int]:
+    """Where the literal may begin: at the beginning, or after what a log puts in front."""
+    if text[:1] in _NEVER_FIRST:
+        return
+    yield 0
+    found = 0
+    if "=" not in text and "(" not in text:
+        return
+    for match in _START.finditer(text, 0, _MAX_PREFIX):
+        prefix = text[: match.start()]
+        balanced = all(prefix.count(a) == prefix.count(b) for a, b in ("()", "[]", "{}"))
+        if prefix and balanced and found < _MAX_STARTS:
+            found += 1
+            yield match.start()
+
+
+_NEVER_FIRST = ("", "|")
+_LONG_NUMBER = re.compile(rf"[0-9]{{{_MAX_DIGITS + 1}}}")
+_BRACKETS = re.compile(r"[\[\](){}]")
+_START = re.compile(r"""(?<![\w.=])(?:(?:\w+\s*=\s*)?(?=[A-Za-z_][\w.]*\()|\w+\s*=\s*(?=[\[({'"]))""")
+"""A name with an equals sign, a call, or both."""
+_TOKEN = re.compile(
+    r"""\s*(?:
+    (?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?L?(?![\w.]))
+    |(?P<special>[+-](?:inf|Infinity|nan)\b)
+    |(?P<text>[rRuU]?(?:'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*"))
+    |(?P<name>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)
+    |(?P<mark>[\[\](){},:=])
+    |(?P<end>\Z)
+    |(?P<wrong>.)
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+_LEADING_ZERO = re.compile(r"[+-]?0[0-9]")
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "\n": ""}
+_CONSTANTS: dict[str, Any] = {
+    **dict.fromkeys(("None", "null", "nil"), None),
+    **dict.fromkeys(("True", "true", "True_"), True),
+    **dict.fromkeys(("False", "false", "False_"), False),
+    **dict.fromkeys(("nan", "NaN"), math.nan),
+    **dict.fromkeys(("inf", "Infinity"), math.inf),
+}
+_CLOSING = {"[": "]", "(": ")", "{": "}"}
+
+
+class _NotALiteralError(Exception):
+    """The text is no literal from here on."""
+
+
+class _LiteralReader:
+    """The tokens of a text, and the one that comes next."""
+
+    def __init__(self, text: str, start: int) -> None:
+        self._tokens = _tokens(text, start)
+        self._at = 0
+        self._kind, self._token = self._tokens[0]
+
+    def whole(self) -> Any:
+        """The value of all that is left; several, with commas or blanks between them, are a list."""
+        items = [self._entry()]
+        commas = self._taken(",")
+        while self._kind != "end":
+            items.append(self._entry())
+            if commas and self._kind != "end":
+                self._expect(",")
+        if len(items) == 1:
+            return items[0][1]
+        call = _arguments("", items)
+        if call.arguments and call.keywords:
+            raise _NotALiteralError
+        return call.arguments or call.keywords
+
+    def _entry(self) -> tuple[str | None, Any]:
+        """``name=value`` or a value."""
+        if self._kind != "name":
+            return None, self._value()
+        name = self._token
+        self._next()
+        if self._taken("="):
+            if self._kind == "name":  # such as a type, which is no value elsewhere
+                return name, self._named(self._advance(), bare=True)
+            return name, self._value()
+        return None, self._named(name)
+
+    def _value(self) -> Any:
+        kind, token = self._kind, self._token
+        if kind == "name":
+            return self._named(self._advance())
+        if kind == "number":
+            self._next()
+            return _number(token)
+        if kind == "special":
+            self._next()
+            return float(token)
+        if kind == "text":
+            self._next()
+            return _unquoted(token)
+        if token in ("[", "("):
+            self._next()
+            return self._list(_CLOSING[token])
+        if token == "{":
+            self._next()
+            return self._dictionary()
+        raise _NotALiteralError
+
+    def _list(self, closing: str) -> list[Any]:
+        """Elements up to the closing bracket, between all of them a comma, or between all of them blanks."""
+        values: list[Any] = []
+        commas: bool | None = None
+        while not self._taken(closing):
+            values.append(self._value())
+            comma = self._taken(",")
+            if self._is(closing):
+                continue
+            if commas is not None and comma != commas:
+                raise _NotALiteralError
+            commas = comma
+        return values
+
+    def _dictionary(self) -> dict[Any, Any]:
+        found: dict[Any, Any] = {}
+        while not self._taken("}"):
+            key = self._value()
+            self._expect(":")
+            if not isinstance(key, str | int | float):
+                key = json.dumps(key, default=str)
+            found[key] = self._value()
+            if not self._is("}"):
+                self._expect(",")
+        return found
+
+    def _named(self, name: str, bare: bool = False) -> Any:
+        """A constant or a call; ``name`` has been passed."""
+        last = name.rpartition(".")[2]
+        if not self._taken("("):
+            if last in _CONSTANTS:
+                return _CONSTANTS[last]
+            if bare:
+                return name
+            raise _NotALiteralError
+        items: list[tuple[str | None, Any]] = []
+        while not self._taken(")"):
+            items.append(self._entry())
+            if not self._is(")"):
+                self._expect(",")
+        return _called(_arguments(last, items))
+
+    def _is(self, mark: str) -> bool:
+        return self._token == mark and self._kind == "mark"
+
+    def _taken(self, mark: str) -> bool:
+        if self._token == mark and self._kind == "mark":
+            self._next()
+            return True
+        return False
+
+    def _expect(self, mark: str) -> None:
+        if not self._taken(mark):
+            raise _NotALiteralError
+
+    def _advance(self) -> str:
+        token = self._token
+        self._next()
+        return token
+
+    def _next(self) -> None:
+        self._at += 1
+        self._kind, self._token = self._tokens[self._at]
+
+
+def _tokens(text: str, start: int) -> list[tuple[str, str]]:
+    """Kinds and texts of the tokens; the last one is the end, which nothing goes past."""
+    found = []
+    for match in _TOKEN.finditer(text, start):
+        kind = match.lastgroup or ""
+        if kind == "wrong":
+            raise _NotALiteralError
+        found.append((kind, match[kind]))
+    return found
+
+
+def _number(token: str) -> int | float:
+    token = token.removesuffix("L")  # as Python 2 writes long integers
+    if len(token) > _MAX_DIGITS or _LEADING_ZERO.match(token):  # such as 031022, a row of digits
+        raise _NotALiteralError
+    try:
+        return int(token)
+    except ValueError:
+        return float(token)
+
+
+def _unquoted(token: str) -> str:
+    raw = token[0] in "rR"
+    inner = token[(1 if token[0] not in "'\"" else 0) :][1:-1]
+    return inner if raw or "\\" not in inner else _ESCAPE.sub(_escaped, inner)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = match[1]
+    if len(code) > 1:
+        return chr(int(code[1:], 16))
+    return _ESCAPES.get(code, code)
+
+
+# ---------------------------------------------------------------------- calls
+
+
+def _arguments(name: str, items: Sequence[tuple[str | None, Any]]) -> Call:
+    call = Call(name)
+    for keyword, value in items:
+        if keyword is None:
+            if call.keywords:
+                raise _NotALiteralError
+            call.arguments.append(value)
+        elif keyword in call.keywords:
+            raise _NotALiteralError
+        else:
+            call.keywords[keyword] = value
+    return call
+
+
+def _called(call: Call) -> Any:
+    """What a call of Python's or NumPy's own stands for; other calls as they are."""
+    known = _FUNCTIONS.get(call.name)
+    return call if known is None else known(call)
+
+
+def _range(call: Call) -> list[int]:
+    bounds = call.arguments
+    if call.keywords or not 1 <= len(bounds) <= 3 or not all(type(b) is int and abs(b) <= _MAX_BOUND for b in bounds):
+        raise _NotALiteralError
+    if bounds[2:] == [0]:
+        raise _NotALiteralError
+    return list(range(*bounds))
+
+
+def _sequence(call: Call) -> list[Any]:
+    if call.keywords or len(call.arguments) > 1 or not all(isinstance(value, list) for value in call.arguments):
+        raise _NotALiteralError
+    return list(call.arguments[0]) if call.arguments else []
+
+
+def _array(call: Call) -> Any:
+    """The elements; types and devices do not matter."""
+    if not call.arguments:
+        raise _NotALiteralError
+    return call.arguments[0]
+
+
+def _scalar(call: Call) -> Any:
+    if call.keywords or len(call.arguments) != 1 or isinstance(call.arguments[0], list | dict | Call):
+        raise _NotALiteralError
+    return call.arguments[0]
+
+
+def _mapping(call: Call) -> dict[Any, Any]:
+    found: dict[Any, Any] = {}
+    for argument in call.arguments:
+        pairs = argument.items() if isinstance(argument, dict) else argument
+        if isinstance(pairs, str | Call) or not hasattr(pairs, "__iter__"):
+            raise _NotALiteralError
+        for pair in pairs:
+            if not isinstance(pair, list | tuple) or len(pair) != 2 or not isinstance(pair[0], str | int | float):
+                raise _NotALiteralError
+            found[pair[0]] = pair[1]
+    return {**found, **call.keywords}
+
+
+_FUNCTIONS: dict[str, Callable[[Call], Any]] = {
+    **dict.fromkeys(("range", "xrange", "arange"), _range),
+    **dict.fromkeys(("list", "tuple", "deque"), _sequence),
+    **dict.fromkeys(("array", "asarray", "matrix", "tensor", "Tensor", "as_tensor"), _array),
+    **dict.fromkeys(("dict", "OrderedDict", "mappingproxy", "Namespace", "SimpleNamespace", "namespace"), _mapping),
+    **dict.fromkeys(("int", "float", "bool", "str", "int_", "bool_", "str_", "intp", "uintp", "longlong"), _scalar),
+    **dict.fromkeys([f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)], _scalar),
+}
+
+
+# ---------------------------------------------------------------------- objects
+
+
+def plain(given: Any, attributes: Sequence[str] = ()) -> Any:
+    """An object as a plain value; texts stay as they are.
+
+    Args:
+        given: A text, number, mapping, sequence, array, named tuple, or an object with attributes.
+        attributes: Those by which other libraries' objects hold an architecture.
+
+    Raises:
+        ValueError: It is nothing of the kind, too large, or fails when it is looked at.
+
+    Example:
+        >>> plain({"d": np.array([2, 3]), "r": (np.int64(224),)})
+        {'d': [2, 3], 'r': [224]}
+    """
+    try:
+        return _ObjectReader(attributes).value(given, MAX_DEPTH)
+    except ValueError:
+        raise
+    except Exception as error:  # whatever a foreign object does
+        raise ValueError(f"a {type(given).__name__} cannot be looked at: {type(error).__name__}") from error
+
+
+class _ObjectReader:
+    """Takes objects apart, as long as there are not too many values."""
+
+    def __init__(self, attributes: Sequence[str]) -> None:
+        self._attributes = attributes
+        self._left = MAX_VALUES
+
+    def value(self, given: Any, depth: int) -> Any:
+        self._left -= 1
+        if depth < 0 or self._left < 0:
+            raise ValueError(f"it has more than {MAX_VALUES} values or is nested deeper than {MAX_DEPTH} levels")
+        if given is None or type(given) in (bool, int, float, str, Call):
+            return given
+        if isinstance(given, np.generic):
+            return self._scalar(given)
+        if isinstance(given, str):
+            return str(given)
+        if isinstance(given, Mapping):
+            self._check_size(len(given))
+            return {self._key(name): self.value(item, depth - 1) for name, item in given.items()}
+        if isinstance(given, tuple) and hasattr(given, "_fields"):
+            return {name: self.value(item, depth - 1) for name, item in zip(given._fields, given, strict=True)}
+        if isinstance(given, list | tuple | range):
+            self._check_size(len(given))
+            return [self.value(item, depth - 1) for item in given]
+        if hasattr(given, "tolist") and hasattr(given, "shape"):  # arrays, tensors, series
+            self._check_size(math.prod(given.shape))
+            return self.value(given.tolist(), depth - 1)
+        return self._of_attributes(given, depth)
+
+    def _scalar(self, given: np.generic) -> Any:
+        value = given.item()
+        if type(value) not in (bool, int, float, str):
+            raise ValueError(f"a {type(given).__name__} was given")
+        return value
+
+    def _key(self, name: Any) -> Any:
+        return name if isinstance(name, str | int | float) else json.dumps(name, default=str)
+
+    def _of_attributes(self, given: Any, depth: int) -> Any:
+        found = {}
+        if depth == MAX_DEPTH and not isinstance(given, type):
+            found = {name: value for name in self._attributes if (value := getattr(given, name, None)) is not None}
+        if not found:
+            whole = integer(given)
+            if whole is not None:
+                return whole
+            raise ValueError(f"a {type(given).__name__} was given")
+        return {name: self.value(value, depth - 1) for name, value in found.items()}
+
+    def _check_size(self, size: int) -> None:
+        if size > self._left:
+            raise ValueError(f"it has more than {MAX_VALUES} values")
+
+
+# ---------------------------------------------------------------------- numbers
+
+
+def whole(value: Any) -> int | None:
+    """A whole number, however it is written: 3, 3.0, or ``"3"`` where an array holds texts too; else None.
+
+    Example:
+        >>> whole(3), whole(3.0), whole("3"), whole(0.5), whole(True), whole(None)
+        (3, 3, 3, None, None, None)
+    """
+    if type(value) is int:
+        return value
+    if type(value) is float and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    if type(value) is str and _DIGITS.fullmatch(value):
+        return int(value)
+    return None
+
+
+_DIGITS = re.compile(r"[0-9]{1,9}")
+
+
+def wholes(value: Any) -> list[int] | None:
+    """A list of whole numbers; None for anything else."""
+    if not isinstance(value, list):
+        return None
+    found = [whole(item) for item in value]
+    return None if None in found else found  # type: ignore[return-value]
