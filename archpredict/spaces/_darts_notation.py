@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from archpredict.spaces._literals import Call, whole, wholes
+from archpredict.spaces._literals import WrittenCall, whole, wholes
 from archpredict.spaces._literals import read as read_literal
 
 NODES = range(2, 6)
@@ -52,7 +52,7 @@ def genotype(value: Any, nodes: range = NODES) -> Genotype:
     Raises:
         ValueError: It is in none of them; the message says why.
     """
-    if isinstance(value, Call):
+    if isinstance(value, WrittenCall):
         if value.arguments and len(value.arguments) != len(ATTRIBUTES):
             raise ValueError("a genotype names its parts, as in normal=[...], reduce=[...]")
         value = value.parts(ATTRIBUTES)

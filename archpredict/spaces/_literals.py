@@ -1,7 +1,7 @@
 """Literals: architectures as Python, JSON and NumPy print them, and objects of other libraries, as plain values.
 
-A plain value is None, a truth value, a number, a text, a list or a dictionary of these, or a :class:`Call`. Text comes
-from files and users, so nothing is ever evaluated, and length, depth and numbers are bounded.
+A plain value is None, a truth value, a number, a text, a list or a dictionary of these, or a :class:`WrittenCall`.
+Text comes from files and users, so nothing is ever evaluated, and length, depth and numbers are bounded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MAX_STARTS = 8
 
 
 @dataclass(frozen=True)
-class Call:
+class WrittenCall:
     """A call that is written down, such as ``Genotype(normal=[...])``: its last name, and what it is given."""
 
     name: str
@@ -78,7 +78,7 @@ def read(text: str) -> Any:
             break
         _check_depth(value)
         read_as = _read(value)
-        if read_as is None or not isinstance(read_as[0], str | list | dict | Call) or read_as[0] == value:
+        if read_as is None or not isinstance(read_as[0], str | list | dict | WrittenCall) or read_as[0] == value:
             break
         value = read_as[0]
     return value
@@ -317,8 +317,8 @@ def _escaped(match: re.Match[str]) -> str:
 # ---------------------------------------------------------------------- calls
 
 
-def _arguments(name: str, items: Sequence[tuple[str | None, Any]]) -> Call:
-    call = Call(name)
+def _arguments(name: str, items: Sequence[tuple[str | None, Any]]) -> WrittenCall:
+    call = WrittenCall(name)
     for keyword, value in items:
         if keyword is None:
             if call.keywords:
@@ -331,13 +331,13 @@ def _arguments(name: str, items: Sequence[tuple[str | None, Any]]) -> Call:
     return call
 
 
-def _called(call: Call) -> Any:
+def _called(call: WrittenCall) -> Any:
     """What a call of Python's or NumPy's own stands for; other calls as they are."""
     known = _FUNCTIONS.get(call.name)
     return call if known is None else known(call)
 
 
-def _range(call: Call) -> list[int]:
+def _range(call: WrittenCall) -> list[int]:
     bounds = call.arguments
     if call.keywords or not 1 <= len(bounds) <= 3 or not all(type(b) is int and abs(b) <= _MAX_BOUND for b in bounds):
         raise _NotALiteralError
@@ -346,30 +346,30 @@ def _range(call: Call) -> list[int]:
     return list(range(*bounds))
 
 
-def _sequence(call: Call) -> list[Any]:
+def _sequence(call: WrittenCall) -> list[Any]:
     if call.keywords or len(call.arguments) > 1 or not all(isinstance(value, list) for value in call.arguments):
         raise _NotALiteralError
     return list(call.arguments[0]) if call.arguments else []
 
 
-def _array(call: Call) -> Any:
+def _array(call: WrittenCall) -> Any:
     """The elements; types and devices do not matter."""
     if not call.arguments:
         raise _NotALiteralError
     return call.arguments[0]
 
 
-def _scalar(call: Call) -> Any:
-    if call.keywords or len(call.arguments) != 1 or isinstance(call.arguments[0], list | dict | Call):
+def _scalar(call: WrittenCall) -> Any:
+    if call.keywords or len(call.arguments) != 1 or isinstance(call.arguments[0], list | dict | WrittenCall):
         raise _NotALiteralError
     return call.arguments[0]
 
 
-def _mapping(call: Call) -> dict[Any, Any]:
+def _mapping(call: WrittenCall) -> dict[Any, Any]:
     found: dict[Any, Any] = {}
     for argument in call.arguments:
         pairs = argument.items() if isinstance(argument, dict) else argument
-        if isinstance(pairs, str | Call) or not hasattr(pairs, "__iter__"):
+        if isinstance(pairs, str | WrittenCall) or not hasattr(pairs, "__iter__"):
             raise _NotALiteralError
         for pair in pairs:
             if not isinstance(pair, list | tuple) or len(pair) != 2 or not isinstance(pair[0], str | int | float):
@@ -378,7 +378,7 @@ def _mapping(call: Call) -> dict[Any, Any]:
     return {**found, **call.keywords}
 
 
-_FUNCTIONS: dict[str, Callable[[Call], Any]] = {
+_FUNCTIONS: dict[str, Callable[[WrittenCall], Any]] = {
     **dict.fromkeys(("range", "xrange", "arange"), _range),
     **dict.fromkeys(("list", "tuple", "deque"), _sequence),
     **dict.fromkeys(("array", "asarray", "matrix", "tensor", "Tensor", "as_tensor"), _array),
@@ -424,7 +424,7 @@ class _ObjectReader:
         self._left -= 1
         if depth < 0 or self._left < 0:
             raise ValueError(f"it has more than {MAX_VALUES} values or is nested deeper than {MAX_DEPTH} levels")
-        if given is None or type(given) in (bool, int, float, str, Call):
+        if given is None or type(given) in (bool, int, float, str, WrittenCall):
             return given
         if isinstance(given, np.generic):
             return self._scalar(given)

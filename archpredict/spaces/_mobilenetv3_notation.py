@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from archpredict.spaces._literals import Call, wholes
+from archpredict.spaces._literals import WrittenCall, wholes
 from archpredict.spaces._mobilenetv3_network import MAX_DEPTH, STAGES, Subnet
 
 ATTRIBUTES = ("ks", "e", "d", "r", "image_size", "wid")
@@ -40,7 +40,7 @@ def subnet_of(value: Any) -> Subnet:
         if value.startswith(("{", "[", "(")):
             raise ValueError("it does not parse")
         return _from_line(value)
-    if isinstance(value, Call):
+    if isinstance(value, WrittenCall):
         value = value.parts(())
     if not isinstance(value, dict):
         raise ValueError("it is neither a line nor a configuration")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archpredict.spaces._literals import Call, whole, wholes
+from archpredict.spaces._literals import WrittenCall, whole, wholes
 
 _NAMES = (
     ("matrix", "ops"),
@@ -34,7 +34,7 @@ def cell_of(value: Any) -> _CellParts | None:
         >>> cell_of([0, 1, 0, 0, 0, 1])
         ([[0, 1], [0, 0]], ['input', 'output'])
     """
-    if isinstance(value, Call):
+    if isinstance(value, WrittenCall):
         value = value.parts(_NAMES[0])
     if isinstance(value, dict):
         return _of_parts(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from archpredict.spaces._literals import Call, whole
+from archpredict.spaces._literals import WrittenCall, whole
 
 ATTRIBUTES = ("nodes", "arch_str")
 """Of ``Structure`` in the benchmark's own code, and of what others keep of it."""
@@ -33,7 +33,7 @@ def edges_of(value: Any, depth: int = _DEPTH) -> list[Edge]:
         >>> edges_of([["none"], ["none", "none"], [["none", 0], ["none", 1], ["none", 2]]])[2:4]
         [('none', None), ('none', 0)]
     """
-    if isinstance(value, Call):
+    if isinstance(value, WrittenCall):
         value = value.parts(ATTRIBUTES[:1])
     if isinstance(value, str):
         return _of_text(value)
