@@ -235,7 +235,9 @@ def test_known_operators_of_onnx_runtime_have_shapes(build) -> None:
     ]
     imports = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
     seen = trace(build(nodes, {"x": (1, 3, 9, 8)}, {"w": (5, 3, 3, 3)}, opset_imports=imports))
-    assert _shapes(seen) == [(1, 5, 4, 3), (1, 5, 4, 3), (1, 5, 4, 4)]
+    shapes = _shapes(seen)
+    assert set(shapes[:-3]) == {(1, 5, 4, 3)}
+    assert shapes[-3:] == [(1, 5, 3, 4), (1, 5, 4, 4), (1, 5, 4, 4)]
     assert seen.warnings == []
 
 

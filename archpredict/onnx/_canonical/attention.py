@@ -15,30 +15,38 @@ _DEEPEST = 8
 
 def find_attention(network: NodeGraph) -> None:
     """Make one node of each softmax of a product of activations that weighs other activations."""
+    products: dict[Node, Node] = {}
     for node in network.nodes:
         if node.label == "matmul" and len(node.inputs) == 2:
-            _try(network, node)
+            product = _try(network, node)
+            if product is not None:
+                products.setdefault(product, node)
     for node in network.nodes:
         if node.label == "attention":
             _normalise(node)
     network.drop_dead()
+    alive = set(network.nodes)
+    for product, node in products.items():
+        if product not in alive:  # scores that somebody else reads as well count by themselves
+            node.macs = (node.macs or 0.0) + (product.macs or 0.0)
 
 
-def _try(network: NodeGraph, node: Node) -> None:
+def _try(network: NodeGraph, node: Node) -> Node | None:
+    """Make attention of a product with a softmax; the product under the softmax, None where it is none."""
     softmax = _up(node.inputs[0], "softmax", ())
     if softmax is None or not softmax.inputs:
-        return
+        return None
     extra: list[Node] = []
     product = _up(softmax.inputs[0], "matmul", extra)
     if product is None or len(product.inputs) != 2 or product.macs is None or node.macs is None:
-        return
+        return None
     query, key, value = product.inputs[0], product.inputs[1], node.inputs[1]
     node.label = "attention"
-    node.macs += product.macs
     node.groups = query.shape[1] if query.shape and query.rank == 4 else 1
     node.inputs = [query, key, value, *extra]
     node.constants = _constants_between(softmax.inputs[0], product)
     network.count("attention of several operators")
+    return product
 
 
 def _up(node: Node, label: str, extra: list[Node] | tuple[()]) -> Node | None:

@@ -41,6 +41,7 @@ class Constants:
 
     def __init__(self, warn: Callable[[str], None]) -> None:
         self._warn, self._elements = warn, 0
+        self._parts: dict[tuple[Tensor, int, int], Value] = {}
 
     def of_graph(self, graph: Any) -> dict[str, Value]:
         """The parameters and numbers that a graph or body stores."""
@@ -90,6 +91,15 @@ class Constants:
             tensor.dtype, tensor.stands_for = 1, prod(shape)
         constant = value.tensor.constant
         return Value(Tensor(value.tensor.name, shape, 1, constant, parameters=value.tensor.parameters), 1)
+
+    def part(self, value: Value, start: int, end: int) -> Value:
+        """A part of a stored parameter along its first axis, which is the same one whoever asks."""
+        whole = value.tensor
+        if (whole, start, end) not in self._parts:
+            shape = (end - start, *(whole.shape or ())[1:])
+            data = None if whole.data is None else whole.data[start:end]
+            self._parts[whole, start, end] = self._constant(whole.name, shape, whole.dtype, data)
+        return self._parts[whole, start, end]
 
     def computed(
         self, node: Any, inputs: Sequence[Value | None], attributes: Mapping[str, Any], kinds: Sequence[Kind]

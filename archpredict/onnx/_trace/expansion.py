@@ -37,6 +37,7 @@ class Call:
     numbers: dict[str, np.ndarray] = field(default_factory=dict)
     units: list[str] = field(default_factory=list)
     packed: dict[str, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
+    parts: dict[str, tuple[int, int, int]] = field(default_factory=dict)
 
     def has(self, index: int) -> bool:
         """Whether an input is given."""
@@ -103,6 +104,16 @@ class Call:
         """Name of the weight of this shape that an input holds in packed form."""
         name = f"~packed{index}"
         self.packed[name] = index, shape
+        return name
+
+    def part(self, index: int, start: int, end: int) -> str:
+        """Name of a part of an input along its first axis; a part of a stored parameter is one by itself."""
+        value = self.value(index)
+        if value is None or not value.tensor.stored:
+            places = (self.number([n]) for n in (start, end, 0))
+            return str(self.write("Slice", self.input(index), *places))
+        name = f"~part{index}_{start}"
+        self.parts[name] = index, start, end
         return name
 
     def real(self, index: int) -> str:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from archpredict.onnx._file.protos import Opsets
-from archpredict.onnx._trace import older, optimised, quantised
+from archpredict.onnx._trace import attention, older, optimised, quantised, rotary
 from archpredict.onnx._trace.expansion import Expansion
 
-_EXPANSIONS: Mapping[tuple[str, str], Expansion] = {**quantised.EXPANSIONS, **optimised.EXPANSIONS}
+_EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
+    **quantised.EXPANSIONS,
+    **optimised.EXPANSIONS,
+    **attention.EXPANSIONS,
+    **rotary.EXPANSIONS,
+}
 """By domain and name."""
 
 

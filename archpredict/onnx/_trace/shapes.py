@@ -62,12 +62,6 @@ def _type_of(dtype: int, shape: Shape) -> onnx.TypeProto:
 _READS_NUMBERS = ("Resize", "Upsample", "Range")
 """Operators whose output's shape depends on inputs that are no integers."""
 
-_LIKE_FIRST = {"Gelu", "FastGelu", "QuickGelu", "BiasGelu", "SkipLayerNormalization", "SimplifiedLayerNormalization"}
-_LIKE_FIRST |= {"LayerNormalization", "SkipSimplifiedLayerNormalization", "GroupNorm", "Silu", "Swish"}
-_LIKE_FIRST |= {"Attention", "MultiHeadAttention"}
-_LIKE_STANDARD = {"FusedConv": "Conv", "FusedMatMul": "MatMul", "FusedGemm": "Gemm"}
-"""Operators of ONNX Runtime's domain, whose shapes are those of an operator of ONNX."""
-
 _WINDOWS = ("Conv", "MaxPool", "AveragePool", "LpPool")
 _EINSUM = re.compile(r"([A-Za-z\s]|\.\.\.)*(,([A-Za-z\s]|\.\.\.)*)*(->([A-Za-z\s]|\.\.\.)*)?")
 _INFERENCE_ERRORS = (
@@ -100,10 +94,6 @@ class ShapeRules:
         """Shape and type of each output of an operator."""
         first = next((v for v in inputs if v is not None), None)
         unknown = Kind(None, first.dtype if first is not None else 1)
-        if plain_domain(node.domain) == "com.microsoft":
-            if node.op_type in _LIKE_FIRST and first is not None:
-                return [Kind(first.tensor.shape, first.dtype), *[unknown] * (len(node.output) - 1)]
-            node, inputs, opsets = _as_standard(node, inputs, attributes, opsets)
         if not _harmless(node, attributes):
             self.problems.append((node, "it has attributes that it cannot have"))
             return [unknown] * len(node.output)
@@ -134,7 +124,7 @@ class ShapeRules:
     def known(self, node: Any, opsets: Opsets) -> bool:
         """Whether there is an operator of this name."""
         domain = plain_domain(node.domain)
-        return node.op_type in _LIKE_FIRST or bool(self._candidates(node.op_type, domain, opsets))
+        return bool(self._candidates(node.op_type, domain, opsets))
 
     def attributes(self, node: Any, opsets: Opsets) -> dict[str, Any]:
         """An operator's attributes as Python values, without those of types that they have in no version of
@@ -144,8 +134,6 @@ class ShapeRules:
             ValueError: One is a tensor whose elements do not fit its shape.
         """
         domain, op = plain_domain(node.domain), node.op_type
-        if domain == "com.microsoft":
-            domain, op = "", _LIKE_STANDARD.get(op, op)
         key = (op, domain)
         if key not in self._types:
             schemas = self._candidates(op, domain, opsets)
@@ -220,27 +208,6 @@ def _schemas(op: str, domain: str, version: int) -> list[Any]:
         except defs.SchemaError:
             return []
     return found + newer
-
-
-def _as_standard(
-    node: Any, inputs: Sequence[Value | None], attributes: Mapping[str, Any], opsets: Opsets
-) -> tuple[Any, Sequence[Value | None], Opsets]:
-    name = _LIKE_STANDARD.get(node.op_type)
-    if name is None:
-        return node, inputs, opsets
-    opsets = Opsets({"": min(newest_opset(), max(13, opsets.get("", 13)))})
-    allowed = defs.get_schema(name, opsets[""], "").attributes
-    plain = onnx.NodeProto(op_type=name, input=node.input[:3], output=node.output, name=node.name)
-    plain.attribute.extend(a for a in node.attribute if a.name in allowed)
-    inputs = list(inputs[:3])
-    for index, transposed in enumerate(("transA", "transB")):
-        value = inputs[index] if index < len(inputs) else None
-        if name == "MatMul" and attributes.get(transposed) and value is not None and len(value.tensor.shape or ()) > 1:
-            shape = value.tensor.shape or ()
-            turned = Tensor(value.tensor.name, (*shape[:-2], shape[-1], shape[-2]), value.dtype)
-            inputs[index] = Value(turned, value.dtype)
-            plain.input[index] = f"{plain.input[index]}~{index}"  # the same tensor may be read both ways
-    return plain, inputs, opsets
 
 
 def _harmless(node: Any, attributes: Mapping[str, Any]) -> bool:

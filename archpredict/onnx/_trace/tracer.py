@@ -264,6 +264,9 @@ class _Tracer:
         for name, (index, shape) in call.packed.items():
             packed = inputs[index]
             inner.values[name] = None if packed is None else self.constants.unpacked(packed, shape)
+        for name, (index, start, end) in call.parts.items():
+            whole = inputs[index]
+            inner.values[name] = None if whole is None else self.constants.part(whole, start, end)
         before = self.nodes
         self.walk(call.nodes, inner)
         self.expanded += self.nodes - before
@@ -274,6 +277,8 @@ class _Tracer:
         for name, value in zip(node.output, values, strict=True):
             if not value.tensor.constant:
                 value.tensor.shape = merged(value.tensor.shape, scope.declared.get(name))
+                if value.tensor.name.startswith("~"):
+                    value.tensor.name = name
         self.bind(node, values, scope)
         return True
 

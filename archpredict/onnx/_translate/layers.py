@@ -54,11 +54,11 @@ def matmul(self: Translation, step: Step) -> Node:
     """A linear layer if one side is a constant, from the left as well as from the right."""
     first, second = given(step, 0), given(step, 1)
     if second is not None and second.constant and len(dims(second)) >= 2:
-        shape = _turned(step, "transB", dims(second))
+        shape = dims(second)
         weight = (shape[-1], shape[-2], *shape[:-2])
         return self.plain(step, "linear", weight=weight, macs=_over(weight, shape_of(step)))
     if first is not None and first.constant and len(dims(first)) >= 2:
-        shape = _turned(step, "transA", dims(first))
+        shape = dims(first)
         return self.plain(step, "linear", weight=(shape[-2], shape[-1], *shape[:-2]), macs=_matmul_macs(step))
     return self.plain(step, "matmul", macs=_matmul_macs(step))
 

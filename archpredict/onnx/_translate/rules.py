@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from archpredict.onnx._trace.steps import Step, Trace
-from archpredict.onnx._translate import elementwise, fused, layers, spatial
+from archpredict.onnx._translate import elementwise, layers, spatial
 from archpredict.onnx._translate.nodes import SCALAR, Node, NodeGraph
 from archpredict.onnx._translate.translation import Rule, Translation, labelled, one_input, shape_of
 
 _STANDARD = ("", "ai.onnx")
-_RUNTIME = "com.microsoft"
 
 _UNARY = {
     "Relu": "relu",
@@ -69,10 +68,7 @@ def nodes_of(trace: Trace) -> NodeGraph:
 
 
 def _rule(step: Step) -> Rule:
-    if step.domain == _RUNTIME and step.op in _OF_RUNTIME:
-        return _OF_RUNTIME[step.op]
-    known = _RULES.get(step.op) if step.domain in (*_STANDARD, _RUNTIME) else None
-    return known or _unknown
+    return _RULES.get(step.op, _unknown) if step.domain in _STANDARD else _unknown
 
 
 def _unknown(self: Translation, step: Step) -> Node:
@@ -115,12 +111,11 @@ _RULES: Mapping[str, Rule] = {
     "Einsum": layers.einsum,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), layers.recurrent),
     "Gather": layers.gather,
-    "Attention": fused.attention,
     "BatchNormalization": layers.norm("batch_norm"),
     "InstanceNormalization": layers.norm("instance_norm"),
     "GroupNormalization": layers.norm("group_norm"),
     "LayerNormalization": layers.norm("layer_norm"),
-    **dict.fromkeys(("RMSNormalization", "SimplifiedLayerNormalization"), layers.norm("rms_norm")),
+    "RMSNormalization": layers.norm("rms_norm"),
     "LpNormalization": _if_attribute("p", 2, one_input("l2_norm")),
     "LRN": one_input("local_response_norm"),
     "MaxPool": spatial.pool("max_pool"),
@@ -142,16 +137,4 @@ _RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("ArgMax", "ArgMin"), one_input("reduce")),
     **dict.fromkeys(("Cast", "CastLike", "Identity", "Dropout"), _same),
     "If": labelled("opaque"),
-}
-_OF_RUNTIME: Mapping[str, Rule] = {
-    "Attention": fused.packed_attention,
-    "MultiHeadAttention": fused.attention,
-    "FusedConv": fused.fused_convolution,
-    "FusedGemm": fused.fused_gemm,
-    "FusedMatMul": layers.matmul,  # with transposed operands
-    **dict.fromkeys(("BiasGelu", "FastGelu"), fused.biased("gelu")),
-    "QuickGelu": elementwise.swish(1.702),
-    "GroupNorm": fused.group_norm,
-    "SkipLayerNormalization": fused.skipped_norm("layer_norm"),
-    "SkipSimplifiedLayerNormalization": fused.skipped_norm("rms_norm"),
 }
