@@ -150,6 +150,16 @@ def _is_installed(filename: str) -> bool:
     return filename.startswith("<") or any(Path(filename).is_relative_to(folder) for folder in folders)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, of which the plural ends in s.
+
+    Example:
+        >>> counted(1, "shape"), counted(1200, "shape")
+        ('1 shape', '1,200 shapes')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def integer(value: Any) -> int | None:
     """An int, a NumPy integer or anything else with ``__index__`` as an int; None for numbers that may have a
     fraction, truth values, texts and everything else.

@@ -101,11 +101,13 @@ def data_of_models(given: Mapping[str, Any]) -> FitData:
 
     from archpredict.cli._console import progress
     from archpredict.onnx.files import find_models, read_models
+    from archpredict.onnx.reader import OpenSizes
     from archpredict.predict.calibration import check_labels
     from archpredict.tables.model_labels import read_labels
 
     with progress(given["quiet"]) as observer:
-        models, failures = read_models(find_models([given["onnx"]]), given["input_shape"], observer)
+        sizes = OpenSizes(given["input_size"], given["sequence_length"])
+        models, failures = read_models(find_models([given["onnx"]]), given["input_shape"], observer, sizes)
     for failure in failures:
         warnings.warn(f"left out: {failure.error}", stacklevel=2)
     labels = read_labels(

@@ -8,6 +8,7 @@ from typing import TypeVar
 import click
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., object])
+_LARGEST = 65_536
 
 
 def input_shapes(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
@@ -30,8 +31,25 @@ def input_shapes(ctx: click.Context, parameter: click.Parameter, given: tuple[st
     return shapes
 
 
-def input_shape_option(command: _Decorated) -> _Decorated:
-    """``--input-shape``, repeatable."""
+def input_shape_options(command: _Decorated) -> _Decorated:
+    """``--input-shape``, repeatable, and the sizes of inputs for which it is not given."""
+    size = click.IntRange(1, _LARGEST)
+    command = click.option(
+        "--sequence-length",
+        type=size,
+        default=128,
+        show_default=True,
+        metavar="N",
+        help="Length of texts and time series that the files leave open.",
+    )(command)
+    command = click.option(
+        "--input-size",
+        type=size,
+        default=224,
+        show_default=True,
+        metavar="N",
+        help="Height and width of images that the files leave open.",
+    )(command)
     return click.option(
         "--input-shape",
         "input_shape",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archpredict.cli._onnx import input_shape_option
+from archpredict.cli._onnx import input_shape_options
 from archpredict.cli._options import debug_option, json_option
 from archpredict.cli._predictors import device_option, predictor_options, quiet_option
 from archpredict.cli._proxies import feature_options
@@ -30,7 +30,7 @@ _NEW = ("predictor", "encoder", "head", "option", "ensemble", "features", "datas
 @click.option("--target", help="Column of --data with the labels, higher is better.")
 @click.option("--onnx", metavar="DIR", help="Learn from ONNX models instead: a folder or a pattern.")
 @click.option("--labels", type=_PATH, help="Table of their scores (columns model, score), higher is better.")
-@input_shape_option
+@input_shape_options
 @predictor_options
 @feature_options
 @click.option("--from", "origin", metavar="DIR|NAME", help="Go on training this saved or shipped predictor.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from archpredict.cli._messages import in_flags
-from archpredict.cli._onnx import input_shape_option
+from archpredict.cli._onnx import input_shape_options
 from archpredict.cli._options import debug_option, json_option
 
 if TYPE_CHECKING:
@@ -21,24 +21,32 @@ _PATH = click.Path(path_type=Path)
 
 @click.command(name="inspect", short_help="Say what an ONNX model is made of.")
 @click.argument("file", type=_PATH)
-@input_shape_option
+@input_shape_options
 @click.option("--draw", type=_PATH, metavar="FILE", help="Draw the graph: out.svg or out.png.")
 @json_option
 @debug_option
-def command(file: Path, input_shape: Mapping[str, tuple[int, ...]], draw: Path | None, as_json: bool) -> None:
+def command(
+    file: Path,
+    input_shape: Mapping[str, tuple[int, ...]],
+    input_size: int,
+    sequence_length: int,
+    draw: Path | None,
+    as_json: bool,
+) -> None:
     """Summarise an ONNX model: operators, stages, parameters, multiply-adds, and what was folded.
 
     FILE is .onnx or .onnx.gz. Weights are not needed, and no other file is opened.
     """
     from archpredict.cli._console import warnings_as_lines
     from archpredict.onnx.files import read_model
+    from archpredict.onnx.reader import OpenSizes
 
     with warnings_as_lines():
         if draw is not None:
             from archpredict.graph.drawing import check_drawing
 
             check_drawing(draw)
-        model = read_model(file, input_shape, check_names=True)
+        model = read_model(file, input_shape, OpenSizes(input_size, sequence_length), check_names=True)
         if draw is not None:
             from archpredict.graph.drawing import draw as draw_graph
 
@@ -63,6 +71,7 @@ def _described(model: OnnxModel, drawing: Path | None) -> dict[str, Any]:
         "opset": model.opset,
         "inputs": {name: list(shape) for name, shape in model.inputs.items()},
         "outputs": {name: list(shape) for name, shape in model.outputs.items()},
+        **({"assumed": {name: list(shape) for name, shape in model.assumed.items()}} if model.assumed else {}),
         "nodes_in_file": model.num_nodes,
         "nodes": graph.num_nodes,
         "edges": graph.num_edges,

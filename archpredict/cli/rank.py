@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archpredict.cli._messages import in_flags
-from archpredict.cli._onnx import input_shape_option
+from archpredict.cli._onnx import input_shape_options
 from archpredict.cli._options import debug_option, json_option
 from archpredict.cli._predictors import device_option, quiet_option
 from archpredict.errors import UsageError
@@ -36,7 +36,7 @@ _PATH = click.Path(path_type=Path)
     metavar="DIR|NAME",
     help="Folder of a saved predictor of ONNX models, or the name of a shipped one.",
 )
-@input_shape_option
+@input_shape_options
 @click.option(
     "--labels",
     type=_PATH,
@@ -101,6 +101,8 @@ def _result(given: Mapping[str, Any], observer: Observer) -> Ranking:
         given["predictor"],
         input_shape=shapes.pop(ONLY, None),
         input_shapes=shapes,
+        input_size=given["input_size"],
+        sequence_length=given["sequence_length"],
         labels=given["labels"],
         device=given["device"],
         observer=observer,

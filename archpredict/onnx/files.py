@@ -12,7 +12,7 @@ from typing import Any
 from archpredict.errors import ModelFileError, UsageError
 from archpredict.onnx._file.reading import read_proto, stripped
 from archpredict.onnx._trace.inputs import input_names
-from archpredict.onnx.reader import OnnxModel, interpret
+from archpredict.onnx.reader import DEFAULT_SIZES, OnnxModel, OpenSizes, interpret
 from archpredict.progress import Event, Observer
 
 __all__ = ["find_models", "read_model", "read_models"]
@@ -113,12 +113,15 @@ def stem(name: str) -> str:
 # ---------------------------------------------------------------------- reading
 
 
-def read_model(source: Any, shapes: Shapes, *, name: str = "", check_names: bool = False) -> OnnxModel:
+def read_model(
+    source: Any, shapes: Shapes, sizes: OpenSizes = DEFAULT_SIZES, *, name: str = "", check_names: bool = False
+) -> OnnxModel:
     """An ONNX model as a computational graph, with the shapes that concern it.
 
     Args:
         source: A file, or a model in memory as ``onnx.load`` gives it.
         shapes: Shapes of inputs by name; that of :data:`ONLY` is of the only one, whatever its name.
+        sizes: Of images and sequences, where a file leaves them open and no shape is given.
         name: What messages call a model in memory.
         check_names: Refuse names that are none of its inputs.
 
@@ -133,7 +136,7 @@ def read_model(source: Any, shapes: Shapes, *, name: str = "", check_names: bool
         inputs = input_names(proto)
         if check_names:
             check_input_names(inputs, shapes)
-        return interpret(proto, _own(inputs, shapes, called), path)
+        return interpret(proto, _own(inputs, shapes, called), path, sizes)
     except ModelFileError as error:
         raise ModelFileError(str(error) if called in str(error) else f"{called}: {error}") from error
 
@@ -151,7 +154,9 @@ def _own(inputs: Sequence[str], shapes: Shapes, called: str) -> dict[str, tuple[
     return {inputs[0]: shapes[ONLY]}
 
 
-def read_models(paths: Sequence[Path], shapes: Shapes, observer: Observer) -> tuple[list[OnnxModel], list[Failure]]:
+def read_models(
+    paths: Sequence[Path], shapes: Shapes, observer: Observer, sizes: OpenSizes = DEFAULT_SIZES
+) -> tuple[list[OnnxModel], list[Failure]]:
     """The models of all files that can be read, and why the others cannot.
 
     Raises:
@@ -160,7 +165,7 @@ def read_models(paths: Sequence[Path], shapes: Shapes, observer: Observer) -> tu
     models, failures = [], []
     for done, path in enumerate(paths, start=1):
         try:
-            models.append(read_model(path, shapes))
+            models.append(read_model(path, shapes, sizes))
         except ModelFileError as error:
             failures.append(Failure(str(path), str(error)))
         observer(Event("reading", done, len(paths)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import onnx
@@ -12,10 +12,15 @@ import onnx
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.onnx._canonical.canonical import canonical as canonical
 from archpredict.onnx._file.reading import read_proto as read_proto
+from archpredict.onnx._trace.inputs import SIZE_TAKEN
+from archpredict.onnx._trace.open_axes import OpenSizes
 from archpredict.onnx._trace.steps import Trace as Trace
 from archpredict.onnx._trace.tracer import trace as trace
 
-__all__ = ["OnnxModel", "interpret", "load", "read"]
+__all__ = ["DEFAULT_SIZES", "SIZE_TAKEN", "OnnxModel", "OpenSizes", "interpret", "load", "read"]
+
+DEFAULT_SIZES = OpenSizes()
+"""Images of 224 x 224, sequences of 128."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,8 @@ class OnnxModel:
         opset: Version of ONNX's own operators.
         producer: Program that wrote the file.
         inputs, outputs: Shapes by name, -1 where a length is not known.
+        unplaced: Share of the parameters that are in layers whose sizes are not known, from 0 to 1.
+        assumed: Of inputs whose shapes the file leaves open, the shapes that were taken for them.
     """
 
     path: Path | None
@@ -44,9 +51,15 @@ class OnnxModel:
     producer: str
     inputs: Mapping[str, tuple[int, ...]]
     outputs: Mapping[str, tuple[int, ...]]
+    unplaced: float = 0.0
+    assumed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
-def read(path: str | Path, input_shapes: Mapping[str, Sequence[int]] | None = None) -> OnnxModel:
+def read(
+    path: str | Path,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    sizes: OpenSizes | None = DEFAULT_SIZES,
+) -> OnnxModel:
     """Read an ONNX file, plain or compressed with gzip; no other file is opened.
 
     Shape arithmetic, reshapes, identities, casts and dropout disappear; batch norms are folded into the layer before;
@@ -56,15 +69,20 @@ def read(path: str | Path, input_shapes: Mapping[str, Sequence[int]] | None = No
     Args:
         path: The file. Weights may be absent: external data is never opened.
         input_shapes: Shapes of inputs by name, where the file leaves them open; a batch that is left open is 1.
+        sizes: Of images and sequences where the file leaves them open and no shape is given, which a warning says;
+            None leaves them open.
 
     Raises:
         ModelFileError: It cannot be read as a network; one sentence says why.
     """
-    return interpret(read_proto(path), input_shapes, Path(path))
+    return interpret(read_proto(path), input_shapes, Path(path), sizes)
 
 
 def interpret(
-    model: onnx.ModelProto, input_shapes: Mapping[str, Sequence[int]] | None = None, path: Path | None = None
+    model: onnx.ModelProto,
+    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    path: Path | None = None,
+    sizes: OpenSizes | None = DEFAULT_SIZES,
 ) -> OnnxModel:
     """A model in memory as a computational graph.
 
@@ -72,11 +90,12 @@ def interpret(
         model: As ``onnx.load`` gives it; elements of its weights are not needed.
         input_shapes: As for :func:`read`.
         path: Where it is from.
+        sizes: As for :func:`read`.
 
     Raises:
         ModelFileError: It cannot be read as a network; one sentence says why.
     """
-    seen = trace(model, input_shapes)
+    seen = trace(model, input_shapes, sizes)
     result = canonical(seen)
     return OnnxModel(
         path=path,
@@ -89,6 +108,8 @@ def interpret(
         producer=seen.producer,
         inputs={tensor.name: tensor.shape or () for tensor in seen.inputs},
         outputs={tensor.name: tensor.shape or () for tensor in seen.outputs},
+        unplaced=result.unplaced,
+        assumed=seen.assumed,
     )
 
 

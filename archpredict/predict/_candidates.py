@@ -15,6 +15,7 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import check_computational, total
 from archpredict.networks.form import Form
 from archpredict.onnx.files import Failure, Shapes, check_found, check_input_names, expanded, read_model
+from archpredict.onnx.reader import OpenSizes
 from archpredict.progress import Event, Observer
 from archpredict.spaces.base import Architecture
 
@@ -87,6 +88,7 @@ class Reading:
         networks: Whether these graphs are whole networks.
         example: Input of torch modules that come without one.
         shapes: Of inputs that files leave open, by name.
+        sizes: Of images and sequences that files leave open and for which there is no shape.
         form: How architectures of a space become networks.
     """
 
@@ -95,6 +97,7 @@ class Reading:
     networks: bool
     example: Example | None
     shapes: Shapes
+    sizes: OpenSizes
     form: Form
 
     def candidates(self, models: Any, observer: Observer) -> tuple[list[Candidate], list[Failure]]:
@@ -127,9 +130,10 @@ class Reading:
                 "`predictor`, or fit one to ONNX models with `Predictor.fit`"
             )
         if isinstance(given, Path | onnx.ModelProto):
-            source = read_model(given, self.shapes, name=name)
+            source = read_model(given, self.shapes, self.sizes, name=name)
         else:
             source = _module(given, example, name)
+        _check_sizes(source, name)
         return Candidate(name, given, source.graph, source)
 
     def _architecture(self, name: str, given: Architecture | ArchGraph) -> Architecture | ArchGraph:
@@ -147,6 +151,23 @@ class Reading:
             except UsageError as error:
                 raise UsageError(f"{name} is no graph of a whole network: {error}") from error
         return given
+
+
+_MOST_UNPLACED = 0.5
+
+
+def _check_sizes(model: OnnxModel, name: str) -> None:
+    """An input of unknown size leaves most layers with known ones: a model would be ranked by zeros otherwise.
+
+    Raises:
+        ModelFileError: It does not.
+    """
+    unknown = any(-1 in shape or not shape for shape in model.inputs.values())
+    if unknown and model.unplaced > _MOST_UNPLACED:
+        raise ModelFileError(
+            f"{name} cannot be ranked: layers with {100 * model.unplaced:.0f} % of its parameters have sizes that are "
+            f"not known ({next(iter(model.warnings), 'shapes are missing')}); give `input_shapes`, or export it again"
+        )
 
 
 def _module(module: nn.Module, example: Example | None, name: str) -> OnnxModel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,7 @@ class Ranked:
         novelty: Distance from all that the predictor has learnt from, far above 1; None where it cannot tell.
         remarks: What to know, the gravest first.
         model: The model as it was given; of a folder or pattern, the file.
+        assumed: Shapes of inputs of which the file leaves lengths open, as they were taken.
     """
 
     rank: int
@@ -43,9 +45,11 @@ class Ranked:
     novelty: float | None
     remarks: tuple[Remark, ...]
     model: Any = field(compare=False, repr=False)
+    assumed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """For JSON; ``assumed`` is there where the file leaves lengths of inputs open."""
+        assumed = {name: list(shape) for name, shape in self.assumed.items()}
         return {
             "rank": self.rank,
             "model": self.name,
@@ -55,5 +59,6 @@ class Ranked:
             "params": self.params,
             "macs": self.macs,
             "nodes": self.nodes,
+            **({"assumed": assumed} if assumed else {}),
             "warnings": [remark.sentence for remark in self.remarks],
         }

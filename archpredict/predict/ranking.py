@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archpredict._typing import FloatArray
-from archpredict.errors import MissingDependencyError, UsageError
+from archpredict.errors import MissingDependencyError, UsageError, counted, whole_number
 from archpredict.graph.operators import OPERATORS
 from archpredict.networks.form import Form
 from archpredict.onnx.files import ONLY, Failure, not_a_classifier
+from archpredict.onnx.reader import DEFAULT_SIZES, SIZE_TAKEN, OpenSizes
 from archpredict.predict._candidates import Candidate, Reading, equal
 from archpredict.predict.adaptation import AdaptedPredictor, load_ranker
 from archpredict.predict.own_labels import Adaptation, adapted
@@ -34,6 +35,8 @@ __all__ = ["Ranked", "Ranking", "Remark", "rank"]
 SHIPPED = "imagenet"
 """The predictor of image classifiers that ships with the package."""
 OUT = "out of distribution"
+_UNPLACED = 0.1
+"""Share of parameters in layers of unknown size from which on a model is unlike those that were learnt from."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Ranking(Sequence[Ranked]):
         rows: The models.
         failures: Those that could not be read, and why.
         adaptation: How well labels of one's own were learnt, where they were given.
+        sizes: Of images and sequences, where files leave them open.
     """
 
     predictor: str
@@ -53,6 +57,7 @@ class Ranking(Sequence[Ranked]):
     rows: tuple[Ranked, ...]
     failures: tuple[Failure, ...] = ()
     adaptation: Adaptation | None = field(default=None, compare=False)
+    sizes: OpenSizes = DEFAULT_SIZES
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -66,13 +71,22 @@ class Ranking(Sequence[Ranked]):
     @property
     def title(self) -> str:
         """The title: what was done, for the line above a table."""
-        return f"{len(self)} model{'' if len(self) == 1 else 's'} ranked by {self.predictor}"
+        return f"{counted(len(self), 'model')} ranked by {self.predictor}"
 
     @property
     def notes(self) -> list[str]:
         """Notes below a table, a line each: what columns mean, what to know of models, how well labels were learnt."""
         found = notes(self.rows, self.meaning)
+        if self._takes_sizes:
+            size = self.sizes.image
+            taken = f"images as {size} x {size}, sequences as {self.sizes.sequence} long, batches as 1"
+            found.append(f"Sizes that a file leaves open are taken as stated: {taken}.")
         return found if self.adaptation is None else [*found, str(self.adaptation)]
+
+    @property
+    def _takes_sizes(self) -> bool:
+        """Whether a file leaves open how large its inputs are."""
+        return any(row.assumed for row in self.rows)
 
     def __str__(self) -> str:
         lines = [self.title, *table(self.rows)] if self.rows or not self.failures else []
@@ -81,11 +95,13 @@ class Ranking(Sequence[Ranked]):
     def to_dict(self) -> dict[str, Any]:
         """For JSON, stable from version to version.
 
-        Its keys are ``predictor``, ``score`` (what it means), ``ranking``, ``failed`` and, with labels, ``adaptation``.
+        Its keys are ``predictor``, ``score`` (what it means), ``input_size`` and ``sequence_length`` (where files leave
+        the sizes of inputs open), ``ranking``, ``failed`` and, with labels, ``adaptation``.
         """
         content: dict[str, Any] = {
             "predictor": self.predictor,
             "score": self.meaning,
+            **({"input_size": self.sizes.image, "sequence_length": self.sizes.sequence} if self._takes_sizes else {}),
             "ranking": [row.to_dict() for row in self.rows],
             "failed": [{"model": failure.model, "error": failure.error} for failure in self.failures],
         }
@@ -103,7 +119,7 @@ class Ranking(Sequence[Ranked]):
             raise MissingDependencyError(
                 "to_pandas() needs the package pandas, which is not installed; pip install pandas, or use to_dict()"
             ) from error
-        names = [name for name in Ranked.__dataclass_fields__ if name not in ("remarks", "model")]
+        names = [name for name in Ranked.__dataclass_fields__ if name not in ("remarks", "model", "assumed")]
         columns = {name: [getattr(row, name) for row in self.rows] for name in names}
         remarks = ["; ".join(remark.sentence for remark in row.remarks) for row in self.rows]
         return pandas.DataFrame({**columns, "remarks": remarks})
@@ -116,6 +132,8 @@ def rank(
     example: Example | None = None,
     input_shape: Sequence[int] | None = None,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
+    input_size: int = DEFAULT_SIZES.image,
+    sequence_length: int = DEFAULT_SIZES.sequence,
     labels: LabelsLike | None = None,
     form: Form | None = None,
     device: str = "auto",
@@ -140,6 +158,8 @@ def rank(
         example: Input of torch modules that come without one.
         input_shape: Shape of the input where files leave it open, for models with one input.
         input_shapes: The same by the name of the input.
+        input_size: Height and width of images, where files leave them open and no shape is given.
+        sequence_length: Length of texts and time series, likewise.
         labels: Scores of models that you have measured, by name, or a table with the columns ``model`` and ``score``;
             higher is better. The predictor is adapted to them first (:mod:`archpredict.predict.adaptation`).
         form: Images and options with which architectures become networks; as for CIFAR-10 if left out.
@@ -163,7 +183,12 @@ def rank(
     """
     name = str(predictor) if isinstance(predictor, str | Path) else type(predictor).__name__
     ranker = load_ranker(predictor, device) if isinstance(predictor, str | Path) else predictor
-    reading = _reading(ranker, name, example, _shapes(input_shape, input_shapes), form or Form())
+    image, sequence = (
+        whole_number(f"`{what}`", number, 1)
+        for what, number in (("input_size", input_size), ("sequence_length", sequence_length))
+    )
+    sizes = OpenSizes(image, sequence)
+    reading = _reading(ranker, name, example, _shapes(input_shape, input_shapes), sizes, form or Form())
     candidates, failures = reading.candidates(models, observer)
     adaptation = None
     if labels is not None:
@@ -172,7 +197,7 @@ def rank(
         ranker = adaptation.ranker
     card = ranker.card_
     meaning = str(card.get("meaning") or card.get("labels") or "higher is better").rstrip(".")
-    return Ranking(name, meaning, tuple(_ranked(candidates, ranker)), tuple(failures), adaptation)
+    return Ranking(name, meaning, tuple(_ranked(candidates, ranker)), tuple(failures), adaptation, sizes)
 
 
 def _shapes(only: Sequence[int] | None, by_name: Mapping[str, Sequence[int]] | None) -> dict[str, tuple[int, ...]]:
@@ -181,7 +206,12 @@ def _shapes(only: Sequence[int] | None, by_name: Mapping[str, Sequence[int]] | N
 
 
 def _reading(
-    ranker: Any, name: str, example: Example | None, shapes: Mapping[str, tuple[int, ...]], form: Form
+    ranker: Any,
+    name: str,
+    example: Example | None,
+    shapes: Mapping[str, tuple[int, ...]],
+    sizes: OpenSizes,
+    form: Form,
 ) -> Reading:
     """The reading of models that the predictor needs.
 
@@ -196,7 +226,7 @@ def _reading(
             "take another one"
         )
     networks = ranker.space_ is None and set(ranker.spec_.vocabulary) <= set(OPERATORS)
-    return Reading(name, ranker.space_, networks, example, shapes, form)
+    return Reading(name, ranker.space_, networks, example, shapes, sizes, form)
 
 
 def _reads_choices(ranker: Ranker) -> bool:
@@ -254,6 +284,7 @@ def _ranked(candidates: Sequence[Candidate], ranker: Ranker) -> list[Ranked]:
             nodes=candidate.graph.num_nodes,
             novelty=None if novelty is None else float(novelty[k]),
             remarks=_remarks(candidate, novelty is not None and bool(novelty[k] > 1)),
+            assumed={} if candidate.source is None else candidate.source.assumed,
             model=candidate.model,
         )
         rows.append(row)
@@ -261,16 +292,22 @@ def _ranked(candidates: Sequence[Candidate], ranker: Ranker) -> list[Ranked]:
 
 
 def _remarks(candidate: Candidate, novel: bool) -> tuple[Remark, ...]:
-    """Remarks on a model, the gravest first."""
+    """Remarks on a model: first what size it was taken to have, then the others, the gravest first."""
     found, source = [], candidate.source
+    sentences = () if source is None else source.warnings
+    sizes = [sentence for sentence in sentences if sentence.startswith(SIZE_TAKEN)]
+    found += [Remark("size taken", sentence) for sentence in sizes]
     other = None if source is None else not_a_classifier(source)
     if other is not None:
         found.append(Remark(OUT, f"out of distribution: it looks like no image classifier: {other}"))
+    elif source is not None and source.unplaced >= _UNPLACED:
+        share = f"{100 * source.unplaced:.0f} % of its parameters are in layers whose sizes are not known"
+        found.append(Remark(OUT, f"out of distribution: {share}"))
     elif novel:
         found.append(Remark(OUT, "out of distribution: it is far from all models that the predictor has learnt from"))
-    if source is not None:
-        for sentence in source.warnings:
-            of_operators = any(name in sentence for name in source.unknown)
+    for sentence in sentences:
+        if sentence not in sizes:
+            of_operators = source is not None and any(name in sentence for name in source.unknown)
             found.append(Remark("unknown operators" if of_operators else "see below", sentence))
     return tuple(found)
 

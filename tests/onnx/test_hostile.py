@@ -151,12 +151,14 @@ def test_everything_dynamic_is_ranked_with_the_option_that_helps(read, build) ->
     nodes = [node("Conv", ["x", "w"], ["a"]), node("GlobalAveragePool", ["a"], ["y"])]
     model = build(nodes, {"x": ("n", "c", "h", "w")}, weights={"w": (4, 3, 3, 3)})
     seen = _warned(read, model, "`input_shapes={'x': (1, 3, 224, 224)}`")
-    assert seen.inputs == {"x": (1, -1, -1, -1)}
-    assert total(seen.graph, "params") == 108
+    assert seen.inputs == seen.assumed == {"x": (1, 3, 224, 224)}
+    assert (total(seen.graph, "params"), total(seen.graph, "macs")) == (108, 108 * 222 * 222)
     given = read(model, {"x": (1, 3, 32, 32)})
     assert given.outputs == {"y": (1, 4, 1, 1)}
     assert total(given.graph, "macs") == 108 * 30 * 30
     model = build(nodes, {"x": None}, weights={"w": (4, 3, 3, 3)})
+    assert read(model).assumed == {"x": (1, 3, 224, 224)}
+    model = build([node("Relu", ["x"], ["y"])], {"x": None})
     _warned(read, model, "the input 'x' has no shape in the file; give one: `input_shapes={'x': (1, 3, 224, 224)}`")
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from archpredict.errors import counted
 from archpredict.graph.arch_graph import ArchGraph
-from archpredict.graph.operators import UNKNOWN, Operation, computational_graph, count_macs
+from archpredict.graph.operators import UNKNOWN, WEIGHTED, Operation, computational_graph, count_macs, total
 from archpredict.onnx._canonical.attention import find_attention
 from archpredict.onnx._canonical.functions import recognise
 from archpredict.onnx._canonical.layout import after_attention, tidy, unfold
@@ -15,6 +16,8 @@ from archpredict.onnx._canonical.parameters import Parameters
 from archpredict.onnx._trace.steps import Trace
 from archpredict.onnx._translate.nodes import Node, NodeGraph, size
 from archpredict.onnx._translate.rules import nodes_of
+
+_LAYERS = tuple(label for label in WEIGHTED if label != "embedding")
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,14 @@ class Canonical:
         folded: What was folded into something else, and how often.
         unknown: Operators that are not known, and how often they occur.
         warnings: Sentences for the user.
+        unplaced: Share of the parameters that are in layers whose sizes are not known.
     """
 
     graph: ArchGraph
     folded: dict[str, int]
     unknown: dict[str, int]
     warnings: list[str]
+    unplaced: float
 
 
 def canonical(trace: Trace) -> Canonical:
@@ -51,8 +56,8 @@ def canonical(trace: Trace) -> Canonical:
 
 def _emitted(network: NodeGraph, of_constants: Mapping[str, int]) -> Canonical:
     number = {node: i for i, node in enumerate(network.nodes)}
-    counted = Parameters(network)
-    operations = [_operation(node, counted) for node in network.nodes]
+    parameters = Parameters(network)
+    operations = [_operation(node, parameters) for node in network.nodes]
     edges = [(number[source], number[node]) for node in network.nodes for source in node.inputs]
     for node in network.outputs:
         edges.append((number[node], len(operations)))
@@ -62,23 +67,60 @@ def _emitted(network: NodeGraph, of_constants: Mapping[str, int]) -> Canonical:
         if node.label.startswith(UNKNOWN):
             name = node.label.partition(":")[2]
             unknown[name] = unknown.get(name, 0) + 1
-    return Canonical(computational_graph(operations, edges), network.folded, unknown, _warnings(network, unknown))
+    graph = computational_graph(operations, edges)
+    lost = _unplaced(network, graph)
+    share = lost[1] / max(1.0, total(graph, "params"))
+    return Canonical(graph, network.folded, unknown, _warnings(network, graph, unknown, lost), share)
 
 
-def _warnings(network: NodeGraph, unknown: dict[str, int]) -> list[str]:
+def _unplaced(network: NodeGraph, graph: ArchGraph) -> tuple[int, float, float]:
+    """Layers whose sizes are not known, or that nobody knows: their number, parameters, and multiply-adds at most.
+
+    No layer is taken to be larger than the inputs.
+    """
+    params = graph.attrs["params"][: len(network.nodes), 0]
+    lost = [
+        i
+        for i, node in enumerate(network.nodes)
+        if node.label.startswith(UNKNOWN) or (node.label in _LAYERS and not node.macs and size(node.shape) < 0)
+    ]
+    places = max([size(_places(node.shape)) for node in network.nodes if node.label == "input"], default=0)
+    return len(lost), float(params[lost].sum()), float((params[lost] * max(0, places)).sum())
+
+
+def _places(shape: Sequence[int] | None) -> Sequence[int]:
+    """The axes of an input that are neither batch nor channels; of images, the last two or the two before the last."""
+    if shape is None or len(shape) < 3:
+        return ()
+    return sorted(shape[1:], reverse=True)[: len(shape) - 2]
+
+
+def _warnings(
+    network: NodeGraph, graph: ArchGraph, unknown: Mapping[str, int], lost: tuple[int, float, float]
+) -> list[str]:
     found = []
+    number, params, macs = lost
+    most = f"; at most {macs:,.0f} multiply-adds are missing, if none is larger than the input" if macs else ""
     if unknown:
         names = ", ".join(f"{name} ({n} times)" if n > 1 else name for name, n in list(unknown.items())[:5])
-        found.append(f"operators that archpredict does not know, counted as unknown: {names}")
+        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        found.append(f"operators that archpredict does not know, counted as unknown: {names}{more}")
     shapeless = sum(size(node.shape) < 0 for node in network.nodes)
     if shapeless:
         found.append(
-            f"the shapes of {shapeless} of {len(network.nodes)} operators could not be found; their MACs count as 0"
+            f"the shapes of {shapeless:,} of {counted(len(network.nodes), 'operator')} could not be found; "
+            "their MACs count as 0"
+        )
+    if params:
+        whole = total(graph, "params")
+        have = "has" if number == 1 else "have"
+        found.append(
+            f"{counted(number, 'layer')} of unknown size {have} {params:,.0f} of {whole:,.0f} parameters{most}"
         )
     return found
 
 
-def _operation(node: Node, counted: Parameters) -> Operation:
+def _operation(node: Node, parameters: Parameters) -> Operation:
     plain = Operation(
         node.label,
         shape=node.shape or (),
@@ -93,7 +135,7 @@ def _operation(node: Node, counted: Parameters) -> Operation:
         bias=node.bias,
         macs=node.macs,
     )
-    return replace(plain, params=counted.of(node), macs=_macs(node, plain))
+    return replace(plain, params=parameters.of(node), macs=_macs(node, plain))
 
 
 def _macs(node: Node, plain: Operation) -> float:

@@ -9,6 +9,11 @@ from archpredict.errors import ModelFileError, integer
 from archpredict.onnx._file.protos import Kind, Shape, kind_of
 from archpredict.onnx._trace.ordering import WEIGHT_SLOTS, shown
 
+SIZE_TAKEN = "the file leaves open"
+"""How the sentence begins that says what size an input was taken to have."""
+_SIZE_OF = {True: "input_size", False: "sequence_length"}
+"""The argument that changes the size of images, or of other inputs."""
+
 
 def input_names(model: Any) -> list[str]:
     """Names of the inputs that are data, before anything is traced."""
@@ -45,9 +50,16 @@ def data_inputs(graph: Any, parameters: set[str]) -> tuple[list[Any], list[Any]]
 
 
 def input_kinds(
-    inputs: Sequence[Any], given: Mapping[str, Sequence[int]], warn: Callable[[str], None]
+    inputs: Sequence[Any], given: Mapping[str, Sequence[int]], filled: Mapping[str, Shape], warn: Callable[[str], None]
 ) -> dict[str, Kind]:
-    """Shapes of the inputs by name: a batch that is left open is 1, other lengths must be given to be known.
+    """Shapes of the inputs by name: as given, as the file says, or as they are taken to be.
+
+    Args:
+        inputs: As in the file.
+        given: Shapes by name.
+        filled: Shapes in which no axis is open, by name; without them a batch that is left open is 1, and other
+            lengths must be given to be known.
+        warn: Is told, in a sentence, what is not in the file.
 
     Raises:
         ModelFileError: A given shape is of no input, or does not fit.
@@ -63,9 +75,15 @@ def input_kinds(
         if value.name in given:
             shape: Shape = _checked(value.name, given[value.name], declared.shape)
         else:
-            shape = _opened(value.name, declared, warn)
+            shape = _opened(value.name, declared, filled.get(value.name), warn)
         found[value.name] = Kind(shape, declared.dtype or 1, declared.other)
     return found
+
+
+def is_assumed(value: Any, shape: Shape) -> bool:
+    """Whether lengths of an input are not in the file."""
+    declared = kind_of(value.type)
+    return declared.other is None and shape is not None and shape != declared.shape
 
 
 def _checked(name: str, given: Sequence[int], declared: Shape) -> Shape:
@@ -82,22 +100,31 @@ def _checked(name: str, given: Sequence[int], declared: Shape) -> Shape:
     return shape
 
 
-def _opened(name: str, declared: Kind, warn: Callable[[str], None]) -> Shape:
+def _opened(name: str, declared: Kind, filled: Shape, warn: Callable[[str], None]) -> Shape:
     if declared.other is not None:
         warn(f"the input {shown(name)} is no tensor; what is computed from it is not known")
         return None
-    if declared.shape is None:
+    shape = filled or declared.shape
+    if shape is None:
         example = f"`input_shapes={{{name[:60]!r}: (1, 3, 224, 224)}}`"
         warn(f"the input {shown(name)} has no shape in the file; give one: {example}")
         return None
-    shape = tuple(n if n > 0 else 1 if axis == 0 else -1 for axis, n in enumerate(declared.shape))
+    shape = tuple(n if n > 0 else 1 if axis == 0 else -1 for axis, n in enumerate(shape))
     if -1 in shape:
         example = ", ".join(
             str(n) if n > 0 else {1: "3"}.get(axis, "224") if len(shape) == 4 else "..." for axis, n in enumerate(shape)
         )
         axes = ", ".join(str(axis) for axis, n in enumerate(shape) if n < 0)
+        several = shape.count(-1) > 1
         warn(
-            f"the input {shown(name)} has axes without a length (number {axes}, from 0); "
+            f"the input {shown(name)} has {'axes' if several else 'an axis'} without a length (number {axes}, from 0); "
             f"give its shape: `input_shapes={{{name[:60]!r}: ({example})}}`"
+        )
+    elif declared.shape is None or any(a <= 0 < axis for axis, a in enumerate(declared.shape)):
+        taken = "x".join(map(str, shape))
+        example = f"`input_shapes={{{name[:60]!r}: ({', '.join(map(str, shape))})}}`"
+        warn(
+            f"{SIZE_TAKEN} how large the input {shown(name)} is, and it was taken for {taken}; "
+            f"for another size give `{_SIZE_OF[len(shape) > 3]}` or {example}"
         )
     return shape

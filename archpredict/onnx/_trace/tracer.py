@@ -12,14 +12,15 @@ from typing import Any
 
 import onnx
 
-from archpredict.errors import ModelFileError
+from archpredict.errors import ModelFileError, counted
 from archpredict.onnx._file.protos import Kind, Opsets, Shape, kind_of, newest_opset, plain_domain
 from archpredict.onnx._trace.aliases import alias, is_quantiser
 from archpredict.onnx._trace.constants import Constants
 from archpredict.onnx._trace.control import CONTROL
 from archpredict.onnx._trace.expansion import MICROSOFT, OPSET, Call
 from archpredict.onnx._trace.expansions import expansion_of
-from archpredict.onnx._trace.inputs import data_inputs, input_kinds
+from archpredict.onnx._trace.inputs import data_inputs, input_kinds, is_assumed
+from archpredict.onnx._trace.open_axes import OpenSizes, assumed
 from archpredict.onnx._trace.ordering import WEIGHT_SLOTS, called, ordered, shown
 from archpredict.onnx._trace.partial_shapes import merged, refined
 from archpredict.onnx._trace.scopes import Scope, with_arguments
@@ -36,17 +37,20 @@ _MAX_BYTES = 1 << 27
 _MAX_WARNINGS = 20
 
 
-def trace(model: onnx.ModelProto, input_shapes: Mapping[str, Sequence[int]] | None = None) -> Trace:
+def trace(
+    model: onnx.ModelProto, input_shapes: Mapping[str, Sequence[int]] | None = None, sizes: OpenSizes | None = None
+) -> Trace:
     """The operators of a model that work on data.
 
     Args:
         model: As read from a file; weights are not needed and external files not opened.
         input_shapes: Shapes of inputs by name, where the model leaves them open; a batch that is left open is 1.
+        sizes: How long other axes are that it leaves open; None for not known.
 
     Raises:
         ModelFileError: The graph is empty, cyclic or incomplete, or has no outputs.
     """
-    return _Tracer(model).run(input_shapes or {})
+    return _Tracer(model).run(input_shapes or {}, sizes)
 
 
 class _Tracer:
@@ -60,7 +64,7 @@ class _Tracer:
         self.unknown: dict[str, int] = {}
         self.functions = {(plain_domain(f.domain), f.name, f.overload): f for f in model.functions}
 
-    def run(self, given: Mapping[str, Sequence[int]]) -> Trace:
+    def run(self, given: Mapping[str, Sequence[int]], sizes: OpenSizes | None) -> Trace:
         graph = self.model.graph
         if not graph.node:
             raise ModelFileError("the graph has no operators; export the model again")
@@ -71,7 +75,11 @@ class _Tracer:
         inputs, stripped = data_inputs(graph, set(scope.values))
         for value in stripped:
             scope.values[value.name] = self.constants.parameter(value.name, kind_of(value.type))
-        kinds = input_kinds(inputs, given, self.warn)
+        filled = assumed(graph, inputs, given, sizes) if sizes is not None else {}
+        kinds = input_kinds(inputs, given, filled, self.warn)
+        open_ = {
+            v.name: kinds[v.name].shape for v in inputs if v.name not in given and is_assumed(v, kinds[v.name].shape)
+        }
         tensors = {name: Tensor(name, kind.shape, kind.dtype) for name, kind in kinds.items()}
         scope.values.update({n: Value(tensors[n], kind.dtype, other=kind.other) for n, kind in kinds.items()})
         if not given:
@@ -89,6 +97,7 @@ class _Tracer:
             warnings=self._sentences(),
             folded=self.folded,
             unknown=self.unknown,
+            assumed={name: shape for name, shape in open_.items() if shape is not None and -1 not in shape},
         )
 
     def warn(self, text: str) -> None:
@@ -107,13 +116,16 @@ class _Tracer:
         unsure = [(s, t) for s in self.steps for t in s.outputs if t is not None and (t.shape is None or -1 in t.shape)]
         if unsure:
             step, tensor = unsure[0]
-            self.warn(
-                f"{len(unsure)} shapes after {len(self.steps)} operators are not known, "
-                f"beginning with {step.op[:60]} {shown(tensor.name)}"
-            )
+            first = f"{step.op[:60]} {shown(tensor.name)}"
+            which = f"are not known, beginning with {first}" if len(unsure) > 1 else f"is not known, that of {first}"
+            self.warn(f"{counted(len(unsure), 'shape')} after {counted(len(self.steps), 'operator')} {which}")
         texts = list(self.warnings)
         more = len(texts) - _MAX_WARNINGS
-        return texts if more <= 0 else [*texts[:_MAX_WARNINGS], f"{more} more warnings are not shown"]
+        return (
+            texts
+            if more <= 0
+            else [*texts[:_MAX_WARNINGS], f"{counted(more, 'more warning')} {'is' if more == 1 else 'are'} not shown"]
+        )
 
     def _opsets(self) -> Opsets:
         opsets, newest = Opsets.of(self.model.opset_import), newest_opset()
