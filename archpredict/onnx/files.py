@@ -136,7 +136,7 @@ def read_model(
         inputs = input_names(proto)
         if check_names:
             check_input_names(inputs, shapes)
-        return interpret(proto, _own(inputs, shapes, called), path, sizes)
+        return interpret(proto, _own(inputs, shapes, called), path, sizes, None if path is not None else source)
     except ModelFileError as error:
         raise ModelFileError(str(error) if called in str(error) else f"{called}: {error}") from error
 

@@ -11,6 +11,7 @@ import onnx
 
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.onnx._canonical.canonical import canonical as canonical
+from archpredict.onnx._file.elements import same_in_file, same_in_model
 from archpredict.onnx._file.reading import read_proto as read_proto
 from archpredict.onnx._trace.inputs import SIZE_TAKEN
 from archpredict.onnx._trace.open_axes import OpenSizes
@@ -83,6 +84,7 @@ def interpret(
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     path: Path | None = None,
     sizes: OpenSizes | None = DEFAULT_SIZES,
+    whole: onnx.ModelProto | None = None,
 ) -> OnnxModel:
     """A model in memory as a computational graph.
 
@@ -91,12 +93,13 @@ def interpret(
         input_shapes: As for :func:`read`.
         path: Where it is from.
         sizes: As for :func:`read`.
+        whole: The model with its elements, where ``model`` has none and there is no path.
 
     Raises:
         ModelFileError: It cannot be read as a network; one sentence says why.
     """
     seen = trace(model, input_shapes, sizes)
-    result = canonical(seen)
+    result = canonical(seen, same_in_file(path) if path is not None else same_in_model(whole or model))
     return OnnxModel(
         path=path,
         graph=result.graph,

@@ -13,6 +13,8 @@ from archpredict.onnx._canonical.functions import recognise
 from archpredict.onnx._canonical.layout import after_attention, tidy, unfold
 from archpredict.onnx._canonical.merging import merge
 from archpredict.onnx._canonical.parameters import Parameters
+from archpredict.onnx._file.elements import Same, none_the_same
+from archpredict.onnx._trace.ordering import shown
 from archpredict.onnx._trace.steps import Trace
 from archpredict.onnx._translate.nodes import Node, NodeGraph, size
 from archpredict.onnx._translate.rules import nodes_of
@@ -39,8 +41,13 @@ class Canonical:
     unplaced: float
 
 
-def canonical(trace: Trace) -> Canonical:
-    """Fold, recognise and merge until models that compute the same look the same."""
+def canonical(trace: Trace, same: Same = none_the_same) -> Canonical:
+    """Fold, recognise and merge until models that compute the same look the same.
+
+    Args:
+        trace: The model's operators.
+        same: Whether two stored tensors have the same elements, transposed or not.
+    """
     network = nodes_of(trace)
     network.folded.update(trace.folded)
     recognise(network)
@@ -51,12 +58,12 @@ def canonical(trace: Trace) -> Canonical:
     after_attention(network)
     unfold(network)
     tidy(network)
-    return _emitted(network, trace.unknown)
+    return _emitted(network, trace.unknown, same)
 
 
-def _emitted(network: NodeGraph, of_constants: Mapping[str, int]) -> Canonical:
+def _emitted(network: NodeGraph, of_constants: Mapping[str, int], same: Same) -> Canonical:
     number = {node: i for i, node in enumerate(network.nodes)}
-    parameters = Parameters(network)
+    parameters = Parameters(network, same)
     operations = [_operation(node, parameters) for node in network.nodes]
     edges = [(number[source], number[node]) for node in network.nodes for source in node.inputs]
     for node in network.outputs:
@@ -70,7 +77,11 @@ def _emitted(network: NodeGraph, of_constants: Mapping[str, int]) -> Canonical:
     graph = computational_graph(operations, edges)
     lost = _unplaced(network, graph)
     share = lost[1] / max(1.0, total(graph, "params"))
-    return Canonical(graph, network.folded, unknown, _warnings(network, graph, unknown, lost), share)
+    warnings = _warnings(network, graph, unknown, lost)
+    for twin, table in parameters.twins:
+        both = f"{shown(twin.name)} is {shown(table.name)}"
+        warnings.append(f"{both} stored once more: its {twin.num_parameters:,} parameters count once")
+    return Canonical(graph, network.folded, unknown, warnings, share)
 
 
 def _unplaced(network: NodeGraph, graph: ArchGraph) -> tuple[int, float, float]:

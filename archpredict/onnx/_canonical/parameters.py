@@ -17,10 +17,12 @@ class Parameters:
 
     Args:
         network: The nodes, all of them.
+        same: Whether two stored tensors have the same elements, transposed or not.
     """
 
-    def __init__(self, network: NodeGraph) -> None:
-        self._counted: set[Tensor] = set()
+    def __init__(self, network: NodeGraph, same: Callable[[str, str], bool]) -> None:
+        self.twins = _twins(network, same)
+        self._counted: set[Tensor] = {twin for twin, _ in self.twins}
         self._rotating = _halves_of_rotations(network)
 
     def of(self, node: Node) -> float:
@@ -82,6 +84,26 @@ class Parameters:
         new = set(behind_weight(tensor)) - self._counted
         self._counted.update(new)
         return bool(new)
+
+
+def _twins(network: NodeGraph, same: Callable[[str, str], bool]) -> list[tuple[Tensor, Tensor]]:
+    """Weights of linear layers that are the table of an embedding once more, each with the table."""
+    found: dict[Tensor, Tensor] = {}
+    tables = _matrices(network, "embedding")
+    for weight in _matrices(network, "linear") if tables else ():
+        for table in tables:
+            fits = sorted(table.shape or ()) == sorted(weight.shape or ()) and table.dtype == weight.dtype
+            if table is not weight and fits and same(table.name, weight.name):
+                found[weight] = table
+                break
+    return list(found.items())
+
+
+def _matrices(network: NodeGraph, label: str) -> list[Tensor]:
+    """The stored matrices that nodes of a label have for weights."""
+    weights = [node.constants[0] for node in network.nodes if node.label == label and node.constants]
+    stored = dict.fromkeys(t for weight in weights for t in behind_weight(weight) if t.stored)
+    return [tensor for tensor in stored if len(tensor.shape or ()) == 2]
 
 
 def _is_full_of(tensor: Tensor, number: float) -> bool:

@@ -7,7 +7,7 @@ is walked field by field, with seeks over what is not needed, before a library s
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 MAX_PAYLOAD: Final = 2048
@@ -169,6 +169,37 @@ class _Slimmer:
         self.kept += size
         if self.kept > MAX_KEPT:
             raise WireError(f"has more than {MAX_KEPT:,} bytes beside its weights, the most that are read")
+
+
+def fields(stream: io.BufferedIOBase, part: tuple[int, int] | None) -> Iterator[tuple[int, int, int]]:
+    """The fields of a message, without reading what is in them.
+
+    Args:
+        stream: The bytes, which can be seeked in.
+        part: Where the message begins and how many bytes it has; None for all there are.
+
+    Yields:
+        The field's number, where its bytes begin, and how many there are; -1 and the number for one that is a number.
+
+    Raises:
+        WireError: These are no fields of a protocol buffer, or too many.
+    """
+    position, end = (0, None) if part is None else (part[0], part[0] + part[1])
+    for _ in range(MAX_FIELDS):
+        if end is not None and position >= end:
+            return
+        stream.seek(position)
+        tag, tag_bytes = _varint(stream.read, at_end=end is None)
+        if not tag_bytes:
+            return
+        value, value_bytes = _value(stream.read, tag & 7)
+        position += len(tag_bytes) + len(value_bytes)
+        if tag & 7 == _BYTES:
+            yield tag >> 3, position, value
+            position += value
+        else:
+            yield tag >> 3, -1, value
+    raise WireError(f"has more than {MAX_FIELDS:,} fields, the most that are read")
 
 
 def _exactly(source: ByteSource, size: int) -> bytes:
