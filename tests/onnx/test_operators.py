@@ -582,10 +582,6 @@ def test_times_zero_is_nothing_and_not_a_skip(writer) -> None:
 @pytest.mark.parametrize(
     ("op", "inputs", "attributes", "opset"),
     [
-        ("LpPool", (), {"kernel_shape": [2, 2]}, 17),
-        ("LpPool", (), {"kernel_shape": [2, 2], "p": 1}, 17),
-        ("GlobalLpPool", (), {}, 17),
-        ("LpNormalization", (), {"p": 1}, 17),
         ("CumSum", (np.array(1),), {}, 17),
         ("Unique", (), {}, 17),
         ("Tile", (np.array([1, 2, 2, 1]),), {}, 17),

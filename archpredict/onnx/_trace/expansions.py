@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from archpredict.onnx._file.protos import Opsets
-from archpredict.onnx._trace import attention, older, optimised, quantised, rotary
+from archpredict.onnx._trace import attention, older, optimised, quantised, rotary, standard
 from archpredict.onnx._trace.expansion import Expansion
 
 _EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
@@ -13,6 +13,7 @@ _EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
     **optimised.EXPANSIONS,
     **attention.EXPANSIONS,
     **rotary.EXPANSIONS,
+    **standard.EXPANSIONS,
 }
 """By domain and name."""
 
@@ -27,5 +28,6 @@ def expansion_of(op: str, domain: str, opsets: Opsets) -> Expansion | None:
     """
     if domain == "" and op in older.EXPANSIONS:
         before, expansion = older.EXPANSIONS[op]
-        return expansion if opsets.get("", before) < before else None
+        if opsets.get("", before) < before:
+            return expansion
     return _EXPANSIONS.get((domain, op))

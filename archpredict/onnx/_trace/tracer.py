@@ -197,11 +197,12 @@ class _Tracer:
             self._call(function, node, inputs, scope)
         elif domain == "" and node.op_type in CONTROL:
             CONTROL[node.op_type](self, node, inputs, scope)
-        elif alias(node, inputs, scope):
-            if is_quantiser(node):
-                self.count(f"{node.op_type} left out")
-        elif not self._written_out(node, inputs, scope):
+        elif self._written_out(node, inputs, scope):
+            pass
+        elif not alias(node, inputs, scope):
             self._apply(node, inputs, scope)
+        elif is_quantiser(node):
+            self.count(f"{node.op_type} left out")
 
     def _apply(self, node: Any, inputs: Sequence[Value | None], scope: Scope) -> None:
         attributes = self._attributes(node, scope)
@@ -282,7 +283,8 @@ class _Tracer:
         before = self.nodes
         self.walk(call.nodes, inner)
         self.expanded += self.nodes - before
-        self.count(f"{node.op_type[:60]} written out")
+        if [made.op_type for made in call.nodes] != [node.op_type]:
+            self.count(f"{node.op_type[:60]} written out")
         none = [Value(Tensor(name, None, constant=True), 1) for name in node.output]
         found = [inner.find(name) if name else None for name in results]
         values = [value or left for value, left in zip_longest(found, none)][: len(node.output)]

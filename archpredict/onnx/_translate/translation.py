@@ -70,8 +70,10 @@ def argument(step: Step, name: str, index: int, default: Any = None) -> Any:
 
 
 def integers(values: Any) -> tuple[int, ...]:
-    """Integers of an attribute or array, none for None."""
-    return tuple(int(v) for v in np.asarray(values).reshape(-1)) if values is not None else ()
+    """Integers of an attribute or array, none for None, nor for what is no number."""
+    array = np.asarray(() if values is None else values).reshape(-1)
+    whole = array.dtype.kind in "biu" or (array.dtype.kind == "f" and bool(np.isfinite(array).all()))
+    return tuple(int(v) for v in array) if whole else ()
 
 
 def text(step: Step, name: str, default: str = "") -> str:
