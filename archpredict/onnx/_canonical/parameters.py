@@ -34,7 +34,8 @@ class Parameters:
         if node.label in NORMS:
             parts = node.constants[: 1 + node.bias]
             fresh = all(_is_full_of(tensor, number) for tensor, number in zip(parts, (1, 0), strict=False))
-            return float(sum(prod(node.weight) for tensor in parts if self._is_new(tensor) or fresh))
+            new = self._new_of_norm(parts)
+            return float(prod(node.weight) * (len(parts) if fresh else new))
         if node.label == "attention":
             return float(sum(self._of_scores(tensor, node.groups) for tensor in dict.fromkeys(node.constants)))
         if node in self._rotating:
@@ -42,6 +43,11 @@ class Parameters:
         if node.label.startswith(UNKNOWN):
             return self._stored(lambda t: [p for p in behind_weight(t) if p.stored], node.constants)
         return self._stored(behind, node.constants)
+
+    def _new_of_norm(self, parts: Sequence[Tensor]) -> int:
+        """How many of scale and shift are new."""
+        new = [self._is_new(tensor) for tensor in parts]
+        return 0 if new == [False, True] and _is_rounded(parts[1]) else sum(new)
 
     def _of_layer(self, node: Node) -> float:
         """A layer's weight, and a number per output channel for its bias, in which a batch norm may be folded."""
@@ -52,7 +58,7 @@ class Parameters:
         found = self._stored(behind_weight, weights)
         own = computed or found > 0  # a layer that is applied twice has one bias
         new = [tensor for tensor in biases if self._is_new(tensor) or (own and _is_full_of(tensor, 0))]
-        if not new:
+        if not new or (not own and all(map(_is_rounded, new))):
             return found
         return found + float(node.weight[0] if node.weight else min(t.num_parameters for t in new))
 
@@ -108,7 +114,17 @@ def _matrices(network: NodeGraph, label: str) -> list[Tensor]:
 
 def _is_full_of(tensor: Tensor, number: float) -> bool:
     """Whether a scale, shift or bias looks as before training, or cannot be seen: exporters store equal ones once."""
-    return bool(tensor.parameters) and (tensor.data is None or bool((np.asarray(tensor.data) == number).all()))
+    if tensor.data is None or not tensor.parameters:
+        return bool(tensor.parameters)
+    data = np.asarray(tensor.data)
+    if _is_rounded(tensor) and data.size:
+        return bool((data == data.flat[0]).all() and np.round(data.flat[0]) == number)
+    return bool((data == number).all())
+
+
+def _is_rounded(tensor: Tensor) -> bool:
+    """Whether integers are stored: where a layer is applied twice, of its bias a copy for each scale of the inputs."""
+    return any(parameter.rounded for parameter in tensor.parameters)
 
 
 def _halves_of_rotations(network: NodeGraph) -> set[Node]:

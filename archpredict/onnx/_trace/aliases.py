@@ -15,6 +15,7 @@ from archpredict.onnx._trace.shapes import Value
 from archpredict.onnx._trace.steps import Tensor
 
 _BOOL, _FLOAT = 9, 1
+_FLOATS = (1, 10, 11, 16)
 _COPIES = ("Identity", "Dropout", "Cast", "CastLike")
 _TO_INTEGERS, _TO_NUMBERS = "QuantizeLinear", "DequantizeLinear"
 _QUANTISERS = ("Quant", "IntQuant", "FloatQuant", "BipolarQuant", "Trunc", "IntTrunc")
@@ -80,8 +81,8 @@ def _real(node: Any, first: Value, inputs: Sequence[Value | None]) -> Value:
     if not tensor.constant:
         return Value(tensor, _FLOAT, first.partial)
     for parameter in tensor.parameters:
-        parameter.dtype = _FLOAT
-    if tensor.data is None or node.op_type != _TO_NUMBERS:
+        parameter.dtype, parameter.rounded = _FLOAT, parameter.rounded or parameter.dtype not in _FLOATS
+    if tensor.data is None or node.op_type != _TO_NUMBERS or first.dtype in _FLOATS:
         return Value(tensor, _FLOAT)
     numbers = _dequantised(tensor.data, inputs, node)
     return Value(

@@ -41,7 +41,7 @@ class Call:
 
     def has(self, index: int) -> bool:
         """Whether an input is given."""
-        return index < len(self.inputs) and self.inputs[index] is not None
+        return 0 <= index < len(self.inputs) and self.inputs[index] is not None
 
     def input(self, index: int) -> str:
         """Name of an input; empty where it is left out."""
@@ -49,7 +49,7 @@ class Call:
 
     def value(self, index: int) -> Value | None:
         """What an input is, None where it is left out."""
-        return self.inputs[index] if index < len(self.inputs) else None
+        return self.inputs[index] if 0 <= index < len(self.inputs) else None
 
     def shape(self, index: int) -> Shape:
         """Shape of an input, None where it is not known or left out."""
@@ -123,9 +123,10 @@ class Call:
         self.parts[name] = index, start, end
         return name
 
-    def real(self, index: int) -> str:
-        """Name of an input as the real numbers that its integers stand for."""
-        return self.write("DequantizeLinear", self.input(index)) if self.has(index) else ""
+    def real(self, index: int, *more: int) -> str:
+        """Name of an input as the real numbers that its integers stand for; more are their scale and zero point."""
+        given = [self.input(i) for i in (index, *more)]
+        return self.write("DequantizeLinear", *given) if self.has(index) else ""
 
     def plain(self, op: str, *inputs: str, outputs: int = 1, only: Sequence[str] | None = None) -> Any:
         """Write an operator of ONNX with the attributes of this one that it has as well."""

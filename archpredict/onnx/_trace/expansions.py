@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from archpredict.onnx._file.protos import Opsets
-from archpredict.onnx._trace import attention, older, optimised, quantised, rotary, standard
+from archpredict.onnx._trace import attention, older, optimised, packed, quantised, rotary, standard
 from archpredict.onnx._trace.expansion import Expansion
 
 _EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
     **quantised.EXPANSIONS,
+    **packed.EXPANSIONS,
     **optimised.EXPANSIONS,
     **attention.EXPANSIONS,
     **rotary.EXPANSIONS,

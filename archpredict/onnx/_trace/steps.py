@@ -26,6 +26,7 @@ class Tensor:
             the parameters behind an expanded class token or a table of relative positions can be counted once).
         stands_for: Numbers of the tensor that was packed into this one, 0 where it is none: two weights of 4 bits are
             one byte.
+        rounded: Integers are stored in its place.
         unit: It is the scale of a quantisation: to multiply by it leaves everything as it is.
     """
 
@@ -38,6 +39,7 @@ class Tensor:
     written: bool = False
     parameters: frozenset[Tensor] = frozenset()
     stands_for: int = 0
+    rounded: bool = False
     unit: bool = False
 
     @property

@@ -15,6 +15,7 @@ import onnx
 from archpredict.errors import ModelFileError, counted
 from archpredict.onnx._file.protos import Kind, Opsets, Shape, kind_of, newest_opset, plain_domain
 from archpredict.onnx._trace.aliases import alias, is_quantiser
+from archpredict.onnx._trace.clipping import ROUNDED, greatest, unclipped
 from archpredict.onnx._trace.constants import Constants
 from archpredict.onnx._trace.control import CONTROL
 from archpredict.onnx._trace.expansion import MICROSOFT, OPSET, Call
@@ -86,6 +87,7 @@ class _Tracer:
             scope.declared = {v.name: kind_of(v.type).shape for v in (*graph.value_info, *graph.output)}
         self.walk(graph.node, scope)
         outputs = list(dict.fromkeys(v.tensor for v in self.results(graph.output, scope, "the graph")))
+        self.steps, outputs = unclipped(self.steps, outputs)
         self.steps = _alive(self.steps, outputs)
         return Trace(
             steps=self.steps,
@@ -199,10 +201,22 @@ class _Tracer:
             CONTROL[node.op_type](self, node, inputs, scope)
         elif self._written_out(node, inputs, scope):
             pass
-        elif not alias(node, inputs, scope):
+        elif not (self._rounded(node, inputs, scope) or alias(node, inputs, scope)):
             self._apply(node, inputs, scope)
         elif is_quantiser(node):
             self.count(f"{node.op_type} left out")
+
+    def _rounded(self, node: Any, inputs: Sequence[Value | None], scope: Scope) -> bool:
+        """Keep a quantiser in which a ReLU may be; whether it is one."""
+        kind = next((a.i for a in node.attribute if a.name == "output_dtype"), 0)
+        top = greatest(node, inputs, kind) if is_quantiser(node) else None
+        source = inputs[0].tensor if inputs and inputs[0] is not None else None
+        if top is None or source is None or not node.output:
+            return False
+        result = Tensor(node.output[0], source.shape, 1)
+        self.steps.append(Step(ROUNDED, "", {"top": top}, [source], [result]))
+        scope.values[node.output[0]] = Value(result, 1)
+        return True
 
     def _apply(self, node: Any, inputs: Sequence[Value | None], scope: Scope) -> None:
         attributes = self._attributes(node, scope)
