@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from archpredict.onnx._file.protos import Opsets
-from archpredict.onnx._trace import attention, older, optimised, packed, quantised, rotary, standard
+from archpredict.onnx._trace import attention, nchwc, older, optimised, packed, quantised, rotary, standard
 from archpredict.onnx._trace.expansion import Expansion
 
 _EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
@@ -15,6 +15,7 @@ _EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
     **attention.EXPANSIONS,
     **rotary.EXPANSIONS,
     **standard.EXPANSIONS,
+    **nchwc.EXPANSIONS,
 }
 """By domain and name."""
 

@@ -21,6 +21,7 @@ from archpredict.onnx._trace.control import CONTROL
 from archpredict.onnx._trace.expansion import MICROSOFT, OPSET, Call
 from archpredict.onnx._trace.expansions import expansion_of
 from archpredict.onnx._trace.inputs import data_inputs, input_kinds, is_assumed
+from archpredict.onnx._trace.nchwc import unfilled
 from archpredict.onnx._trace.open_axes import OpenSizes, assumed
 from archpredict.onnx._trace.ordering import WEIGHT_SLOTS, called, ordered, shown
 from archpredict.onnx._trace.partial_shapes import merged, refined
@@ -66,7 +67,7 @@ class _Tracer:
         self.functions = {(plain_domain(f.domain), f.name, f.overload): f for f in model.functions}
 
     def run(self, given: Mapping[str, Sequence[int]], sizes: OpenSizes | None) -> Trace:
-        graph = self.model.graph
+        graph = unfilled(self.model.graph, self.warn)
         if not graph.node:
             raise ModelFileError("the graph has no operators; export the model again")
         if not graph.output:
