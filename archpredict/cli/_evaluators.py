@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from archpredict.cli._options import flag_of
 from archpredict.errors import UsageError
 from archpredict.evaluators.base import evaluator_options
 from archpredict.registry import names
@@ -13,6 +14,7 @@ from archpredict.registry import names
 UNSET: Mapping[str, Any] = {
     "data": None,
     "target": None,
+    "column": None,
     "command": None,
     "timeout": None,
     "retries": 0,
@@ -36,9 +38,8 @@ def flag_options(invocation: Mapping[str, Any]) -> dict[str, Any]:
     for name in given:
         if name not in known:
             owners = " or ".join(other for other in names("evaluators") if name in evaluator_options(other))
-            flag = f"--{name.replace('_', '-')}"
             raise UsageError(
-                f"{flag} belongs to --evaluator {owners}, --evaluator {reference} was given; leave one out"
+                f"{flag_of(name)} belongs to --evaluator {owners}, --evaluator {reference} was given; leave one out"
             )
     return given
 

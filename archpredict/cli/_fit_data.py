@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from archpredict.cli._options import flag_of
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,11 +46,11 @@ def check_source(given: Mapping[str, Any]) -> None:
     Raises:
         UsageError: Both, or parts of one.
     """
-    table = [name for name in (*_TABLE, "features", "dataset", "network") if given[name]]
+    table = [name for name in (*_TABLE, "features", "dataset", "network", "column") if given[name]]
     models = [name for name in _MODELS if given[name] is not None]
     if table and models:
         raise UsageError(
-            f"--{table[0]} is for a table of architectures, --{models[0]} for ONNX models; give one or the other"
+            f"{flag_of(table[0])} is for a table of architectures, --{models[0]} for ONNX models; give one or the other"
         )
     wanted = _MODELS if models else _TABLE
     missing = [f"--{name}" for name in wanted if given[name] is None]
@@ -69,7 +70,7 @@ def data_of_table(given: Mapping[str, Any], space: SearchSpace, features: Sequen
     """The rows of ``--data``."""
     from archpredict.cli._tables import read_labelled
 
-    table = read_labelled(given["data"], space, given["target"], features)
+    table = read_labelled(given, space, features)
     about = {
         "space": table.space.name,
         "data": table.path.name,
@@ -113,11 +114,8 @@ def data_of_models(given: Mapping[str, Any]) -> FitData:
     labels = read_labels(
         given["labels"], [str(model.path) for model in models], [failure.model for failure in failures], _LEAST
     )
-    if labels.missing:
-        warnings.warn(
-            f"{labels.title}: {len(labels.missing)} rows name none of the models, the first is {labels.missing[0]!r}",
-            stacklevel=2,
-        )
+    if labels.unmatched is not None:
+        warnings.warn(labels.unmatched, stacklevel=2)
     about = {
         "data": given["labels"].name,
         "data_sha256": labels.sha256,

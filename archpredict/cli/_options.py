@@ -55,6 +55,26 @@ debug_option = click.option(
     help="Show tracebacks of errors.",
 )
 
+
+def flag_of(name: str) -> str:
+    """The flag of an option's name.
+
+    Example:
+        >>> flag_of("train_sizes"), flag_of("column")
+        ('--train-sizes', '--architecture-column')
+    """
+    return f"--{_FLAGS.get(name, name).replace('_', '-')}"
+
+
+_FLAGS = {"column": "architecture_column"}
+
+column_option = click.option(
+    "--architecture-column",
+    "column",
+    metavar="NAME",
+    help="Column of the architectures.  [default: architecture, arch, arch_str, genotype and the like]",
+)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to stdout.")
 
 

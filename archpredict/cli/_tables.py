@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archpredict.errors import UsageError
+from archpredict.tables.formats.base import ARCHITECTURE
 from archpredict.tables.table import Table
 
 if TYPE_CHECKING:
@@ -20,11 +21,12 @@ def column_names(text: str | None) -> list[str]:
     return list(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
 
 
-def read_labelled(path: Path, space: SearchSpace, target: str, features: Sequence[str] = ()) -> Table:
-    """Labels and features; says where isomorphic architectures disagree in their labels."""
+def read_labelled(given: Mapping[str, Any], space: SearchSpace, features: Sequence[str] = ()) -> Table:
+    """Labels and features of ``--data``; says where isomorphic architectures disagree in their labels."""
+    target = given["target"]
     if target in features:
         raise UsageError(f"{target!r} is the --target; a predictor that reads it as a feature would learn nothing else")
-    table = Table.read(path, space, target, features)
+    table = Table.read(given["data"], space, target, features, column=given["column"] or ARCHITECTURE)
     found = table.duplicates()
     if found.num_conflicts:
         warnings.warn(

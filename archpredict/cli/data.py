@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archpredict.cli._options import debug_option, json_option
+from archpredict.cli._options import column_option, debug_option, json_option
 
 if TYPE_CHECKING:
     from archpredict.tables.check import Survey
@@ -33,12 +33,13 @@ def command() -> None:
 @command.command(short_help="Say what FILE holds.")
 @_file
 @_space
+@column_option
 @_quiet
 @json_option
 @debug_option
-def info(file: Path, space: str, quiet: bool, as_json: bool) -> None:
+def info(file: Path, space: str, column: str | None, quiet: bool, as_json: bool) -> None:
     """Say what FILE holds: format, columns, hash, and architectures that occur more than once."""
-    found = _survey(file, space, None, quiet)
+    found = _survey(file, space, None, column, quiet)
     if as_json:
         click.echo(json.dumps(_described(found), indent=2))
     else:
@@ -49,11 +50,14 @@ def info(file: Path, space: str, quiet: bool, as_json: bool) -> None:
 @_file
 @_space
 @click.option("--target", metavar="COLUMN", help="Column of the labels; without it only architectures are checked.")
+@column_option
 @_quiet
 @json_option
 @debug_option
 @click.pass_context
-def check(ctx: click.Context, file: Path, space: str, target: str | None, quiet: bool, as_json: bool) -> None:
+def check(
+    ctx: click.Context, file: Path, space: str, target: str | None, column: str | None, quiet: bool, as_json: bool
+) -> None:
     """Look for problems in FILE; the exit code is 1 when there are some.
 
     Problems are rows without an architecture of the space, labels that are no finite numbers or all equal, and
@@ -61,19 +65,30 @@ def check(ctx: click.Context, file: Path, space: str, target: str | None, quiet:
     """
     from archpredict.tables.check import problems
 
-    found = _survey(file, space, target, quiet)
+    found = _survey(file, space, target, column, quiet)
+    target = found.target
     wrong = problems(found, target)
     if as_json:
         rows = [{"problem": p.name, "count": p.count, "message": p.message} for p in wrong]
         click.echo(
-            json.dumps({"file": str(file), "rows": found.num_rows, "target": target, "problems": rows}, indent=2)
+            json.dumps(
+                {
+                    "file": str(file),
+                    "rows": found.num_rows,
+                    "failed": found.num_failed,
+                    "target": target,
+                    "problems": rows,
+                },
+                indent=2,
+            )
         )
     else:
         for problem in wrong:
             click.echo(f"Problem: {problem.message}.")
         if not wrong:
             labels = "labels not checked (--target COLUMN)" if target is None else f"labels in {target!r}"
-            click.echo(f"No problems in {file}: {found.num_rows:,} rows, {labels}.")
+            failed = f", {found.num_failed:,} of them failed evaluations" if found.num_failed else ""
+            click.echo(f"No problems in {file}: {found.num_rows:,} rows{failed}, {labels}.")
     if wrong:
         ctx.exit(_FOUND_PROBLEMS)
 
@@ -88,28 +103,31 @@ def check(ctx: click.Context, file: Path, space: str, target: str | None, quiet:
     metavar="FILE2",
     help="File to make: .csv, .jsonl (also .gz) or .parquet.",
 )
+@column_option
 @_quiet
 @json_option
 @debug_option
-def convert(file: Path, space: str, out: Path, quiet: bool, as_json: bool) -> None:
+def convert(file: Path, space: str, out: Path, column: str | None, quiet: bool, as_json: bool) -> None:
     """Write the rows of FILE to FILE2 in another format, with all their columns."""
     from archpredict.cli._console import progress
     from archpredict.spaces.base import load_space
     from archpredict.tables.convert import convert as convert_table
+    from archpredict.tables.formats.base import ARCHITECTURE
 
     with progress(quiet) as observe:
-        rows = convert_table(file, load_space(space), out, observe=observe)
+        rows = convert_table(file, load_space(space), out, column=column or ARCHITECTURE, observe=observe)
     click.echo(json.dumps({"out": str(out), "rows": rows}) if as_json else f"Wrote {rows:,} rows to {out}.")
 
 
-def _survey(file: Path, space: str, target: str | None, quiet: bool) -> Survey:
+def _survey(file: Path, space: str, target: str | None, column: str | None, quiet: bool) -> Survey:
     """The table, with the keys of its graphs made."""
     from archpredict.cli._console import progress
     from archpredict.spaces.base import load_space
     from archpredict.tables.check import survey
+    from archpredict.tables.formats.base import ARCHITECTURE
 
     with progress(quiet) as observe:
-        found = survey(file, load_space(space), target, observe=observe)
+        found = survey(file, load_space(space), target, column=column or ARCHITECTURE, observe=observe)
         found.keys(observe)
     return found
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from archpredict.cli._options import debug_option, json_option
+from archpredict.cli._options import column_option, debug_option, flag_of, json_option
 from archpredict.cli._predictors import device_option, predictor_options, quiet_option, space_option
 from archpredict.cli._proxies import feature_options
 from archpredict.errors import UsageError
@@ -69,6 +69,7 @@ def _sizes(ctx: click.Context, parameter: click.Parameter, text: str | None) -> 
 @space_option
 @click.option("--data", type=_PATH, help="Table with labelled architectures; with --protocol, the folder of tables.")
 @click.option("--target", help="Column of --data with the labels, higher is better.")
+@column_option
 @predictor_options
 @feature_options
 @click.option("--protocol", help="Published split and labels, e.g. nb101-20k, instead of --target and --space.")
@@ -112,22 +113,18 @@ def _check(ctx: click.Context, given: Mapping[str, Any]) -> None:
     way = next((name for name in ("model", "protocol", "train_sizes") if name in explicit), "folds")
     unwanted = {
         "model": (*_TRAINING, "protocol"),
-        "protocol": ("space", "target", "folds"),
+        "protocol": ("space", "target", "column", "folds"),
         "train_sizes": ("folds",),
         "folds": (),
     }[way]
     for name in unwanted:
         if name in explicit:
-            raise UsageError(f"{_option(name)} does not go together with {_option(way)}; leave one of them out")
+            raise UsageError(f"{flag_of(name)} does not go together with {flag_of(way)}; leave one of them out")
     needed = {"model": ("data", "target"), "protocol": ()}.get(way, ("space", "data", "target"))
-    missing = [_option(name) for name in needed if given[name] is None]
+    missing = [flag_of(name) for name in needed if given[name] is None]
     if missing:
         other = "; or say --model or --protocol" if way == "folds" else ""
         raise UsageError(f"{', '.join(missing)} must be given too, to say which labels to evaluate on{other}")
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
 
 
 def _evaluate_model(given: Mapping[str, Any]) -> None:
@@ -139,7 +136,7 @@ def _evaluate_model(given: Mapping[str, Any]) -> None:
 
     model = load_model(given["model"], given["device"])
     space = model_space(model, given["model"], given["space"])
-    data = read_labelled(given["data"], space, given["target"], model.feature_names_)
+    data = read_labelled(given, space, model.feature_names_)
     compute_scores(model, data.architectures, given["quiet"])
     packed = model.pack(data.architectures, data.features)
     predicted = model.predict(packed)
@@ -178,7 +175,7 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
     space = load_space(given["space"])
     predictor = with_proxies(build_predictor(given, 0, space.predictor), proxies, given)
     name = described_predictor(given, space.predictor)
-    data = read_labelled(given["data"], space, given["target"], columns)
+    data = read_labelled(given, space, columns)
     labels = data.labels
     compute_scores(predictor, data.architectures, given["quiet"])
     with progress(given["quiet"]) as observer:
@@ -263,7 +260,7 @@ def _protocol(given: Mapping[str, Any], columns: Sequence[str]) -> tuple[Protoco
     from archpredict.spaces.base import load_space
 
     if given["protocol"] is None:
-        data = read_labelled(given["data"], load_space(given["space"]), given["target"], columns)
+        data = read_labelled(given, load_space(given["space"]), columns)
         return table_protocol(data), dict(data.features), {"space": data.space.name, **_source(data)}
     folder = given["data"] or os.environ.get("ARCHPREDICT_DATA")
     if folder is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archpredict.cli._onnx import input_shape_options
-from archpredict.cli._options import debug_option, json_option
+from archpredict.cli._options import column_option, debug_option, json_option
 from archpredict.cli._predictors import device_option, predictor_options, quiet_option
 from archpredict.cli._proxies import feature_options
 from archpredict.errors import UsageError
@@ -28,6 +28,7 @@ _NEW = ("predictor", "encoder", "head", "option", "ensemble", "features", "datas
 @click.option("--space", help="Name (see 'archpredict spaces'), module:Class or file.py:Class.")
 @click.option("--data", type=_PATH, help="Table with labelled architectures (CSV, JSONL, ...).")
 @click.option("--target", help="Column of --data with the labels, higher is better.")
+@column_option
 @click.option("--onnx", metavar="DIR", help="Learn from ONNX models instead: a folder or a pattern.")
 @click.option("--labels", type=_PATH, help="Table of their scores (columns model, score), higher is better.")
 @input_shape_options

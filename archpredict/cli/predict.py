@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archpredict.cli._options import debug_option
+from archpredict.cli._options import column_option, debug_option
 from archpredict.cli._predictors import device_option, model_option, quiet_option, space_option
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _STDOUT = Path("-")
     metavar="FILE|-",
     help="CSV, JSONL, ... by its name, replaced if it is there; - for CSV on stdout.",
 )
+@column_option
 @space_option
 @device_option
 @quiet_option
@@ -48,6 +49,7 @@ def command(**given: Any) -> None:
     from archpredict.cli._predictors import load_model, model_space
     from archpredict.cli._proxies import compute_scores
     from archpredict.cli._tables import check_new_columns
+    from archpredict.tables.formats.base import ARCHITECTURE
     from archpredict.tables.unlabelled import Unlabelled
 
     with warnings_as_lines():
@@ -55,7 +57,7 @@ def command(**given: Any) -> None:
             check_output(given["out"], given["data"])
         model = load_model(given["model"], given["device"])
         space = model_space(model, given["model"], given["space"])
-        data = Unlabelled.read(given["data"], space, model.feature_names_)
+        data = Unlabelled.read(given["data"], space, model.feature_names_, column=given["column"] or ARCHITECTURE)
         names = (SCORE, STD) if model.has_std else (SCORE,)
         check_new_columns(data, given["data"], names)
         compute_scores(model, data.architectures, given["quiet"])

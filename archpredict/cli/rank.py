@@ -68,6 +68,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     _check(given)
     with warnings_as_lines(), _progress(given["quiet"]) as observer:
         result = _result(given, observer)
+    _say_unmatched(result)
     if given["as_json"]:
         _print_json(result, given["save"])
     elif given["form"] == "csv":
@@ -166,6 +167,15 @@ def _print_table(result: Ranking) -> None:
     for note in result.notes:
         click.echo(in_flags(note))
     _say_failed(result)
+
+
+def _say_unmatched(result: Ranking) -> None:
+    """What of the labels names no model."""
+    from archpredict.cli._console import say
+
+    unmatched = None if result.adaptation is None else result.adaptation.labels.unmatched
+    if unmatched is not None:
+        say(f"Warning: {unmatched}")
 
 
 def _say_failed(result: Ranking) -> None:

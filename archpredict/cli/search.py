@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from archpredict.cli._options import debug_option, json_option, pairs_option
+from archpredict.cli._options import column_option, debug_option, json_option, pairs_option
 from archpredict.cli._plugin_options import Owner, assign, full_names, option_option, values
 from archpredict.cli._predictors import predictor_owner, set_options
 from archpredict.errors import UsageError
@@ -32,6 +32,7 @@ _INVOCATION: dict[str, tuple[type, ...]] = {
     "retries": (int,),
     "data": (str, _NOTHING),
     "target": (str, _NOTHING),
+    "column": (str, _NOTHING),
     "dataset": (str, _NOTHING),
     "training": (dict,),
     "network": (dict,),
@@ -81,6 +82,7 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option("--retries", type=_FROM_0, default=0, show_default=True, help="Further tries of --command.")
 @click.option("--data", type=_PATH, help="Table with labelled architectures (see docs/data.md).")
 @click.option("--target", help="Column of --data with the labels, higher is better.")
+@column_option
 @click.option("--dataset", help="Images to train on: digits, cifar10:PATH, cifar100:PATH, folder:PATH, ....")
 @pairs_option("--training", "epochs=10", "How --evaluator train trains, e.g. epochs=10; repeatable.")
 @pairs_option("--network", "channels=8", "Form of the networks that are built, e.g. channels=8; repeatable.")
@@ -152,6 +154,7 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
             f"archpredict.search(..., out={str(given['resume'])!r}, resume=True)"
         )
     kept.setdefault("option", {})  # which runs of before there were options do not have
+    kept.setdefault("column", None)
     for name, types in _INVOCATION.items():
         if not isinstance(kept.get(name, ...), types):
             raise corrupt_config(given["resume"], f"{name!r} in its invocation is {kept.get(name, 'not there')!r}")

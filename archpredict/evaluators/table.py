@@ -9,6 +9,7 @@ from typing import Any
 from archpredict._typing import IntArray
 from archpredict.evaluators.base import Evaluator, Result
 from archpredict.spaces.base import Architecture, SearchSpace
+from archpredict.tables.formats.base import ARCHITECTURE
 from archpredict.tables.table import Table
 
 __all__ = ["TableEvaluator"]
@@ -35,15 +36,18 @@ class TableEvaluator(Evaluator):
     name = "table"
 
     @classmethod
-    def for_space(cls, space: str | SearchSpace, /, data: str | Path, target: str) -> TableEvaluator:
+    def for_space(
+        cls, space: str | SearchSpace, /, data: str | Path, target: str, column: str = ARCHITECTURE
+    ) -> TableEvaluator:
         """The evaluator of a file.
 
         Args:
             space: What is searched.
             data: A table with labelled architectures (CSV, JSONL, Parquet, ...).
             target: The column with the labels, higher is better.
+            column: The column of the architectures.
         """
-        return cls(Table.read(data, space, target))
+        return cls(Table.read(data, space, target, column=column))
 
     def __init__(self, table: Table) -> None:
         self.table = table

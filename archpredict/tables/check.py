@@ -17,7 +17,7 @@ from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import DataError
 from archpredict.progress import Event, Observer, silent
 from archpredict.spaces.base import SearchSpace, load_space
-from archpredict.tables.columns import architecture_column, check_target, parsed
+from archpredict.tables.columns import architecture_column, failure, named, parsed, target_column
 from archpredict.tables.formats.base import ARCHITECTURE, OBSERVE_EVERY, Kind, Row, format_of
 from archpredict.tables.isomorphic import Duplicates, duplicates
 from archpredict.tables.reading.files import file_sha256
@@ -88,12 +88,14 @@ class Survey:
     def __init__(self, path: Path, space: SearchSpace, form: str, description: str) -> None:
         self.path, self.space, self.format, self.description = path, space, form, description
         self.column = ""
+        self.target: str | None = None
         self.columns: dict[str, Column] = {}
         self.num_rows = 0
         self.unreadable: list[str] = []
         self.num_unreadable = 0
         self.stopped: str | None = None
         self._flat, self._rows = array("q"), array("q")
+        self._failed: set[int] = set()
         self._wheres: list[str] = []
 
     @cached_property
@@ -133,6 +135,15 @@ class Survey:
         numbers: FloatArray = np.array(self.columns[name].numbers)
         return numbers[np.array(self._rows, dtype=np.int64)]
 
+    @property
+    def num_failed(self) -> int:
+        """Rows that say that their evaluation has failed, and so have no label."""
+        return len(self._failed)
+
+    def has_failed(self, i: int) -> bool:
+        """Whether a row of :attr:`choices` is one of these."""
+        return self._rows[i] in self._failed
+
     def where(self, i: int) -> str:
         """The place of a row of :attr:`choices`."""
         return self._wheres[i]
@@ -153,6 +164,8 @@ class Survey:
             if name != self.column:
                 self.columns.setdefault(name, Column()).add(self.num_rows, value)
         self.num_rows += 1
+        if self.target is not None and failure(row, self.target) is not None:
+            self._failed.add(self.num_rows - 1)
         try:
             self._flat.extend(parsed(self.path, row, self.column, self.space))
         except DataError as error:
@@ -201,9 +214,9 @@ def survey(
     if first is None:
         raise DataError(f"{path} has no rows")
     found = Survey(path, space, name, (type(form).__doc__ or "").partition("\n")[0].replace("``", ""))
-    found.column = architecture_column(path, first, column)
+    found.column = architecture_column(path, first, column, space)
     if target is not None:
-        check_target(path, first, target, found.column)
+        found.target = target_column(path, first, target, found.column)
     try:
         for row in chain([first], rows):
             found.add(row)
@@ -223,6 +236,7 @@ def problems(found: Survey, target: str | None = None) -> list[TableProblem]:
         found: The table.
         target: The column of labels; without it only architectures are checked.
     """
+    target = None if target is None else named(found.columns, target) or target
     checks: list[Callable[[Survey], TableProblem | None]] = [_stopped, _unreadable, _too_few]
     if target is not None:
         checks += [
@@ -262,10 +276,10 @@ def _too_few(found: Survey) -> TableProblem | None:
 
 def _not_finite(found: Survey, target: str) -> TableProblem | None:
     labels = found.labels(target)
-    wrong = np.flatnonzero(~np.isfinite(labels))
-    if not len(wrong):
+    wrong = [i for i in np.flatnonzero(~np.isfinite(labels)).tolist() if not found.has_failed(i)]
+    if not wrong:
         return None
-    places = [f"{found.where(i)} ({labels[i]:g})" for i in wrong[:_EXAMPLES].tolist()]
+    places = [f"{found.where(i)} ({labels[i]:g})" for i in wrong[:_EXAMPLES]]
     places = [place.replace("(nan)", "(missing or not a number)") for place in places]
     rest = f" and {len(wrong) - _EXAMPLES:,} more" if len(wrong) > _EXAMPLES else ""
     return TableProblem(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -17,48 +18,121 @@ from archpredict.errors import DataError
 from archpredict.spaces.base import Choices, SearchSpace
 from archpredict.tables.formats.base import ARCHITECTURE, Row
 from archpredict.tables.reading.files import shown
+from archpredict.tables.reading.naslib import arch_string
 from archpredict.tables.reading.numbers import number
 
 _PUBLISHED_NAMES = ("arch", "arch_str")
 """What published tables call the column; looked for where there is no ``architecture``."""
 
+_OTHER_NAMES = (
+    *("arch_string", "architecture_str", "architecture_string", "architectures", "archs", "arch_repr", "arch_config"),
+    *("genotype", "genotypes", "geno", "cell", "cells", "cell_str", "config", "configuration", "spec", "model_spec"),
+    *("structure", "subnet", "subnet_config", "net", "network", "notation", "encoding", "choices", "sample"),
+    *("op_indices", "key", "text", "candidate", "design"),
+)
+"""What else it may be called; taken where its first value is an architecture, of one such column alone."""
 
-def architecture_column(path: Path, first: Row, column: str) -> str:
+_NASLIB = "op_indices"
+"""The column in which NASLib numbers operators in its own way."""
+
+_FAILED = ("fail", "error", "crash", "killed")
+_ERRORS = ("error", "exception", "failure", "traceback", "error_message")
+_STATES = ("status", "state")
+
+
+def named(columns: Iterable[str], name: str) -> str | None:
+    """The column of a name: exactly so, else the only one that differs in case alone; else None.
+
+    Example:
+        >>> named(["Arch_Str", "ACC"], "acc"), named(["Acc", "ACC"], "acc"), named(["Acc", "acc"], "acc")
+        ('ACC', None, 'acc')
+    """
+    found = [column for column in columns if column.casefold() == name.casefold()]
+    return name if name in found else found[0] if len(found) == 1 else None
+
+
+def _folded(name: str) -> str:
+    return "_".join(re.split(r"[\s_-]+", name.strip().casefold()))
+
+
+def is_name_of_architectures(column: str) -> bool:
+    """Whether a column is called as columns of architectures are."""
+    return _folded(column) in {ARCHITECTURE, *_PUBLISHED_NAMES, *_OTHER_NAMES}
+
+
+def architecture_column(path: Path, first: Row, column: str, space: SearchSpace) -> str:
     """The column of the architectures.
 
+    Args:
+        path: The table.
+        first: Its first row.
+        column: What it is asked for as; ``architecture`` stands for every name that such columns have.
+        space: The space of the architectures.
+
     Raises:
-        DataError: There is none; the message lists those there are.
+        DataError: There is none, or several may be it; the message names the nearest.
     """
     columns = list(first.values)
-    if column in columns:
-        return column
-    published = [name for name in _PUBLISHED_NAMES if name in columns and column == ARCHITECTURE]
-    if len(published) == 1:
-        return published[0]
-    if published:
+    exact = named(columns, column)
+    if exact is not None:
+        return exact
+    found = _called_otherwise(first, _PUBLISHED_NAMES) if column == ARCHITECTURE else []
+    if len(found) == 1:
+        return found[0]
+    others = _called_otherwise(first, _OTHER_NAMES) if column == ARCHITECTURE else []
+    readable = [name for name in [*found, *others] if is_architecture(first, name, space)]
+    if len(readable) == 1:
+        return readable[0]
+    if readable or found:
+        several = [shown(name) for name in (readable or found)]
         raise DataError(
-            f"{path} has no column {column!r} but both {' and '.join(map(repr, published))}; "
-            f"rename the one that holds the architectures to {column!r}"
+            f"{path} has no column {column!r} but both {' and '.join(several[:3])}; rename the one that holds the "
+            f"architectures to {column!r}, or give its name as `column`"
         )
     if any(number(name) is not None for name in columns):
         raise DataError(
             f"{path} has no header: it begins with {shown(columns)}, "
             f"expected the names of its columns, one of them {column!r}"
         )
-    raise DataError(f"{path} has no column {column!r} for the architectures; its columns are: {listed(columns)}")
+    near = others or get_close_matches(column, columns, n=2)
+    hint = ""
+    if near:
+        nearest = " and ".join(map(shown, near[:2]))
+        hint = f" ({nearest}: no architecture of the space {space.name} in {first.where})"
+    raise DataError(
+        f"{path} has no column {column!r} for the architectures; its columns are: {listed(columns)}{hint}; "
+        "give its name as `column`"
+    )
 
 
-def check_target(path: Path, first: Row, target: str, column: str) -> None:
-    """See that there is a column of labels.
+def _called_otherwise(first: Row, names: Sequence[str]) -> list[str]:
+    wanted = {_folded(name) for name in names}
+    return [column for column in first.values if _folded(column) in wanted]
+
+
+def is_architecture(row: Row, column: str, space: SearchSpace) -> bool:
+    """Whether a row has an architecture of the space in a column."""
+    try:
+        _parse(row.values[column], column, space)
+    except (ValueError, KeyError):
+        return False
+    return True
+
+
+def target_column(path: Path, first: Row, target: str, column: str) -> str:
+    """The column of the labels.
 
     Raises:
-        DataError: There is not; the message lists the columns of numbers.
+        DataError: There is none; the message lists the columns of numbers.
     """
-    if target in first.values:
-        return
+    found = named(first.values, target)
+    if found is not None:
+        return found
     numeric = [name for name, value in first.values.items() if name != column and number(value) is not None]
-    close = get_close_matches(target, numeric, n=1)
-    guess = f" Did you mean {close[0]!r}?" if close else ""
+    close = get_close_matches(target, numeric, n=1) or [
+        name for name in numeric if target.casefold() in name.casefold()
+    ]
+    guess = f" Did you mean {shown(close[0])}?" if close else ""
     raise DataError(f"{path} has no column {target!r}; its columns of numbers are: {listed(numeric)}.{guess}")
 
 
@@ -70,9 +144,35 @@ def parsed(path: Path, row: Row, column: str, space: SearchSpace) -> Choices:
     """
     value = value_of(path, row, column)
     try:
-        return space.parse(value if isinstance(value, str) else json.dumps(value))
+        return _parse(value, column, space)
     except ValueError as error:  # InvalidArchitectureError, and the plain ValueError of a user's own parser
         raise DataError(f"{path}, {row.where}, column {column!r}: {error}") from error
+
+
+def _parse(value: Any, column: str, space: SearchSpace) -> Choices:
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    if _folded(column) == _NASLIB:
+        text = arch_string(text) or text
+    return space.parse(text)
+
+
+def failure(row: Row, target: str) -> str | None:
+    """Why a row has no label, where it says that its evaluation failed; None where it has one or does not say.
+
+    Example:
+        >>> failure(Row("line 3", {"score": "", "error": "out of memory"}), "score")
+        'out of memory'
+    """
+    value = row.values.get(target)
+    if not (value is None or (isinstance(value, str) and not value.strip()) or value != value):
+        return None
+    for name, told in row.values.items():
+        if isinstance(told, str) and told.strip():
+            if _folded(name) in _ERRORS:
+                return told.strip()
+            if _folded(name) in _STATES and told.strip().casefold().startswith(_FAILED):
+                return told.strip()
+    return None
 
 
 def label_of(path: Path, row: Row, column: str) -> float:
@@ -106,20 +206,21 @@ class Columns:
     """
 
     def __init__(self, path: Path, first: Row, names: Sequence[str]) -> None:
-        missing = [name for name in names if name not in first.values]
+        found = {name: named(first.values, name) for name in names}
+        missing = [name for name, column in found.items() if column is None]
         if missing:
             raise DataError(
                 f"{path} has no column {missing[0]!r}, which the predictor reads as a feature; "
                 f"its columns are: {listed(list(first.values))}"
             )
-        self._path = path
+        self._path, self._columns = path, {name: column or name for name, column in found.items()}
         self._numbers = {name: array("d") for name in names}
         self._wrong: dict[tuple[int, str], str] = {}
 
     def add(self, row: Row) -> None:
         """The next row."""
         for name, numbers in self._numbers.items():
-            value = value_of(self._path, row, name)
+            value = value_of(self._path, row, self._columns[name])
             found = number(value)
             if found is None or not math.isfinite(found):
                 self._wrong[len(numbers), name] = f"{row.where}, column {name!r}: found {shown(value)}"
@@ -151,7 +252,16 @@ def value_of(path: Path, row: Row, column: str) -> Any:
     return row.values[column]
 
 
-def listed(names: Sequence[str], most: int = 40) -> str:
-    """Names for a message."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(shown(name)[1:-1] for name in names[:most]) + more if names else "none"
+def listed(names: Sequence[str]) -> str:
+    """Names for a message: as many as a line holds."""
+    found: list[str] = []
+    for name in names:
+        found.append(shown(name, _SHOWN_NAME)[1:-1])
+        if sum(map(len, found)) > _SHOWN or len(found) >= _MOST_NAMES:
+            break
+    more = f" and {len(names) - len(found):,} more" if len(names) > len(found) else ""
+    return ", ".join(found) + more if names else "none"
+
+
+_SHOWN, _SHOWN_NAME, _MOST_NAMES = 160, 30, 12
+"""Characters of all names in a message, and of one of them; how many names."""

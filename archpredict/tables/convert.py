@@ -73,7 +73,7 @@ def _spool(
     first = next(rows, None)
     if first is None:
         raise DataError(f"{path} has no rows to convert")
-    column = architecture_column(path, first, column)
+    column = architecture_column(path, first, column, space)
     kinds: dict[str, Kind | None] = {ARCHITECTURE: "text"}
     count = 0
     for count, row in enumerate(chain([first], rows), start=1):

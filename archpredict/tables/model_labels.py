@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from archpredict._typing import FloatArray
 from archpredict.errors import DataError
 from archpredict.onnx.files import stem
-from archpredict.tables.columns import label_of, listed, value_of
+from archpredict.tables.columns import label_of, listed, named, value_of
 from archpredict.tables.formats.base import Row, read_rows
 from archpredict.tables.reading.digest import digests
 from archpredict.tables.reading.files import file_sha256, shown
@@ -23,6 +24,8 @@ from archpredict.tables.reading.numbers import number
 __all__ = ["Labels", "LabelsLike", "read_labels"]
 
 MODEL, SCORE = "model", "score"
+_SHOWN = 3
+"""Names in a message."""
 
 LabelsLike = str | Path | Mapping[Any, float]
 """A table with the columns ``model`` and ``score``, or scores by model."""
@@ -38,6 +41,7 @@ class Labels:
         models: ``n`` numbers of the models that have a label, in the order of the labels.
         scores: ``(n,)`` their labels.
         missing: Names among the labels that are none of the models.
+        nearest: For some of these, the model that is called most like it.
     """
 
     path: Path | None
@@ -45,11 +49,30 @@ class Labels:
     models: list[int]
     scores: FloatArray
     missing: list[str]
+    nearest: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
         """Where they are from, for messages."""
         return "the labels given" if self.path is None else str(self.path)
+
+    @property
+    def unmatched(self) -> str | None:
+        """A sentence on the names that are none of the models; None where there are none.
+
+        Example:
+            >>> read_labels({"small": 71.0, "smal": 75.5}, ["nets/small.onnx"]).unmatched
+            "the labels given: 1 rows name none of the models, the first is 'smal' (did you mean 'small'?)"
+        """
+        if not self.missing:
+            return None
+        found = []
+        for name in self.missing[:_SHOWN]:
+            guess = f" (did you mean {shown(self.nearest[name])}?)" if name in self.nearest else ""
+            found.append(f"{shown(name)}{guess}")
+        more = f" and {len(self.missing) - _SHOWN} more" if len(self.missing) > _SHOWN else ""
+        names = ", then ".join(found) + more
+        return f"{self.title}: {len(self.missing)} rows name none of the models, the first is {names}"
 
 
 def read_labels(source: LabelsLike, models: Sequence[str], unreadable: Sequence[str] = (), least: int = 1) -> Labels:
@@ -86,7 +109,7 @@ def read_labels(source: LabelsLike, models: Sequence[str], unreadable: Sequence[
     path = Path(source) if isinstance(source, str | Path) else None
     sha256 = "" if path is None else sums.get(path) or file_sha256(path)
     scores = np.array([score for _, score in found.values()], dtype=np.float64)
-    labels = Labels(path, sha256, list(found), scores, missing)
+    labels = Labels(path, sha256, list(found), scores, missing, _nearest(missing[:_SHOWN], models, found))
     _check_enough(labels, len(entries), least)
     return labels
 
@@ -101,19 +124,21 @@ def _entries(source: LabelsLike) -> Iterator[tuple[str, str, float]]:
             yield "labels", str(name), value
         return
     path, first = Path(source), True
+    of_model, of_score = MODEL, SCORE
     for row in read_rows(path):
         if first:
-            _check_columns(path, row)
+            of_model, of_score = (_column(path, row, name) for name in (MODEL, SCORE))
         first = False
-        yield f"{path}, {row.where}", str(value_of(path, row, MODEL)).strip(), label_of(path, row, SCORE)
+        yield f"{path}, {row.where}", str(value_of(path, row, of_model)).strip(), label_of(path, row, of_score)
     if first:
         raise DataError(f"{path} has no rows; expected a header with {MODEL!r} and {SCORE!r}, then one row per model")
 
 
-def _check_columns(path: Path, first: Row) -> None:
-    for column in (MODEL, SCORE):
-        if column not in first.values:
-            raise DataError(f"{path} has no column {column!r}; its columns are: {listed(list(first.values))}")
+def _column(path: Path, first: Row, name: str) -> str:
+    found = named(first.values, name)
+    if found is None:
+        raise DataError(f"{path} has no column {name!r}; its columns are: {listed(list(first.values))}")
+    return found
 
 
 def _index(names: Sequence[str]) -> dict[str, set[int]]:
@@ -143,10 +168,28 @@ def _match(where: str, name: str, index: Mapping[str, set[int]], models: Sequenc
     return None
 
 
+def _nearest(missing: Sequence[str], models: Sequence[str], labelled: Container[int]) -> dict[str, str]:
+    """For names that are no model's, the name most like it among models without a label, else among all."""
+    called = [stem(Path(model).name) for model in models]
+    free = [name for i, name in enumerate(called) if i not in labelled]
+    found = {}
+    for name in missing:
+        wanted = stem(Path(name).name)
+        by_case = {other.casefold(): other for other in (*called, *free)}
+        for names in (free, called):
+            close = get_close_matches(wanted.casefold(), [other.casefold() for other in names], n=1)
+            if close:
+                found[name] = by_case[close[0]]
+                break
+    return found
+
+
 def _check_enough(labels: Labels, entries: int, least: int) -> None:
     if len(labels.models) >= least:
         return
-    example = f", e.g. {labels.missing[0]!r} is none of them" if labels.missing else ""
+    example = f", e.g. {shown(labels.missing[0])} is none of them" if labels.missing else ""
+    if labels.missing and labels.missing[0] in labels.nearest:
+        example += f" (did you mean {shown(labels.nearest[labels.missing[0]])}?)"
     if labels.path is None:
         raise DataError(
             f"{len(labels.models)} of the {entries} labels name one of the models given{example}; at least {least} "

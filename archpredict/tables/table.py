@@ -17,11 +17,11 @@ import numpy as np
 from archpredict._typing import FloatArray, IntArray, freeze
 from archpredict.errors import DataError, UsageError
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
-from archpredict.tables.columns import Columns, architecture_column, check_target, label_of, parsed
+from archpredict.tables.columns import Columns, architecture_column, failure, label_of, parsed, target_column
 from archpredict.tables.formats.base import ARCHITECTURE, Row, read_rows
 from archpredict.tables.isomorphic import Duplicates, duplicates
 from archpredict.tables.reading.digest import digests
-from archpredict.tables.reading.files import file_sha256
+from archpredict.tables.reading.files import file_sha256, shown
 from archpredict.tables.reading.nasbench101 import api_rows
 
 __all__ = ["Table"]
@@ -82,11 +82,14 @@ class Table:
     ) -> Table:
         """Read a file of any format: CSV, JSONL, JSON, Parquet, or an official file of a benchmark.
 
+        Names of columns are found whatever their case.
         The format is found from the name, and for ``.json`` from the content; text may be gzip-compressed.
         ``docs/data.md`` lists the formats and their columns. Rows that name the same choices become one row, at
         the place of the first and with its features. Where their labels differ, the lower median is its label (a
         value that was measured, whatever the order of the file) and one warning says for how many architectures
-        that was so. Isomorphic architectures with different choices keep their own rows; see :meth:`duplicates`.
+        that was so. Rows that have no label but an error text are failed evaluations: they are left out, and one
+        warning counts them. Isomorphic architectures with different choices keep their own rows; see
+        :meth:`duplicates`.
 
         Args:
             path: The file; for results of NAS-Bench-301 a folder of files too.
@@ -94,8 +97,8 @@ class Table:
                 handed to the space as JSON text.
             target: The column of the labels, higher is better.
             features: Further columns of numbers, for :meth:`archpredict.predict.predictor.Predictor.fit`.
-            column: The column of the architectures. Where ``architecture`` is not there, ``arch`` or
-                ``arch_str`` is taken.
+            column: The column of the architectures. Where ``architecture`` is not there, ``arch`` or ``arch_str`` is
+                taken, else the one of ``genotype``, ``cell``, ``config`` and the like that holds architectures.
 
         Raises:
             DataError: The file is missing or malformed (the message names file, place and column), has fewer
@@ -152,14 +155,26 @@ class Table:
             raise DataError(
                 f"{path} has no rows; expected a header with {column!r} and {target!r}, then at least 2 rows"
             )
-        column = architecture_column(path, first, column)
-        check_target(path, first, target, column)
+        column = architecture_column(path, first, column, space)
+        target = target_column(path, first, target, column)
         flat, values, numbers = array("q"), array("d"), Columns(path, first, features)
+        failed: list[str] = []
         for row in chain([first], rows):
+            why = failure(row, target)
+            if why is not None:
+                failed.append(f"{row.where}: {shown(why)}")
+                continue
             flat.extend(parsed(path, row, column, space))
             values.append(label_of(path, row, target))
             if features:
                 numbers.add(row)
+        if failed:
+            _check_some_left(path, values, failed, target)
+            warnings.warn(
+                f"{path}: {len(failed):,} rows without a value in {target!r} say that their evaluation has failed "
+                f"({failed[0]}); they are left out",
+                stacklevel=3,
+            )
         choices = np.array(flat, dtype=np.int64).reshape(len(values), space.num_decisions)
         kept, labels, num_conflicts = _one_row_each(choices, np.array(values, dtype=np.float64))
         _check_usable(path, labels, target)
@@ -218,6 +233,14 @@ def _one_row_each(choices: IntArray, labels: FloatArray) -> tuple[IntArray, Floa
     )
     place = np.argsort(first)
     return first[place], median[place], int((lowest != highest).sum())
+
+
+def _check_some_left(path: Path, values: Sequence[float], failed: Sequence[str], target: str) -> None:
+    if not values:
+        raise DataError(
+            f"{path}: all {len(failed):,} rows say that their evaluation has failed ({failed[0]}), "
+            f"and none has a value in {target!r}"
+        )
 
 
 def _check_usable(path: Path, labels: FloatArray, target: str) -> None:

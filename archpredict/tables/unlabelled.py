@@ -44,7 +44,12 @@ class Unlabelled:
 
     @classmethod
     def read(
-        cls, path: str | Path, space: str | type[SearchSpace] | SearchSpace, features: Sequence[str] = ()
+        cls,
+        path: str | Path,
+        space: str | type[SearchSpace] | SearchSpace,
+        features: Sequence[str] = (),
+        *,
+        column: str = ARCHITECTURE,
     ) -> Unlabelled:
         """Read a file of any format that :meth:`archpredict.tables.table.Table.read` takes.
 
@@ -52,6 +57,7 @@ class Unlabelled:
             path: The file.
             space: The space whose notation the architectures are in, or its name.
             features: Columns of numbers.
+            column: The column of the architectures, as :meth:`archpredict.tables.table.Table.read` finds it.
 
         Raises:
             DataError: The file is missing or malformed, has no rows, or a feature is missing or not finite.
@@ -59,8 +65,8 @@ class Unlabelled:
         path, space = Path(path), load_space(space)
         rows = list(read_rows(path))
         if not rows:
-            raise DataError(f"{path} has no rows; expected a header with {ARCHITECTURE!r}, then at least 1 row")
-        column = architecture_column(path, rows[0], ARCHITECTURE)
+            raise DataError(f"{path} has no rows; expected a header with {column!r}, then at least 1 row")
+        column = architecture_column(path, rows[0], column, space)
         numbers = Columns(path, rows[0], features)
         architectures: dict[tuple[int, ...], Architecture] = {}
         found = []

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from archpredict.cli.main import main
+from archpredict.spaces.base import load_space
 
 CELLS = (
     "|skip_connect~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|",
@@ -135,3 +137,41 @@ def test_progress_is_lines_on_stderr_now_and_then_unless_it_is_unwanted(file, mo
     assert "s] architectures compared 200/253\n" in result.stderr
     assert "\r" not in result.stderr
     assert run("info", file, "--space", "nasbench201", "--quiet").stderr == ""
+
+
+def test_a_log_of_darts_is_converted(tmp_path):
+    space = load_space("darts")
+    genotypes = [space.format(row) for row in space.sample(3, np.random.default_rng(0)).tolist()]
+    lines = [
+        f"epoch {i} lr 0.02\ngenotype = {g}\ntrain_acc {i + 50}.5\nvalid_acc {i + 45}" for i, g in enumerate(genotypes)
+    ]
+    log = tmp_path / "log.txt"
+    log.write_text("".join(f"11/28 09:14:02 AM {line}\n" for line in "\n".join(lines).splitlines()))
+    assert run("convert", log, "--space", "darts", "--out", tmp_path / "t.jsonl").stdout.startswith("Wrote 3 rows")
+    rows = [json.loads(line) for line in (tmp_path / "t.jsonl").read_text().splitlines()]
+    assert rows[2] == {"architecture": genotypes[2], "epoch": 2, "lr": 0.02, "train_acc": 52.5, "valid_acc": 47}
+    assert "Log of a search" in run("info", log, "--space", "darts").stdout
+    assert run("check", log, "--space", "darts", "--target", "VALID_ACC").exit_code == 0
+
+
+def test_the_column_of_architectures_is_named_by_a_flag(tmp_path):
+    file = tmp_path / "t.csv"
+    file.write_text("cell,genotype,acc\n" + "".join(f"{cell},{cell},{i}\n" for i, cell in enumerate(CELLS)))
+    space = ("--space", "nasbench201")
+    refused = run("info", file, *space)
+    assert refused.exit_code == 2
+    assert "both 'cell' and 'genotype'; rename the one that holds the architectures" in refused.stderr
+    assert "or give its name as --architecture-column" in refused.stderr
+    named = ("--architecture-column", "GENOTYPE")
+    assert "the architectures in the column 'genotype'" in run("info", file, *space, *named).stdout
+    assert run("check", file, *space, *named).exit_code == 0
+    assert run("convert", file, *space, *named, "--out", tmp_path / "n.csv").exit_code == 0
+
+
+def test_failed_evaluations_are_no_problem(tmp_path):
+    file = tmp_path / "history.csv"
+    file.write_text(f"architecture,score,error\n{CELLS[0]},1.5,\n{CELLS[1]},,boom\n{CELLS[2]},2.5,\n")
+    result = run("check", file, "--space", "nasbench201", "--target", "score")
+    assert (result.exit_code, result.stdout) == (
+        0, f"No problems in {file}: 3 rows, 1 of them failed evaluations, labels in 'score'.\n")  # fmt: skip
+    assert json.loads(run("check", file, "--space", "nasbench201", "--target", "score", "--json").stdout)["failed"] == 1

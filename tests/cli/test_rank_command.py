@@ -277,6 +277,7 @@ def test_rows_of_other_models_are_counted_and_those_of_broken_ones_too(cli: Any,
     assert result.exit_code == 1
     adaptation = json.loads(result.stdout)["adaptation"]
     assert (adaptation["models"], adaptation["not_found"]) == (11, ["resnet"])
+    assert "Warning: labels.csv: 1 rows name none of the models, the first is 'resnet'\n" in result.stderr
 
 
 @pytest.mark.parametrize(

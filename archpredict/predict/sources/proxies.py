@@ -23,7 +23,7 @@ from archpredict.predict.sources.base import Source
 from archpredict.progress import Event, Observer, silent
 from archpredict.registry import names as names_of
 from archpredict.spaces.base import SearchSpace
-from archpredict.tables.columns import listed
+from archpredict.tables.columns import listed, named
 
 __all__ = ["Proxies", "columns_or_proxies"]
 
@@ -216,13 +216,14 @@ def columns_or_proxies(wanted: Sequence[str], columns: Sequence[str], table: str
         (['flops', 'macs'], ['synflow'])
     """
     known = names_of("proxies")
-    proxies = [name for name in wanted if name not in columns and name.replace("_", "-") in known]
-    if neither := [name for name in wanted if name not in (*columns, *proxies)]:
+    there = [name for name in wanted if named(columns, name) is not None]
+    proxies = [name for name in wanted if name not in there and name.replace("_", "-") in known]
+    if neither := [name for name in wanted if name not in (*there, *proxies)]:
         raise DataError(
             f"{table} has no column {neither[0]!r}, which the predictor reads as a feature; its columns are: "
             f"{listed(columns)}; zero-cost proxies are: {', '.join(known)}"
         )
-    return [name for name in wanted if name in columns], proxies
+    return there, proxies
 
 
 def _remembered(batch: Batch) -> Iterator[tuple[Any, _Scores]]:

@@ -115,7 +115,7 @@ def format_of(path: str | Path) -> tuple[str, Format]:
         if form.recognises(path):
             return name, form
     if folder:
-        raise DataError(f"{path} is a folder; give the table's file, or a folder of NAS-Bench-301 results")
+        raise DataError(f"{path} is a folder; give the table's file, or a folder of NAS-Bench-301 results, or of a run")
     if known:
         raise DataError(f"{path} is of no format that is known of files {known[0][1].endings[0]}")
     raise DataError(f"the format of {path} is not known from its name; expected a name that ends in {_endings()}")

@@ -14,7 +14,8 @@ from archpredict.tables.reading.json_stream import elements, first_element
 
 __all__ = ["CtnasJson"]
 
-_CELL = ("matrix", "ops")
+_CELLS = (("matrix", "ops"), ("module_adjacency", "module_operations"))
+"""As CTNAS names the parts of a cell, and as the benchmark's own code does."""
 
 
 class CtnasJson(Format):
@@ -23,21 +24,26 @@ class CtnasJson(Format):
     Chen et al., "Contrastive neural architecture search with neural architecture comparators", 2021,
     arXiv 2103.05471. Each element is an object with ``matrix`` and ``ops``, which become the column
     ``architecture``, and with ``validation_accuracy``, ``test_accuracy``, ``train_accuracy``, ``training_time``,
-    ``n_params``, ``hash_`` and ``rank``, which keep their names.
+    ``n_params``, ``hash_`` and ``rank``, which keep their names. ``module_adjacency`` and ``module_operations``, as the
+    benchmark's own code calls them, are read too.
     """
 
     endings = (".json",)
 
     def recognises(self, path: Path) -> bool:
-        return _is_cell(first_element(path))
+        return _cell_names(first_element(path)) is not None
 
     def rows(self, path: Path, observe: Observer = silent) -> Iterator[Row]:
         for where, value in elements(path):
-            if not _is_cell(value):
+            names = _cell_names(value)
+            if names is None:
                 raise DataError(f"{path}, {where}: found {shown(value)}, expected an object with 'matrix' and 'ops'")
-            cell = {ARCHITECTURE: {name: value[name] for name in _CELL}}
-            yield Row(where, cell | {name: v for name, v in value.items() if name not in (*_CELL, ARCHITECTURE)})
+            cell = {ARCHITECTURE: {name: value[name] for name in names}}
+            yield Row(where, cell | {name: v for name, v in value.items() if name not in (*names, ARCHITECTURE)})
 
 
-def _is_cell(value: Any) -> bool:
-    return isinstance(value, dict) and all(name in value for name in _CELL)
+def _cell_names(value: Any) -> tuple[str, str] | None:
+    """What the parts of an element's cell are called; None where it has none."""
+    if not isinstance(value, dict):
+        return None
+    return next((names for names in _CELLS if all(name in value for name in names)), None)

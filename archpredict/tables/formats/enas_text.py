@@ -21,6 +21,7 @@ class EnasText(Format):
     """
 
     endings = (".txt",)
+    fallback = True
 
     def rows(self, path: Path, observe: Observer = silent) -> Iterator[Row]:
         for line, text in enumerate(text_lines(path), start=1):

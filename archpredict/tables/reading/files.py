@@ -139,8 +139,8 @@ def open_bytes(path: Path) -> Iterator[io.BufferedReader]:
         yield stream
 
 
-def files_below(folder: Path, ending: str) -> list[Path]:
-    """The files of a folder and its sub-folders whose names end in ``ending``, sorted; links are not followed.
+def files_below(folder: Path, ending: str | tuple[str, ...]) -> list[Path]:
+    """The files of a folder and its sub-folders whose names end so, sorted; links are not followed.
 
     Raises:
         DataError: There are too many.
@@ -149,7 +149,7 @@ def files_below(folder: Path, ending: str) -> list[Path]:
     for place, _, names in os.walk(folder):
         found += [Path(place, name) for name in names if name.lower().endswith(ending)]
         if len(found) > MAX_FOLDER_FILES:
-            raise DataError(f"{folder} has more than {MAX_FOLDER_FILES:,} files {ending}, the most that are read")
+            raise DataError(f"{folder} has more than {MAX_FOLDER_FILES:,} such files, the most that are read")
     return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
 
@@ -157,7 +157,7 @@ def file_sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes as they lie on disk; of a folder, of its files' names and digests."""
     digest = hashlib.sha256()
     if is_folder(path):
-        for file in files_below(path, ".json"):
+        for file in files_below(path, (".json", ".db")):
             digest.update(f"{file.relative_to(path).as_posix()}\0{file_sha256(file)}\n".encode())
         return digest.hexdigest()
     with open_bytes(path) as stream:

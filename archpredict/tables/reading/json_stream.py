@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from archpredict.tables.reading.files import TableStream, opened, shown
 MAX_ELEMENT = 1_000_000
 """Characters of one element of the outermost list or object."""
 
+_PEEK = 20_000
 _MARGIN = 32
 """A number that ends this far before the end of what was read has been read whole."""
 
@@ -29,25 +31,34 @@ def elements(path: Path) -> Iterator[tuple[str, Any]]:
     """
     with opened(path) as source:
         text = _Text(path, source)
-        opening = text.next_mark()
-        if opening not in ("[", "{"):
+        if text.next_mark() not in _CLOSING:
             raise text.wrong(f"found {shown(text.ahead())}, expected a JSON list or object")
-        closing = {"[": "]", "{": "}"}[opening]
-        text.skip()
-        if text.next_mark() != closing:
-            while True:
-                key = _key(text) if opening == "{" else None
-                text.number += 1
-                yield (f"element {text.number}" if key is None else f"element {shown(key)}"), text.value()
-                mark = text.next_mark()
-                if mark == closing:
-                    break
-                if mark != ",":
-                    raise text.wrong(f"found {shown(text.ahead())}, expected ',' or {closing!r} after this element")
-                text.skip()
-        text.skip()
-        if text.next_mark():
-            raise text.wrong(f"found {shown(text.ahead())} after the end of the JSON document")
+        for key in _members(text):
+            yield (f"element {text.number}" if key is None else f"element {shown(key)}"), text.value()
+        text.end()
+
+
+def keyed_elements(path: Path, is_group: Callable[[str, str], bool]) -> Iterator[tuple[str | None, str, Any]]:
+    """The values of the outermost object, with the group and the key of each.
+
+    Args:
+        path: The file.
+        is_group: Whether an object holds elements itself; asked with its key and the first one in it.
+
+    Raises:
+        DataError: The file is no JSON object, or an element is too long.
+    """
+    with opened(path) as source:
+        text = _Text(path, source)
+        if text.next_mark() != "{":
+            raise text.wrong(f"found {shown(text.ahead())}, expected a JSON object")
+        for key in _members(text):
+            inner = _FIRST_KEY.match(text.peek())
+            if key is not None and inner is not None and is_group(key, inner[1]):
+                yield from ((key, str(name), text.value()) for name in _members(text))
+            else:
+                yield None, str(key), text.value()
+        text.end()
 
 
 def small_object(path: Path) -> dict[str, Any] | None:
@@ -68,8 +79,34 @@ def small_object(path: Path) -> dict[str, Any] | None:
 
 
 def first_element(path: Path) -> Any:
-    """The first element, None where there is none."""
-    return next((value for _, value in elements(path)), None)
+    """The first element, None where there is none that can be read."""
+    try:
+        return next((value for _, value in elements(path)), None)
+    except DataError:
+        return None
+
+
+def _members(text: _Text) -> Iterator[str | None]:
+    """The keys of an object, or None for each element of a list; whoever asks reads the value before the next."""
+    closing = _CLOSING[text.next_mark()]
+    text.skip()
+    if text.next_mark() != closing:
+        while True:
+            key = _key(text) if closing == "}" else None
+            text.number += 1
+            text.next_mark()
+            yield key
+            mark = text.next_mark()
+            if mark == closing:
+                break
+            if mark != ",":
+                raise text.wrong(f"found {shown(text.ahead())}, expected ',' or {closing!r} after this element")
+            text.skip()
+    text.skip()
+
+
+_CLOSING = {"[": "]", "{": "}"}
+_FIRST_KEY = re.compile(r'\{\s*"((?:[^"\\]|\\.)*)"\s*:\s*\{')
 
 
 def _key(text: _Text) -> str:
@@ -96,6 +133,17 @@ class _Text:
 
     def ahead(self) -> str:
         return self._buffer[self._at : self._at + 60]
+
+    def peek(self) -> str:
+        """As much of what comes as the beginning of an object needs."""
+        while len(self._buffer) - self._at < _PEEK and self._more():
+            pass
+        return self._buffer[self._at : self._at + _PEEK]
+
+    def end(self) -> None:
+        """See that nothing is left."""
+        if self.next_mark():
+            raise self.wrong(f"found {shown(self.ahead())} after the end of the JSON document")
 
     def skip(self) -> None:
         """Go past one character."""
