@@ -8,6 +8,7 @@ from math import isqrt, prod
 import numpy as np
 
 from archpredict.graph.operators import NORMS, UNKNOWN, WEIGHTED
+from archpredict.onnx._file.elements import Same
 from archpredict.onnx._trace.steps import Tensor
 from archpredict.onnx._translate.nodes import RESHAPE, SCALAR, Node, NodeGraph, behind, behind_weight
 
@@ -20,7 +21,7 @@ class Parameters:
         same: Whether two stored tensors have the same elements, transposed or not.
     """
 
-    def __init__(self, network: NodeGraph, same: Callable[[str, str], bool]) -> None:
+    def __init__(self, network: NodeGraph, same: Same) -> None:
         self.twins = _twins(network, same)
         self._counted: set[Tensor] = {twin for twin, _ in self.twins}
         self._rotating = _halves_of_rotations(network)
@@ -92,24 +93,25 @@ class Parameters:
         return bool(new)
 
 
-def _twins(network: NodeGraph, same: Callable[[str, str], bool]) -> list[tuple[Tensor, Tensor]]:
+def _twins(network: NodeGraph, same: Same) -> list[tuple[Tensor, Tensor]]:
     """Weights of linear layers that are the table of an embedding once more, each with the table."""
     found: dict[Tensor, Tensor] = {}
     tables = _matrices(network, "embedding")
-    for weight in _matrices(network, "linear") if tables else ():
-        for table in tables:
-            fits = sorted(table.shape or ()) == sorted(weight.shape or ()) and table.dtype == weight.dtype
-            if table is not weight and fits and same(table.name, weight.name):
+    for weight, lengths in _matrices(network, "linear").items() if tables else ():
+        for table, others in tables.items():
+            fits = table is not weight and sorted(lengths) == sorted(others)
+            if fits and same((table.name, others), (weight.name, lengths)):
                 found[weight] = table
                 break
     return list(found.items())
 
 
-def _matrices(network: NodeGraph, label: str) -> list[Tensor]:
-    """The stored matrices that nodes of a label have for weights."""
+def _matrices(network: NodeGraph, label: str) -> dict[Tensor, tuple[int, int]]:
+    """The stored matrices that nodes of a label have for weights, with their lengths before they were packed."""
     weights = [node.constants[0] for node in network.nodes if node.label == label and node.constants]
     stored = dict.fromkeys(t for weight in weights for t in behind_weight(weight) if t.stored)
-    return [tensor for tensor in stored if len(tensor.shape or ()) == 2]
+    lengths = {tensor: tensor.stands_for or tensor.shape or () for tensor in stored}
+    return {tensor: (shape[0], shape[1]) for tensor, shape in lengths.items() if len(shape) == 2}
 
 
 def _is_full_of(tensor: Tensor, number: float) -> bool:

@@ -88,7 +88,7 @@ class Constants:
     def unpacked(self, value: Value, shape: tuple[int, ...]) -> Value:
         """The weight of this shape that a value holds in packed form."""
         for tensor in value.tensor.parameters:
-            tensor.dtype, tensor.stands_for = 1, prod(shape)
+            tensor.dtype, tensor.rounded, tensor.stands_for = 1, True, shape
         constant = value.tensor.constant
         return Value(Tensor(value.tensor.name, shape, 1, constant, parameters=value.tensor.parameters), 1)
 

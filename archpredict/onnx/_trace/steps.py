@@ -24,7 +24,7 @@ class Tensor:
         written: It is a number or a table that an exporter wrote between the operators (a node Constant).
         parameters: The stored and written tensors that a constant was computed from, itself where it is one (so that
             the parameters behind an expanded class token or a table of relative positions can be counted once).
-        stands_for: Numbers of the tensor that was packed into this one, 0 where it is none: two weights of 4 bits are
+        stands_for: Shape of the tensor that was packed into this one, () where it is none: two weights of 4 bits are
             one byte.
         rounded: Integers are stored in its place.
         unit: It is the scale of a quantisation: to multiply by it leaves everything as it is.
@@ -38,7 +38,7 @@ class Tensor:
     stored: bool = False
     written: bool = False
     parameters: frozenset[Tensor] = frozenset()
-    stands_for: int = 0
+    stands_for: tuple[int, ...] = ()
     rounded: bool = False
     unit: bool = False
 
@@ -52,8 +52,8 @@ class Tensor:
     @property
     def num_parameters(self) -> int:
         """Parameters in a stored tensor; 0 where its shape is not known."""
-        shape = self.shape
-        return self.stands_for or (0 if shape is None or min(shape, default=0) < 0 else prod(shape))
+        shape = self.stands_for or self.shape
+        return 0 if shape is None or min(shape, default=0) < 0 else prod(shape)
 
 
 @dataclass(eq=False)
