@@ -77,18 +77,24 @@ def _unscaled(op: str, inputs: Sequence[Value | None]) -> Value | None:
 
 def _real(node: Any, first: Value, inputs: Sequence[Value | None]) -> Value:
     """Numbers instead of the integers that stand for them: a quantised weight is the weight."""
-    tensor = first.tensor
+    tensor, dtype = first.tensor, _type_of(first, inputs[1] if len(inputs) > 1 else None)
     if not tensor.constant:
-        return Value(tensor, _FLOAT, first.partial)
+        return Value(tensor, dtype, first.partial)
     for parameter in tensor.parameters:
-        parameter.dtype, parameter.rounded = _FLOAT, parameter.rounded or parameter.dtype not in _FLOATS
+        if parameter.dtype not in _FLOATS:
+            parameter.dtype, parameter.rounded = _FLOAT, True
     if tensor.data is None or node.op_type != _TO_NUMBERS or first.dtype in _FLOATS:
-        return Value(tensor, _FLOAT)
+        return Value(tensor, dtype)
     numbers = _dequantised(tensor.data, inputs, node)
     return Value(
-        Tensor(tensor.name, tensor.shape, _FLOAT, True, numbers, tensor.stored, tensor.written, tensor.parameters),
-        _FLOAT,
+        Tensor(tensor.name, tensor.shape, dtype, True, numbers, tensor.stored, tensor.written, tensor.parameters), dtype
     )
+
+
+def _type_of(first: Value, scale: Value | None) -> int:
+    """Type of numbers before they are rounded and after: their own, or that of the scale."""
+    given = (first.dtype, scale.dtype if scale is not None else 0)
+    return next((dtype for dtype in given if dtype in _FLOATS), _FLOAT)
 
 
 def _dequantised(data: Any, inputs: Sequence[Value | None], node: Any) -> Any:
@@ -96,13 +102,16 @@ def _dequantised(data: Any, inputs: Sequence[Value | None], node: Any) -> Any:
     numbers = np.asarray(data, np.float32)
     if len(inputs) < 2 or inputs[1] is None:
         return numbers
-    scale, zero = (v.tensor.data if v is not None else None for v in (*inputs[1:3], None)[:2])
-    if scale is None:
+    scale, zero = (v.tensor.data if v is not None else np.zeros(1) for v in (*inputs[1:3], None)[:2])
+    if scale is None or zero is None or np.size(zero) not in (1, np.size(scale)):
         return None
+    along = [1] * numbers.ndim
     if np.size(scale) > 1:
         axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
         if not -numbers.ndim <= axis < numbers.ndim or np.size(scale) != numbers.shape[axis]:
             return None
-        along = [-1 if i == axis % numbers.ndim else 1 for i in range(numbers.ndim)]
-        scale, zero = np.reshape(scale, along), None if zero is None else np.reshape(zero, along)
-    return (numbers - (0 if zero is None else np.asarray(zero, np.float32))) * np.asarray(scale, np.float32)
+        along[axis] = -1
+    elif not np.size(scale):
+        return None
+    zero, scale = (np.asarray(n, np.float32).reshape(along if np.size(n) > 1 else ()) for n in (zero, scale))
+    return (numbers - zero) * scale

@@ -8,7 +8,7 @@ from math import prod
 from archpredict.onnx._file.protos import Shape
 from archpredict.onnx._trace.expansion import MICROSOFT, Call, Expansion
 
-_UINT8 = 2
+_FLOAT, _UINT8 = 1, 2
 _LEAST_BITS = 1
 _MOST = 1 << 40
 
@@ -18,7 +18,15 @@ def _weight(call: Call, place: int, rows: int, columns: int) -> str | None:
     held = _elements(call.shape(place))
     if not call.has(place) or not (0 < rows < _MOST and 0 < columns < _MOST):
         return None
-    return None if 0 <= held * 8 < _LEAST_BITS * rows * columns else call.unpacked(place, (rows, columns))
+    if 0 <= held * 8 < _LEAST_BITS * rows * columns:
+        return None
+    return _like(call, call.unpacked(place, (rows, columns)), 0)
+
+
+def _like(call: Call, name: str, place: int) -> str:
+    """A tensor in the type that the numbers at a place have."""
+    value = call.value(place)
+    return name if value is None or value.dtype in (0, _FLOAT) else call.write("Cast", name, to=value.dtype)
 
 
 def _elements(shape: Shape) -> int:
@@ -64,7 +72,7 @@ def _of_float8(call: Call) -> Sequence[str] | None:
     """``MatMulBlockQuantizedFp8Weight``: the weight has a byte for each number."""
     if len(call.shape(1) or ()) != 2:
         return None
-    result = call.write("MatMul", call.input(0), call.write("Transpose", call.real(1), perm=[1, 0]))
+    result = call.write("MatMul", call.input(0), call.write("Transpose", _like(call, call.real(1), 0), perm=[1, 0]))
     return (call.write("Add", result, call.input(4)) if call.has(4) else result,)
 
 
@@ -94,12 +102,12 @@ def _gather(call: Call) -> Sequence[str] | None:
     if shape is None or table is None or not shape or min(shape) < 0:
         return None
     if table.tensor.dtype != _UINT8:
-        return (call.write("Gather", call.real(0), call.input(1), axis=axis),)
+        return (_like(call, call.write("Gather", call.real(0), call.input(1), axis=axis), 2),)
     bits = call.integer("bits", 4)
     if bits not in (2, 4, 8):
         return None
     whole = (*shape[:-1], shape[-1] * 8 // bits)
-    return (call.write("Gather", call.unpacked(0, whole), call.input(1), axis=axis),)
+    return (_like(call, call.write("Gather", call.unpacked(0, whole), call.input(1), axis=axis), 2),)
 
 
 def _from_block_floats(call: Call) -> Sequence[str] | None:

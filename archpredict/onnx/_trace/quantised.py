@@ -151,6 +151,14 @@ def _gelu(call: Call) -> Sequence[str]:
     return (call.write("Gelu", call.real(0, 1)),)
 
 
+def _thresholds(call: Call) -> Sequence[str]:
+    """``MultiThreshold`` of FINN, which counts thresholds below a number: with positive results, a ReLU is in it."""
+    name = call.attributes.get("out_dtype", "")
+    positive = str(name.decode("utf-8", "replace") if isinstance(name, bytes) else name).startswith("UINT")
+    shifted = call.attributes.get("out_bias", 0.0) != 0.0
+    return (call.write("Relu" if positive and not shifted else "Identity", call.input(0)),)
+
+
 _BOTH: Mapping[str, Expansion] = {
     "QLinearConv": _over_places("Conv", 0, 3, scale=6, bias=8),
     "QLinearMatMul": lambda call: _result(call, call.write("MatMul", _number(call, 0), _number(call, 3)), 6),
@@ -192,5 +200,6 @@ EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
     ("", "DynamicQuantizeLinear"): _dynamic,
     **{("", op): expansion for op, expansion in _BOTH.items()},
     **{(MICROSOFT, op): expansion for op, expansion in _OF_RUNTIME.items()},
+    **{(f"{name}.custom_op.general", "MultiThreshold"): _thresholds for name in ("finn", "qonnx")},
 }
 """By domain and name."""
