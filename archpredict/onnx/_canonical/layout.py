@@ -33,6 +33,20 @@ def _ends_alike(before: Node, after: Node) -> bool:
     return bool(before.shape and after.shape and before.rank > 1 and before.shape[-1] == after.shape[-1])
 
 
+def squeeze_slices(network: NodeGraph) -> None:
+    """A slice of one place, whose axis is taken away after it, is one without this axis, as a gather makes it."""
+    readers = network.readers()
+    for node in network.nodes:
+        following = readers[node]
+        if node.label != "slice" or len(following) != 1 or following[0].label != RESHAPE or not node.inputs:
+            continue
+        before, after, source = node.shape or (), following[0].shape, node.inputs[0].shape or ()
+        cut = [i for i, (a, b) in enumerate(zip(source, before, strict=False)) if a != b]
+        one = len(source) == len(before) and len(cut) == 1 and before[cut[0]] == 1
+        if one and after == (*before[: cut[0]], *before[cut[0] + 1 :]):
+            node.shape = after
+
+
 def tidy(network: NodeGraph) -> None:
     """Drop what computes nothing; what is left has labels of :data:`archpredict.graph.operators.OPERATORS` only."""
     gone: dict[Node, Node] = {}

@@ -109,12 +109,20 @@ def recurrent(self: Translation, step: Step) -> Node:
     """LSTM, GRU, RNN: every weight once for each step of each sequence."""
     weights = [t for t in step.inputs[1:4] if t is not None and t.constant]
     each = sum(max(0, size(t.shape)) for t in weights[:2])
-    return self.plain(
+    node = self.plain(
         step,
         "recurrent",
         weight=dims(given(step, 1))[1:],
         macs=float(each * max(0, prod(dims(step.inputs[0])[:2]))),
     )
+    peepholes = [t for t in step.inputs[7:8] if t is not None and t.constant]
+    node.constants = [*weights, *peepholes, *(t for t in step.inputs[5:7] if t is not None and _is_learnt_state(t))]
+    return node
+
+
+def _is_learnt_state(tensor: Tensor) -> bool:
+    """Whether a state before the first step is a parameter: exporters store the zeros that most layers begin with."""
+    return tensor.constant and tensor.data is not None and bool(np.any(tensor.data))
 
 
 def gather(self: Translation, step: Step) -> Node:
