@@ -83,7 +83,7 @@ class Spelling:
             made = self.op("Conv", x, self.weight(*weight), **more)
             scale, shift, mean, var = (self.number(self.array(channels)) for _ in range(4))
             return self.op("BatchNormalization", made, scale, shift, mean, var), out
-        scales, zero = (self.number(0.05), self.number(0, np.uint8)), self.number(0, np.int8)
+        scales, zero = (self.number(0.05), self.number(128, np.uint8)), self.number(0, np.int8)
         given = self.op("QuantizeLinear", x, *scales[:1], scales[1])
         rounded = self.number(np.round(self.array(*weight) * 100), np.int8)
         bias = self.number(np.round(self.array(channels) * 1000), np.int32)
