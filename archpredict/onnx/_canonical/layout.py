@@ -34,11 +34,13 @@ def _ends_alike(before: Node, after: Node) -> bool:
 
 
 def squeeze_slices(network: NodeGraph) -> None:
-    """A slice of one place, whose axis is taken away after it, is one without this axis, as a gather makes it."""
+    """A slice of one place before a linear layer, whose axis is taken away, is one without it, as a gather makes it."""
     readers = network.readers()
     for node in network.nodes:
         following = readers[node]
         if node.label != "slice" or len(following) != 1 or following[0].label != RESHAPE or not node.inputs:
+            continue
+        if [reader.label for reader in readers[following[0]]] != ["linear"]:
             continue
         before, after, source = node.shape or (), following[0].shape, node.inputs[0].shape or ()
         cut = [i for i, (a, b) in enumerate(zip(source, before, strict=False)) if a != b]
