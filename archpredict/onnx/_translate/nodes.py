@@ -120,5 +120,9 @@ def behind(tensor: Tensor) -> list[Tensor]:
 
 
 def behind_weight(tensor: Tensor) -> list[Tensor]:
-    """What a layer's weight was computed from, which is a parameter wherever an exporter has put it."""
-    return [t for t in tensor.parameters if t.dtype in _NUMBERS]
+    """What a layer's weight was computed from, which is a parameter wherever an exporter has put it.
+
+    Of numbers between the operators, those that fewer than the weight's own were made of belong to its computation.
+    """
+    least = size(tensor.shape)
+    return [t for t in tensor.parameters if t.dtype in _NUMBERS and (t.stored or t.num_parameters >= least)]
