@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from archpredict.onnx._trace.expansion import MICROSOFT, Call, Expansion
 
+_FLOATS, _INTEGERS = (1, 10, 11, 16), (2, 3, 4, 5, 21, 22)
+
 
 def _number(call: Call, place: int) -> str:
     """An input that is followed by its scale and its zero point."""
@@ -159,6 +161,23 @@ def _thresholds(call: Call) -> Sequence[str]:
     return (call.write("Relu" if positive and not shifted else "Identity", call.input(0)),)
 
 
+def _with_integers(call: Call) -> bool:
+    """Whether an operator on rounded numbers has integers for its further inputs."""
+    others = [value.dtype for value in call.inputs[1:] if value is not None]
+    source = call.value(0)
+    return source is not None and source.dtype in _FLOATS and any(dtype in _INTEGERS for dtype in others)
+
+
+def _clip(call: Call) -> Sequence[str] | None:
+    """The integers of fewer bits than their type has, as exporters write what rounds to 7 bits."""
+    return (call.input(0),) if _with_integers(call) else None
+
+
+def _pad(call: Call) -> Sequence[str] | None:
+    """The integer that stands for zero, around what was rounded."""
+    return (call.plain("Pad", call.input(0), call.input(1), "", call.input(3)),) if _with_integers(call) else None
+
+
 _BOTH: Mapping[str, Expansion] = {
     "QLinearConv": _over_places("Conv", 0, 3, scale=6, bias=8),
     "QLinearMatMul": lambda call: _result(call, call.write("MatMul", _number(call, 0), _number(call, 3)), 6),
@@ -198,6 +217,8 @@ _OF_RUNTIME: Mapping[str, Expansion] = {
 
 EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
     ("", "DynamicQuantizeLinear"): _dynamic,
+    ("", "Clip"): _clip,
+    ("", "Pad"): _pad,
     **{("", op): expansion for op, expansion in _BOTH.items()},
     **{(MICROSOFT, op): expansion for op, expansion in _OF_RUNTIME.items()},
     **{(f"{name}.custom_op.general", "MultiThreshold"): _thresholds for name in ("finn", "qonnx")},
