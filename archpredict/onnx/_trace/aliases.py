@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from archpredict.onnx._trace.steps import Tensor
 
 _BOOL, _FLOAT = 9, 1
 _FLOATS = (1, 10, 11, 16)
+READ_BARE = ("MatMul", "Gemm", "Conv", "ConvTranspose", "Gather")
+"""Layers whose weight may lack its scale: their results do as well."""
 _COPIES = ("Identity", "Dropout", "Cast", "CastLike")
 _TO_INTEGERS, _TO_NUMBERS = "QuantizeLinear", "DequantizeLinear"
 _QUANTISERS = ("Quant", "IntQuant", "FloatQuant", "BipolarQuant", "Trunc", "IntTrunc")
@@ -40,8 +43,8 @@ def alias(node: Any, inputs: Sequence[Value | None], scope: Scope) -> bool:
         value: Value | None = _real(node, first, inputs)
     elif plain_domain(node.domain) != "":
         return False
-    elif node.op_type in ("Mul", "Div"):
-        value = _unscaled(node.op_type, inputs)
+    elif node.op_type in ("Mul", "Div", "Sub"):
+        value = _unscaled(node.op_type, inputs) or _scaled(node.op_type, inputs)
     else:
         value = _copied(node, first, inputs) if node.op_type in _COPIES else None
     if value is None:
@@ -65,7 +68,7 @@ def _copied(node: Any, first: Value, inputs: Sequence[Value | None]) -> Value | 
 
 def _unscaled(op: str, inputs: Sequence[Value | None]) -> Value | None:
     """What is multiplied by the scale of a quantisation stays as it is; a scale times a scale is one."""
-    if len(inputs) != 2 or None in inputs:
+    if len(inputs) != 2 or None in inputs or op == "Sub":
         return None
     scales = [value for value in inputs if value is not None and value.tensor.unit]
     if not scales or (op == "Div" and inputs[1] is not scales[-1]):
@@ -73,6 +76,24 @@ def _unscaled(op: str, inputs: Sequence[Value | None]) -> Value | None:
     others = [value for value in inputs if value is not None and not value.tensor.unit]
     activation = [value for value in others if not value.tensor.constant]
     return Value(activation[0].tensor, _FLOAT) if activation else scales[0]
+
+
+def _scaled(op: str, inputs: Sequence[Value | None]) -> Value | None:
+    """A weight of few bits, or what a layer made of it, with its scale or without its zero point: it stays as it is."""
+    first, second = (*inputs, None, None)[:2]
+    if first is None or second is None:
+        return None
+    if op == "Mul" and second.tensor.bare:
+        first, second = second, first
+    tensor, other = first.tensor, second.tensor
+    if not tensor.bare or not other.constant or other.bare:
+        return None
+    if not tensor.constant:
+        tensor.bare = op == "Sub"
+        return None if op == "Sub" else Value(tensor, first.dtype)
+    if not 1 < other.num_elements < tensor.num_elements:  # one number is no parameter anyhow
+        return None
+    return Value(replace(tensor, data=None, bare=op == "Sub"), first.dtype)
 
 
 def _real(node: Any, first: Value, inputs: Sequence[Value | None]) -> Value:

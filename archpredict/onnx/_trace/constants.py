@@ -21,6 +21,8 @@ _MAX_BEHIND = 1000
 """Parameters that a constant is known to be computed from."""
 _ELEMENTS_OF_FIRST = ("DequantizeLinear", "QuantizeLinear", "Gather", "Reshape", "Expand", "Slice", "Tile")
 """Operators whose further inputs say where the elements go or how they are scaled: no parameters in the output."""
+_MOVES = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Cast", "Sub")
+_FEW_BITS = (2, 3, 21, 22)
 _MADE = ("ConstantOfShape", "RandomNormal", "RandomUniform")
 """Operators that make tensors of nothing: a weight whose elements were taken out of a file may be written so."""
 _WRITTEN: Mapping[str, tuple[int, type[Any]]] = {
@@ -119,6 +121,7 @@ class Constants:
             if node.op_type in _MADE and shape:
                 tensor.written, tensor.parameters = True, frozenset((tensor,))
             tensor.unit = any(v is not None and v.tensor.unit for v in inputs)
+            tensor.bare = _lacks_scale(node.op_type, inputs, shape)
             unknown = array is not None and array.dtype.kind == "f" and bool(np.isnan(array).any())
             if array is not None and not unknown:
                 whole = array.dtype == np.float64 and kind.dtype in (6, 7)
@@ -166,6 +169,14 @@ def _lengths(op: str, inputs: Sequence[Value | None], attributes: Mapping[str, A
     if op == "Size":
         return [np.asarray(prod(shape))] if known and prod(shape) < 1 << 62 else None
     return [array[attributes.get("start", 0) : attributes.get("end")]]
+
+
+def _lacks_scale(op: str, inputs: Sequence[Value | None], shape: Shape) -> bool:
+    """Whether a constant is a weight of few bits whose integers were made numbers, and nothing more."""
+    first = inputs[0] if inputs else None
+    if first is None or len(shape or ()) < 2:
+        return False
+    return (op in _MOVES and first.tensor.bare) or (op == "Cast" and first.dtype in _FEW_BITS)
 
 
 def _behind(inputs: Sequence[Value | None]) -> frozenset[Tensor]:

@@ -27,6 +27,7 @@ class Tensor:
         stands_for: Shape of the tensor that was packed into this one, () where it is none: two weights of 4 bits are
             one byte.
         rounded: Integers are stored in its place.
+        bare: Integers as numbers that lack their scale, or what a layer makes of such.
         unit: It is the scale of a quantisation: to multiply by it leaves everything as it is.
     """
 
@@ -40,6 +41,7 @@ class Tensor:
     parameters: frozenset[Tensor] = frozenset()
     stands_for: tuple[int, ...] = ()
     rounded: bool = False
+    bare: bool = False
     unit: bool = False
 
     @property
@@ -48,6 +50,11 @@ class Tensor:
         if not self.constant or self.data is None or self.data.size != 1:
             return None
         return float(np.asarray(self.data).reshape(()))
+
+    @property
+    def num_elements(self) -> int:
+        """Its elements, -1 where its shape is not known."""
+        return -1 if self.shape is None or min(self.shape, default=0) < 0 else prod(self.shape)
 
     @property
     def num_parameters(self) -> int:

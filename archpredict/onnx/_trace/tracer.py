@@ -14,7 +14,7 @@ import onnx
 
 from archpredict.errors import ModelFileError, counted
 from archpredict.onnx._file.protos import Kind, Opsets, Shape, kind_of, newest_opset, plain_domain
-from archpredict.onnx._trace.aliases import alias, is_quantiser
+from archpredict.onnx._trace.aliases import READ_BARE, alias, is_quantiser
 from archpredict.onnx._trace.clipping import ROUNDED, greatest, unclipped
 from archpredict.onnx._trace.constants import Constants
 from archpredict.onnx._trace.control import CONTROL
@@ -257,6 +257,8 @@ class _Tracer:
             ]
             tensors = [v.tensor if v is not None else None for v in inputs]
             outputs = [v.tensor if name else None for name, v in zip(node.output, values, strict=True)]
+            if node.op_type in READ_BARE and values:
+                values[0].tensor.bare = any(t is not None and t.constant and t.bare for t in tensors)
             self.steps.append(Step(node.op_type, plain_domain(node.domain), attributes, tensors, outputs))
         scope.values.update({name: value for name, value in zip(node.output, values, strict=True) if name})
 
