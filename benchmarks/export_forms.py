@@ -12,10 +12,11 @@ from __future__ import annotations
 import argparse
 import copy
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -355,6 +356,23 @@ def _row(form: str, path: Path) -> Row:
     return Row(form, *counts, graph.num_nodes, ranked.score, graph.key, (*model.unknown, *model.warnings))
 
 
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Without what exporters and quantisers print, be it from C++."""
+    sys.stdout.flush()
+    before = [os.dup(number) for number in (1, 2)]
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            for number in (1, 2):
+                os.dup2(nowhere.fileno(), number)
+        yield
+    finally:
+        sys.stdout.flush()
+        for number, copy_ in zip((1, 2), before, strict=True):
+            os.dup2(copy_, number)
+            os.close(copy_)
+
+
 def compare(name: str, wanted: list[str]) -> list[str]:
     """Print a line for each form of a network; the forms that differ from the first."""
     print(f"{name}\n  {'form':34s} {'parameters':>12s} {'multiply-adds':>16s} {'nodes':>6s} {'score':>7s}  differs in")
@@ -366,7 +384,7 @@ def compare(name: str, wanted: list[str]) -> list[str]:
                 continue
             path = Path(folder) / f"form{number}.onnx"
             try:
-                with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+                with _silence():
                     write(path)
             except Exception as error:  # the tool that writes it cannot
                 print(f"  {form:34s} not written: {type(error).__name__}: {' '.join(str(error).split())[:60]}")

@@ -163,6 +163,61 @@ def test_a_shape_that_is_left_open_can_be_given_with_and_without_the_inputs_name
     assert macs[0] == macs[1] == macs[2] > 0
 
 
+def test_a_size_that_is_left_open_is_taken_as_stated_and_named_first(cli: Any, models: Path, onnx_writer: Any) -> None:
+    onnx_writer("open.onnx", [8, 8], shape=("batch", 3, "height", "width"))
+    onnx_writer("set.onnx", [8, 8], shape=(1, 3, 224, 224))
+    rows = {row["model"]: row for row in ranking(cli("rank", "open.onnx", "set.onnx", *BY, "--json"))}
+    assert [rows["open.onnx"][name] for name in ("score", "params", "macs")] == [
+        rows["set.onnx"][name] for name in ("score", "params", "macs")
+    ]
+    assert rows["open.onnx"]["assumed"] == {"image": [1, 3, 224, 224]}
+    assert "assumed" not in rows["set.onnx"]
+    assert rows["open.onnx"]["warnings"][0] == (
+        "the file leaves open how large the input 'image' is, and it was taken for 1x3x224x224; for another size give "
+        "--input-size or --input-shape image=1x3x224x224"
+    )
+    content = json.loads(cli("rank", "open.onnx", *BY, "--json", "--input-size", "32").stdout)
+    assert (content["input_size"], content["sequence_length"]) == (32, 128)
+    assert content["ranking"][0]["assumed"] == {"image": [1, 3, 32, 32]}
+    table = cli("rank", "open.onnx", *BY, "--input-size", "32").stdout
+    assert "size taken" in next(line for line in table.splitlines() if "open.onnx  " in line)
+    assert "images as 32 x 32, sequences as 128 long, batches as 1" in table
+    assert "--input-size" in cli.fails("rank", "open.onnx", "--input-size", "0")
+
+
+def test_a_batch_that_is_left_open_is_no_reason_for_a_warning(cli: Any, models: Path, onnx_writer: Any) -> None:
+    onnx_writer("open.onnx", [8, 8], shape=("batch", 3, 16, 16))
+    (row,) = ranking(cli("rank", "open.onnx", *BY, "--json"))
+    assert (row["assumed"], row["warnings"]) == ({"image": [1, 3, 16, 16]}, [])
+
+
+def test_a_model_of_unknown_size_is_not_ranked_by_zeros(cli: Any, models: Path) -> None:
+    from onnx import TensorProto, helper
+
+    info = helper.make_tensor_value_info
+    nodes = [
+        helper.make_node("Resize", ["x", "", "scales"], ["r"]),
+        helper.make_node("Expand", ["r", "lengths"], ["e"]),
+        helper.make_node("Conv", ["e", "w"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "odd",
+        [info("x", TensorProto.FLOAT, None), info("scales", 1, ["n"]), info("lengths", TensorProto.INT64, ["n"])],
+        [info("y", TensorProto.FLOAT, None)],
+        [TensorProto(name="w", data_type=TensorProto.FLOAT, dims=(8, 3, 3, 3))],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    Path("odd.onnx").write_bytes(model.SerializeToString())
+    result = cli("rank", "odd.onnx", "models/net1.onnx", *BY, "--json")
+    assert result.exit_code == 1
+    (failure,) = json.loads(result.stdout)["failed"]
+    assert (
+        "odd.onnx cannot be ranked: layers with 100 % of its parameters have sizes that are not known"
+        in failure["error"]
+    )
+
+
 def test_what_is_no_image_classifier_is_ranked_and_flagged(cli: Any, models: Path) -> None:
     from onnx import TensorProto, helper
 
