@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from archpredict.spaces._literals import WrittenCall, whole, wholes
-from archpredict.spaces._literals import read as read_literal
 
 NODES = range(2, 6)
 """Intermediate nodes of a cell; 0 and 1 are its inputs."""
@@ -85,8 +84,6 @@ def _concat(parts: dict[str, Any], part: str) -> list[int] | None:
     value = parts.get(part)
     if value is None:
         return None
-    if isinstance(value, str):  # JSON has no ranges, so that they are texts there
-        value = read_literal(value)
     nodes = wholes(value)
     if nodes is None:
         raise ValueError(f"{part} is {_shown(value)}, which is no list of nodes")

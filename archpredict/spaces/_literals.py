@@ -84,6 +84,21 @@ def read(text: str) -> Any:
     return value
 
 
+def read_parts(value: Any) -> Any:
+    """A dictionary or call whose parts are read too where they are texts, such as fields of a table.
+
+    Example:
+        >>> read_parts({"d": "(2, 3)", "r": "224", "name": "mine"})
+        {'d': [2, 3], 'r': '224', 'name': 'mine'}
+    """
+    if isinstance(value, WrittenCall):
+        arguments = [read(part) if isinstance(part, str) else part for part in value.arguments]
+        return WrittenCall(value.name, arguments, read_parts(value.keywords))
+    if isinstance(value, dict):
+        return {name: read(part) if isinstance(part, str) else part for name, part in value.items()}
+    return value
+
+
 def _check_depth(text: str) -> None:
     if text.count("[") + text.count("(") + text.count("{") <= MAX_DEPTH:
         return
@@ -410,7 +425,9 @@ def plain(given: Any, attributes: Sequence[str] = ()) -> Any:
     except ValueError:
         raise
     except Exception as error:  # whatever a foreign object does
-        raise ValueError(f"a {type(given).__name__} cannot be looked at: {type(error).__name__}") from error
+        raise ValueError(
+            f"an object of the type {type(given).__name__} cannot be looked at: {type(error).__name__}"
+        ) from error
 
 
 class _ObjectReader:
@@ -438,7 +455,7 @@ class _ObjectReader:
         if isinstance(given, list | tuple | range):
             self._check_size(len(given))
             return [self.value(item, depth - 1) for item in given]
-        if hasattr(given, "tolist") and hasattr(given, "shape"):  # arrays, tensors, series
+        if hasattr(given, "tolist") and hasattr(given, "dtype"):  # arrays, tensors, series
             self._check_size(math.prod(given.shape))
             return self.value(given.tolist(), depth - 1)
         return self._of_attributes(given, depth)
@@ -446,7 +463,7 @@ class _ObjectReader:
     def _scalar(self, given: np.generic) -> Any:
         value = given.item()
         if type(value) not in (bool, int, float, str):
-            raise ValueError(f"a {type(given).__name__} was given")
+            raise ValueError(f"an object of the type {type(given).__name__} was given")
         return value
 
     def _key(self, name: Any) -> Any:
@@ -460,7 +477,7 @@ class _ObjectReader:
             whole = integer(given)
             if whole is not None:
                 return whole
-            raise ValueError(f"a {type(given).__name__} was given")
+            raise ValueError(f"an object of the type {type(given).__name__} was given")
         return {name: self.value(value, depth - 1) for name, value in found.items()}
 
     def _check_size(self, size: int) -> None:

@@ -73,6 +73,8 @@ def _from_configuration(given: dict[str, Any]) -> Subnet:
             raise ValueError(f"it has no {key!r}")
     _check_width(given.get("wid"))
     resolution = _single(given[resolution_key], resolution_key)
+    if given.get("image_size") is not None and _single(given["image_size"], "image_size") != resolution:
+        raise ValueError(f"'r' is {resolution}, and 'image_size' is {given['image_size']}")
     depths = _depths(given["d"])
     kernels, expansions = _used(given, "ks", depths), _used(given, "e", depths)
     layers = iter(zip(kernels, expansions, strict=True))

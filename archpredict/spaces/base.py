@@ -24,7 +24,7 @@ from archpredict.errors import InvalidArchitectureError, UsageError, integer, wh
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.registry import make
 from archpredict.spaces._identity import are_equal, options_of
-from archpredict.spaces._literals import plain, read, whole, wholes
+from archpredict.spaces._literals import plain, read, read_parts, whole, wholes
 
 __all__ = ["Architecture", "BoolArray", "IntArray", "SearchSpace", "load_space", "unique_rows"]
 
@@ -90,7 +90,7 @@ class SearchSpace(ABC):
             numbers = wholes(value)
             if numbers is not None and len(numbers) == self.num_decisions:
                 return self.validate(numbers)
-            return self.read(value)
+            return self.read(read_parts(value))
         except InvalidArchitectureError:
             raise
         except ValueError as error:
@@ -501,7 +501,7 @@ def _for_objects_too(parse: Callable[[Any, Any], Choices]) -> Callable[[Any, Any
         except InvalidArchitectureError:
             raise
         except Exception as error:  # a parser of texts fails on anything else in its own way
-            why = str(error) if type(error) is ValueError else f"a {type(given).__name__} was given"
+            why = str(error) if type(error) is ValueError else f"an object of the type {type(given).__name__} was given"
             raise self.invalid(given, why) from error
 
     return parsing

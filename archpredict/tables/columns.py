@@ -84,11 +84,14 @@ def architecture_column(path: Path, first: Row, column: str, space: SearchSpace)
     if len(readable) == 1:
         return readable[0]
     if readable or found:
-        several = [shown(name) for name in (readable or found)]
+        names = [shown(name) for name in (readable or found)]
         raise DataError(
-            f"{path} has no column {column!r} but both {' and '.join(several[:3])}; rename the one that holds the "
+            f"{path} has no column {column!r} but both {' and '.join(names[:3])}; rename the one that holds the "
             f"architectures to {column!r}, or give its name as `column`"
         )
+    several = _spread(first, space) if column == ARCHITECTURE else None
+    if several is not None:
+        return several
     if any(number(name) is not None for name in columns):
         raise DataError(
             f"{path} has no header: it begins with {shown(columns)}, "
@@ -105,6 +108,16 @@ def architecture_column(path: Path, first: Row, column: str, space: SearchSpace)
     )
 
 
+def _spread(first: Row, space: SearchSpace) -> str | None:
+    """The columns that hold the parts of an architecture, such as ``matrix+ops``; None where there are none."""
+    found = [column for name in space.attributes if (column := named(first.values, name)) is not None]
+    joined = _JOINT.join(found)
+    return joined if len(found) > 1 and is_architecture(first, joined, space) else None
+
+
+_JOINT = "+"
+
+
 def _called_otherwise(first: Row, names: Sequence[str]) -> list[str]:
     wanted = {_folded(name) for name in names}
     return [column for column in first.values if _folded(column) in wanted]
@@ -113,8 +126,8 @@ def _called_otherwise(first: Row, names: Sequence[str]) -> list[str]:
 def is_architecture(row: Row, column: str, space: SearchSpace) -> bool:
     """Whether a row has an architecture of the space in a column."""
     try:
-        _parse(row.values[column], column, space)
-    except (ValueError, KeyError):
+        parsed(Path(), row, column, space)
+    except DataError:
         return False
     return True
 
@@ -247,6 +260,9 @@ def value_of(path: Path, row: Row, column: str) -> Any:
     Raises:
         DataError: It has no such column.
     """
+    parts = column.split(_JOINT)
+    if column not in row.values and len(parts) > 1 and all(part in row.values for part in parts):
+        return {part: row.values[part] for part in parts}
     if column not in row.values:  # only JSON: CSV rows have been counted
         raise DataError(f"{path}, {row.where}: the object has no {column!r}; it has: {listed(list(row.values))}")
     return row.values[column]

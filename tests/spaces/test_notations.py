@@ -299,6 +299,7 @@ def test_one_number_stands_for_all_layers() -> None:
         ({"e": None}, "it has no 'e'"),
         ({"r": None}, "it has no 'r'"),
         ({"r": [160, 176]}, "'r' is not an integer, nor a list of one"),
+        ({"image_size": 160}, "'r' is 176, and 'image_size' is 160"),
         ({"ks": 9}, "the kernel of layer 0 of stage 0 is 9"),
     ],
 )

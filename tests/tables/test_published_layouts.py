@@ -343,6 +343,28 @@ def test_of_several_names_the_one_is_taken_that_holds_architectures(write: Write
         assert len(TableEvaluator.for_space(NB201, file, "acc", column=column).table) == 3
 
 
+def test_an_architecture_may_be_spread_over_columns(write: Write) -> None:
+    cells = [NB101.to_matrix(row) for row in NB101.sample(4, np.random.default_rng(0)).tolist()]
+    rows = [{"Matrix": matrix, "ops": ops, "acc": i} for i, (matrix, ops) in enumerate(cells)]
+    lines = "Matrix,ops,acc\n" + "".join(f'"{row["Matrix"]}","{row["ops"]}",{row["acc"]}\n' for row in rows)
+    for file in (write("t.jsonl", "\n".join(map(json.dumps, rows))), write("t.csv", lines)):
+        table = Table.read(file, NB101, "acc")
+        assert table.column == "Matrix+ops"
+        assert [NB101.to_matrix(row) for row in table.choices.tolist()] == cells
+        assert survey(file, NB101).num_unreadable == 0
+    file = write("t.csv", "normal,normal_concat,reduce,reduce_concat,acc\n" + "".join(
+        f'"{g["normal"]}","range(2, 6)","{g["reduce"]}","[2, 3, 4, 5]",{i}\n' for i, g in enumerate(
+            eval(text, {"__builtins__": {}, "Genotype": dict}) for text in GENOTYPES)))  # fmt: skip
+    assert [*map(str, Table.read(file, DARTS, "acc").architectures)] == GENOTYPES
+    file = write(
+        "t.csv",
+        'ks,e,d,r,acc\n7,6,4,224,1\n"[7, 5] * 10",6,"[2, 2, 2, 2, 2]",[160],2\n'.replace(
+            "[7, 5] * 10", str([7, 5] * 10)
+        ),
+    )
+    assert Table.read(file, "mobilenetv3", "acc").choices[:, 0].tolist() == [7, 3]
+
+
 def test_a_table_without_architectures_names_the_nearest_column_in_a_line(write: Write) -> None:
     columns = [f"column_with_a_long_name_{i}" for i in range(5000)]
     for names, near in (
