@@ -2,6 +2,7 @@
 # make test    the same environment with the test extras: lint, types, the whole suite
 # make test-lowest  the suite with the lowest versions that pyproject.toml promises, in .venv-lowest
 # make api     write docs/api.md, the public surface, from the modules
+# make operators  write docs/operators.md, what becomes of each operator of ONNX
 # make format  rewrite the code as ruff wants it
 # make clean   remove what make made
 #
@@ -15,7 +16,7 @@ BIN := .venv/bin
 PYTEST = pytest --numprocesses logical --maxprocesses 8 --dist worksteal --durations 10
 INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt $(PIP_ARGS)
 
-.PHONY: demo test test-lowest lint api format clean
+.PHONY: demo test test-lowest lint api operators format clean
 
 demo: .venv/installed
 	$(BIN)/archpredict search --strategy ctnas --space darts $(ARGS)
@@ -33,6 +34,9 @@ lint: .venv/installed-test
 
 api: .venv/installed-test
 	$(BIN)/python docs/make_api.py > docs/api.md
+
+operators: .venv/installed-test
+	$(BIN)/python docs/make_operators.py > docs/operators.md
 
 format: .venv/installed-test
 	$(BIN)/ruff check --fix .

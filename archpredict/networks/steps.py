@@ -129,6 +129,8 @@ def layer_of(table: NodeTable, v: int, norm: bool) -> Layer | None:
 
 def _conv(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:
     assert layer is not None
+    if len(table.sources[v]) != 1:
+        raise table.fail(v, f"it reads {len(table.sources[v])} nodes instead of one")
     if table.axes(v) != 2 or len(layer.weight) != 4:
         raise table.fail(v, "its window does not go over two axes")
     top, left, _, bottom, right, _ = table.numbers(v, "padding", 6)

@@ -11,38 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from archpredict.onnx._folding.application import Application, Attributes
+from archpredict.onnx._folding.places import PLACES
+
 MAX_ELEMENTS = 4096
 """Of an array that is computed: lengths of axes, indices, numbers; nothing larger decides what a network is."""
 
-_Attributes = Mapping[str, Any]
-
-
-class _Call:
-    """One application: inputs and attributes under either version's place."""
-
-    def __init__(self, inputs: Sequence[np.ndarray | None], attributes: _Attributes, outputs: int) -> None:
-        self.inputs, self.attributes, self.outputs = inputs, attributes, outputs
-
-    @property
-    def data(self) -> np.ndarray:
-        return self.given(0)
-
-    def given(self, index: int) -> np.ndarray:
-        value = self.inputs[index]
-        if value is None:
-            raise ValueError("an input is left out")
-        return value
-
-    def integers(self, name: str, index: int) -> tuple[int, ...] | None:
-        """Integers from an attribute or an input, None where in neither."""
-        if name in self.attributes:
-            return tuple(int(v) for v in np.ravel(self.attributes[name]))
-        value = self.inputs[index] if index < len(self.inputs) else None
-        return None if value is None else tuple(int(v) for v in value.ravel())
-
 
 def fold(
-    op: str, inputs: Sequence[np.ndarray | None], attributes: _Attributes, outputs: int, size: int | None
+    op: str, inputs: Sequence[np.ndarray | None], attributes: Attributes, outputs: int, size: int | None
 ) -> list[np.ndarray] | None:
     """The outputs of an operator, None where they are not computed.
 
@@ -58,7 +35,7 @@ def fold(
         return None
     try:
         with np.errstate(all="ignore"):
-            result = rule(_Call(inputs, attributes, outputs))
+            result = rule(Application(inputs, attributes, outputs))
     except (ValueError, IndexError, TypeError, ArithmeticError, KeyError):
         return None
     arrays = [np.asarray(array) for array in (result if isinstance(result, list) else [result])]
@@ -66,7 +43,7 @@ def fold(
 
 
 def fold_partly(
-    op: str, inputs: Sequence[np.ndarray | None], attributes: _Attributes, outputs: int
+    op: str, inputs: Sequence[np.ndarray | None], attributes: Attributes, outputs: int
 ) -> list[np.ndarray] | None:
     """As :func:`fold` for integers of which some are not known: NaN in an array of float64.
 
@@ -80,7 +57,7 @@ def fold_partly(
     return fold(op, inputs, attributes, outputs, 0)
 
 
-def _divide(call: _Call) -> np.ndarray:
+def _divide(call: Application) -> np.ndarray:
     a, b = call.given(0), call.given(1)
     if np.any(b == 0):
         raise ZeroDivisionError
@@ -90,22 +67,22 @@ def _divide(call: _Call) -> np.ndarray:
     return np.trunc(a / b) if lengths and np.float32 not in (a.dtype, b.dtype) else np.asarray(a / b)
 
 
-def _modulo(call: _Call) -> np.ndarray:
+def _modulo(call: Application) -> np.ndarray:
     a, b = call.given(0), call.given(1)
     if a.dtype.kind in "iu" and np.any(b == 0):
         raise ZeroDivisionError
     return np.asarray(np.fmod(a, b) if call.attributes.get("fmod") else np.mod(a, b))
 
 
-def _gather(call: _Call) -> np.ndarray:
+def _gather(call: Application) -> np.ndarray:
     return np.take(call.data, call.given(1).astype(np.int64), axis=int(call.attributes.get("axis", 0)))
 
 
-def _unsqueeze(call: _Call) -> np.ndarray:
+def _unsqueeze(call: Application) -> np.ndarray:
     return np.expand_dims(call.data, call.integers("axes", 1) or ())
 
 
-def _slice(call: _Call) -> np.ndarray:
+def _slice(call: Application) -> np.ndarray:
     starts, ends = call.integers("starts", 1) or (), call.integers("ends", 2) or ()
     axes = call.integers("axes", 3) or tuple(range(len(starts)))
     steps = call.integers("steps", 4) or (1,) * len(starts)
@@ -115,7 +92,7 @@ def _slice(call: _Call) -> np.ndarray:
     return np.asarray(call.data[tuple(index)])
 
 
-def _split(call: _Call) -> list[np.ndarray]:
+def _split(call: Application) -> list[np.ndarray]:
     axis = int(call.attributes.get("axis", 0))
     length = call.data.shape[axis]
     sizes = call.integers("split", 1)
@@ -127,31 +104,31 @@ def _split(call: _Call) -> list[np.ndarray]:
     return list(np.split(call.data, np.cumsum(sizes)[:-1], axis=axis))
 
 
-def _reshape(call: _Call) -> np.ndarray:
+def _reshape(call: Application) -> np.ndarray:
     target = call.integers("shape", 1) or ()
     if not call.attributes.get("allowzero", 0):
         target = tuple(call.data.shape[i] if n == 0 else n for i, n in enumerate(target))
     return call.data.reshape(target)
 
 
-def _expand(call: _Call) -> np.ndarray:
+def _expand(call: Application) -> np.ndarray:
     target = call.integers("shape", 1) or ()
     return np.broadcast_to(call.data, np.broadcast_shapes(call.data.shape, target)).copy()
 
 
-def _range(call: _Call) -> np.ndarray:
+def _range(call: Application) -> np.ndarray:
     start, limit, delta = (call.given(i).reshape(()) for i in range(3))
     if not 0 <= (float(limit) - float(start)) / float(delta) <= MAX_ELEMENTS:
         raise ValueError("too long, or empty")
     return np.asarray(np.arange(start.item(), limit.item(), delta.item()), dtype=start.dtype)
 
 
-def _constant_of_shape(call: _Call) -> np.ndarray:
+def _constant_of_shape(call: Application) -> np.ndarray:
     value = np.asarray(call.attributes.get("value", np.zeros(1, np.float32)))
     return np.full(call.integers("", 0) or (), value.reshape(-1)[0], dtype=value.dtype)
 
 
-def _cast(call: _Call) -> np.ndarray:
+def _cast(call: Application) -> np.ndarray:
     kind = _KINDS.get(int(call.attributes["to"]))
     if kind is None:
         raise ValueError("a type that NumPy has not")
@@ -160,8 +137,8 @@ def _cast(call: _Call) -> np.ndarray:
     return call.data.astype(kind)
 
 
-def _reduction(function: Callable[..., Any]) -> Callable[[_Call], np.ndarray]:
-    def rule(call: _Call) -> np.ndarray:
+def _reduction(function: Callable[..., Any]) -> Callable[[Application], np.ndarray]:
+    def rule(call: Application) -> np.ndarray:
         axes = call.integers("axes", 1)
         if not axes and call.attributes.get("noop_with_empty_axes"):
             return call.data
@@ -173,12 +150,12 @@ def _reduction(function: Callable[..., Any]) -> Callable[[_Call], np.ndarray]:
     return rule
 
 
-def _unary(function: Callable[..., Any]) -> Callable[[_Call], np.ndarray]:
+def _unary(function: Callable[..., Any]) -> Callable[[Application], np.ndarray]:
     return lambda call: np.asarray(function(call.data)).astype(call.data.dtype)
 
 
-def _variadic(function: Callable[..., Any]) -> Callable[[_Call], np.ndarray]:
-    def rule(call: _Call) -> np.ndarray:
+def _variadic(function: Callable[..., Any]) -> Callable[[Application], np.ndarray]:
+    def rule(call: Application) -> np.ndarray:
         result = call.given(0)
         for index in range(1, len(call.inputs)):
             result = np.asarray(function(result, call.given(index)))
@@ -187,12 +164,25 @@ def _variadic(function: Callable[..., Any]) -> Callable[[_Call], np.ndarray]:
     return rule
 
 
-def _clip(call: _Call) -> np.ndarray:
+def _clip(call: Application) -> np.ndarray:
     low, high = (
         call.attributes.get(name, call.inputs[i] if i < len(call.inputs) else None)
         for name, i in (("min", 1), ("max", 2))
     )
     return np.clip(call.data, low, high).astype(call.data.dtype) if (low, high) != (None, None) else call.data
+
+
+def _infinite(call: Application) -> np.ndarray:
+    found = np.zeros(call.data.shape, bool)
+    for name, number in (("detect_positive", np.inf), ("detect_negative", -np.inf)):
+        if call.attributes.get(name, 1):
+            found |= call.data == number
+    return found
+
+
+def _shifted(call: Application) -> np.ndarray:
+    shift = np.left_shift if call.attributes.get("direction") == "LEFT" else np.right_shift
+    return np.asarray(shift(call.data, call.given(1)))
 
 
 _KINDS: Mapping[int, type[Any]] = {
@@ -225,6 +215,9 @@ _VARIADIC: Mapping[str, Callable[..., Any]] = {
     "Less": np.less,
     "Greater": np.greater,
     "LessOrEqual": np.less_equal,
+    "BitwiseAnd": np.bitwise_and,
+    "BitwiseOr": np.bitwise_or,
+    "BitwiseXor": np.bitwise_xor,
     "GreaterOrEqual": np.greater_equal,
 }
 _UNARY: Mapping[str, Callable[..., Any]] = {
@@ -238,6 +231,11 @@ _UNARY: Mapping[str, Callable[..., Any]] = {
     "Exp": np.exp,
     "Log": np.log,
     "Reciprocal": lambda x: 1 / x,
+    "Sin": np.sin,
+    "Cos": np.cos,
+    "Tanh": np.tanh,
+    "Relu": lambda x: np.maximum(x, 0),
+    "BitwiseNot": np.invert,
 }
 _REDUCTIONS: Mapping[str, Callable[..., Any]] = {
     "ReduceSum": np.sum,
@@ -245,11 +243,20 @@ _REDUCTIONS: Mapping[str, Callable[..., Any]] = {
     "ReduceMin": np.min,
     "ReduceMax": np.max,
     "ReduceMean": np.mean,
+    "ReduceL1": lambda x, **where: np.sum(np.abs(x), **where),
+    "ReduceL2": lambda x, **where: np.sqrt(np.sum(np.square(x), **where)),
+    "ReduceSumSquare": lambda x, **where: np.sum(np.square(x), **where),
 }
-_RULES: Mapping[str, Callable[[_Call], np.ndarray | list[np.ndarray]]] = {
+_RULES: Mapping[str, Callable[[Application], np.ndarray | list[np.ndarray]]] = {
     **{name: _variadic(function) for name, function in _VARIADIC.items()},
     **{name: _unary(function) for name, function in _UNARY.items()},
     **{name: _reduction(function) for name, function in _REDUCTIONS.items()},
+    **PLACES,
+    "Mean": lambda call: _variadic(np.add)(call) / len(call.inputs),
+    "MatMul": lambda call: np.matmul(call.data, call.given(1)),
+    "IsNaN": lambda call: np.isnan(call.data),
+    "IsInf": _infinite,
+    "BitShift": _shifted,
     "Not": lambda call: np.logical_not(call.data),
     "Pow": lambda call: np.power(call.data, call.given(1)).astype(call.data.dtype),
     "Div": _divide,
@@ -274,9 +281,13 @@ _RULES: Mapping[str, Callable[[_Call], np.ndarray | list[np.ndarray]]] = {
     "ConstantOfShape": _constant_of_shape,
     "NonZero": lambda call: np.array(np.nonzero(call.data), dtype=np.int64),
 }
-_UNSIZED = ("Range", "NonZero")
+_UNSIZED = ("Range", "NonZero", "Compress")
 _CARRIES = (
+    *("GatherElements", "GatherND", "ScatterElements", "ScatterND", "CumSum", "Compress"),
     *("Gather", "Concat", "Unsqueeze", "Squeeze", "Slice", "Split", "Reshape", "Transpose", "Cast"),
     *("Add", "Sub", "Mul", "Div", "Min", "Max", "Floor", "Ceil", "Neg", "ReduceProd", "ReduceSum"),
 )
-_FIRST_ONLY = ("Gather", "Unsqueeze", "Squeeze", "Slice", "Split", "Reshape", "Transpose", "Cast")
+_FIRST_ONLY = (
+    *("Gather", "Unsqueeze", "Squeeze", "Slice", "Split", "Reshape", "Transpose", "Cast"),
+    *("GatherElements", "GatherND", "CumSum", "Compress"),
+)

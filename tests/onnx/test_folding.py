@@ -72,6 +72,44 @@ _CASES = [
     ("ReduceMean", [_F, np.array([1])], {}),
     ("ReduceSum", [_I], {}),
     ("ReduceSum", [_I], {"noop_with_empty_axes": 1}),
+    ("ReduceL1", [_I, np.array([1])], {}),
+    ("ReduceL2", [_F, np.array([0])], {}),
+    ("ReduceSumSquare", [_I, np.array([0, 1])], {"keepdims": 0}),
+    ("Mean", [_F, _F + 1, _F + 5], {}),
+    ("MatMul", [_I, _I.T], {}),
+    *((op, [_F], {}) for op in ("Relu", "Tanh", "Sin", "Cos", "IsNaN")),
+    *((op, [_I, _N], {}) for op in ("BitwiseAnd", "BitwiseOr", "BitwiseXor")),
+    ("BitwiseNot", [_I], {}),
+    ("BitShift", [np.arange(4, dtype=np.uint32), np.array(1, np.uint32)], {"direction": "LEFT"}),
+    ("BitShift", [np.arange(9, dtype=np.uint8), np.array(2, np.uint8)], {"direction": "RIGHT"}),
+    ("IsInf", [np.array([np.inf, -np.inf, 1.0], np.float32)], {"detect_negative": 0}),
+    ("GatherElements", [_I, np.array([[0, -1], [2, 1], [3, 3]])], {"axis": 1}),
+    ("GatherND", [_I, np.array([[0, 1], [2, 3]])], {}),
+    ("GatherND", [_I, np.array([[1]])], {}),
+    *(("ScatterElements", [_I, np.array([[0, 2]]), np.array([[40, 50]])], {"axis": axis}) for axis in (0, 1)),
+    ("ScatterElements", [_I, np.array([[0, 0]]), np.array([[40, 50]])], {"axis": 1, "reduction": "add"}),
+    ("ScatterND", [_N, np.array([[1], [3]]), np.array([70, 80])], {}),
+    ("ScatterND", [_I, np.array([[1], [1]]), _I[:2]], {"reduction": "add"}),
+    ("OneHot", [np.array([0, 2, -1]), np.array(4), np.array([5, 7])], {}),
+    ("OneHot", [np.array([[0, 2]]), np.array(3), np.array([0.0, 1.0], np.float32)], {"axis": 0}),
+    ("EyeLike", [_F], {"k": 1}),
+    ("Trilu", [_I], {}),
+    ("Trilu", [_I, np.array(-1)], {"upper": 0}),
+    *(
+        ("CumSum", [_I, np.array(1)], {"exclusive": exclusive, "reverse": reverse})
+        for exclusive in (0, 1)
+        for reverse in (0, 1)
+    ),
+    *(
+        (op, [_I % 3], {"axis": axis, "keepdims": axis, "select_last_index": last})
+        for op in ("ArgMax", "ArgMin")
+        for axis in (0, 1)
+        for last in (0, 1)
+    ),
+    *(("TopK", [_I % 5, np.array([2])], {"axis": 1, "largest": n, "outputs": 2}) for n in (0, 1)),
+    ("Compress", [_I, np.array([True, False, True])], {"axis": 0}),
+    ("Compress", [_I, np.array([False, True, True])], {}),
+    ("ReverseSequence", [_I, np.array([1, 3, 2, 0])], {}),
 ]
 
 
@@ -136,6 +174,17 @@ def test_what_cannot_be_computed_is_left_alone() -> None:
         ("Cast", [_F], {}),
         ("Cast", [_F], {"to": 99}),
         ("Conv", [_F, _F], {}),
+        ("OneHot", [_N, np.array(2**40), np.array([0, 1])], {}),
+        ("OneHot", [_N, np.array(3), np.array([0, 1, 2])], {}),
+        ("GatherElements", [_I, np.array([[99]])], {}),
+        ("GatherND", [_I, np.array([[0, 0, 0]])], {}),
+        ("ScatterND", [_I, np.array([[9]]), _I[:1]], {}),
+        ("ArgMax", [_I], {"axis": 5}),
+        ("TopK", [_I, np.array([77])], {}),
+        ("EyeLike", [_N], {}),
+        ("Trilu", [_N, np.array(np.nan)], {}),
+        ("CumSum", [_I, np.array(4)], {}),
+        ("ReverseSequence", [_I, np.array([1])], {}),
     ):
         assert fold(op, inputs, attributes, 1, 12) is None
 
@@ -157,6 +206,9 @@ def test_lengths_known_in_part_are_those_of_every_completion_where_they_are_know
         ("ReduceProd", [], {"keepdims": 0}),
         ("Cast", [], {"to": TensorProto.INT64}),
         ("Slice", [np.array([0]), np.array([number])], {}),
+        ("ScatterND", [np.array([[0]]), np.array([number])], {}),
+        ("GatherND", [np.array([[0]])], {}),
+        ("CumSum", [np.array(0)], {}),
     ):
         found = fold_partly(op, [partly, *more], attributes, 1)
         assert found is not None

@@ -19,8 +19,12 @@ _BOOL, _FLOAT = 9, 1
 _FLOATS = (1, 10, 11, 16)
 READ_BARE = ("MatMul", "Gemm", "Conv", "ConvTranspose", "Gather")
 """Layers whose weight may lack its scale: their results do as well."""
-_COPIES = ("Identity", "Dropout", "Cast", "CastLike")
-_TO_INTEGERS, _TO_NUMBERS = "QuantizeLinear", "DequantizeLinear"
+_CASTS = ("Cast", "CastLike", "BitCast")
+COPIES = ("Identity", "Dropout", *_CASTS)
+"""Operators of ONNX that write the numbers that they read."""
+_TO_NUMBERS = "DequantizeLinear"
+QUANTISERS = ("QuantizeLinear", _TO_NUMBERS)
+"""Operators of ONNX and of ONNX Runtime that round numbers to integers, or make numbers of integers."""
 _QUANTISERS = ("Quant", "IntQuant", "FloatQuant", "BipolarQuant", "Trunc", "IntTrunc")
 _OF_QONNX = ("qonnx.", "onnx.brevitas", "finn.")
 """Beginnings of the domains in which QONNX, Brevitas and FINN write their quantisers."""
@@ -30,7 +34,7 @@ def is_quantiser(node: Any) -> bool:
     """Whether an operator rounds numbers to integers, or makes numbers of integers, and does nothing else."""
     domain = plain_domain(node.domain)
     if domain in ("", MICROSOFT):
-        return node.op_type in (_TO_INTEGERS, _TO_NUMBERS)
+        return node.op_type in QUANTISERS
     return node.op_type in _QUANTISERS and domain.startswith(_OF_QONNX)
 
 
@@ -46,7 +50,7 @@ def alias(node: Any, inputs: Sequence[Value | None], scope: Scope) -> bool:
     elif node.op_type in ("Mul", "Div", "Sub"):
         value = _unscaled(node.op_type, inputs) or _scaled(node.op_type, inputs)
     else:
-        value = _copied(node, first, inputs) if node.op_type in _COPIES else None
+        value = _copied(node, first, inputs) if node.op_type in COPIES else None
     if value is None:
         return False
     scope.values[node.output[0]] = value
@@ -57,7 +61,7 @@ def alias(node: Any, inputs: Sequence[Value | None], scope: Scope) -> bool:
 
 def _copied(node: Any, first: Value, inputs: Sequence[Value | None]) -> Value | None:
     dtype = first.dtype
-    if node.op_type in ("Cast", "CastLike"):
+    if node.op_type in _CASTS:
         if first.tensor.constant and not first.tensor.unit:
             return None
         like = inputs[1].dtype if len(inputs) > 1 and inputs[1] is not None else 0

@@ -23,6 +23,10 @@ _ELEMENTS_OF_FIRST = ("DequantizeLinear", "QuantizeLinear", "Gather", "Reshape",
 """Operators whose further inputs say where the elements go or how they are scaled: no parameters in the output."""
 _MOVES = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Cast", "Sub")
 _FEW_BITS = (2, 3, 21, 22)
+FROM_SHAPES = ("Shape", "Size", "EyeLike", "RandomNormalLike", "RandomUniformLike")
+"""Operators that read nothing of a tensor but its shape: what they write depends on no input of the model."""
+COMPUTED = ("Constant", "RandomNormal", "RandomUniform", *FROM_SHAPES)
+"""Operators whose outputs are always constants."""
 _MADE = ("ConstantOfShape", "RandomNormal", "RandomUniform")
 """Operators that make tensors of nothing: a weight whose elements were taken out of a file may be written so."""
 _WRITTEN: Mapping[str, tuple[int, type[Any]]] = {

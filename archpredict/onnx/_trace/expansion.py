@@ -15,7 +15,8 @@ from archpredict.onnx._trace.shapes import Value
 
 OPSET = 23
 """Version of ONNX's operators that expansions are written in."""
-MICROSOFT = "com.microsoft"
+MICROSOFT, LEARNING = "com.microsoft", "ai.onnx.ml"
+"""Domains of ONNX Runtime's own operators, and of ONNX's for what is learnt without a network."""
 
 
 @dataclass(eq=False)

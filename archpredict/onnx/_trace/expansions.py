@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from archpredict.onnx._file.protos import Opsets
-from archpredict.onnx._trace import attention, nchwc, older, optimised, packed, quantised, rotary, standard
+from archpredict.onnx._trace import (
+    attention,
+    experimental,
+    learning,
+    nchwc,
+    older,
+    optimised,
+    packed,
+    quantised,
+    rotary,
+    standard,
+)
 from archpredict.onnx._trace.expansion import Expansion
 
-_EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
+EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
     **quantised.EXPANSIONS,
     **packed.EXPANSIONS,
     **optimised.EXPANSIONS,
@@ -16,6 +27,8 @@ _EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
     **rotary.EXPANSIONS,
     **standard.EXPANSIONS,
     **nchwc.EXPANSIONS,
+    **learning.EXPANSIONS,
+    **experimental.EXPANSIONS,
 }
 """By domain and name."""
 
@@ -32,4 +45,4 @@ def expansion_of(op: str, domain: str, opsets: Opsets) -> Expansion | None:
         before, expansion = older.EXPANSIONS[op]
         if opsets.get("", before) < before:
             return expansion
-    return _EXPANSIONS.get((domain, op))
+    return EXPANSIONS.get((domain, op))

@@ -62,6 +62,9 @@ def _type_of(dtype: int, shape: Shape) -> onnx.TypeProto:
 _READS_NUMBERS = ("Resize", "Upsample", "Range")
 """Operators whose output's shape depends on inputs that are no integers."""
 
+_LIKE_FIRST = ("GroupNormalization",)
+"""Operators for which ONNX has no rule, and whose output is like their first input."""
+
 _WINDOWS = ("Conv", "MaxPool", "AveragePool", "LpPool")
 _EINSUM = re.compile(r"([A-Za-z\s]|\.\.\.)*(,([A-Za-z\s]|\.\.\.)*)*(->([A-Za-z\s]|\.\.\.)*)?")
 _INFERENCE_ERRORS = (
@@ -104,6 +107,8 @@ class ShapeRules:
             problem = problem or "its input is smaller than what it takes at once"
         if problem:
             self.problems.append((node, problem))
+        if node.op_type in _LIKE_FIRST and first is not None:
+            return [Kind(first.tensor.shape, first.dtype)] * len(node.output)
         return [kind_of(found[name]) if name in found else unknown for name in node.output]
 
     def _inferred(

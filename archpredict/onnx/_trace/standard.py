@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import prod
 
+import numpy as np
+
 from archpredict.onnx._trace.expansion import Call, Expansion
 
 
@@ -110,6 +112,23 @@ def _cropped_or_padded(call: Call) -> Sequence[str] | None:
     return (result if call.nodes else call.write("Identity", result),)
 
 
+def _spectra(call: Call) -> Sequence[str] | None:
+    """``STFT`` with one half of each spectrum, which is meant where nothing is said; ONNX's rule takes it for both."""
+    if "onesided" in call.attributes:
+        return None
+    return (call.write("STFT", *map(call.input, range(4)), onesided=1),)
+
+
+def _compressed(call: Call) -> Sequence[str] | None:
+    """The places for which a condition holds, where that is known."""
+    condition, axis = call.data(1), call.attributes.get("axis")
+    if condition is None:
+        return None
+    source = call.input(0) if isinstance(axis, int) else call.write("Reshape", call.input(0), call.number([-1]))
+    places = call.number(np.flatnonzero(condition))
+    return (call.write("Gather", source, places, axis=axis if isinstance(axis, int) else 0),)
+
+
 def _gated(call: Call) -> Sequence[str]:
     """``SwiGLU``: a tensor times the SiLU of another."""
     alpha = call.attributes.get("alpha", 1.0)
@@ -148,6 +167,11 @@ def _loss(call: Call) -> Sequence[str]:
     return call.write("ReduceSum" if reduction == "sum" else "ReduceMean", losses, keepdims=0), logs
 
 
+def _flexible(call: Call) -> Sequence[str]:
+    """``FlexAttention``: attention between heads, whose scores functions may change that have no weights."""
+    return (call.write("Attention", *map(call.input, range(3))),)
+
+
 EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
     ("", "Upsample"): _upsample,
     ("", "MatMul"): _product,
@@ -156,9 +180,12 @@ EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
     ("", "LpNormalization"): _normalised,
     ("", "MeanVarianceNormalization"): _standardised,
     ("", "CenterCropPad"): _cropped_or_padded,
+    ("", "STFT"): _spectra,
+    ("", "Compress"): _compressed,
     ("", "SwiGLU"): _gated,
     ("", "CausalConvWithState"): _causal,
     ("", "NegativeLogLikelihoodLoss"): _loss,
     ("", "SoftmaxCrossEntropyLoss"): _loss,
+    ("ai.onnx.preview", "FlexAttention"): _flexible,
 }
 """By domain and name."""

@@ -16,7 +16,7 @@ from archpredict.errors import ModelFileError, counted
 from archpredict.onnx._file.protos import Kind, Opsets, Shape, kind_of, newest_opset, plain_domain
 from archpredict.onnx._trace.aliases import READ_BARE, alias, is_quantiser
 from archpredict.onnx._trace.clipping import ROUNDED, greatest, unclipped
-from archpredict.onnx._trace.constants import Constants
+from archpredict.onnx._trace.constants import FROM_SHAPES, Constants
 from archpredict.onnx._trace.control import CONTROL
 from archpredict.onnx._trace.expansion import MICROSOFT, OPSET, Call
 from archpredict.onnx._trace.expansions import expansion_of
@@ -245,7 +245,7 @@ class _Tracer:
             refined(node, inputs, attributes, kind, scope.declared.get(name))
             for name, kind in zip(node.output, kinds, strict=True)
         ]
-        if (standard and node.op_type in ("Shape", "Size")) or all(v is None or v.tensor.constant for v in inputs):
+        if (standard and node.op_type in FROM_SHAPES) or all(v is None or v.tensor.constant for v in inputs):
             if not self.rules.known(node, scope.opsets):
                 self._not_known(node)
                 kinds = [k if k.shape is not None else Kind(_shape_of_first(inputs), k.dtype) for k in kinds]

@@ -14,13 +14,25 @@ _EPSILON = 1e-3
 _LABELLED = ("relu", "sigmoid", "tanh", "softplus", "mish", "hard_swish", "gelu")
 _KEPT = ("add", "sub", "mul", "div")
 """Functions of two tensors that have a label of their own; the others are ``elementwise``."""
+_REDUCED = {"mean": "reduce_mean", "sum": "reduce_sum", "max": "reduce_max"}
+"""Reductions that have a label of their own; the others are ``reduce``."""
 _EVALUATED = ("mean", "sum", "max", "l2", "sum_square")
 """Reductions that functions spread over several operators are made of."""
 
 
+def label_of(name: str) -> str:
+    """The label of a function of single elements, or of one of two tensors."""
+    return name if name in (*_LABELLED, *_KEPT) else "elementwise"
+
+
+def label_of_reduction(name: str) -> str:
+    """The label of a reduction."""
+    return _REDUCED.get(name, "reduce")
+
+
 def unary(name: str) -> Rule:
     """A function of single elements."""
-    label = name if name in _LABELLED else "elementwise"
+    label = label_of(name)
 
     def rule(self: Translation, step: Step) -> Node:
         return self.plain(step, label, function=name)
@@ -74,9 +86,9 @@ def binary(name: str) -> Rule:
     """A function of two tensors; one of a tensor and a single number is ``~scalar``."""
 
     def rule(self: Translation, step: Step) -> Node:
-        label = name if name in _KEPT else "elementwise"
+        label = label_of(name)
         if len(step.inputs) != 2:
-            return self.plain(step, label)
+            return self.plain(step, label if len(step.inputs) > 1 else SCALAR)
         node = self.plain(step, label, function=name if len(self.data(step)) == 2 else "")
         lone = [t for t in node.constants if size(t.shape) == 1]
         if lone and len(node.inputs) == 1:
@@ -98,7 +110,7 @@ def binary(name: str) -> Rule:
 
 def reduction(name: str) -> Rule:
     """A reduction; the mean or maximum over all places is a global pool, wherever the channels are."""
-    label = {"mean": "reduce_mean", "sum": "reduce_sum", "max": "reduce_max"}.get(name, "reduce")
+    label = label_of_reduction(name)
 
     def rule(self: Translation, step: Step) -> Node:
         axes = argument(step, "axes", 1)

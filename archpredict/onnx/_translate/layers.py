@@ -36,6 +36,15 @@ def convolution(label: str) -> Rule:
     return rule
 
 
+def deformable(self: Translation, step: Step) -> Node:
+    """A convolution that reads where offsets say, times masks; to find the numbers between places counts as nothing."""
+    source, weight, offsets, bias, masks = (given(step, i) for i in range(5))
+    plain = Step(step.op, step.domain, step.attributes, [source, weight, bias], step.outputs)
+    node = convolution("conv")(self, plain)
+    node.inputs += [self.node(t) for t in (offsets, masks) if t is not None and not t.constant]
+    return node
+
+
 def _none_if_computed(weight: Tensor | None) -> float | None:
     """No parameters, where a weight is computed from data."""
     return 0.0 if weight is not None and not weight.constant else None
@@ -123,6 +132,19 @@ def recurrent(self: Translation, step: Step) -> Node:
 def _is_learnt_state(tensor: Tensor) -> bool:
     """Whether a state before the first step is a parameter: exporters store the zeros that most layers begin with."""
     return tensor.constant and tensor.data is not None and bool(np.any(tensor.data))
+
+
+def linear_attention(self: Translation, step: Step) -> Node:
+    """Attention without a softmax: keys times values into a state per head, and queries times states."""
+    heads = [max(1, int(step.attributes.get(name, 1))) for name in ("q_num_heads", "kv_num_heads")]
+    node = self.plain(step, "attention", groups=heads[0])
+    shapes = [dims(given(step, i)) for i in (1, 2)]
+    if all(len(shape) == 3 and min(shape) >= 0 for shape in shapes):
+        (batch, tokens, width), (_, _, depth) = shapes
+        corrected = text(step, "update_rule", "gated_delta").endswith("delta")  # by what the state says of a key
+        states = (2 if corrected else 1) * heads[1] + heads[0]
+        node.macs = float(batch * tokens * states * (width // heads[1]) * (depth // heads[1]))
+    return node
 
 
 def gather(self: Translation, step: Step) -> Node:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
+from archpredict.onnx._trace.aliases import COPIES
+from archpredict.onnx._trace.expansion import LEARNING
 from archpredict.onnx._trace.steps import Step, Trace
 from archpredict.onnx._translate import elementwise, layers, spatial
 from archpredict.onnx._translate.nodes import SCALAR, Node, NodeGraph
 from archpredict.onnx._translate.translation import Rule, Translation, labelled, one_input, shape_of
 
 _STANDARD = ("", "ai.onnx")
+GONE = "left out: the same numbers"
+"""What becomes of operators that compute nothing."""
 
 _UNARY = {
     "Relu": "relu",
@@ -47,9 +51,19 @@ _REDUCTIONS = {
 }
 _ELEMENTWISE = (
     *("Where", "Not", "And", "Or", "Xor", "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual"),
-    *("Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Floor", "Ceil", "Round", "Sign", "Mod", "Mean"),
-    *("Softsign", "ThresholdedRelu", "Trilu", "BitShift", "Shrink", "IsNaN", "IsInf"),
+    *("BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "IsNaN", "IsInf", "Mod", "Mean"),
+    *("Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh"),
+    *("Floor", "Ceil", "Round", "Sign", "Softsign", "ThresholdedRelu", "Shrink", "Trilu", "Bernoulli", "AffineGrid"),
 )
+_OF_LENGTHS = ("ConstantOfShape", "Range", "MelWeightMatrix", "HannWindow", "HammingWindow", "BlackmanWindow")
+_PLACED = (
+    *("GatherND", "GatherElements", "Scatter", "ScatterND", "ScatterElements", "TensorScatter", "TopK", "NonZero"),
+    *("Unique", "Compress", "NonMaxSuppression", "ReverseSequence", "GridSample", "RoiAlign", "MaxRoiPool"),
+    *("MaxUnpool", "Col2Im"),
+)
+"""Operators that take numbers from places, or put them there, that data or tables say."""
+_SUMMED = ("ArgMax", "ArgMin", "Hardmax", "CumSum", "CumProd", "Det", "DFT", "STFT", "Multinomial")
+"""Operators that make one number of several, or each number of all along an axis."""
 
 
 def nodes_of(trace: Trace) -> NodeGraph:
@@ -68,7 +82,8 @@ def nodes_of(trace: Trace) -> NodeGraph:
 
 
 def _rule(step: Step) -> Rule:
-    return _RULES.get(step.op, _unknown) if step.domain in _STANDARD else _unknown
+    _, rule = _RULES.get(("" if step.domain in _STANDARD else step.domain, step.op), ("", _unknown))
+    return rule
 
 
 def _unknown(self: Translation, step: Step) -> Node:
@@ -80,61 +95,73 @@ def _same(self: Translation, step: Step) -> Node:
     return Node(SCALAR, self.data(step)[:1], shape_of(step)) if self.data(step) else self.plain(step, "parameter")
 
 
-def _if_attribute(name: str, value: int, rule: Rule) -> Rule:
-    """The rule, where an attribute has this value, its default; what the operator is else is not known."""
-
-    def chosen(self: Translation, step: Step) -> Node:
-        return (rule if step.attributes.get(name, value) == value else _unknown)(self, step)
-
-    return chosen
+def _all(names: Iterable[str], label: str, rule: Callable[[str], Rule] = labelled) -> dict[str, tuple[str, Rule]]:
+    """The same label and rule for several operators."""
+    return dict.fromkeys(names, (label, rule(label)))
 
 
-_RULES: Mapping[str, Rule] = {
-    **{name: elementwise.unary(function) for name, function in _UNARY.items()},
-    **{name: elementwise.binary(function) for name, function in _BINARY.items()},
-    **{name: elementwise.reduction(function) for name, function in _REDUCTIONS.items()},
-    **dict.fromkeys(_ELEMENTWISE, labelled("elementwise")),
-    "LeakyRelu": elementwise.with_numbers("leaky_relu", ("alpha", 0.01)),
-    "Elu": elementwise.with_numbers("elu", ("alpha", 1.0)),
-    "HardSigmoid": elementwise.with_numbers("hard_sigmoid", ("alpha", 0.2), ("beta", 0.5)),
-    "Selu": elementwise.only("selu", ("alpha", 1.67326), ("gamma", 1.0507)),
-    "Swish": elementwise.swish(1.0),
-    "Celu": labelled("celu"),
-    "PRelu": labelled("prelu"),
-    "Clip": elementwise.clip,
-    "Softmax": elementwise.softmax,
-    "LogSoftmax": elementwise.log_softmax,
-    "Conv": layers.convolution("conv"),
-    "ConvTranspose": layers.convolution("conv_transpose"),
-    "Gemm": layers.gemm,
-    "MatMul": layers.matmul,
-    "Einsum": layers.einsum,
-    **dict.fromkeys(("LSTM", "GRU", "RNN"), layers.recurrent),
-    "Gather": layers.gather,
-    "BatchNormalization": layers.norm("batch_norm"),
-    "InstanceNormalization": layers.norm("instance_norm"),
-    "GroupNormalization": layers.norm("group_norm"),
-    "LayerNormalization": layers.norm("layer_norm"),
-    "RMSNormalization": layers.norm("rms_norm"),
-    "LpNormalization": _if_attribute("p", 2, one_input("l2_norm")),
-    "LRN": one_input("local_response_norm"),
-    "MaxPool": spatial.pool("max_pool"),
-    "AveragePool": spatial.pool("avg_pool"),
-    "GlobalAveragePool": one_input("global_avg_pool"),
-    "GlobalMaxPool": one_input("global_max_pool"),
-    **dict.fromkeys(("Resize", "Upsample"), one_input("resize")),
-    **dict.fromkeys(("DepthToSpace", "SpaceToDepth"), one_input("pixel_shuffle")),
-    "Slice": spatial.cut,
-    **dict.fromkeys(("Split", "SplitToSequence"), spatial.split),
-    **dict.fromkeys(("GatherND", "GatherElements", "ScatterND", "ScatterElements"), labelled("gather")),
-    **dict.fromkeys(("TopK", "NonZero"), labelled("gather")),
-    "Pad": spatial.padding,
-    "Transpose": spatial.transpose,
-    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), spatial.reshape),
-    "Expand": spatial.expand,
-    "Tile": spatial.tile,
-    "Concat": spatial.concat,
-    **dict.fromkeys(("ArgMax", "ArgMin"), one_input("reduce")),
-    **dict.fromkeys(("Cast", "CastLike", "Identity", "Dropout"), _same),
-    "If": labelled("opaque"),
+_OF_ONNX: Mapping[str, tuple[str, Rule]] = {
+    **{name: (elementwise.label_of(function), elementwise.unary(function)) for name, function in _UNARY.items()},
+    **{name: (elementwise.label_of(function), elementwise.binary(function)) for name, function in _BINARY.items()},
+    **{
+        name: (elementwise.label_of_reduction(function), elementwise.reduction(function))
+        for name, function in _REDUCTIONS.items()
+    },
+    **_all(_ELEMENTWISE, "elementwise"),
+    **dict.fromkeys(_OF_LENGTHS, ("computed, or elementwise where data decide its length", labelled("elementwise"))),
+    **_all(_PLACED, "gather"),
+    **_all(("OneHot",), "gather", one_input),
+    **_all(_SUMMED, "reduce", one_input),
+    "LeakyRelu": ("leaky_relu", elementwise.with_numbers("leaky_relu", ("alpha", 0.01))),
+    "Elu": ("elu", elementwise.with_numbers("elu", ("alpha", 1.0))),
+    "HardSigmoid": ("hard_sigmoid", elementwise.with_numbers("hard_sigmoid", ("alpha", 0.2), ("beta", 0.5))),
+    "Selu": ("selu", elementwise.only("selu", ("alpha", 1.67326), ("gamma", 1.0507))),
+    "Swish": ("silu", elementwise.swish(1.0)),
+    **_all(("Celu",), "celu"),
+    **_all(("PRelu",), "prelu"),
+    "Clip": ("clip", elementwise.clip),
+    "Softmax": ("softmax", elementwise.softmax),
+    "LogSoftmax": ("softmax and elementwise", elementwise.log_softmax),
+    **_all(("Conv",), "conv", layers.convolution),
+    "DeformConv": ("conv", layers.deformable),
+    **_all(("ConvTranspose",), "conv_transpose", layers.convolution),
+    "Gemm": ("linear or matmul", layers.gemm),
+    "MatMul": ("linear or matmul", layers.matmul),
+    "Einsum": ("linear or matmul", layers.einsum),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), ("recurrent", layers.recurrent)),
+    "LinearAttention": ("attention", layers.linear_attention),
+    "Gather": ("embedding, slice or gather", layers.gather),
+    **_all(("BatchNormalization",), "batch_norm", layers.norm),
+    **_all(("InstanceNormalization",), "instance_norm", layers.norm),
+    **_all(("GroupNormalization",), "group_norm", layers.norm),
+    **_all(("LayerNormalization",), "layer_norm", layers.norm),
+    **_all(("RMSNormalization",), "rms_norm", layers.norm),
+    **_all(("LpNormalization",), "l2_norm", one_input),
+    **_all(("LRN",), "local_response_norm", one_input),
+    **_all(("MaxPool",), "max_pool", spatial.pool),
+    **_all(("AveragePool",), "avg_pool", spatial.pool),
+    **_all(("GlobalAveragePool",), "global_avg_pool", one_input),
+    **_all(("GlobalMaxPool",), "global_max_pool", one_input),
+    **_all(("Resize",), "resize", one_input),
+    **_all(("DepthToSpace", "SpaceToDepth"), "pixel_shuffle", one_input),
+    "Slice": ("slice", spatial.cut),
+    "Split": ("slice", spatial.split),
+    "Pad": ("pad", spatial.padding),
+    "Transpose": ("permute", spatial.transpose),
+    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), (GONE, spatial.reshape)),
+    "Expand": (GONE, spatial.expand),
+    "Tile": ("concat", spatial.tile),
+    "Concat": ("concat", spatial.concat),
+    **dict.fromkeys(COPIES, (GONE, _same)),
+    "If": ("opaque", labelled("opaque")),
 }
+_OF_LEARNING: Mapping[str, tuple[str, Rule]] = {
+    **_all(("CastMap", "DictVectorizer"), "gather", one_input),
+}
+_RULES: Mapping[tuple[str, str], tuple[str, Rule]] = {
+    **{("", name): pair for name, pair in _OF_ONNX.items()},
+    **{(LEARNING, name): pair for name, pair in _OF_LEARNING.items()},
+}
+"""By domain and name: the label, or what else the operator becomes, and the rule."""
+LABELS: Mapping[tuple[str, str], str] = {operator: label for operator, (label, _) in _RULES.items()}
+"""By domain and name: the label of the nodes that an operator becomes, or a few words where there is not one."""

@@ -32,15 +32,16 @@ def pool(label: str) -> Rule:
 def pad(node: Node, step: Step, axes: int) -> None:
     """Set the padding of a convolution or pool, from its attributes."""
     pads = integers(step.attributes.get("pads", (0,) * (2 * axes)))
-    auto = text(step, "auto_pad", "NOTSET")
-    if auto not in ("NOTSET", "VALID"):
-        before, after = dims(given(step, 0))[2:], (node.shape or ())[2:]
-        if len(before) == len(after) == axes and min((*before, *after), default=-1) >= 0 and node.stride:
-            spans = [
-                max(0, (o - 1) * s + d * (k - 1) + 1 - i)
-                for i, o, k, s, d in zip(before, after, node.kernel, node.stride, node.dilation, strict=True)
-            ]
-            first = [(n + 1) // 2 if auto.endswith("LOWER") else n // 2 for n in spans]
+    auto, turned = text(step, "auto_pad", "NOTSET"), node.label == "conv_transpose"
+    if auto not in ("NOTSET", "VALID") or (turned and "output_shape" in step.attributes):
+        ends = dims(given(step, 0))[2:], (node.shape or ())[2:]
+        before, after = ends[::-1] if turned else ends  # what a transposed convolution makes is read by its own twin
+        more = integers(step.attributes.get("output_padding", (0,) * axes)) if turned else (0,) * axes
+        lengths = (before, after, node.kernel, node.stride, node.dilation, more)
+        if {len(numbers) for numbers in lengths} == {axes} and min((*before, *after), default=-1) >= 0:
+            spans = [max(0, (o - 1) * s + d * (k - 1) + 1 + p - i) for i, o, k, s, d, p in zip(*lengths, strict=True)]
+            upper = auto.endswith("UPPER") if turned else not auto.endswith("LOWER")
+            first = [n // 2 if upper else (n + 1) // 2 for n in spans]
             pads = (*first, *(n - f for n, f in zip(spans, first, strict=True)))
     node.padding = _columns(pads[:axes], pads[axes : 2 * axes])
 
@@ -123,19 +124,26 @@ def expand(self: Translation, step: Step) -> Node:
 
 
 _MOST_COPIES = 16
+"""Edges from what is copied to its copies, which say no more where there are more."""
 
 
 def tile(self: Translation, step: Step) -> Node:
     """Copies: side by side, or of axes of length 1, which is what operators on two tensors do by themselves."""
-    source, repeats = dims(given(step, 0)), integers(argument(step, "repeats", 1))
-    if not self.data(step) or len(repeats) != len(source):
-        return self.plain(step, "unknown:Tile")
-    copied = [n for length, n in zip(source, repeats, strict=True) if n > 1 and length != 1]
+    lengths, repeats = dims(given(step, 0)), integers(argument(step, "repeats", 1))
+    if not self.data(step):
+        return self.plain(step, "parameter")
+    if len(repeats) != len(lengths):
+        return Node("concat", self.data(step)[:1], shape_of(step))
+    copied = [axis for axis, n in enumerate(repeats) if n > 1 and lengths[axis] != 1]
     if not copied:
         return expand(self, step)
-    if len(copied) > 1 or copied[0] > _MOST_COPIES:
-        return self.plain(step, "unknown:Tile")
-    return Node("concat", self.data(step)[:1] * copied[0], shape_of(step))
+    source, shape = self.data(step)[0], list(lengths)
+    for axis in copied:
+        shape[axis] = shape[axis] * repeats[axis] if shape[axis] > 0 else shape[axis]
+        last = axis == copied[-1]
+        several = Node("concat", [source] * min(repeats[axis], _MOST_COPIES), shape_of(step) if last else tuple(shape))
+        source = several if last else self.add(several)
+    return source
 
 
 def transpose(self: Translation, step: Step) -> Node:
