@@ -84,6 +84,24 @@ def read(text: str) -> Any:
     return value
 
 
+def unwrapped(value: Any, parts: Sequence[str]) -> Any:
+    """What a dictionary or call of a single entry holds, such as ``{"arch": ...}``, unless it is a part of a notation.
+
+    Example:
+        >>> unwrapped({"genotype": {"normal": [], "reduce": []}}, ("normal", "reduce"))
+        {'normal': [], 'reduce': []}
+    """
+    for _ in range(_MAX_QUOTES):
+        entries = value
+        if isinstance(value, WrittenCall):
+            entries = dict(enumerate(value.arguments)) | value.keywords
+        if not isinstance(entries, dict) or len(entries) != 1 or next(iter(entries)) in parts:
+            break
+        (value,) = entries.values()
+        value = read(value) if isinstance(value, str) else value
+    return value
+
+
 def read_parts(value: Any) -> Any:
     """A dictionary or call whose parts are read too where they are texts, such as fields of a table.
 

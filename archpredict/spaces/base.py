@@ -24,7 +24,7 @@ from archpredict.errors import InvalidArchitectureError, UsageError, integer, wh
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.registry import make
 from archpredict.spaces._identity import are_equal, options_of
-from archpredict.spaces._literals import plain, read, read_parts, whole, wholes
+from archpredict.spaces._literals import plain, read, read_parts, unwrapped, whole, wholes
 
 __all__ = ["Architecture", "BoolArray", "IntArray", "SearchSpace", "load_space", "unique_rows"]
 
@@ -87,10 +87,11 @@ class SearchSpace(ABC):
         """
         try:
             value = read(given) if isinstance(given, str) else self._plain(given)
+            value = read_parts(unwrapped(value, self.attributes))
             numbers = wholes(value)
             if numbers is not None and len(numbers) == self.num_decisions:
                 return self.validate(numbers)
-            return self.read(read_parts(value))
+            return self.read(value)
         except InvalidArchitectureError:
             raise
         except ValueError as error:

@@ -215,6 +215,11 @@ def survey(
         raise DataError(f"{path} has no rows")
     found = Survey(path, space, name, (type(form).__doc__ or "").partition("\n")[0].replace("``", ""))
     found.column = architecture_column(path, first, column, space)
+    if len(first.values) > _MAX_COLUMNS:
+        raise DataError(
+            f"{path} has {len(first.values):,} columns, more than {_MAX_COLUMNS:,}, the most that can be looked at; "
+            "is this a table of architectures?"
+        )
     if target is not None:
         found.target = target_column(path, first, target, found.column)
     try:

@@ -71,6 +71,16 @@ def spellings(value: Any) -> dict[str, Any]:
     return {**held, **texts}
 
 
+def test_an_architecture_may_be_the_only_entry_of_a_dictionary() -> None:
+    for name in NAMES:
+        space = load_space(name)
+        choices = drawn(space, 3)
+        text = space.format(choices)
+        for one in ({"arch": text}, {"config": {"arch": text}}, json.dumps({"genotype": text}), f"Arch({text!r})",
+                    {"choices": list(choices)}, str({"arch": list(choices)}), f"Candidate(arch={text!r})"):  # fmt: skip
+            assert space.parse(one) == choices, one
+
+
 def check(space: Any, choices: tuple[int, ...], given: dict[str, Any]) -> None:
     for name, one in given.items():
         assert space.parse(one) == choices, (name, one)

@@ -166,6 +166,16 @@ def test_an_object_with_a_new_key_in_each_row_is_stopped(tmp_path):
     assert "there are more than 1,000 columns" in seen.stopped
 
 
+def test_a_file_with_too_many_columns_is_refused_in_a_sentence(tmp_path):
+    file = tmp_path / "t.csv"
+    file.write_text(
+        ",".join(["architecture", *(f"k{i}" for i in range(5_000))]) + "\n" + f'"{A}"' + ",1" * 5_000 + "\n"
+    )
+    with pytest.raises(DataError, match="has 5,001 columns, more than 1,000, the most that can be looked at") as caught:
+        survey(file, SPACE)
+    assert len(str(caught.value)) < 300
+
+
 def test_the_isomorphism_classes_of_nasbench201(data_folder):
     seen = survey(data_folder / "nasbench201" / "nasbench201.csv.gz", load_space("nasbench201"))
     assert len(set(seen.tokens)) == 15_625
