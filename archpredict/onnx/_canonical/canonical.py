@@ -119,10 +119,9 @@ def _warnings(
         found.append(f"operators that archpredict does not know, counted as unknown: {names}{more}")
     shapeless = sum(size(node.shape) < 0 for node in network.nodes)
     if shapeless:
-        found.append(
-            f"the shapes of {shapeless:,} of {counted(len(network.nodes), 'operator')} could not be found; "
-            "their MACs count as 0"
-        )
+        what, whose = ("shape", "its") if shapeless == 1 else ("shapes", "their")
+        of = f"{shapeless:,} of {counted(len(network.nodes), 'operator')}"
+        found.append(f"the {what} of {of} could not be found; {whose} MACs count as 0")
     if params:
         whole = total(graph, "params")
         have = "has" if number == 1 else "have"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from math import isqrt, prod
 
 import numpy as np
@@ -97,12 +98,16 @@ def _twins(network: NodeGraph, same: Same) -> list[tuple[Tensor, Tensor]]:
     """Weights of linear layers that are the table of an embedding once more, each with the table."""
     found: dict[Tensor, Tensor] = {}
     tables = _matrices(network, "embedding")
-    for weight, lengths in _matrices(network, "linear").items() if tables else ():
-        for table, others in tables.items():
-            fits = table is not weight and sorted(lengths) == sorted(others)
-            if fits and same((table.name, others), (weight.name, lengths)):
-                found[weight] = table
-                break
+    weights = _matrices(network, "linear") if tables else {}
+    alike = (
+        (weight, table)
+        for weight, lengths in weights.items()
+        for table, others in tables.items()
+        if table is not weight and sorted(lengths) == sorted(others)
+    )
+    for weight, table in islice(alike, _MOST_COMPARED):
+        if weight not in found and same((table.name, tables[table]), (weight.name, weights[weight])):
+            found[weight] = table
     return list(found.items())
 
 
@@ -127,6 +132,10 @@ def _is_full_of(tensor: Tensor, number: float) -> bool:
 def _is_rounded(tensor: Tensor) -> bool:
     """Whether integers are stored: where a layer is applied twice, of its bias a copy for each scale of the inputs."""
     return any(parameter.rounded for parameter in tensor.parameters)
+
+
+_MOST_COMPARED = 8
+"""Pairs of matrices whose elements are read."""
 
 
 def _halves_of_rotations(network: NodeGraph) -> set[Node]:

@@ -67,7 +67,7 @@ def _branch(walker: Walker, node: Any, inputs: Inputs, scope: Scope) -> None:
         name = "then_branch" if condition.data.reshape(()) else "else_branch"
         walker.bind(node, run_body(walker, node, body_of(node, name), {}, scope), scope)
         return
-    decides = [condition] if condition is not None and _learnt(walker.steps, condition) else []
+    decides = [condition] if condition is not None and condition.learnt else []
     outcomes = []
     for name in ("then_branch", "else_branch"):
         start = len(walker.steps)
@@ -86,17 +86,6 @@ def _branch(walker: Walker, node: Any, inputs: Inputs, scope: Scope) -> None:
         walker.steps.append(Step("If", "", {}, [first.tensor, *left, *decides], [tensor]))
         values = [Value(tensor, first.dtype, other=first.other), *values[1:]]
     walker.bind(node, values, scope)
-
-
-def _learnt(steps: Sequence[Step], tensor: Tensor) -> bool:
-    """Whether a tensor is computed with weights."""
-    needed = {tensor}
-    for step in reversed(steps):
-        if any(output in needed for output in step.outputs if output is not None):
-            if any(t is not None and t.parameters for t in step.inputs):
-                return True
-            needed.update(t for t in step.inputs if t is not None)
-    return False
 
 
 # ---------------------------------------------------------------------- loops

@@ -28,6 +28,7 @@ class Tensor:
             one byte.
         rounded: Integers are stored in its place.
         bare: Integers as numbers that lack their scale, or what a layer makes of such.
+        learnt: It was computed with parameters.
         unit: It is the scale of a quantisation: to multiply by it leaves everything as it is.
     """
 
@@ -42,6 +43,7 @@ class Tensor:
     stands_for: tuple[int, ...] = ()
     rounded: bool = False
     bare: bool = False
+    learnt: bool = False
     unit: bool = False
 
     @property

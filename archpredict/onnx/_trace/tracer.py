@@ -256,6 +256,9 @@ class _Tracer:
                 for n, k in zip(node.output, kinds, strict=True)
             ]
             tensors = [v.tensor if v is not None else None for v in inputs]
+            learnt = any(t is not None and (t.learnt or bool(t.parameters)) for t in tensors)
+            for v in values:
+                v.tensor.learnt = learnt
             outputs = [v.tensor if name else None for name, v in zip(node.output, values, strict=True)]
             if node.op_type in READ_BARE and values:
                 values[0].tensor.bare = any(t is not None and t.constant and t.bare for t in tensors)
