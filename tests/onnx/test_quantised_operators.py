@@ -94,6 +94,7 @@ IMAGE, ROWS, TOKENS = (1, 8, 8, 3), (4, 16), (1, 4, 32)
 PACKED = [bytes_("w", 8, 2, 8), array("c", 16, fill=0.1)]
 """Eight rows of 32 numbers of 4 bits, in blocks of 16, and the scales of the blocks."""
 
+EXPERTS = "softmax gather embedding matmul embedding add gelu embedding matmul embedding add mul reduce_sum"
 CASES: dict[str, tuple[onnx.ModelProto, tuple[float, float, str], tuple[int, ...]]] = {
     "channels last": (
         model(
@@ -345,6 +346,46 @@ CASES: dict[str, tuple[onnx.ModelProto, tuple[float, float, str], tuple[int, ...
         (128, 512, "linear"),
         (4, 8),
     ),
+    "experts": (
+        model(
+            of_runtime("MoE", "x r v b w d", k=2, activation_type="gelu"),
+            [array("v", 4, 64, 32), array("b", 4, 64), array("w", 4, 32, 64), array("d", 4, 32)],
+            FLOAT,
+            x=(5, 32),
+            r=(5, 4),
+        ),
+        (4 * (2 * 64 * 32 + 96), 5 * 2 * 2 * 64 * 32, EXPERTS),
+        (5, 32),
+    ),
+    "experts of 4 bits": (
+        model(
+            of_runtime("QMoE", "x r v c b w f d", k=2, activation_type="gelu", expert_weight_bits=4),
+            [
+                *(bytes_("v", 4, 64, 16), array("c", 4, 64), array("b", 4, 64)),
+                *(bytes_("w", 4, 32, 32), array("f", 4, 32), array("d", 4, 32)),
+            ],
+            FLOAT,
+            x=(5, 32),
+            r=(5, 4),
+        ),
+        (4 * (2 * 64 * 32 + 96), 5 * 2 * 2 * 64 * 32, EXPERTS),
+        (5, 32),
+    ),
+    "gated experts of 8 bits": (
+        model(
+            of_runtime("QMoE", "x r v c - w f", k=1, activation_type="swiglu", expert_weight_bits=8),
+            [bytes_("v", 4, 128, 32), array("c", 4, 128), bytes_("w", 4, 32, 64), array("f", 4, 32)],
+            FLOAT,
+            x=(1, 5, 32),
+            r=(5, 4),
+        ),
+        (
+            4 * 3 * 64 * 32,
+            5 * 3 * 64 * 32,
+            "softmax gather embedding matmul slice slice silu mul embedding matmul mul reduce_sum",
+        ),
+        (1, 5, 32),
+    ),
     "thresholds": (
         model(
             node("MultiThreshold", ["x", "th"], ["y"], domain=FINN, out_dtype="UINT2"),
@@ -366,7 +407,7 @@ def test_an_operator_on_integers_counts_as_the_one_on_numbers(name: str) -> None
 
 
 ELSEWHERE = {"mean", "sum", "mul integers", "blob", "float4", "float8", "gated", "ordered", "ordered attention"}
-ELSEWHERE |= {"block floats", "block floats stored", "thresholds"}
+ELSEWHERE |= {"block floats", "block floats stored", "thresholds", "gated experts of 8 bits"}
 """Operators that onnxruntime has not, or not on CPUs."""
 
 

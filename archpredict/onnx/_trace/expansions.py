@@ -8,6 +8,7 @@ from archpredict.onnx._file.protos import Opsets
 from archpredict.onnx._trace import (
     attention,
     experimental,
+    experts,
     learning,
     nchwc,
     older,
@@ -22,6 +23,7 @@ from archpredict.onnx._trace.expansion import Expansion
 EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
     **quantised.EXPANSIONS,
     **packed.EXPANSIONS,
+    **experts.EXPANSIONS,
     **optimised.EXPANSIONS,
     **attention.EXPANSIONS,
     **rotary.EXPANSIONS,
