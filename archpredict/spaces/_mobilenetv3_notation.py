@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from archpredict.spaces._literals import WrittenCall, wholes
+from archpredict.spaces._literals import WrittenCall
 from archpredict.spaces._mobilenetv3_network import MAX_DEPTH, STAGES, Subnet
+from archpredict.spaces._plain import wholes
 
 ATTRIBUTES = ("ks", "e", "d", "r", "image_size", "wid")
 """Keys of a configuration; ``r`` and ``image_size`` are one thing."""

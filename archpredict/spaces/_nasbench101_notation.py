@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from archpredict.spaces._literals import WrittenCall, whole, wholes
+from archpredict.spaces._literals import WrittenCall
+from archpredict.spaces._plain import whole, wholes
 
 _NAMES = (
     ("matrix", "ops"),

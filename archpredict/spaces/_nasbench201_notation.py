@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from archpredict.spaces._literals import WrittenCall, whole
+from archpredict.spaces._literals import WrittenCall
+from archpredict.spaces._plain import whole
 
 ATTRIBUTES = ("nodes", "arch_str")
 """Of ``Structure`` in the benchmark's own code, and of what others keep of it."""

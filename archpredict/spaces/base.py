@@ -24,7 +24,8 @@ from archpredict.errors import InvalidArchitectureError, UsageError, integer, wh
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.registry import make
 from archpredict.spaces._identity import are_equal, options_of
-from archpredict.spaces._literals import plain, read, read_parts, unwrapped, whole, wholes
+from archpredict.spaces._literals import read, read_parts, unwrapped
+from archpredict.spaces._plain import plain, whole, wholes
 
 __all__ = ["Architecture", "BoolArray", "IntArray", "SearchSpace", "load_space", "unique_rows"]
 

@@ -16,8 +16,8 @@ from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
 from archpredict.graph.builder import Builder, width_of
 from archpredict.spaces._darts_network import build
 from archpredict.spaces._darts_notation import ATTRIBUTES, NODES, Cell, genotype
-from archpredict.spaces._literals import wholes
 from archpredict.spaces._paths import LabelledEdge, pruned_cells
+from archpredict.spaces._plain import wholes
 from archpredict.spaces.base import Choices, SearchSpace
 from archpredict.spaces.costs.darts import CELLS, CHANNELS, CellCost, operation_cost, skeleton_cost
 

@@ -9,7 +9,7 @@ from typing import Any
 from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
 from archpredict.graph.builder import Builder, width_of
 from archpredict.spaces._enas_network import EnasWriter
-from archpredict.spaces._literals import wholes
+from archpredict.spaces._plain import wholes
 from archpredict.spaces.base import Choices, SearchSpace
 
 __all__ = ["ENAS"]

@@ -8,7 +8,7 @@ from typing import Any
 from archpredict.errors import InvalidArchitectureError, UnknownNameError
 from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
 from archpredict.spaces._darts_notation import ATTRIBUTES, Cell, genotype
-from archpredict.spaces._literals import wholes
+from archpredict.spaces._plain import wholes
 from archpredict.spaces.base import Choices, SearchSpace
 
 __all__ = ["ENASMicro"]

@@ -47,6 +47,19 @@ def test_dash_is_csv_alone_on_stdout(cli: Any, table: Path, model: Path) -> None
     assert not Path("-").exists()
 
 
+def test_the_column_of_architectures_is_named_by_a_flag(cli: Any, table: Path, model: Path) -> None:
+    rows = rows_of(table.read_text())
+    with Path("two.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["cell", "genotype", "size", "Proxy"])
+        writer.writerows([row["architecture"], row["architecture"], row["size"], row["proxy"]] for row in rows)
+    words = ("predict", "--model", "model", "--data", "two.csv", "--out", "-", "--quiet")
+    assert "or give its name as --architecture-column" in cli.fails(*words)
+    scored = rows_of(cli(*words, "--architecture-column", "CELL").stdout)
+    expected = rows_of(cli("predict", *MODEL, "--out", "-").stdout)
+    assert [row["score"] for row in scored] == [row["score"] for row in expected]
+
+
 def test_jsonl_in_and_out_keeps_what_json_can_say(cli: Any, model: Path, cells: list[Architecture]) -> None:
     given = [{"id": i, "architecture": str(cell), "tags": ["a", i], "done": i == 1} for i, cell in enumerate(cells[:3])]
     Path("cells.jsonl").write_text("".join(json.dumps(row) + "\n" for row in given))
