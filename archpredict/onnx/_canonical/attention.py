@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from archpredict.onnx._trace.steps import Tensor
-from archpredict.onnx._translate.nodes import RESHAPE, SCALAR, TRANSPOSE, Node, NodeGraph
+from archpredict.onnx._translate.nodes import RESHAPE, SCALAR, TRANSPOSE, Node, NodeGraph, behind
 
 _LAYOUT = (RESHAPE, TRANSPOSE, SCALAR)
 _BETWEEN = (RESHAPE, SCALAR, "add", "mul", "elementwise")
@@ -43,7 +43,8 @@ def _try(network: NodeGraph, node: Node) -> Node | None:
     query, key, value = product.inputs[0], product.inputs[1], node.inputs[1]
     node.label = "attention"
     node.groups = query.shape[1] if query.shape and query.rank == 4 else 1
-    node.inputs = [query, key, value, *extra]
+    masks = dict.fromkeys(root for source in extra for root in _read_by(source))
+    node.inputs = [query, key, value, *masks]
     node.constants = _constants_between(softmax.inputs[0], product)
     network.count("attention of several operators")
     return product
@@ -78,6 +79,39 @@ def _leads(node: Node, label: str) -> bool:
     return False
 
 
+_OF_MASKS = (
+    *_BETWEEN,
+    TRANSPOSE,
+    "sub",
+    "div",
+    "slice",
+    "gather",
+    "concat",
+    "reduce",
+    "reduce_sum",
+    "reduce_max",
+    "clip",
+)
+"""What makes a mask of what a model is told of its inputs, which is no part of the network."""
+_LARGEST_MASK = 40
+
+
+def _read_by(mask: Node) -> list[Node]:
+    """What a mask is made of: inputs of the model, if nothing else goes into it; else the mask itself."""
+    found: dict[Node, None] = {}
+    stack = [mask]
+    while stack:
+        node = stack.pop()
+        if node in found:
+            continue
+        found[node] = None
+        plain = node.label in _OF_MASKS and not any(behind(constant) for constant in node.constants)
+        if (node.label != "input" and not (plain and node.inputs)) or len(found) > _LARGEST_MASK:
+            return [mask]
+        stack += node.inputs
+    return [node for node in found if node.label == "input"]
+
+
 def _constants_between(node: Node, end: Node) -> list[Tensor]:
     found: list[Tensor] = []
     for _ in range(_DEEPEST):
@@ -103,7 +137,7 @@ def _joined(shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
 
 def _before_heads(source: Node) -> Node:
     source = _above(source)
-    if source.label == "slice" and source.inputs and not source.constants:
+    if source.label == "slice" and source.inputs:
         source.start = (-1,)  # exporters number the parts of a shared layer on different axes
         before = _above(source.inputs[0])
         if before is not source.inputs[0]:

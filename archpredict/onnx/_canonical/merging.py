@@ -63,6 +63,8 @@ def _affine(network: NodeGraph) -> None:
             layer = gone[layer]
         if _only(readers, node.inputs[0]) is not node:
             continue
+        if node.label == "add" and layer.label == "add":
+            layer = _summand(node, layer, readers)
         numbers = size(node.weight)
         after_scale = node.label == "add" and layer in scaled
         if _aligned(node, layer) and (after_scale or _joins(node, layer, numbers, readers)):
@@ -73,9 +75,21 @@ def _affine(network: NodeGraph) -> None:
                 layer.weight = (numbers,)
             else:
                 scaled.add(layer)
-            gone[node] = layer
+            gone[node] = node.inputs[0]
             network.count(f"{'bias' if node.label == 'add' else 'scale'} into {layer.label}")
     _forget(network, gone)
+
+
+def _summand(shift: Node, total: Node, readers: dict[Node, list[Node]]) -> Node:
+    """The layer without a bias in a sum of two tensors that is shifted, as optimisers write its bias; else the sum."""
+    for layer in total.inputs if len(total.inputs) > 1 else ():
+        if (
+            layer.label in _WEIGHTED
+            and _only(readers, layer) is total
+            and _joins(shift, layer, size(shift.weight), readers)
+        ):
+            return layer
+    return total
 
 
 def _aligned(node: Node, layer: Node) -> bool:

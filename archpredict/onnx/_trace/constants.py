@@ -47,7 +47,7 @@ class Constants:
 
     def __init__(self, warn: Callable[[str], None]) -> None:
         self._warn, self._elements = warn, 0
-        self._parts: dict[tuple[Tensor, int, int], Value] = {}
+        self._parts: dict[tuple[Tensor, int, int, int], Value] = {}
 
     def of_graph(self, graph: Any) -> dict[str, Value]:
         """The parameters and numbers that a graph or body stores."""
@@ -82,9 +82,9 @@ class Constants:
                 return self._constant(name, data.shape, 1 if data.dtype.kind == "f" else 7, data)
         return self._constant(name, None, 0, None)
 
-    def number(self, name: str, array: Any) -> Value:
-        """An array of numbers that is no parameter."""
-        dtype = int(helper.np_dtype_to_tensor_dtype(array.dtype))
+    def number(self, name: str, array: Any, dtype: int = 0) -> Value:
+        """An array of numbers that is no parameter, of a type that may not be NumPy's."""
+        dtype = dtype or int(helper.np_dtype_to_tensor_dtype(array.dtype))
         return Value(Tensor(name, array.shape, dtype, constant=True, data=self._bounded(array)), dtype)
 
     def unit(self, name: str) -> Value:
@@ -98,14 +98,14 @@ class Constants:
         constant = value.tensor.constant
         return Value(Tensor(value.tensor.name, shape, 1, constant, parameters=value.tensor.parameters), 1)
 
-    def part(self, value: Value, start: int, end: int) -> Value:
-        """A part of a stored parameter along its first axis, which is the same one whoever asks."""
-        whole = value.tensor
-        if (whole, start, end) not in self._parts:
-            shape = (end - start, *(whole.shape or ())[1:])
-            data = None if whole.data is None else whole.data[start:end]
-            self._parts[whole, start, end] = self._constant(whole.name, shape, whole.dtype, data)
-        return self._parts[whole, start, end]
+    def part(self, value: Value, start: int, end: int, axis: int) -> Value:
+        """A part of a stored parameter along one axis, which is the same one whoever asks."""
+        whole, place = value.tensor, (value.tensor, start, end, axis)
+        if place not in self._parts:
+            shape = tuple(end - start if i == axis else n for i, n in enumerate(whole.shape or ()))
+            data = None if whole.data is None else whole.data.take(range(start, end), axis)
+            self._parts[place] = self._constant(whole.name, shape, whole.dtype, data)
+        return self._parts[place]
 
     def computed(
         self, node: Any, inputs: Sequence[Value | None], attributes: Mapping[str, Any], kinds: Sequence[Kind]

@@ -36,9 +36,10 @@ class Call:
     version: int
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     numbers: dict[str, np.ndarray] = field(default_factory=dict)
+    factors: set[str] = field(default_factory=set)
     units: list[str] = field(default_factory=list)
     packed: dict[str, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
-    parts: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    parts: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
 
     def has(self, index: int) -> bool:
         """Whether an input is given."""
@@ -103,6 +104,12 @@ class Call:
         self.numbers[name] = array
         return name
 
+    def factor(self, values: Any) -> str:
+        """Name of an array of the same type as the first input, for operators that take no others together."""
+        name = self.number(values)
+        self.factors.add(name)
+        return name
+
     def unit(self) -> str:
         """Name of the scale of a quantisation, which is no part of what a network computes."""
         self.units.append(f"~unit{len(self.units)}")
@@ -114,14 +121,15 @@ class Call:
         self.packed[name] = index, shape
         return name
 
-    def part(self, index: int, start: int, end: int) -> str:
-        """Name of a part of an input along its first axis; a part of a stored parameter is one by itself."""
+    def part(self, index: int, start: int, end: int, axis: int = 0) -> str:
+        """Name of a part of an input along one axis; a part of a stored parameter is one by itself."""
         value = self.value(index)
-        if value is None or not value.tensor.stored:
-            places = (self.number([n]) for n in (start, end, 0))
+        length = (*((value and value.tensor.shape) or ()), 0, 0)[axis]
+        if value is None or not value.tensor.stored or not 0 <= start < end <= length:
+            places = (self.number([n]) for n in (start, end, axis))
             return str(self.write("Slice", self.input(index), *places))
         name = f"~part{index}_{start}"
-        self.parts[name] = index, start, end
+        self.parts[name] = index, start, end, axis
         return name
 
     def real(self, index: int, *more: int) -> str:

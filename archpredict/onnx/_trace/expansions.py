@@ -9,6 +9,7 @@ from archpredict.onnx._trace import (
     attention,
     experimental,
     experts,
+    kinds_of_attention,
     learning,
     nchwc,
     older,
@@ -16,6 +17,8 @@ from archpredict.onnx._trace import (
     packed,
     quantised,
     rotary,
+    runtime,
+    runtime_attention,
     standard,
 )
 from archpredict.onnx._trace.expansion import Expansion
@@ -26,11 +29,14 @@ EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
     **experts.EXPANSIONS,
     **optimised.EXPANSIONS,
     **attention.EXPANSIONS,
+    **runtime_attention.EXPANSIONS,
     **rotary.EXPANSIONS,
     **standard.EXPANSIONS,
     **nchwc.EXPANSIONS,
     **learning.EXPANSIONS,
     **experimental.EXPANSIONS,
+    **kinds_of_attention.EXPANSIONS,
+    **runtime.EXPANSIONS,
 }
 """By domain and name."""
 

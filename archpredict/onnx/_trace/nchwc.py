@@ -236,7 +236,7 @@ def _convolution(call: Call) -> Sequence[str]:
 
 def _mean_and_variance(call: Call, channels: int) -> list[str]:
     """Of data that is as a batch norm makes it."""
-    numbers = (call.number(np.float32(n)) for n in (0, 1))
+    numbers = (call.factor(np.float32(n)) for n in (0, 1))
     return [call.write("Expand", number, call.number([channels])) for number in numbers]
 
 

@@ -33,7 +33,7 @@ def activated(call: Call, name: str, numbers: str = "activation_params") -> str:
     if op in ("", "None"):
         return name
     if op == "Clip":
-        bounds = [call.number(n) for n in given[:2]]
+        bounds = [call.factor(n) for n in given[:2]]
         return str(call.write("Clip", name, *bounds))
     if op in ("Silu", "Swish", "SiLU"):
         return silu(call, name)
@@ -57,7 +57,7 @@ _ACTIVATIONS = (
 
 def silu(call: Call, name: str, alpha: float = 1.0) -> str:
     """``x * sigmoid(alpha * x)``."""
-    scaled = name if alpha == 1.0 else call.write("Mul", name, call.number(alpha))
+    scaled = name if alpha == 1.0 else call.write("Mul", name, call.factor(alpha))
     return str(call.write("Mul", name, call.write("Sigmoid", scaled)))
 
 
@@ -133,7 +133,7 @@ def _product(call: Call) -> str | None:
         names.append(call.write("Transpose", name, perm=order) if order != sorted(order) else name)
     made = call.write("MatMul", *names)
     scale = call.attributes.get("alpha", 1.0)
-    return str(made if scale == 1.0 else call.write("Mul", made, call.number(scale)))
+    return str(made if scale == 1.0 else call.write("Mul", made, call.factor(scale)))
 
 
 def _turned_product(call: Call) -> Sequence[str] | None:
@@ -260,6 +260,7 @@ EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
             "FusedMatMul": _turned_product,
             "FusedMatMulActivation": _turned_product,
             "TransposeMatMul": _turned_product,
+            "SparseToDenseMatMul": _turned_product,
             "GemmFastGelu": _gelu_layer,
             "SkipLayerNormalization": _skipped_norm("LayerNormalization", 4),
             "SkipSimplifiedLayerNormalization": _skipped_norm("RMSNormalization", 3),

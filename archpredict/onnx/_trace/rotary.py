@@ -25,7 +25,7 @@ def rotated(call: Call, name: str, tokens: int, width: int, interleaved: bool = 
         return name
     table = np.broadcast_to(np.float32(0.5), (1, 1, tokens if 1 <= tokens <= _LONGEST else 1, width))
     part = call.write("Slice", name, call.number([0]), call.number([width]), call.number([-1]))
-    straight = call.write("Mul", part, call.number(table))
+    straight = call.write("Mul", part, call.factor(table))
     halves = _apart(call, part, width) if interleaved else _halves(call, part, width)
     first, second = halves
     negated = call.write("Neg", second)
@@ -34,7 +34,7 @@ def rotated(call: Call, name: str, tokens: int, width: int, interleaved: bool = 
         turned = call.write("Reshape", call.write("Concat", *pairs, axis=-1), call.number([0, 0, 0, width]))
     else:
         turned = call.write("Concat", negated, first, axis=-1)
-    return str(call.write("Add", straight, call.write("Mul", turned, call.number(table))))
+    return str(call.write("Add", straight, call.write("Mul", turned, call.factor(table))))
 
 
 def _halves(call: Call, name: str, width: int) -> list[str]:
@@ -84,5 +84,6 @@ def _embedding(places: int) -> Expansion:
 EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
     ("", "RotaryEmbedding"): _embedding(1),
     (MICROSOFT, "RotaryEmbedding"): _embedding(2),
+    (MICROSOFT, "MRotaryEmbedding"): _embedding(2),
 }
 """By domain and name."""

@@ -292,14 +292,16 @@ class _Tracer:
             return False
         inner = Scope(Opsets({"": OPSET, MICROSOFT: 1}), depth=scope.depth + 1)
         inner.values.update({f"~{i}": value for i, value in enumerate(inputs) if value is not None})
-        inner.values.update({name: self.constants.number(name, array) for name, array in call.numbers.items()})
+        first = inputs[0].dtype if inputs and inputs[0] is not None else 0
+        for name, array in call.numbers.items():
+            inner.values[name] = self.constants.number(name, array, first if name in call.factors else 0)
         inner.values.update({name: self.constants.unit(name) for name in call.units})
         for name, (index, shape) in call.packed.items():
             packed = inputs[index]
             inner.values[name] = None if packed is None else self.constants.unpacked(packed, shape)
-        for name, (index, start, end) in call.parts.items():
+        for name, (index, *places) in call.parts.items():
             whole = inputs[index]
-            inner.values[name] = None if whole is None else self.constants.part(whole, start, end)
+            inner.values[name] = None if whole is None else self.constants.part(whole, *places)
         before = self.nodes
         self.walk(call.nodes, inner)
         self.expanded += self.nodes - before

@@ -154,9 +154,7 @@ def gather(self: Translation, step: Step) -> Node:
         return self.plain(step, "embedding", weight=dims(table)[::-1])
     if index is None or not index.constant:
         return self.plain(step, "gather")
-    node = self.plain(step, "slice")
-    node.start = _taken(step)
-    return node
+    return Node("slice", self.data(step), shape_of(step), start=_taken(step))
 
 
 def _taken(step: Step) -> tuple[int, ...]:
