@@ -216,6 +216,17 @@ def test_an_operator_counts_by_hand_and_has_the_shape_that_it_computes(writer, c
     assert list(read.outputs.values()) == _run(w.model(output))
 
 
+def test_what_changes_nothing_is_gone(writer) -> None:
+    for network in (
+        lambda w: w("ReduceSum", "x", noop_with_empty_axes=1),
+        lambda w: w("Sum", "x"),
+        lambda w: w("Mul", "x", w("CastLike", np.array(2), "x")),
+        lambda w: w("BitCast", "x", to=1),
+        lambda w: w("CenterCropPad", "x", _ints(6), axes=[3]),
+    ):
+        assert _counts(_read(writer, lambda w, network=network: w("Relu", network(w)), 26)) == (["relu"], 0, 0)
+
+
 # ---------------------------------------------------------------------- layers with more inputs
 
 

@@ -62,7 +62,7 @@ def alias(node: Any, inputs: Sequence[Value | None], scope: Scope) -> bool:
 def _copied(node: Any, first: Value, inputs: Sequence[Value | None]) -> Value | None:
     dtype = first.dtype
     if node.op_type in _CASTS:
-        if first.tensor.constant and not first.tensor.unit:
+        if node.op_type != "CastLike" and first.tensor.constant and not first.tensor.unit:
             return None
         like = inputs[1].dtype if len(inputs) > 1 and inputs[1] is not None else 0
         dtype = next((a.i for a in node.attribute if a.name == "to"), like)

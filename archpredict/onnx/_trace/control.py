@@ -132,9 +132,8 @@ def _rounds(inputs: Inputs) -> int | None:
         and not condition.data.reshape(())
     ):
         return 0
-    if limit is None or limit.data is None or limit.data.size != 1:
-        return None
-    return int(min(max(0, int(limit.data.reshape(()))), MOST_ROUNDS))
+    most = None if limit is None else limit.whole
+    return None if most is None else min(max(0, most), MOST_ROUNDS)
 
 
 def _varying(walker: Walker, value: Value) -> Value:

@@ -70,10 +70,8 @@ class Call:
 
     def whole(self, index: int) -> int | None:
         """The one integer that an input is, None where it is not known or none."""
-        data = self.data(index)
-        if data is None or data.size != 1 or not np.isfinite(data).all():
-            return None
-        return int(data.reshape(()))
+        value = self.value(index)
+        return None if value is None else value.tensor.whole
 
     def wants(self, index: int) -> bool:
         """Whether an output is read by anybody."""

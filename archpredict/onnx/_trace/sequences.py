@@ -22,8 +22,7 @@ def _place(values: Inputs, index: int, default: int) -> int | None:
     value = values[index] if index < len(values) else None
     if value is None:
         return default
-    data = value.tensor.data
-    return None if data is None or data.size != 1 else int(data.reshape(()))
+    return value.tensor.whole
 
 
 def _items(inputs: Inputs) -> tuple[Value, ...] | None:
@@ -116,13 +115,16 @@ def _lengths(inputs: Inputs, whole: int) -> list[int] | None:
     given = inputs[1] if len(inputs) > 1 else None
     if given is None:
         return [1] * min(whole, 5000)
-    data = given.tensor.data
-    if data is None:
+    data, step = given.tensor.data, given.tensor.whole
+    if data is None or not np.isfinite(data).all():
         return None
     if data.ndim:
         return [int(n) for n in data.ravel()]
-    step = int(data)
-    return None if step < 1 or whole // step > 5000 else [min(step, whole - i) for i in range(0, whole, step)]
+    return (
+        None
+        if step is None or step < 1 or whole // step > 5000
+        else [min(step, whole - i) for i in range(0, whole, step)]
+    )
 
 
 def _joined(walker: Walker, node: Any, inputs: Inputs, scope: Scope) -> None:

@@ -59,6 +59,13 @@ class Tensor:
         return -1 if self.shape is None or min(self.shape, default=0) < 0 else prod(self.shape)
 
     @property
+    def whole(self) -> int | None:
+        """The integer that it is, if it is one known number."""
+        if self.data is None or self.data.size != 1 or not np.isfinite(self.data).all():
+            return None
+        return int(np.asarray(self.data).reshape(()))
+
+    @property
     def num_parameters(self) -> int:
         """Parameters in a stored tensor; 0 where its shape is not known."""
         shape = self.stands_for or self.shape

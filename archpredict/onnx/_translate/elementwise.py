@@ -115,6 +115,8 @@ def reduction(name: str) -> Rule:
     def rule(self: Translation, step: Step) -> Node:
         axes = argument(step, "axes", 1)
         rank = len(dims(step.inputs[0]))
+        if not integers(axes) and step.attributes.get("noop_with_empty_axes"):
+            return self.plain(step, SCALAR if label in _REDUCED.values() else "elementwise")
         over = integers(axes) if axes is not None else tuple(range(rank))
         node = self.plain(step, label, axes=tuple(sorted(a % rank if rank else a for a in over)))
         keeps = bool(step.attributes.get("keepdims", 1))
