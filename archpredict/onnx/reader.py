@@ -110,7 +110,7 @@ def interpret(
         opset=seen.opset,
         producer=seen.producer,
         inputs={tensor.name: tensor.shape or () for tensor in seen.inputs},
-        outputs={tensor.name: tensor.shape or () for tensor in seen.outputs},
+        outputs={name: shape or () for name, shape in seen.output_shapes.items()},
         unplaced=result.unplaced,
         assumed=seen.assumed,
     )

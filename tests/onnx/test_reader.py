@@ -9,6 +9,7 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 from hypothesis import given, settings
@@ -267,3 +268,12 @@ def test_wrong_inputs_give_a_graph_or_one_sentence(op: str, tmp_path: Path) -> N
         save(helper.make_model(helper.make_graph(nodes, "g", [x], [y], [empty, scalar, bias])), path)
         with suppress(ModelFileError):
             assert read(path).graph.ops[0] == "input"
+
+
+def test_outputs_have_the_names_of_the_file_whatever_writes_them(writer) -> None:
+    w = writer(x=(1, 4))
+    rounded = w("QuantizeLinear", w("Gelu", w("Identity", "x"), domain="com.microsoft"), 0.1, np.uint8(128))
+    last = w("DequantizeLinear", rounded, 0.1, np.uint8(128))
+    seen = w.read(last, rounded)
+    assert dict(seen.outputs) == {last: (1, 4), rounded: (1, 4)}
+    assert seen.graph.ops.count("output") == 1

@@ -89,13 +89,16 @@ def assumed(
         given: Shapes that are known.
         sizes: Of images and sequences.
     """
+    kinds = {value.name: kind_of(value.type) for value in inputs if value.name not in given}
+    if all(kind.shape is not None and min(kind.shape, default=1) > 0 for kind in kinds.values()):
+        return {name: kind.shape for name, kind in kinds.items()}
     layers = _Layers(graph)
     named = _named(inputs, given)
     found: dict[str, Shape] = {}
     for value in inputs:
-        kind, names = kind_of(value.type), _axis_names(value)
-        if value.name in given or kind.other is not None:
+        if value.name not in kinds or kinds[value.name].other is not None:
             continue
+        kind, names = kinds[value.name], _axis_names(value)
         reader = layers.first_reader(value.name)
         shape = kind.shape if kind.shape is not None else _from_reader(reader)
         if shape is None:

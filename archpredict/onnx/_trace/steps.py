@@ -103,6 +103,7 @@ class Trace:
         steps: The operators.
         inputs, outputs: Of the model; an output may be a constant or an input.
         opset: Version of ONNX's own operators.
+        output_shapes: Of the model's outputs, by their names.
         producer: Who wrote the file.
         num_nodes: Nodes in the file, those of inlined functions and bodies included.
         warnings: Sentences for the user.
@@ -115,6 +116,7 @@ class Trace:
     inputs: list[Tensor]
     outputs: list[Tensor]
     opset: int
+    output_shapes: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
     producer: str = ""
     num_nodes: int = 0
     warnings: list[str] = field(default_factory=list)

@@ -87,13 +87,15 @@ class _Tracer:
         if not given:
             scope.declared = {v.name: kind_of(v.type).shape for v in (*graph.value_info, *graph.output)}
         self.walk(graph.node, scope)
-        outputs = list(dict.fromkeys(v.tensor for v in self.results(graph.output, scope, "the graph")))
-        self.steps, outputs = unclipped(self.steps, outputs)
+        results = [value.tensor for value in self.results(graph.output, scope, "the graph")]
+        shapes = {output.name: tensor.shape for output, tensor in zip(graph.output, results, strict=True)}
+        self.steps, outputs = unclipped(self.steps, list(dict.fromkeys(results)))
         self.steps = _alive(self.steps, outputs)
         return Trace(
             steps=self.steps,
             inputs=list(tensors.values()),
             outputs=outputs,
+            output_shapes=shapes,
             opset=scope.opsets[""],
             producer=self.model.producer_name[:60],
             num_nodes=self.nodes - self.expanded,
