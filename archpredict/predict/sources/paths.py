@@ -1,0 +1,42 @@
+"""Statistics of the paths through computational graphs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from archpredict._typing import FloatArray
+from archpredict.graph.path_statistics import PATH_NAMES, path_statistics
+from archpredict.predict.batch import Batch
+from archpredict.predict.sources.base import Source
+
+__all__ = ["PathStatistics"]
+
+
+class PathStatistics(Source):
+    """Convolutions, pools, reach and multiply-adds along the paths from a network's inputs to its outputs.
+
+    See :func:`archpredict.graph.path_statistics.path_statistics`.
+
+    Example:
+        >>> from archpredict.graph.operators import Operation, computational_graph
+        >>> nodes = [Operation("input"), Operation("conv", kernel=(3, 3)), Operation("output")]
+        >>> batch = Batch.of([computational_graph(nodes, [(0, 1), (1, 2)])])
+        >>> source = PathStatistics().fit(batch)
+        >>> dict(zip(source.names, source(batch)[0].tolist()))["mean spatial convolutions of paths"]
+        1.0
+    """
+
+    name = "paths"
+    reads_networks = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return PATH_NAMES
+
+    def fit(self, batch: Batch) -> PathStatistics:
+        batch.graphs("the source paths reads networks")
+        return self
+
+    def __call__(self, batch: Batch) -> FloatArray:
+        rows = [path_statistics(g) for g in batch.graphs("this predictor reads the paths of networks")]
+        return np.array(rows, dtype=np.float64).reshape(len(batch), len(PATH_NAMES))
