@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from archpredict.spaces._literals import WrittenCall
+from archpredict._literals import WrittenCall
 from archpredict.spaces._plain import whole, wholes
 
 NODES = range(2, 6)

@@ -7,18 +7,19 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from archpredict.spaces._literals import WrittenCall
+from archpredict._literals import WrittenCall
 from archpredict.spaces._mobilenetv3_network import MAX_DEPTH, STAGES, Subnet
 from archpredict.spaces._plain import wholes
 
-ATTRIBUTES = ("ks", "e", "d", "r", "image_size", "wid")
-"""Keys of a configuration; ``r`` and ``image_size`` are one thing."""
+_RESOLUTIONS = ("r", "image_size", "resolution")
+ATTRIBUTES = ("ks", "e", "d", *_RESOLUTIONS, "wid")
+"""Keys of a configuration; ``r``, ``image_size`` and ``resolution`` are one thing."""
 
 WIDTH = 1.2
 """The width multiplier of all networks of the space."""
 
-_RESOLUTION = re.compile(r"r([0-9]{1,4})")
-_LAYER = re.compile(r"k([0-9])e([0-9])")
+_RESOLUTION = re.compile(r"(?:.*[:=]\s*)?r([0-9]{1,4})", re.IGNORECASE)
+_LAYER = re.compile(r"k([0-9])e([0-9])", re.IGNORECASE)
 _SLOTS = len(STAGES) * MAX_DEPTH
 
 
@@ -66,16 +67,17 @@ def _from_line(text: str) -> Subnet:
 
 
 def _from_configuration(given: dict[str, Any]) -> Subnet:
-    resolution_key = "r" if given.get("r") is not None else "image_size"
-    if given.get(resolution_key) is None:
+    sizes = {key: given[key] for key in _RESOLUTIONS if given.get(key) is not None}
+    if not sizes:
         raise ValueError("it has no 'r'")
     for key in ("ks", "e", "d"):
         if given.get(key) is None:
             raise ValueError(f"it has no {key!r}")
     _check_width(given.get("wid"))
-    resolution = _single(given[resolution_key], resolution_key)
-    if given.get("image_size") is not None and _single(given["image_size"], "image_size") != resolution:
-        raise ValueError(f"'r' is {resolution}, and 'image_size' is {given['image_size']}")
+    (first, resolution), *others = [(key, _single(size, key)) for key, size in sizes.items()]
+    for key, size in others:
+        if size != resolution:
+            raise ValueError(f"{first!r} is {resolution}, and {key!r} is {given[key]}")
     depths = _depths(given["d"])
     kernels, expansions = _used(given, "ks", depths), _used(given, "e", depths)
     layers = iter(zip(kernels, expansions, strict=True))
@@ -89,9 +91,9 @@ def _check_width(given: Any) -> None:
 
 
 def _single(given: Any, key: str) -> int:
-    """A number, alone or as often as there are dimensions."""
+    """A number, alone or repeated, such as for both dimensions of an image."""
     values = wholes(given if isinstance(given, list) else [given])
-    if not values or len(values) > 2 or len(set(values)) > 1:
+    if not values or len(set(values)) > 1:
         raise ValueError(f"{key!r} is not an integer, nor a list of one")
     return values[0]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from archpredict.spaces._literals import WrittenCall
+from archpredict._literals import WrittenCall
 from archpredict.spaces._plain import whole, wholes
 
 _NAMES = (
@@ -12,16 +13,22 @@ _NAMES = (
     ("original_matrix", "original_ops"),
     ("module_adjacency", "module_operations"),
     ("adjacency", "operations"),
+    ("adjacency_matrix", "operations"),
+    ("adjacency_matrix", "ops"),
+    ("adj", "ops"),
 )
 """What the matrix and the operators are called; where a specification has its pruned form too, that comes first."""
 
-ATTRIBUTES = tuple(name for names in _NAMES for name in names)
+ATTRIBUTES = tuple(dict.fromkeys(name for names in _NAMES for name in names))
 
 _NASLIB = ("input", "output", "maxpool3x3", "conv1x1-bn-relu", "conv3x3-bn-relu")
 """Operators in the order in which NASLib numbers them."""
 
 _SIZES = {n * n + n: n for n in range(2, 8)}
 """Vertices by the length of NASLib's tuple: the matrix row by row, then the operators."""
+
+_WORD = re.compile(r"[\w-]+")
+_BITS = re.compile(r"[01\s,;]*")
 
 _CellParts = tuple[list[list[int]], list[str]]
 
@@ -65,11 +72,13 @@ def _of_numbers(numbers: list[int]) -> _CellParts | None:
 def _checked(matrix: Any, ops: Any) -> _CellParts | None:
     """Both as lists; a matrix may be written row by row without brackets, or as digits, as the published files do."""
     if isinstance(ops, str):
-        ops = ops.split(",")
+        ops = _WORD.findall(ops)
     if not isinstance(ops, list) or not all(isinstance(op, str) for op in ops):
         return None
-    if isinstance(matrix, str):
-        matrix = list(matrix)
+    if isinstance(matrix, str) and _BITS.fullmatch(matrix):
+        matrix = [bit for bit in matrix if bit in "01"]
+    if isinstance(matrix, list) and len(matrix) == len(ops):
+        matrix = [list(row) if isinstance(row, str) else row for row in matrix]
     if isinstance(matrix, list) and ops and not any(isinstance(row, list) for row in matrix):
         if len(matrix) != len(ops) ** 2:
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from archpredict.spaces._literals import WrittenCall
+from archpredict._literals import WrittenCall
 from archpredict.spaces._plain import whole
 
 ATTRIBUTES = ("nodes", "arch_str")
@@ -18,7 +18,12 @@ _NODES = 3
 _DEPTH = 4
 _STRING = re.compile(r"([^|]*)(\|[^()=]*\|)(\)?)")
 """An arch string with what stands around it: ``arch = ``, or the ``Structure(4 nodes with `` of its class."""
-_BEFORE = re.compile(r"(.*[=:])?(\w+\([0-9]+nodeswith)?")
+_BEFORE = re.compile(r"(.*[=:])?(\w+\((?:[0-9]+nodeswith)?)?")
+_WORDS = re.compile(r"[\[(]?\s*\w+(?:[,\s]+\w+){5}\s*[)\]]?")
+"""Operators in a row, without quotes."""
+_BARE = re.compile(r"\|?\w+~[0-9](?:(?:\||\|?\+\|?)\w+~[0-9])*\|?")
+"""An arch string, with or without the bars at the ends of nodes."""
+_BRACKETS = {"(": ")", "[": "]"}
 _EDGE = re.compile(r"([^|+~]+)(?:~([0-9]{1,3}))?")
 _CONFIGURED = re.compile(r"([1-3])<-([0-2])")
 _DIGITS = re.compile(r"[0-9]{6}")
@@ -51,11 +56,17 @@ def edges_of(value: Any, depth: int = _DEPTH) -> list[Edge]:
 
 
 def _of_text(text: str) -> list[Edge]:
+    if _WORDS.fullmatch(text):
+        return [(op, None) for op in re.findall(r"\w+", text)]
     text = _BLANKS.sub("", text)
     if _DIGITS.fullmatch(text):
         return [(int(digit), None) for digit in text]
+    if text[:1] in _BRACKETS and text[-1:] == _BRACKETS[text[:1]]:
+        return _of_text(text[1:-1])
+    if _BARE.fullmatch(text):
+        text = "+".join(f"|{node.strip('|')}|" for node in text.split("+"))
     match = _STRING.fullmatch(text)
-    if match is None or not _BEFORE.fullmatch(match[1]) or match[1].endswith("with") != bool(match[3]):
+    if match is None or not _BEFORE.fullmatch(match[1]) or match[1].endswith(("with", "(")) != bool(match[3]):
         return []
     nodes = [node[1:-1].split("|") for node in match[2].split("+") if node[:1] == node[-1:] == "|"]
     parts = [part.partition("~") for node in nodes for part in node]

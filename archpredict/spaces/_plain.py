@@ -1,6 +1,6 @@
 """Objects of other libraries as plain values, and the numbers among these.
 
-What a plain value is, :mod:`archpredict.spaces._literals` says.
+What a plain value is, :mod:`archpredict._literals` says.
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections import UserString, deque
+from collections.abc import Mapping, Sequence, Set, ValuesView
 from typing import Any
 
 import numpy as np
 
+from archpredict._literals import MAX_DEPTH, WrittenCall, read
 from archpredict.errors import integer
-from archpredict.spaces._literals import MAX_DEPTH, WrittenCall
 
 MAX_VALUES = 10_000
 
@@ -58,14 +59,16 @@ class _ObjectReader:
             return given
         if isinstance(given, np.generic):
             return self._scalar(given)
-        if isinstance(given, str):
+        if isinstance(given, str | UserString):
             return str(given)
+        if isinstance(given, bytes | bytearray):
+            return given.decode()
         if isinstance(given, Mapping):
             self._check_size(len(given))
             return {self._key(name): self.value(item, depth - 1) for name, item in given.items()}
         if isinstance(given, tuple) and hasattr(given, "_fields"):
             return {name: self.value(item, depth - 1) for name, item in zip(given._fields, given, strict=True)}
-        if isinstance(given, list | tuple | range):
+        if isinstance(given, Sequence | Set | ValuesView | deque):
             self._check_size(len(given))
             return [self.value(item, depth - 1) for item in given]
         if hasattr(given, "tolist") and hasattr(given, "dtype"):  # arrays, tensors, series
@@ -96,6 +99,70 @@ class _ObjectReader:
     def _check_size(self, size: int) -> None:
         if size > self._left:
             raise ValueError(f"it has more than {MAX_VALUES} values")
+
+
+# ---------------------------------------------------------------------- what is around an architecture
+
+
+_MAX_WRAPPED = 3
+_NAMES = ("architecture", "arch", "arch_str", "genotype", "cell", "config", "spec", "model_spec", "subnet", "arc")
+"""What an architecture is called in a dictionary that holds other things beside it, maybe as the best one."""
+
+
+def unwrapped(value: Any, parts: Sequence[str]) -> Any:
+    """The architecture in a dictionary, call or list that is no notation: its only entry, or the one of a known name.
+
+    Args:
+        value: A plain value.
+        parts: Names of the parts of a notation; what has one of these is left as it is.
+
+    Example:
+        >>> unwrapped({"genotype": {"normal": [], "reduce": []}, "acc": 93.1}, ("normal", "reduce"))
+        {'normal': [], 'reduce': []}
+        >>> unwrapped(["'|none~0|'"], ()), unwrapped([3], ()), unwrapped({0: 3, 1: 4}, ())
+        ('|none~0|', [3], [3, 4])
+    """
+    for _ in range(_MAX_WRAPPED):
+        inner = _inside(value, parts)
+        if inner is value:
+            break
+        value = read(inner) if isinstance(inner, str) else inner
+    return value
+
+
+def _inside(value: Any, parts: Sequence[str]) -> Any:
+    if isinstance(value, list):
+        return value[0] if len(value) == 1 and _is_wrapped(value[0]) else value
+    entries = value
+    if isinstance(value, WrittenCall):
+        entries = dict(enumerate(value.arguments)) | value.keywords
+    if not isinstance(entries, dict) or any(str(name).lower() in parts for name in entries):
+        return value
+    if len(entries) == 1:
+        return next(iter(entries.values()))
+    if isinstance(value, dict) and [str(name) for name in value] == [*map(str, range(len(value)))] and value:
+        return [*value.values()]
+    called = [name for name in entries if str(name).lower().removeprefix("best_") in _NAMES]
+    return entries[called[0]] if len(called) == 1 else value
+
+
+def _is_wrapped(item: Any) -> bool:
+    return isinstance(item, dict | WrittenCall) or (isinstance(item, str) and whole(item) is None)
+
+
+def read_parts(value: Any) -> Any:
+    """A dictionary or call whose parts are read too where they are texts, such as fields of a table.
+
+    Example:
+        >>> read_parts({"d": "(2, 3)", "r": "224", "name": "mine"})
+        {'d': [2, 3], 'r': '224', 'name': 'mine'}
+    """
+    if isinstance(value, WrittenCall):
+        arguments = [read(part) if isinstance(part, str) else part for part in value.arguments]
+        return WrittenCall(value.name, arguments, read_parts(value.keywords))
+    if isinstance(value, dict):
+        return {name: read(part) if isinstance(part, str) else part for name, part in value.items()}
+    return value
 
 
 # ---------------------------------------------------------------------- numbers

@@ -19,13 +19,13 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from archpredict._literals import read
 from archpredict._typing import BoolArray, FloatArray, IntArray
 from archpredict.errors import InvalidArchitectureError, UsageError, integer, whole_number
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.registry import make
 from archpredict.spaces._identity import are_equal, options_of
-from archpredict.spaces._literals import read, read_parts, unwrapped
-from archpredict.spaces._plain import plain, whole, wholes
+from archpredict.spaces._plain import plain, read_parts, unwrapped, whole, wholes
 
 __all__ = ["Architecture", "BoolArray", "IntArray", "SearchSpace", "load_space", "unique_rows"]
 
@@ -87,8 +87,8 @@ class SearchSpace(ABC):
             InvalidArchitectureError: It is in no notation of the space, or names no architecture of it.
         """
         try:
-            value = read(given) if isinstance(given, str) else self._plain(given)
-            value = read_parts(unwrapped(value, self.attributes))
+            value = self._plain(given)
+            value = read_parts(unwrapped(read(value) if isinstance(value, str) else value, self.attributes))
             numbers = wholes(value)
             if numbers is not None and len(numbers) == self.num_decisions:
                 return self.validate(numbers)

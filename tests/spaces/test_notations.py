@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections import OrderedDict, namedtuple
+from array import array
+from collections import OrderedDict, UserString, deque, namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -390,6 +391,91 @@ def test_layers_of_enas_read_the_same_however_they_are_written(seed: int) -> Non
     check(ENAS, choices, spellings([*choices]))
     check(ENAS, choices, {"bits": [[layer[0], *map(bool, layer[1:])] for layer in layers],
                           "numbers": " ".join(map(str, choices)), "commas": ", ".join(map(str, choices))})  # fmt: skip
+
+
+# ---------------------------------------------------------------------- what is around an architecture
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_architecture_is_read_in_whatever_holds_it(name: str) -> None:
+    space = load_space(name)
+    choices = drawn(space, 4)
+    text = space.format(choices)
+    held: dict[str, Any] = {
+        "alone in a list": [text],
+        "alone in an array": np.array([text]),
+        "array of one text": np.array(text),
+        "with other things": {"id": 3, "genotype": text, "acc": 93.1},
+        "as the best": {"best_arch": text, "acc": 93.1},
+        "with other things, as JSON": json.dumps({"config": text, "acc": 93.1}),
+        "bytes": text.encode(),
+        "text of bytes": repr(text.encode()),
+        "text of another class": UserString(text),
+        "queue": deque(choices),
+        "array of the standard library": array("i", choices),
+        "by index": dict(enumerate(choices)),
+        "by index in JSON": json.dumps(dict(enumerate(choices))),
+        "quoted in Markdown": f"`{text}`",
+        "with a comma": f"{text},",
+    }
+    check(space, choices, held)
+
+
+@pytest.mark.parametrize(
+    "front", ["INFO: ", "best: ", "2019-01-01 12:00:00,123 ", "2019-01-01 12:00:00,123 - INFO - best: ", "config: ", ""]
+)
+@pytest.mark.parametrize("name", ["darts", "enas", "mobilenetv3", "nasbench101"])
+def test_a_dictionary_or_list_may_stand_behind_what_a_log_puts_in_front(name: str, front: str) -> None:
+    space = load_space(name)
+    choices = drawn(space, 9)
+    value: Any = {"enas": lambda: [*choices], "darts": lambda: parts_of(DARTS, choices),
+                  "nasbench101": lambda: dict(zip(("matrix", "ops"), NB101.to_matrix(choices), strict=True)),
+                  "mobilenetv3": lambda: {**padded(MOBILE.subnet(choices), None),
+                                          "resolution": MOBILE.subnet(choices).resolution}}[name]()  # fmt: skip
+    texts = {"printed": front + str(value), "json": front + json.dumps(value), "comment": f"{front}{value}  # mine"}
+    if isinstance(value, dict):
+        texts["keys without quotes"] = front + "{" + ", ".join(f"{key}: {part}" for key, part in value.items()) + "}"
+        texts["default"] = f"{front}defaultdict(<class 'list'>, {value})"
+        texts["lines"] = "\n".join(f"{key}: {part}" for key, part in value.items())
+    check(space, choices, texts)
+
+
+def test_nodes_may_be_a_set() -> None:
+    choices = drawn(DARTS, 5)
+    parts = parts_of(DARTS, choices)
+    for nodes in ({2, 3, 4, 5}, frozenset((2, 3, 4, 5)), {2: 0, 3: 0, 4: 0, 5: 0}.keys()):
+        form = {**parts, "normal_concat": nodes, "reduce_concat": nodes}
+        check(DARTS, choices, {"object": form, "text": str(form)})
+
+
+def test_bars_at_the_ends_of_an_arch_string_may_be_missing() -> None:
+    choices = drawn(NB201, 8)
+    text = NB201.format(choices)
+    ops = [part.partition("~")[0] for part in text.replace("+", "").strip("|").replace("||", "|").split("|")]
+    forms = [text[1:], text[:-1], text[1:-1], text[1:-1].replace("|+|", "+"), f"({text})", f"[{text}]",
+             f"Structure({text})", f"[Structure(4 nodes with {text})]", ",".join(ops), " ".join(ops),
+             f"[{', '.join(ops)}]"]  # fmt: skip
+    check(NB201, choices, {form: form for form in forms})
+
+
+def test_rows_of_a_matrix_and_operators_may_be_texts() -> None:
+    choices = drawn(NB101, 8)
+    matrix, ops = NB101.to_matrix(choices)
+    rows = ["".join(map(str, row)) for row in matrix]
+    for one in (rows, " ".join(rows), ";".join(" ".join(row) for row in rows), ",".join("".join(rows))):
+        for names in (", ".join(ops), " ".join(ops), f"[{', '.join(ops)}]"):
+            for matrix_name in ("matrix", "adj", "adjacency_matrix"):
+                assert NB101.parse({matrix_name: one, "ops": names}) == choices
+
+
+def test_a_text_whose_class_fails_is_no_more_than_its_characters() -> None:
+    class Text(str):
+        def strip(self, *_: Any) -> str:
+            raise AttributeError("strip")
+
+    for name in NAMES:
+        with pytest.raises(InvalidArchitectureError):
+            load_space(name).parse(Text("x"))
 
 
 # ---------------------------------------------------------------------- what is in no notation

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from archpredict._literal_tokens import MAX_DIGITS, TOKEN, NotALiteralError, number_of, unquoted
+
 MAX_TEXT = 10_000
 MAX_DEPTH = 24
 _MAX_BOUND = 100
 """Of a range, on either side."""
-_MAX_DIGITS = 30
 _MAX_QUOTES = 3
 """How often a text may stand in quotes inside another."""
 _MAX_PREFIX = 300
@@ -46,9 +47,6 @@ class WrittenCall:
         return {**dict(zip(names, self.arguments, strict=False)), **self.keywords}
 
 
-# ---------------------------------------------------------------------- text
-
-
 def read(text: str) -> Any:
     """The value that a text stands for; the text itself, without blanks around it, where it is no literal or a number.
 
@@ -67,7 +65,7 @@ def read(text: str) -> Any:
     """
     if len(text) > MAX_TEXT:
         raise ValueError(f"it has {len(text)} characters, more than the limit of {MAX_TEXT}")
-    value: Any = text.strip().rstrip(";")
+    value: Any = text.strip(_AROUND)
     for _ in range(_MAX_QUOTES):
         if not isinstance(value, str):
             break
@@ -79,37 +77,18 @@ def read(text: str) -> Any:
     return value
 
 
-def unwrapped(value: Any, parts: Sequence[str]) -> Any:
-    """What a dictionary or call of a single entry holds, such as ``{"arch": ...}``, unless it is a part of a notation.
+def read_at(text: str, at: int) -> tuple[Any, int]:
+    """The value that begins at a place of a text, and where it ends.
+
+    Raises:
+        ValueError: None does, or it goes on behind the end of the text.
 
     Example:
-        >>> unwrapped({"genotype": {"normal": [], "reduce": []}}, ("normal", "reduce"))
-        {'normal': [], 'reduce': []}
+        >>> read_at("[{'acc': np.float64(0.5)}, 2]", 1)
+        ({'acc': 0.5}, 25)
     """
-    for _ in range(_MAX_QUOTES):
-        entries = value
-        if isinstance(value, WrittenCall):
-            entries = dict(enumerate(value.arguments)) | value.keywords
-        if not isinstance(entries, dict) or len(entries) != 1 or next(iter(entries)) in parts:
-            break
-        (value,) = entries.values()
-        value = read(value) if isinstance(value, str) else value
-    return value
-
-
-def read_parts(value: Any) -> Any:
-    """A dictionary or call whose parts are read too where they are texts, such as fields of a table.
-
-    Example:
-        >>> read_parts({"d": "(2, 3)", "r": "224", "name": "mine"})
-        {'d': [2, 3], 'r': '224', 'name': 'mine'}
-    """
-    if isinstance(value, WrittenCall):
-        arguments = [read(part) if isinstance(part, str) else part for part in value.arguments]
-        return WrittenCall(value.name, arguments, read_parts(value.keywords))
-    if isinstance(value, dict):
-        return {name: read(part) if isinstance(part, str) else part for name, part in value.items()}
-    return value
+    reader = _LiteralReader(text, at)
+    return reader.one(), reader.end
 
 
 def _check_depth(text: str) -> None:
@@ -132,7 +111,7 @@ def _read(text: str) -> tuple[Any] | None:
     for start in _starts(text):
         try:
             return (_LiteralReader(text, start).whole(),)
-        except _NotALiteralError:
+        except NotALiteralError:
             continue
     return None
 
@@ -143,8 +122,6 @@ def _starts(text: str) -> Iterator[int]:
         return
     yield 0
     found = 0
-    if "=" not in text and "(" not in text:
-        return
     for match in _START.finditer(text, 0, _MAX_PREFIX):
         prefix = text[: match.start()]
         balanced = all(prefix.count(a) == prefix.count(b) for a, b in ("()", "[]", "{}"))
@@ -154,25 +131,14 @@ def _starts(text: str) -> Iterator[int]:
 
 
 _NEVER_FIRST = ("", "|")
-_LONG_NUMBER = re.compile(rf"[0-9]{{{_MAX_DIGITS + 1}}}")
+_AROUND = " \t\r\n`;,"
+"""What stands around a literal that was copied out of a text."""
+_LONG_NUMBER = re.compile(rf"[0-9]{{{MAX_DIGITS + 1}}}")
 _BRACKETS = re.compile(r"[\[\](){}]")
-_START = re.compile(r"""(?<![\w.=])(?:(?:\w+\s*=\s*)?(?=[A-Za-z_][\w.]*\()|\w+\s*=\s*(?=[\[({'"]))""")
-"""A name with an equals sign, a call, or both."""
-_TOKEN = re.compile(
-    r"""\s*(?:
-    (?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?L?(?![\w.]))
-    |(?P<special>[+-](?:inf|Infinity|nan)\b)
-    |(?P<text>[rRuU]?(?:'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*"))
-    |(?P<name>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)
-    |(?P<mark>[\[\](){},:=])
-    |(?P<end>\Z)
-    |(?P<wrong>.)
-    )""",
-    re.VERBOSE | re.DOTALL,
+_START = re.compile(
+    r"""(?<![\w.=])(?:(?:\w+\s*=\s*)?(?=[A-Za-z_][\w.]*\()|\w+\s*=\s*(?=[\[({'"]))|(?<=[\s:>])(?=[\[{])"""
 )
-_LEADING_ZERO = re.compile(r"[+-]?0[0-9]")
-_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "\n": ""}
+"""A name with an equals sign, a call, or both; or a bracket."""
 _CONSTANTS: dict[str, Any] = {
     **dict.fromkeys(("None", "null", "nil"), None),
     **dict.fromkeys(("True", "true", "True_"), True),
@@ -181,19 +147,25 @@ _CONSTANTS: dict[str, Any] = {
     **dict.fromkeys(("inf", "Infinity"), math.inf),
 }
 _CLOSING = {"[": "]", "(": ")", "{": "}"}
-
-
-class _NotALiteralError(Exception):
-    """The text is no literal from here on."""
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    "number": number_of,
+    "special": float,
+    "text": unquoted,
+    "object": lambda _: None,  # such as <class 'list'>
+}
 
 
 class _LiteralReader:
-    """The tokens of a text, and the one that comes next."""
+    """The token of a text that comes next, and where the one before it ends."""
 
     def __init__(self, text: str, start: int) -> None:
-        self._tokens = _tokens(text, start)
-        self._at = 0
-        self._kind, self._token = self._tokens[0]
+        self._text, self._depth = text, 0
+        self._after = self.end = start
+        self._next()
+
+    def one(self) -> Any:
+        """The value of what comes next; a name alone is none."""
+        return self._value()
 
     def whole(self) -> Any:
         """The value of all that is left; several, with commas or blanks between them, are a list."""
@@ -205,43 +177,41 @@ class _LiteralReader:
                 self._expect(",")
         if len(items) == 1:
             return items[0][1]
-        call = _arguments("", items)
+        call = arguments("", items)
         if call.arguments and call.keywords:
-            raise _NotALiteralError
+            raise NotALiteralError
         return call.arguments or call.keywords
 
     def _entry(self) -> tuple[str | None, Any]:
-        """``name=value`` or a value."""
+        """``name=value``, ``name: value`` or a value."""
+        if self._kind == "text":
+            text = self._value()
+            return (text, self._value()) if self._taken(":") else (None, text)
         if self._kind != "name":
             return None, self._value()
-        name = self._token
-        self._next()
+        name = self._advance()
         if self._taken("="):
             if self._kind == "name":  # such as a type, which is no value elsewhere
                 return name, self._named(self._advance(), bare=True)
             return name, self._value()
-        return None, self._named(name)
+        return (name, self._value()) if self._taken(":") else (None, self._named(name))
 
     def _value(self) -> Any:
         kind, token = self._kind, self._token
         if kind == "name":
             return self._named(self._advance())
-        if kind == "number":
+        if kind == "mark" and token in _CLOSING:
+            self._depth += 1
+            if self._depth > MAX_DEPTH:
+                raise NotALiteralError
             self._next()
-            return _number(token)
-        if kind == "special":
-            self._next()
-            return float(token)
-        if kind == "text":
-            self._next()
-            return _unquoted(token)
-        if token in ("[", "("):
-            self._next()
-            return self._list(_CLOSING[token])
-        if token == "{":
-            self._next()
-            return self._dictionary()
-        raise _NotALiteralError
+            found = self._dictionary() if token == "{" else self._list(_CLOSING[token])
+            self._depth -= 1
+            return found
+        if kind not in _SCALARS:
+            raise NotALiteralError
+        self._next()
+        return _SCALARS[kind](token)
 
     def _list(self, closing: str) -> list[Any]:
         """Elements up to the closing bracket, between all of them a comma, or between all of them blanks."""
@@ -253,21 +223,32 @@ class _LiteralReader:
             if self._is(closing):
                 continue
             if commas is not None and comma != commas:
-                raise _NotALiteralError
+                raise NotALiteralError
             commas = comma
         return values
 
-    def _dictionary(self) -> dict[Any, Any]:
+    def _dictionary(self) -> dict[Any, Any] | list[Any]:
+        """Entries up to the closing bracket; a list where they have no keys, as in a set."""
         found: dict[Any, Any] = {}
+        elements: list[Any] = []
         while not self._taken("}"):
-            key = self._value()
-            self._expect(":")
-            if not isinstance(key, str | int | float):
-                key = json.dumps(key, default=str)
-            found[key] = self._value()
+            key = self._key()
+            if self._taken(":"):
+                found[key if isinstance(key, str | int | float) else json.dumps(key, default=str)] = self._value()
+            else:
+                elements.append(key)
             if not self._is("}"):
                 self._expect(",")
-        return found
+        if found and elements:
+            raise NotALiteralError
+        return elements or found
+
+    def _key(self) -> Any:
+        """A value, or a name without quotes."""
+        if self._kind != "name":
+            return self._value()
+        name = self._advance()
+        return name if self._is(":") and name not in _CONSTANTS else self._named(name)
 
     def _named(self, name: str, bare: bool = False) -> Any:
         """A constant or a call; ``name`` has been passed."""
@@ -277,13 +258,13 @@ class _LiteralReader:
                 return _CONSTANTS[last]
             if bare:
                 return name
-            raise _NotALiteralError
+            raise NotALiteralError
         items: list[tuple[str | None, Any]] = []
         while not self._taken(")"):
             items.append(self._entry())
             if not self._is(")"):
                 self._expect(",")
-        return _called(_arguments(last, items))
+        return called(arguments(last, items))
 
     def _is(self, mark: str) -> bool:
         return self._token == mark and self._kind == "mark"
@@ -296,7 +277,7 @@ class _LiteralReader:
 
     def _expect(self, mark: str) -> None:
         if not self._taken(mark):
-            raise _NotALiteralError
+            raise NotALiteralError
 
     def _advance(self) -> str:
         token = self._token
@@ -304,62 +285,33 @@ class _LiteralReader:
         return token
 
     def _next(self) -> None:
-        self._at += 1
-        self._kind, self._token = self._tokens[self._at]
-
-
-def _tokens(text: str, start: int) -> list[tuple[str, str]]:
-    """Kinds and texts of the tokens; the last one is the end, which nothing goes past."""
-    found = []
-    for match in _TOKEN.finditer(text, start):
-        kind = match.lastgroup or ""
-        if kind == "wrong":
-            raise _NotALiteralError
-        found.append((kind, match[kind]))
-    return found
-
-
-def _number(token: str) -> int | float:
-    token = token.removesuffix("L")  # as Python 2 writes long integers
-    if len(token) > _MAX_DIGITS or _LEADING_ZERO.match(token):  # such as 031022, a row of digits
-        raise _NotALiteralError
-    try:
-        return int(token)
-    except ValueError:
-        return float(token)
-
-
-def _unquoted(token: str) -> str:
-    raw = token[0] in "rR"
-    inner = token[(1 if token[0] not in "'\"" else 0) :][1:-1]
-    return inner if raw or "\\" not in inner else _ESCAPE.sub(_escaped, inner)
-
-
-def _escaped(match: re.Match[str]) -> str:
-    code = match[1]
-    if len(code) > 1:
-        return chr(int(code[1:], 16))
-    return _ESCAPES.get(code, code)
+        """Go past a token; nothing goes past the end."""
+        match = TOKEN.match(self._text, self._after)
+        if match is None or match.lastgroup in (None, "wrong"):
+            raise NotALiteralError
+        self.end, self._after = self._after, match.end()
+        self._kind, self._token = str(match.lastgroup), match[match.lastgroup]
 
 
 # ---------------------------------------------------------------------- calls
 
 
-def _arguments(name: str, items: Sequence[tuple[str | None, Any]]) -> WrittenCall:
+def arguments(name: str, items: Sequence[tuple[str | None, Any]]) -> WrittenCall:
+    """The call of a name with what stands between its brackets."""
     call = WrittenCall(name)
     for keyword, value in items:
         if keyword is None:
             if call.keywords:
-                raise _NotALiteralError
+                raise NotALiteralError
             call.arguments.append(value)
         elif keyword in call.keywords:
-            raise _NotALiteralError
+            raise NotALiteralError
         else:
             call.keywords[keyword] = value
     return call
 
 
-def _called(call: WrittenCall) -> Any:
+def called(call: WrittenCall) -> Any:
     """What a call of Python's or NumPy's own stands for; other calls as they are."""
     known = _FUNCTIONS.get(call.name)
     return call if known is None else known(call)
@@ -368,49 +320,53 @@ def _called(call: WrittenCall) -> Any:
 def _range(call: WrittenCall) -> list[int]:
     bounds = call.arguments
     if call.keywords or not 1 <= len(bounds) <= 3 or not all(type(b) is int and abs(b) <= _MAX_BOUND for b in bounds):
-        raise _NotALiteralError
+        raise NotALiteralError
     if bounds[2:] == [0]:
-        raise _NotALiteralError
+        raise NotALiteralError
     return list(range(*bounds))
 
 
 def _sequence(call: WrittenCall) -> list[Any]:
     if call.keywords or len(call.arguments) > 1 or not all(isinstance(value, list) for value in call.arguments):
-        raise _NotALiteralError
+        raise NotALiteralError
     return list(call.arguments[0]) if call.arguments else []
 
 
 def _array(call: WrittenCall) -> Any:
     """The elements; types and devices do not matter."""
     if not call.arguments:
-        raise _NotALiteralError
+        raise NotALiteralError
     return call.arguments[0]
 
 
 def _scalar(call: WrittenCall) -> Any:
     if call.keywords or len(call.arguments) != 1 or isinstance(call.arguments[0], list | dict | WrittenCall):
-        raise _NotALiteralError
+        raise NotALiteralError
     return call.arguments[0]
 
 
 def _mapping(call: WrittenCall) -> dict[Any, Any]:
     found: dict[Any, Any] = {}
     for argument in call.arguments:
+        if argument is None:  # such as the type that a defaultdict makes its values of
+            continue
         pairs = argument.items() if isinstance(argument, dict) else argument
         if isinstance(pairs, str | WrittenCall) or not hasattr(pairs, "__iter__"):
-            raise _NotALiteralError
+            raise NotALiteralError
         for pair in pairs:
             if not isinstance(pair, list | tuple) or len(pair) != 2 or not isinstance(pair[0], str | int | float):
-                raise _NotALiteralError
+                raise NotALiteralError
             found[pair[0]] = pair[1]
     return {**found, **call.keywords}
 
 
 _FUNCTIONS: dict[str, Callable[[WrittenCall], Any]] = {
     **dict.fromkeys(("range", "xrange", "arange"), _range),
-    **dict.fromkeys(("list", "tuple", "deque"), _sequence),
+    **dict.fromkeys(("list", "tuple", "deque", "set", "frozenset", "dict_values", "dict_keys"), _sequence),
     **dict.fromkeys(("array", "asarray", "matrix", "tensor", "Tensor", "as_tensor"), _array),
-    **dict.fromkeys(("dict", "OrderedDict", "mappingproxy", "Namespace", "SimpleNamespace", "namespace"), _mapping),
+    **dict.fromkeys(
+        ("dict", "OrderedDict", "defaultdict", "mappingproxy", "Namespace", "SimpleNamespace", "namespace"), _mapping
+    ),
     **dict.fromkeys(("int", "float", "bool", "str", "int_", "bool_", "str_", "intp", "uintp", "longlong"), _scalar),
     **dict.fromkeys([f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)], _scalar),
 }
