@@ -10,7 +10,7 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import UNKNOWN, WEIGHTED, Operation, computational_graph, count_macs, total
 from archpredict.onnx._canonical.attention import find_attention
 from archpredict.onnx._canonical.functions import recognise
-from archpredict.onnx._canonical.layout import after_attention, squeeze_slices, tidy, unfold
+from archpredict.onnx._canonical.layout import after_attention, meet, squeeze_slices, tidy, unfold
 from archpredict.onnx._canonical.merging import merge
 from archpredict.onnx._canonical.parameters import Parameters
 from archpredict.onnx._file.elements import Same, none_the_same
@@ -52,6 +52,7 @@ def canonical(trace: Trace, same: Same = none_the_same) -> Canonical:
     network.folded.update(trace.folded)
     recognise(network)
     network.drop_dead()
+    meet(network)
     merge(network)
     squeeze_slices(network)
     unfold(network)

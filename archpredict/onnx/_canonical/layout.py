@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from archpredict.graph.operators import ACTIVATIONS
 from archpredict.onnx._translate.nodes import RESHAPE, SCALAR, TRANSPOSE, Node, NodeGraph, size
 
+_OF_ELEMENTS = tuple(label for label in ACTIVATIONS if label not in ("softmax", "prelu"))
 _NOT_LINEAR = ("pow", "minimum", "maximum")
 
 
@@ -31,6 +34,47 @@ def unfold(network: NodeGraph) -> None:
 
 def _ends_alike(before: Node, after: Node) -> bool:
     return bool(before.shape and after.shape and before.rank > 1 and before.shape[-1] == after.shape[-1])
+
+
+def meet(network: NodeGraph) -> None:
+    """Two transpositions of which one undoes the other are none, also with functions of single elements between.
+
+    Convolutions with channels last are written between such, and what is folded into them stands behind.
+    """
+    readers = network.readers()
+    gone: dict[Node, Node] = {}
+    for node in network.nodes:
+        node.inputs = [gone.get(source, source) for source in node.inputs]
+        if node.label != TRANSPOSE or not node.inputs:
+            continue
+        between, first = _functions_before(node, readers)
+        if first.label != TRANSPOSE or not first.inputs or node.shape is None or first.inputs[0].shape != node.shape:
+            continue
+        if node.axes is None or first.axes is None or len(first.axes) != len(node.axes):
+            continue
+        if [first.axes[axis] for axis in node.axes] != list(range(len(node.axes))):
+            continue
+        for function in between:
+            function.shape = node.shape
+        if between:
+            between[-1].inputs = [first.inputs[0]]
+        gone[node] = between[0] if between else first.inputs[0]
+        readers[gone[node]] = [*readers[gone[node]], *readers[node]]
+        network.count("transpositions that undo each other")
+    network.replace(lambda node: gone.get(node, node))
+    network.drop_dead()
+
+
+def _functions_before(node: Node, readers: Mapping[Node, Sequence[Node]]) -> tuple[list[Node], Node]:
+    """The functions of single elements in front of a node that nobody else reads, the last first, and what is there."""
+    between: list[Node] = []
+    source = node.inputs[0]
+    while source.label in _OF_ELEMENTS and len(source.inputs) == 1 and len(readers[source]) == 1:
+        if any(tensor.scalar is None for tensor in source.constants):
+            break
+        between.append(source)
+        source = source.inputs[0]
+    return between, source
 
 
 def squeeze_slices(network: NodeGraph) -> None:

@@ -113,16 +113,24 @@ def _standard(call: Call) -> Sequence[str]:
     query, key, value = (call.input(i) if apart[i] else to_heads(call, call.input(i), places[i]) for i in range(3))
     counts = [(call.shape(i) or (0, 0))[1] if apart[i] else places[i] for i in range(2)]
     repeats = counts[0] // counts[1] if min(counts) > 0 and counts[0] % counts[1] == 0 else 1
-    done = attend(call, query, longer(call, 4, key), longer(call, 5, value), repeats, _standard_mask(call))
+    shape, past = call.shape(1) or (), call.shape(4) or (0, 0, 0)
+    keys = shape[-2] + past[2] if len(shape) > 2 < len(past) and min(shape[-2], past[2]) >= 0 else 0
+    done = attend(call, query, longer(call, 4, key), longer(call, 5, value), repeats, _standard_mask(call, keys))
     mode = call.integer("qk_matmul_output_mode")
     fourth = done.weights if mode == _WEIGHTS else done.masked if mode == _MASKED else done.scores
     output = done.output if apart[0] else from_heads(call, done.output)
     return output, done.key, done.value, fourth
 
 
-def _standard_mask(call: Call) -> list[str]:
-    given = call.value(3)
-    return mask(call, 3) if given is not None and given.dtype == _BOOL else bias(call, 3)
+def _standard_mask(call: Call, keys: int) -> list[str]:
+    """What is added to the scores; a mask that is shorter than the keys hides those behind its end."""
+    given, shape = call.value(3), call.shape(3) or ()
+    if given is None or given.dtype == _BOOL:
+        return mask(call, 3)
+    if len(shape) > 1 and 1 < shape[-1] < keys:
+        missing = call.number([0] * (2 * len(shape) - 1) + [keys - shape[-1]])
+        return [call.write("Pad", call.input(3), missing)]
+    return bias(call, 3)
 
 
 EXPANSIONS: Mapping[tuple[str, str], Expansion] = {("", "Attention"): _standard}

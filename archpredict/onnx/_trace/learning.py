@@ -92,13 +92,13 @@ def _same(call: Call) -> Sequence[str]:
     return (call.write("Identity", call.input(0)),)
 
 
-def _layer(call: Call, columns: int) -> str | None:
+def _layer(call: Call, columns: int, intercepts: str = "intercepts") -> str | None:
     """A linear layer to so many numbers; None where its coefficients are not as many as that takes."""
     coefficients, shape = _length(call, "coefficients"), call.shape(0)
     if columns < 1 or coefficients < columns or coefficients % columns or (shape is not None and len(shape) > 2):
         return None
     weight = call.write("ConstantOfShape", call.number([coefficients // columns, columns]))
-    bias = call.write("ConstantOfShape", call.number([columns])) if _length(call, "intercepts") else ""
+    bias = call.write("ConstantOfShape", call.number([columns])) if _length(call, intercepts) else ""
     return str(call.write("Gemm", _rows(call), weight, bias))
 
 
@@ -112,6 +112,17 @@ def _transformed(call: Call, scores: str) -> str:
 
 def _regressed(call: Call) -> Sequence[str] | None:
     made = _layer(call, call.integer("targets", 1))
+    return None if made is None else (_transformed(call, made),)
+
+
+def _by_support_vectors(call: Call) -> Sequence[str] | None:
+    """A linear layer, where no examples are kept."""
+    kernel = call.attributes.get("kernel_type", "LINEAR")
+    return _judged(call) if call.integer("n_supports") or kernel != "LINEAR" else _of_coefficients(call)
+
+
+def _of_coefficients(call: Call) -> Sequence[str] | None:
+    made = _layer(call, 1, "rho")
     return None if made is None else (_transformed(call, made),)
 
 
@@ -169,7 +180,8 @@ _BY_NAME: Mapping[str, Expansion] = {
     "LinearClassifier": _classified,
     **dict.fromkeys(("LabelEncoder", "CategoryMapper"), _named),
     "OneHotEncoder": _one_hot,
-    **dict.fromkeys(("SVMClassifier", "SVMRegressor", "TreeEnsemble"), _judged),
+    "SVMRegressor": _by_support_vectors,
+    **dict.fromkeys(("SVMClassifier", "TreeEnsemble"), _judged),
     **dict.fromkeys(("TreeEnsembleClassifier", "TreeEnsembleRegressor"), _judged),
 }
 EXPANSIONS: Mapping[tuple[str, str], Expansion] = {(LEARNING, name): made for name, made in _BY_NAME.items()}

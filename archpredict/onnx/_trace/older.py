@@ -39,14 +39,19 @@ def _slopes(call: Call) -> Sequence[str]:
 
 
 def _batch_norm(call: Call) -> Sequence[str] | None:
-    """Of statistics per channel; where ``spatial`` is 0, per channel and place, which is a scale and a shift."""
+    """Of statistics per channel; where ``spatial`` is 0, per channel and place, which is a scale and a shift.
+
+    The further outputs are statistics, which only training reads.
+    """
     shape = call.shape(0)
-    if call.integer("spatial", 1) == 0 and (shape is None or len(shape) > 2):
+    if call.version < 9 and call.integer("spatial", 1) == 0 and (shape is None or len(shape) > 2):
         scale, shift = call.input(1), call.input(2)
         if shape is not None and -1 not in shape[1:]:
             scale, shift = (call.write("Reshape", name, call.number(list(shape[1:]))) for name in (scale, shift))
         return (call.write("Add", call.write("Mul", call.input(0), scale), shift),)
-    return None if call.version >= 7 else (call.plain("BatchNormalization", *map(call.input, range(5))),)
+    if call.version >= 7 and len(call.node.output) == 1:
+        return None
+    return (call.plain("BatchNormalization", *map(call.input, range(5)), only=("epsilon", "momentum")),)
 
 
 def _cast(call: Call) -> Sequence[str] | None:
@@ -98,7 +103,9 @@ def _split(call: Call) -> Sequence[str]:
     """The lengths of the parts as an attribute or an input."""
     parts = len(call.node.output)
     given = call.attributes.get("split")
-    lengths = call.input(1) if given is None else call.number(list(given))
+    lengths = call.number(list(given)) if given is not None else ""
+    if not lengths and call.has(1):
+        lengths = call.write("Cast", call.input(1), to=onnx.TensorProto.INT64)
     equal = None if lengths else parts
     made = call.write("Split", call.input(0), lengths, outputs=parts, axis=call.integer("axis"), num_outputs=equal)
     return made if parts > 1 else (made,)
@@ -125,7 +132,7 @@ EXPANSIONS: Mapping[str, tuple[int, Expansion]] = {
     **dict.fromkeys(("GreaterOrEqual", "LessOrEqual"), (16, _renewed)),
     **dict.fromkeys(_OF_TWO, (7, _aligned)),
     **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax"), (13, _along)),
-    "BatchNormalization": (9, _batch_norm),
+    "BatchNormalization": (14, _batch_norm),
     "Cast": (6, _cast),
     "Clip": (11, _clip),
     "Concat": (4, _concat),

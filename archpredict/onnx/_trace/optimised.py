@@ -176,8 +176,8 @@ def _norm(op: str) -> Expansion:
 
 def _group_norm(call: Call) -> Sequence[str] | None:
     """Of tensors whose channels are last, and perhaps a SiLU."""
-    total = _sum(call, *(0, 3, 4)) if call.node.op_type.startswith("Skip") else call.input(0)
     rank = len(call.shape(0) or ())
+    total = _skipped(call, rank) if call.node.op_type.startswith("Skip") else call.input(0)
     if rank < 3 or call.integer("groups") < 1:
         return None
     last = call.integer("channels_last", 1)
@@ -186,6 +186,15 @@ def _group_norm(call: Call) -> Sequence[str] | None:
     if call.integer("activation"):
         made = silu(call, made)
     return channels_last(call, made, rank) if last else made, total
+
+
+def _skipped(call: Call, rank: int) -> str:
+    """The sum of a tensor, another that may have a number per channel and example only, and a bias."""
+    skip = call.input(3)
+    if len(call.shape(3) or ()) == 2 < rank <= _MOST_AXES:
+        skip = call.write("Unsqueeze", skip, call.number(list(range(1, rank - 1))))
+    total = call.write("Add", call.input(0), skip) if skip else call.input(0)
+    return str(call.write("Add", total, call.input(4)) if call.has(4) else total)
 
 
 def channels_first(call: Call, name: str, rank: int) -> str:
@@ -237,7 +246,14 @@ def _embedded(call: Call) -> Sequence[str]:
         place = call.write("Slice", call.input(3), call.number([0]), length, call.number([0]))
     together = call.write("Add", together, place)
     norm = call.plain("LayerNormalization", together, call.input(5), call.input(6))
-    return norm, call.input(7), together
+    return norm, _lengths(call, 7) if call.wants(1) else "", together
+
+
+def _lengths(call: Call, mask: int) -> str:
+    """Words of each text, zeros where there is no mask."""
+    if call.has(mask):
+        return str(call.write("ReduceSum", call.input(mask), call.number([1]), keepdims=0))
+    return str(call.write("ConstantOfShape", call.write("Shape", call.input(0), start=0, end=1)))
 
 
 EXPANSIONS: Mapping[tuple[str, str], Expansion] = {

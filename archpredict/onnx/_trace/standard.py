@@ -35,6 +35,43 @@ def _product(call: Call) -> Sequence[str] | None:
     return None
 
 
+def _plus_more(call: Call) -> Sequence[str] | None:
+    """``Gemm`` from the left, and plus what is no bias of a linear layer: data, or not a number for each column."""
+    if call.constant(0) and not call.constant(1):
+        return _from_left(call)
+    weight, added = call.shape(1) or (), call.shape(2)
+    if not call.has(2) or len(weight) != 2:
+        return None
+    columns = weight[0] if call.integer("transB") else weight[1]
+    row = columns < 0 or added is None or (added[-1:] == (columns,) and prod(added) == columns)
+    if row and call.constant(1) and call.constant(2):
+        return None
+    return (_plus(call, call.plain("Gemm", call.input(0), call.input(1))),)
+
+
+def _from_left(call: Call) -> Sequence[str]:
+    turned = (call.integer("transA"), call.integer("transB"))
+    pair = [call.write("Transpose", call.input(i), perm=[1, 0]) if turned[i] else call.input(i) for i in range(2)]
+    return (_plus(call, _times(call, call.write("MatMul", *pair), "alpha")),)
+
+
+def _plus(call: Call, name: str) -> str:
+    return str(call.write("Add", name, _times(call, call.input(2), "beta"))) if call.has(2) else name
+
+
+def _times(call: Call, name: str, factor: str) -> str:
+    number = call.attributes.get(factor, 1.0)
+    return name if number == 1.0 else str(call.write("Mul", name, call.factor(number)))
+
+
+def _of_whole_depth(call: Call) -> Sequence[str] | None:
+    """``OneHot`` whose number of columns is a real number."""
+    depth = call.data(1)
+    if depth is None or depth.dtype.kind != "f" or depth.size != 1 or not 0 < depth.item() < 1 << 40:
+        return None
+    return (call.plain("OneHot", call.input(0), call.number(int(depth.item())), call.input(2)),)
+
+
 def _power(call: Call, default: float = 2.0) -> float:
     value = call.attributes.get("p", default)
     return float(value) if isinstance(value, int | float) and 1 <= value < 1000 else default
@@ -175,6 +212,8 @@ def _flexible(call: Call) -> Sequence[str]:
 EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
     ("", "Upsample"): _upsample,
     ("", "MatMul"): _product,
+    ("", "Gemm"): _plus_more,
+    ("", "OneHot"): _of_whole_depth,
     ("", "LpPool"): _pooled_norm,
     ("", "GlobalLpPool"): _norm_of_all,
     ("", "LpNormalization"): _normalised,
