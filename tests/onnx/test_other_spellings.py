@@ -147,9 +147,24 @@ class TestAttention:
         assert (_counts(read), read.outputs) == ((0, 2 * 4 * 6 * 12 * 20), {"y": (2, 4, 6, 12)})
 
 
+class TestWeightsOfFewBits:
+    @pytest.mark.parametrize("layer", ["MatMul", "Gather"])
+    def test_zero_points_that_are_cast_are_no_parameters(self, layer: str) -> None:
+        nodes = [
+            helper.make_node("Cast", ["w"], ["c"], to=TensorProto.FLOAT),
+            helper.make_node("Cast", ["z"], ["zero"], to=TensorProto.FLOAT),
+            helper.make_node("Sub", ["c", "zero"], ["centred"]),
+            helper.make_node("Mul", ["centred", "s"], ["d"]),
+            helper.make_node(layer, ["x", "d"] if layer == "MatMul" else ["d", "x"], ["y"]),
+        ]
+        numbers = {"w": np.ones((16, 10), np.uint8), "z": np.ones((16, 1), np.uint8), "s": (16, 1)}
+        read = _read(nodes, ROWS, numbers, whole=["x"] if layer == "Gather" else [])
+        assert _counts(read)[0] == 160
+
+
 class TestSupportVectors:
     def test_without_vectors_it_is_a_linear_layer(self) -> None:
-        numbers = {"coefficients": [0.5] * 4, "rho": [0.1], "kernel_type": "LINEAR", "n_supports": 0}
+        numbers: dict[str, Any] = {"coefficients": [0.5] * 4, "rho": [0.1], "kernel_type": "LINEAR", "n_supports": 0}
         node = helper.make_node("SVMRegressor", ["x"], ["y"], domain=LEARNING, **numbers)
         read = _read([node], {"x": (2, 4)}, {})
         assert (_counts(read), read.outputs) == ((5, 8), {"y": (2, 1)})

@@ -90,7 +90,7 @@ def _scaled(op: str, inputs: Sequence[Value | None]) -> Value | None:
     if op == "Mul" and second.tensor.bare:
         first, second = second, first
     tensor, other = first.tensor, second.tensor
-    if not tensor.bare or not other.constant or other.bare:
+    if not tensor.bare or not other.constant or (other.bare and op != "Sub"):  # zero points are integers as well
         return None
     if not tensor.constant:
         tensor.bare = op == "Sub"
