@@ -199,12 +199,16 @@ def not_a_classifier(model: OnnxModel) -> str | None:
         return f"it has {len(model.inputs)} inputs, an image classifier has one"
     ((name, shape),) = model.inputs.items()
     if len(shape) != 4 or not any(length in (-1, 1, 2, 3, 4) for length in (shape[1], shape[3])):
-        return f"its input {name!r} has shape {shown_shape(shape)}, expected images, e.g. 1x3x224x224"
+        return f"its input {name!r} has {_named_shape(shape)}, expected images, e.g. 1x3x224x224"
     for name, shape in model.outputs.items():
         classes = [length for length in shape[1:] if length != 1]
         if len(shape) < 2 or len(classes) != 1 or shape[1] == 1:
-            return f"its output {name!r} has shape {shown_shape(shape)}, expected one score per class, e.g. 1x1000"
+            return f"its output {name!r} has {_named_shape(shape)}, expected one score per class, e.g. 1x1000"
     return None
+
+
+def _named_shape(shape: Sequence[int]) -> str:
+    return f"shape {shown_shape(shape)}" if shape else "a shape that is not known"
 
 
 def shown_shape(shape: Sequence[int]) -> str:
