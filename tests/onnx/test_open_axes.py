@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from archpredict.graph.operators import total
-from archpredict.onnx.reader import DEFAULT_SIZES, OpenSizes, interpret
+from archpredict.onnx.reader import DEFAULT_SIZES, OpenSizes, interpret, read
 
 node = helper.make_node
 
@@ -166,3 +166,9 @@ def test_an_unknown_operator_on_weights_is_listed_and_the_weight_counts_once() -
 def test_warnings_are_grammatical_for_one() -> None:
     seen = interpret(_model([node("Bend", ["x"], ["y"], domain="acme")], {"x": (FLOAT, (1, 4))}))
     assert "1 shape after 1 operator is not known, that of Bend 'y'" in seen.warnings
+
+
+def test_names_of_axes_need_not_be_text(tmp_path) -> None:
+    content = _model(CONV, {"x": (FLOAT, ("b", 3, "hhhh", "wwww"))}, {"w": (8, 3, 3, 3)}).SerializeToString()
+    (tmp_path / "odd.onnx").write_bytes(content.replace(b"hhhh", b"h\xff\xfeh"))
+    assert read(tmp_path / "odd.onnx").inputs == {"x": (1, 3, 224, 224)}

@@ -111,7 +111,9 @@ def assumed(
 
 
 def _axis_names(value: Any) -> tuple[str, ...]:
-    return tuple(dim.dim_param.lower() for dim in value.type.tensor_type.shape.dim)
+    names = (dim.dim_param for dim in value.type.tensor_type.shape.dim)
+    # What is not UTF-8 comes as bytes.
+    return tuple((name if isinstance(name, str) else name.decode("utf-8", "replace")).lower() for name in names)
 
 
 def _named(inputs: Sequence[Any], given: Mapping[str, Sequence[int]]) -> dict[str, int]:
