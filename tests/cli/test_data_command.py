@@ -38,7 +38,7 @@ def test_help_lists_what_can_be_done():
 def test_info_says_what_a_file_holds(file):
     result = run("info", file, "--space", "nasbench201")
     assert result.exit_code == 0
-    assert "Format:        CSV with a header, separated by commas." in result.stdout
+    assert "Format:        CSV with a header, separated by commas, semicolons or tabs." in result.stdout
     assert "Rows:          3, the architectures in the column 'arch_str'" in result.stdout
     assert "Architectures: 3 distinct, 2 up to isomorphism (2 rows share 1 of them)" in result.stdout
     assert result.stderr == ""

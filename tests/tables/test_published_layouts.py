@@ -128,6 +128,111 @@ def test_a_log_is_converted_to_a_table(write: Write) -> None:
     assert [row["valid_acc"] for row in rows] == ["45.0", "46.0", "47.0", "48.0"]
 
 
+EPOCHS = ["epoch {i} lr 0.1", "Epoch [{i}/50]", "Epoch: [{i}/50] lr: 0.1", "Epoch {i}/50 - lr 0.1", "=== Epoch {i} ===",
+          "Epoch #{i}",
+          "[Epoch {i}/50]", "Epoch: [{i}][000/390]", "Epoch[{i}]",
+          "Starting epoch {i}", "[Search the {i}-th epoch]"]  # fmt: skip
+
+
+@pytest.mark.parametrize("epoch", EPOCHS)
+def test_the_number_of_an_epoch_is_found_however_it_is_written(write: Write, epoch: str) -> None:
+    lines = [epoch.format(i=i) for i in range(len(GENOTYPES))]
+    blocks = [f"{line}\n{line} Loss 1.2 (1.3)\ngenotype = {g}\n{line}\nvalid_acc {80 + i}\n"
+              for i, (line, g) in enumerate(zip(lines, GENOTYPES, strict=True))]  # fmt: skip
+    rows = values(write("log.txt", "".join(blocks)))
+    assert [row["epoch"] for row in rows] == ["0", "1", "2", "3"]
+    assert [row["valid_acc"] for row in rows] == ["80", "81", "82", "83"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["* valid_acc {i}", "Validation: valid_acc {i}", "valid_acc -> {i}", "'valid_acc': {i}",
+     '{{"valid_acc": {i}, "loss": 1}}',
+     "valid_acc,{i}", "valid_acc: {i}.", "| valid_acc: {i}% | loss 0.3 |",
+     "\x1b[32m[11/28 10:00:00 main]\x1b[0m valid_acc {i}",
+     "Nov 28 10:00:00 valid_acc {i}", "2019-11-28 10:00:00 train INFO: valid_acc {i}",
+     "[rank0] valid_acc {i}"],
+)  # fmt: skip
+def test_the_numbers_of_a_log_are_found_however_they_are_written(write: Write, line: str) -> None:
+    text = "".join(f"epoch {i}\ngenotype = {g}\n{line.format(i=80 + i)}\n" for i, g in enumerate(GENOTYPES))
+    assert [float(row["valid_acc"]) for row in values(write("log.txt", text))] == [80, 81, 82, 83]
+
+
+def test_a_genotype_of_a_log_may_go_over_several_lines_or_be_a_structure(write: Write) -> None:
+    text = "".join(
+        f"epoch {i}\ngenotype = {g.replace('), ', '),' + chr(10))}\nacc {i}\n" for i, g in enumerate(GENOTYPES)
+    )
+    assert [*map(str, Table.read(write("log.txt", text), DARTS, "acc").architectures)] == GENOTYPES
+    cells = texts(NB201, 3)
+    text = "".join(
+        f"[2020-01-01 10:00:00] [Search the {i:03d}-050-th epoch] Time Left: [10:00:00]\n[{i:03d}-050] searching : "
+        f"loss=1.2, accuracy@1={i}.00%\n<<<--->>> The {i:03d}-050-th epoch : Structure(4 nodes with {cell})\n"
+        for i, cell in enumerate(cells)
+    )
+    table = Table.read(write("log.txt", text), NB201, "accuracy@1")
+    assert ([*map(str, table.architectures)], table.labels.tolist()) == (cells, [0, 1, 2])
+
+
+# ---------------------------------------------------------------------- other separators, and what Python prints
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.txt", "t.tsv.gz"])
+def test_columns_may_be_separated_by_semicolons_or_tabs(tmp_path: Path, mark: str, end: str, name: str) -> None:
+    cells = texts(NB201, 3)
+    lines = ["# mine", mark.join(("", "Arch", "acc")), *(f"{i}{mark}{cell}{mark}{i}.5" for i, cell in enumerate(cells))]
+    text = ("\ufeff" + end.join(lines)).encode()
+    file = tmp_path / name
+    file.write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    table = Table.read(file, NB201, "acc")
+    assert ([*map(str, table.architectures)], table.labels.tolist()) == (cells, [0.5, 1.5, 2.5])
+
+
+def test_spreadsheets_write_a_comma_in_numbers_and_note_the_separator(write: Write) -> None:
+    text = "sep=;\narch;acc\n" + "".join(f"{cell};{i},5\n" for i, cell in enumerate(texts(NB201, 3)))
+    assert Table.read(write("t.csv", text), NB201, "acc").labels.tolist() == [0.5, 1.5, 2.5]
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.txt", "t.json.gz"])
+def test_what_python_prints_is_read_as_json_is(tmp_path: Path, name: str) -> None:
+    rows = [{"arch": cell, "acc": float(i)} for i, cell in enumerate(texts(NB201, 3))]
+    by_cell = {row["arch"]: {"acc": np.float64(row["acc"])} for row in rows}
+    by_choices = {NB201.parse(row["arch"]): {"acc": row["acc"]} for row in rows}
+    columns = {"arch": [row["arch"] for row in rows], "acc": [row["acc"] for row in rows]}
+    by_number = {key: dict(enumerate(column)) for key, column in columns.items()}
+    split = {"columns": [*columns], "data": [[*row.values()] for row in rows]}
+    printed = [
+        rows,
+        tuple(rows),
+        by_cell,
+        by_choices,
+        {"cifar10": by_cell},
+        columns,
+        by_number,
+        split,
+        {"results": rows},
+    ]
+    contents = [*map(str, printed), f"results = {rows}", "\n".join(map(str, rows)), "\n".join(map(json.dumps, rows))]
+    contents += [json.dumps(one) for one in (rows, columns, by_number, split, {"meta": {"n": 3}, "results": rows})]
+    for content in contents:
+        file = tmp_path / name
+        file.write_bytes(gzip.compress(content.encode()) if name.endswith(".gz") else content.encode())
+        table = Table.read(file, NB201, "acc")
+        assert [(str(a), label) for a, label in zip(table.architectures, table.labels.tolist(), strict=True)] == [
+            (row["arch"], row["acc"]) for row in rows
+        ], content
+
+
+def test_cells_with_arrays_are_read_as_python_prints_them(write: Write) -> None:
+    cells = [NB101.to_matrix(row) for row in NB101.sample(4, np.random.default_rng(0)).tolist()]
+    by_hash = {f"{i}ab": {"module_adjacency": np.array(m, dtype=np.int8), "module_operations": ops, "acc": i}
+               for i, (m, ops) in enumerate(cells)}  # fmt: skip
+    for name in ("t.json", "t.txt"):
+        table = Table.read(write(name, str(by_hash)), NB101, "acc")
+        assert [NB101.to_matrix(row) for row in table.choices.tolist()] == cells
+
+
 # ---------------------------------------------------------------------- dictionaries by architecture
 
 

@@ -48,6 +48,9 @@ class Format(ABC):
     endings: ClassVar[tuple[str, ...]]
     """What names end in, without ``.gz``; the first is the usual one."""
 
+    also: ClassVar[tuple[str, ...]] = ()
+    """What names of files end in that are read too where their content is recognised."""
+
     folders: ClassVar[bool] = False
     """Whether a folder of such files is read as one table."""
 
@@ -108,7 +111,7 @@ def format_of(path: str | Path) -> tuple[str, Format]:
     """
     path = Path(path)
     folder = is_folder(path)
-    known = [(name, form) for name, form in _formats() if form.folders] if folder else _by_name(path)
+    known = [(name, form) for name, form in _formats() if form.folders] if folder else _by_name(path, read=True)
     for name, form in known:
         if len(known) == 1 and not folder:
             return name, form
@@ -143,9 +146,10 @@ def _formats() -> list[tuple[str, Format]]:
     return sorted(formats, key=lambda pair: pair[1].fallback)
 
 
-def _by_name(path: Path) -> list[tuple[str, Format]]:
+def _by_name(path: Path, read: bool = False) -> list[tuple[str, Format]]:
     stem = path.name.lower().removesuffix(".gz")
-    return [(name, form) for name, form in _formats() if stem.endswith(form.endings)]
+    known = [(name, form) for name, form in _formats() if stem.endswith(form.endings + (form.also if read else ()))]
+    return sorted(known, key=lambda pair: pair[1].fallback and stem.endswith(pair[1].endings))
 
 
 def _endings(writable: bool = False) -> str:

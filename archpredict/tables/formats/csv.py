@@ -4,27 +4,44 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from archpredict.errors import DataError
 from archpredict.progress import Observer, silent
+from archpredict.tables.columns import is_name_of_architectures
 from archpredict.tables.formats.base import Format, Kind, Row
-from archpredict.tables.reading.files import shown, text_lines
+from archpredict.tables.reading.files import text_lines
 from archpredict.tables.reading.writing import text_writer
 
 __all__ = ["Csv"]
 
 
 class Csv(Format):
-    """CSV with a header, separated by commas."""
+    """CSV with a header, separated by commas, semicolons or tabs."""
 
     endings = (".csv",)
+    also = (".tsv", ".tab", ".txt")
     writable = True
 
+    def recognises(self, path: Path) -> bool:
+        if not _stem(path).endswith(".txt"):
+            return True
+        try:
+            header = "".join(_to_header(text_lines(path))[-1:])
+            fields = next(csv.reader(header.splitlines()[:1], delimiter=_separator(header)), [])
+        except (DataError, csv.Error):
+            return False
+        return len(fields) > 1 and any(map(is_name_of_architectures, fields))
+
     def rows(self, path: Path, observe: Observer = silent) -> Iterator[Row]:
-        reader = csv.reader(text_lines(path), strict=True)
+        lines = text_lines(path)
+        begin = _to_header(lines)
+        mark = _separator(begin[-1]) if begin else ","
+        reader = csv.reader(chain(begin, lines), strict=True, delimiter=mark)
         columns: list[str] | None = None
         while True:
             line = reader.line_num + 1
@@ -34,8 +51,10 @@ class Csv(Format):
                 return
             except csv.Error as error:
                 raise DataError(f"{path}, line {line}: this is no row of a CSV file: {error}") from error
-            if not fields:  # a blank line
+            if not fields or (columns is None and _is_before_header(mark.join(fields))):
                 continue
+            if mark == ";":
+                fields = [_decimal(field) for field in fields]
             if columns is None:
                 columns = _header(path, line, fields)
             elif len(fields) == len(columns):
@@ -43,7 +62,7 @@ class Csv(Format):
             else:
                 raise DataError(
                     f"{path}, line {line}: found {len(fields)} fields, expected {len(columns)}, one for each "
-                    "column of the header (put a field that holds commas between double quotes)"
+                    f"column of the header (put a field that holds {_SEPARATORS[mark]} between double quotes)"
                 )
 
     def write(self, path: Path, columns: Mapping[str, Kind], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -51,6 +70,52 @@ class Csv(Format):
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(columns)
             writer.writerows([_field(row.get(name)) for name in columns] for row in rows)
+
+
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+
+
+def _stem(path: Path) -> str:
+    return path.name.lower().removesuffix(".gz")
+
+
+def _separator(header: str) -> str:
+    """The mark between the columns of a header; a comma unless there are more columns with another one.
+
+    Example:
+        >>> _separator('arch;"a, b"'), _separator("arch,acc")
+        (';', ',')
+    """
+    line = "".join(header.splitlines()[:1])
+    try:
+        counts = {mark: len(next(csv.reader([line], delimiter=mark), [])) for mark in _SEPARATORS}
+    except csv.Error:  # whoever reads the line tells of it
+        return ","
+    return max(_SEPARATORS, key=counts.__getitem__)
+
+
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
+"""A number as spreadsheets write it in languages in which semicolons separate columns."""
+_BEFORE_HEADER = re.compile(r"sep=.|#[^,;\t]*", re.IGNORECASE)
+"""What may stand before a header: the mark that spreadsheets note, or a comment."""
+
+
+def _decimal(field: str) -> str:
+    return field.replace(",", ".") if _DECIMAL_COMMA.fullmatch(field.strip()) else field
+
+
+def _is_before_header(line: str) -> bool:
+    return not line.strip() or _BEFORE_HEADER.fullmatch(line.strip()) is not None
+
+
+def _to_header(lines: Iterator[str]) -> list[str]:
+    """The lines up to the header."""
+    begin = []
+    for line in lines:
+        begin.append(line)
+        if not _is_before_header(line):
+            break
+    return begin
 
 
 def _field(value: Any) -> str:
@@ -69,8 +134,4 @@ def _header(path: Path, line: int, fields: list[str]) -> list[str]:
                 raise DataError(
                     f"{path}, line {line}: the column {name!r} occurs twice in the header; rename one of them"
                 )
-    if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
-        raise DataError(
-            f"{path}, line {line}: the header has one column {shown(columns[0])}; separate columns by commas"
-        )
     return columns

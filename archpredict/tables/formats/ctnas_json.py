@@ -29,6 +29,7 @@ class CtnasJson(Format):
     """
 
     endings = (".json",)
+    also = (".txt",)
 
     def recognises(self, path: Path) -> bool:
         return _cell_names(first_element(path)) is not None

@@ -9,7 +9,7 @@ from archpredict.errors import DataError
 from archpredict.progress import Observer, silent
 from archpredict.tables.formats.base import ARCHITECTURE, Format, Row
 from archpredict.tables.reading.files import shown
-from archpredict.tables.reading.json_stream import elements
+from archpredict.tables.reading.json_stream import elements, first_element
 
 __all__ = ["Json"]
 
@@ -22,7 +22,11 @@ class Json(Format):
     """
 
     endings = (".json",)
+    also = (".txt",)
     fallback = True
+
+    def recognises(self, path: Path) -> bool:
+        return not path.name.lower().removesuffix(".gz").endswith(".txt") or isinstance(first_element(path), dict)
 
     def rows(self, path: Path, observe: Observer = silent) -> Iterator[Row]:
         for where, value in elements(path):

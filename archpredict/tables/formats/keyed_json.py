@@ -36,6 +36,7 @@ class KeyedJson(Format):
     """
 
     endings = (".json",)
+    also = (".txt",)
 
     def recognises(self, path: Path) -> bool:
         try:

@@ -1,4 +1,7 @@
-"""JSON documents read element by element, so that a list of a million architectures needs no memory for them all."""
+"""JSON documents, or what Python prints of them, read element by element.
+
+So a list of a million architectures needs no memory for them all.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from archpredict._literals import read_at
 from archpredict.errors import DataError
 from archpredict.tables.reading.files import TableStream, opened, shown
 
@@ -31,6 +35,7 @@ def elements(path: Path) -> Iterator[tuple[str, Any]]:
     """
     with opened(path) as source:
         text = _Text(path, source)
+        text.skip_name()
         if text.next_mark() not in _CLOSING:
             raise text.wrong(f"found {shown(text.ahead())}, expected a JSON list or object")
         for key in _members(text):
@@ -50,32 +55,42 @@ def keyed_elements(path: Path, is_group: Callable[[str, str], bool]) -> Iterator
     """
     with opened(path) as source:
         text = _Text(path, source)
+        text.skip_name()
         if text.next_mark() != "{":
             raise text.wrong(f"found {shown(text.ahead())}, expected a JSON object")
         for key in _members(text):
             inner = _FIRST_KEY.match(text.peek())
-            if key is not None and inner is not None and is_group(key, inner[1]):
+            if key is not None and inner is not None and is_group(key, inner["key"]):
                 yield from ((key, str(name), text.value()) for name in _members(text))
             else:
                 yield None, str(key), text.value()
         text.end()
 
 
-def small_object(path: Path) -> dict[str, Any] | None:
-    """The whole document where it is an object that is no longer than an element may be; else None.
+def small_object(path: Path, limit: int = MAX_ELEMENT) -> dict[str, Any] | None:
+    """The whole document where it is an object of at most so many characters; else None.
 
     Raises:
         DataError: The file cannot be read.
     """
     with opened(path) as source:
-        raw = source.read(MAX_ELEMENT + 1, "element 1")
-    if len(raw) > MAX_ELEMENT:
+        raw = source.read(limit + 1, "element 1")
+    if len(raw) > limit:
         return None
     try:
-        value = json.loads(raw.decode("utf-8-sig"))
+        text = raw.decode("utf-8-sig").strip()
+        name = _NAME.match(text)
+        value, end = _value_at(text, 0 if name is None else name.end(), ended=True)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return value if isinstance(value, dict) and not text[end:].strip() else None
+
+
+def first_key(path: Path) -> str | None:
+    """The first key of a document that is an object, None where it is none or the key no name."""
+    with opened(path) as source:
+        match = _FIRST_NAME.match(_Text(path, source).peek())
+    return None if match is None else match[1]
 
 
 def first_element(path: Path) -> Any:
@@ -102,16 +117,37 @@ def _members(text: _Text) -> Iterator[str | None]:
             if mark != ",":
                 raise text.wrong(f"found {shown(text.ahead())}, expected ',' or {closing!r} after this element")
             text.skip()
+            if text.is_python and text.next_mark() == closing:
+                break
     text.skip()
 
 
-_CLOSING = {"[": "]", "{": "}"}
-_FIRST_KEY = re.compile(r'\{\s*"((?:[^"\\]|\\.)*)"\s*:\s*\{')
+_CLOSING = {"[": "]", "{": "}", "(": ")"}
+_FIRST_KEY = re.compile(r"""\{\s*(?P<quote>["'])(?P<key>(?:(?!(?P=quote))[^\\]|\\.)*)(?P=quote)\s*:\s*\{""")
+_FIRST_NAME = re.compile(r"""(?:\s*[A-Za-z_]\w*\s*=)?\s*\{\s*["']([A-Za-z_][\w .-]*)["']\s*:""")
+_NAME = re.compile(r"\s*[A-Za-z_]\w*\s*=\s*(?=[\[({])")
+
+
+def _value_at(text: str, at: int, ended: bool) -> tuple[Any, int]:
+    """The value that begins at a place, as JSON or as Python prints it, and where it ends.
+
+    Raises:
+        ValueError: There is none, or it goes on behind the end of the text.
+    """
+    try:
+        return _DECODER.raw_decode(text, at)
+    except json.JSONDecodeError as error:
+        if not ended and (error.pos >= len(text) - _MARGIN or error.msg.startswith("Unterminated")):
+            raise
+        value, end = read_at(text, at)
+        return json.loads(json.dumps(value, default=str)), end
 
 
 def _key(text: _Text) -> str:
     text.next_mark()
     key = text.value()
+    if text.is_python and isinstance(key, int | float | list):
+        key = json.dumps(key)
     if not isinstance(key, str) or text.next_mark() != ":":
         raise text.wrong(f"found {shown(text.ahead())}, expected a key in double quotes and ':'")
     text.skip()
@@ -127,6 +163,7 @@ class _Text:
         self._path, self._source = path, source
         self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode
         self._buffer, self._at, self._ended = "", 0, False
+        self.is_python = False
 
     def wrong(self, what: str) -> DataError:
         return DataError(f"{self._path}, element {max(self.number, 1)}: {what}")
@@ -144,6 +181,11 @@ class _Text:
         """See that nothing is left."""
         if self.next_mark():
             raise self.wrong(f"found {shown(self.ahead())} after the end of the JSON document")
+
+    def skip_name(self) -> None:
+        """Go past ``name =`` in front of the document."""
+        match = _NAME.match(self.peek())
+        self._at += match.end() if match is not None else 0
 
     def skip(self) -> None:
         """Go past one character."""
@@ -164,7 +206,7 @@ class _Text:
         self.next_mark()
         while True:
             try:
-                value, end = _DECODER.raw_decode(self._buffer, self._at)
+                value, end = _value_at(self._buffer, self._at, self._ended)
             except (ValueError, RecursionError) as error:
                 if len(self._buffer) - self._at > MAX_ELEMENT:
                     raise self.wrong(f"it is no JSON or longer than {MAX_ELEMENT:,} characters") from error
@@ -174,6 +216,7 @@ class _Text:
             if end - self._at > MAX_ELEMENT:
                 raise self.wrong(f"it is longer than {MAX_ELEMENT:,} characters")
             if len(self._buffer) - end >= _MARGIN or not self._more():
+                self.is_python |= self._buffer[self._at] in "'(" or self._buffer[end - 1] in "')"
                 self._at = end
                 return value
 
