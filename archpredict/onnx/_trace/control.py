@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from math import prod
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from archpredict.errors import ModelFileError
 from archpredict.onnx._file.protos import Shape
 from archpredict.onnx._trace.ordering import called
+from archpredict.onnx._trace.rounds import counted_rounds, most_rounds
 from archpredict.onnx._trace.scopes import Scope
 from archpredict.onnx._trace.sequences import SEQUENCES
 from archpredict.onnx._trace.shapes import Value
@@ -19,6 +21,10 @@ from archpredict.onnx._trace.steps import Step, Tensor
 from archpredict.onnx._trace.walking import MOST_ROUNDS, Control, Inputs, Walker, body_of, repeat, run_body
 
 _INTEGER, _BOOL = 7, 9
+_MOST_ITEMS = 4096
+"""Of a sequence that a loop fills."""
+_LONGEST = 1 << 31
+"""Axis of a state that grows."""
 
 
 @dataclass
@@ -94,26 +100,66 @@ def _branch(walker: Walker, node: Any, inputs: Inputs, scope: Scope) -> None:
 def _loop(walker: Walker, node: Any, inputs: Inputs, scope: Scope) -> None:
     """The body once, times the number of rounds."""
     body = body_of(node, "body")
-    names = [value.name for value in body.input]
-    states = [value for value in inputs[2:] if value is not None]
-    rounds = _rounds(inputs)
+    states = [_begun(value) for value in inputs[2:] if value is not None]
+    most = most_rounds(inputs)
+    counted = None if most == 0 else counted_rounds(body, inputs, scope, most)
+    rounds = most if counted is None else counted
     if rounds == 0:
         empty = [Value(Tensor(name, None, constant=True), 1) for name in node.output[len(states) :]]
         walker.bind(node, [*states, *empty], scope)
         return
     carried = [_varying(walker, value) for value in states]
     start = len(walker.steps)
-    count = Value(Tensor("iteration", (), _INTEGER, constant=True), _INTEGER)
-    go_on = Value(Tensor("condition", (), _BOOL, constant=True, data=np.array(True)), _BOOL)
-    results = run_body(walker, node, body, dict(zip(names, (count, go_on, *carried), strict=False)), scope)
+    results = _round(walker, node, carried, rounds or 1, scope)
     repeat(walker.steps[start:], rounds or 1)
     if rounds is None:
         walker.warn(f"data decide how often {called(node)} runs; it counts as one round")
-    elif not _goes_on(results):
+    elif counted is None and not _goes_on(results):
         walker.warn(f"data decide whether {called(node)} ends before its {rounds} rounds; all of them count")
     last = [_grown(before, after, rounds) for before, after in zip(states, results[1:], strict=False)]
     stacked = [_stacked(walker, value, rounds) for value in results[1 + len(states) :]]
     walker.bind(node, [*last, *stacked], scope)
+
+
+def _round(walker: Walker, node: Any, states: Sequence[Value], rounds: int, scope: Scope) -> list[Value]:
+    """What the first round writes; where states grow, its operators count as those of the round in the middle."""
+    body = body_of(node, "body")
+    names = [value.name for value in body.input]
+    count = Value(Tensor("iteration", (), _INTEGER, constant=True), _INTEGER)
+    go_on = Value(Tensor("condition", (), _BOOL, constant=True, data=np.array(True)), _BOOL)
+    start, walked = len(walker.steps), walker.nodes
+    results = run_body(walker, node, body, dict(zip(names, (count, go_on, *states), strict=False)), scope)
+    halfway = [_halfway(before, after, rounds) for before, after in zip(states, results[1:], strict=False)]
+    if not any(halfway):
+        return results
+    first, shapes = sum(map(_rough_macs, walker.steps[start:])), [value.tensor.shape for value in results]
+    del walker.steps[start:]
+    walker.expanded += walker.nodes - walked
+    grown = [_reshaped(walker, v, shape) if shape else v for v, shape in zip_longest(states, halfway) if v is not None]
+    start = len(walker.steps)
+    results = run_body(walker, node, body, dict(zip(names, (count, go_on, *grown), strict=False)), scope)
+    if sum(map(_rough_macs, walker.steps[start:])) != first:
+        walker.warn(f"what {called(node)} works on grows; each of its {rounds} rounds counts as the one in the middle")
+    for value, shape in zip(results, shapes, strict=True):
+        value.tensor.shape = shape
+    return results
+
+
+def _halfway(before: Value, after: Value, rounds: int) -> Shape:
+    """The shape of a state before the round in the middle, None where it stays as it is."""
+    first, second = before.tensor.shape, after.tensor.shape
+    if first is None or second is None or len(first) != len(second) or min((*first, *second), default=0) < 0:
+        return None
+    middle = tuple(max(0, a + (rounds - 1) * (b - a) // 2) for a, b in zip(first, second, strict=True))
+    grows = middle != first and not after.tensor.constant and not before.tensor.constant
+    return middle if grows and max(middle, default=0) <= _LONGEST else None
+
+
+def _reshaped(walker: Walker, value: Value, shape: Shape) -> Value:
+    """A tensor that came of another one without an operator that counts."""
+    tensor = Tensor(value.tensor.name, shape, value.tensor.dtype)
+    walker.steps.append(Step("Identity", "", {}, [value.tensor], [tensor]))
+    return Value(tensor, value.dtype)
 
 
 def _goes_on(results: Sequence[Value]) -> bool:
@@ -122,18 +168,12 @@ def _goes_on(results: Sequence[Value]) -> bool:
     return data is not None and data.size == 1 and bool(data.reshape(()))
 
 
-def _rounds(inputs: Inputs) -> int | None:
-    """How often a loop runs at most, None where data decide that."""
-    limit, condition = (value.tensor if value is not None else None for value in (*inputs[:2], None, None)[:2])
-    if (
-        condition is not None
-        and condition.data is not None
-        and condition.data.size == 1
-        and not condition.data.reshape(())
-    ):
-        return 0
-    most = None if limit is None else limit.whole
-    return None if most is None else min(max(0, most), MOST_ROUNDS)
+def _begun(value: Value) -> Value:
+    """A state before the first round: as of a recurrent layer, zeros are no parameters."""
+    tensor = value.tensor
+    if not tensor.parameters or tensor.data is None or tensor.data.any():
+        return value
+    return Value(Tensor(tensor.name, tensor.shape, tensor.dtype, constant=True, data=tensor.data), value.dtype)
 
 
 def _varying(walker: Walker, value: Value) -> Value:
@@ -143,21 +183,32 @@ def _varying(walker: Walker, value: Value) -> Value:
         return value
     if value.dtype in (_INTEGER, 6, _BOOL):  # a counter, which decides nothing about shapes
         return Value(Tensor(tensor.name, tensor.shape, tensor.dtype, constant=True), value.dtype)
-    started = Tensor(tensor.name, tensor.shape, tensor.dtype)
-    walker.steps.append(Step("Identity", "", {}, [tensor], [started]))
-    return Value(started, value.dtype)
+    return _reshaped(walker, value, tensor.shape)
 
 
 def _grown(before: Value, after: Value, rounds: int | None) -> Value:
     """The last state: as long as after one round, and longer by as much for each further one."""
     first, second = before.tensor.shape, after.tensor.shape
+    if before.items is not None and after.items is not None:
+        return _filled(before.items, after, rounds)
     if first is None or second is None or len(first) != len(second) or first == second or after.tensor.constant:
         return after
     after.tensor.shape = tuple(
-        b if a == b else -1 if rounds is None or min(a, b) < 0 else max(0, a + rounds * (b - a))
+        b if a == b else -1 if rounds is None or min(a, b) < 0 else min(max(0, a + rounds * (b - a)), _LONGEST)
         for a, b in zip(first, second, strict=True)
     )
     return after
+
+
+def _filled(before: tuple[Value, ...], after: Value, rounds: int | None) -> Value:
+    """The last sequence: with as many further items for each further round as after one."""
+    items = after.items or ()
+    new = len(items) - len(before)
+    if new <= 0:
+        return after
+    if rounds is None or new * rounds > _MOST_ITEMS:
+        return Value(items[-1].tensor, 0)
+    return Value(after.tensor, 0, items=(*items, *(items[-1:] * (new * (rounds - 1)))))
 
 
 def _stacked(walker: Walker, value: Value, rounds: int | None, axis: int = 0) -> Value:
@@ -180,7 +231,7 @@ def _scan(walker: Walker, node: Any, inputs: Inputs, scope: Scope) -> None:
     values = [value for value in (inputs[1:] if batched else inputs) if value is not None]
     if not 0 < count <= len(values):
         raise ModelFileError(f"{called(node)} scans {count} of {len(values)} inputs; export the model again")
-    states, scanned = values[: len(values) - count], values[len(values) - count :]
+    states, scanned = [_begun(v) for v in values[: len(values) - count]], values[len(values) - count :]
     axes = _axes(given, "scan_input_axes", count)
     rounds, parts = MOST_ROUNDS, []
     for value, axis in zip(scanned, axes, strict=True):
@@ -188,7 +239,7 @@ def _scan(walker: Walker, node: Any, inputs: Inputs, scope: Scope) -> None:
         parts.append(part)
         rounds = min(rounds, length)
     known = None if rounds < 0 or rounds == MOST_ROUNDS else rounds
-    carried = [_part(walker, value, (0,))[0] if batched else _varying(walker, value) for value in states]
+    carried = [_varying(walker, _part(walker, value, (0,))[0] if batched else value) for value in states]
     start = len(walker.steps)
     names = [value.name for value in body.input]
     results = run_body(walker, node, body, dict(zip(names, (*carried, *parts), strict=False)), scope)

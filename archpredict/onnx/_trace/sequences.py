@@ -62,7 +62,8 @@ def _taken(walker: Walker, node: Any, inputs: Inputs, scope: Scope) -> None:
         walker.bind(node, [items[place]], scope)
         return
     shapes = {v.tensor.shape for v in items or ()}
-    walker.warn(f"data decide what {called(node)} takes from a sequence; the first of it counts")
+    if len(shapes) != 1 or any(v.tensor.parameters for v in items or ()):
+        walker.warn(f"data decide what {called(node)} takes from a sequence; the first of it counts")
     if items:
         value = items[0]
         walker.bind(node, [value if len(shapes) == 1 else Value(value.tensor, value.dtype)], scope)

@@ -20,6 +20,8 @@ class Walker(Protocol):
 
     steps: list[Step]
     constants: Constants
+    nodes: int
+    expanded: int
 
     def warn(self, text: str) -> None: ...
     def walk(self, nodes: Sequence[Any], scope: Scope) -> None: ...
