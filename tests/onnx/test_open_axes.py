@@ -172,3 +172,56 @@ def test_names_of_axes_need_not_be_text(tmp_path) -> None:
     content = _model(CONV, {"x": (FLOAT, ("b", 3, "hhhh", "wwww"))}, {"w": (8, 3, 3, 3)}).SerializeToString()
     (tmp_path / "odd.onnx").write_bytes(content.replace(b"hhhh", b"h\xff\xfeh"))
     assert read(tmp_path / "odd.onnx").inputs == {"x": (1, 3, 224, 224)}
+
+
+class TestWhichAxesAreWhat:
+    def test_an_image_without_a_batch_has_its_axes_where_the_added_one_is_not(self) -> None:
+        nodes = [
+            node("Transpose", ["x"], ["t"], perm=[2, 0, 1]),
+            node("Constant", [], ["zero"], value=helper.make_tensor("", TensorProto.INT64, (1,), [0])),
+            node("Unsqueeze", ["t", "zero"], ["u"]),
+            node("Conv", ["u", "w"], ["y"]),
+        ]
+        seen = interpret(_model(nodes, {"x": (FLOAT, ("a", "b", 3))}, {"w": (8, 3, 3, 3)}))
+        assert seen.inputs == {"x": (224, 224, 3)}
+        assert "give `input_size` or" in seen.warnings[0]
+
+    def test_layers_on_tokens_make_no_difference_between_batch_and_length(self) -> None:
+        nodes = [node("Transpose", ["x"], ["t"], perm=[1, 0, 2]), node("MatMul", ["t", "w"], ["y"])]
+        for names in (("b", "t", 8), ("p", "q", 8), ("batch", "time", 8)):
+            seen = interpret(_model(nodes, {"x": (FLOAT, names)}, {"w": (8, 8)}))
+            assert seen.inputs == {"x": (1, 128, 8)}
+
+    def test_frames_of_a_spectrogram_are_a_length(self) -> None:
+        seen = interpret(
+            _model([node("Conv", ["x", "w"], ["y"])], {"x": (FLOAT, (1, 80, "frames"))}, {"w": (8, 80, 3)})
+        )
+        assert seen.inputs == {"x": (1, 80, 128)}
+
+    def test_frames_of_a_video_may_come_before_its_colours(self) -> None:
+        seen = interpret(_model([node("Relu", ["x"], ["y"])], {"x": (FLOAT, ("n", "f", 3, 32, 32))}, {}))
+        assert seen.inputs == {"x": (1, 16, 3, 32, 32)}
+
+    def test_the_advice_names_the_argument_that_changes_the_length(self) -> None:
+        past = interpret(_model([node("Relu", ["x"], ["y"])], {"x": (FLOAT, (1, 2, "past", 8))}, {}))
+        assert "give `sequence_length` or `input_shapes={'x': (1, 2, 128, 8)}`" in past.warnings[0]
+        table = interpret(_model([node("MatMul", ["x", "w"], ["y"])], {"x": (FLOAT, ("n", "f"))}, {"w": (8, 8)}))
+        assert table.warnings[0].endswith("for another size give `input_shapes={'x': (1, 8)}`")
+
+
+class TestWhatDoesNotFit:
+    def test_a_kernel_that_is_larger_than_what_it_reads_is_told(self) -> None:
+        nodes = [node("Conv", ["x", "w"], ["a"], strides=[2]), node("Conv", ["a", "w"], ["y"], strides=[2])]
+        seen = interpret(_model(nodes, {"x": (FLOAT, (1, 8, 11))}, {"w": (8, 8, 5)}))
+        told = "Conv 'y' does not fit: its input is smaller than what it takes at once"
+        assert told in seen.warnings
+
+    def test_a_reshape_to_another_number_of_elements_is_told(self) -> None:
+        shape = helper.make_tensor("", TensorProto.INT64, (2,), [7, 8])
+        nodes = [
+            node("Constant", [], ["s"], value=shape),
+            node("Reshape", ["x", "s"], ["r"]),
+            node("MatMul", ["r", "w"], ["y"]),
+        ]
+        seen = interpret(_model(nodes, {"x": (FLOAT, (1, "length", 8))}, {"w": (8, 8)}))
+        assert "Reshape 'r' does not fit: it makes 7x8 of 1x128x8, which the model was not made for" in seen.warnings

@@ -7,12 +7,13 @@ from typing import Any
 
 from archpredict.errors import ModelFileError, integer
 from archpredict.onnx._file.protos import Kind, Shape, kind_of
+from archpredict.onnx._trace.open_axes import Taken
 from archpredict.onnx._trace.ordering import WEIGHT_SLOTS, shown
 
 SIZE_TAKEN = "the file leaves open"
 """How the sentence begins that says what size an input was taken to have."""
-_SIZE_OF = {True: "input_size", False: "sequence_length"}
-"""The argument that changes the size of images, or of other inputs."""
+_ARGUMENTS = {"image": "input_size", "sequence": "sequence_length"}
+"""The argument that changes a size."""
 
 
 def input_names(model: Any) -> list[str]:
@@ -50,7 +51,7 @@ def data_inputs(graph: Any, parameters: set[str]) -> tuple[list[Any], list[Any]]
 
 
 def input_kinds(
-    inputs: Sequence[Any], given: Mapping[str, Sequence[int]], filled: Mapping[str, Shape], warn: Callable[[str], None]
+    inputs: Sequence[Any], given: Mapping[str, Sequence[int]], filled: Mapping[str, Taken], warn: Callable[[str], None]
 ) -> dict[str, Kind]:
     """Shapes of the inputs by name: as given, as the file says, or as they are taken to be.
 
@@ -75,7 +76,7 @@ def input_kinds(
         if value.name in given:
             shape: Shape = _checked(value.name, given[value.name], declared.shape)
         else:
-            shape = _opened(value.name, declared, filled.get(value.name), warn)
+            shape = _opened(value.name, declared, filled.get(value.name, Taken(None)), warn)
         found[value.name] = Kind(shape, declared.dtype or 1, declared.other)
     return found
 
@@ -100,11 +101,11 @@ def _checked(name: str, given: Sequence[int], declared: Shape) -> Shape:
     return shape
 
 
-def _opened(name: str, declared: Kind, filled: Shape, warn: Callable[[str], None]) -> Shape:
+def _opened(name: str, declared: Kind, filled: Taken, warn: Callable[[str], None]) -> Shape:
     if declared.other is not None:
         warn(f"the input {shown(name)} is no tensor; what is computed from it is not known")
         return None
-    shape = filled or declared.shape
+    shape = filled.shape or declared.shape
     if shape is None:
         example = f"`input_shapes={{{name[:60]!r}: (1, 3, 224, 224)}}`"
         warn(f"the input {shown(name)} has no shape in the file; give one: {example}")
@@ -125,6 +126,6 @@ def _opened(name: str, declared: Kind, filled: Shape, warn: Callable[[str], None
         example = f"`input_shapes={{{name[:60]!r}: ({', '.join(map(str, shape))})}}`"
         warn(
             f"{SIZE_TAKEN} how large the input {shown(name)} is, and it was taken for {taken}; "
-            f"for another size give `{_SIZE_OF[len(shape) > 3]}` or {example}"
+            f"for another size give {' or '.join((*(f'`{_ARGUMENTS[size]}`' for size in filled.sizes), example))}"
         )
     return shape

@@ -55,8 +55,8 @@ def counted_rounds(body: Any, inputs: Inputs, scope: Scope, most: int | None) ->
     left = _MOST_EVALUATED
     for rounds in range(most if most is not None else _MOST_EVALUATED):
         left -= 1 + len(nodes)
-        known: Arrays | None = {**fixed, **states, names[0]: np.array(rounds), names[1]: np.array(True)}
-        known = _evaluated(nodes, known) if left > 0 else None
+        given = {**fixed, **states, names[0]: np.array(rounds), names[1]: np.array(True)}
+        known = _evaluated(nodes, given) if left > 0 else None
         condition = None if known is None else known.get(outputs[0])
         if known is None or condition is None or condition.size != 1:
             return None
@@ -109,6 +109,7 @@ def _constants(body: Any, scope: Scope, names: set[str]) -> Arrays:
 
 def _evaluated(nodes: Sequence[Any], known: Arrays) -> Arrays | None:
     """All that operators write, None where something is not known."""
+    arrays: Sequence[Any]
     for node in nodes:
         try:
             attributes = attributes_of(node)

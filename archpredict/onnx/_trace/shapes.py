@@ -23,6 +23,7 @@ from archpredict.onnx._file.protos import (
     newest_opset,
     plain_domain,
 )
+from archpredict.onnx._trace.fitting import TOO_SMALL, WINDOWS, misfit
 from archpredict.onnx._trace.steps import Tensor
 
 
@@ -65,7 +66,6 @@ _READS_NUMBERS = ("Resize", "Upsample", "Range")
 _LIKE_FIRST = ("GroupNormalization",)
 """Operators for which ONNX has no rule, and whose output is like their first input."""
 
-_WINDOWS = ("Conv", "MaxPool", "AveragePool", "LpPool")
 _EINSUM = re.compile(r"([A-Za-z\s]|\.\.\.)*(,([A-Za-z\s]|\.\.\.)*)*(->([A-Za-z\s]|\.\.\.)*)?")
 _INFERENCE_ERRORS = (
     shape_inference.InferenceError,
@@ -101,15 +101,18 @@ class ShapeRules:
             self.problems.append((node, "it has attributes that it cannot have"))
             return [unknown] * len(node.output)
         found, problem = self._inferred(node, inputs, opsets)
-        problem = problem or _misfit(node, inputs, attributes)
-        least = 1 if node.op_type in _WINDOWS else 0
+        kinds = [kind_of(found[name]) if name in found else unknown for name in node.output]
+        if plain_domain(node.domain) == "":
+            read = [v.tensor.shape if v is not None else None for v in inputs[:2]]
+            problem = problem or misfit(node.op_type, attributes, read, kinds[0].shape if kinds else None)
+        least = 1 if node.op_type in WINDOWS else 0
         if any(d.dim_value < least for t in found.values() for d in t.tensor_type.shape.dim if d.HasField("dim_value")):
-            problem = problem or "its input is smaller than what it takes at once"
+            problem = problem or TOO_SMALL
         if problem:
             self.problems.append((node, problem))
         if node.op_type in _LIKE_FIRST and first is not None:
             return [Kind(first.tensor.shape, first.dtype)] * len(node.output)
-        return [kind_of(found[name]) if name in found else unknown for name in node.output]
+        return kinds
 
     def _inferred(
         self, node: Any, inputs: Sequence[Value | None], opsets: Opsets
@@ -167,21 +170,6 @@ class ShapeRules:
                     self._elements[value.tensor] = numpy_helper.from_array(np.asarray(value.tensor.data))
                 found[name] = self._elements[value.tensor]
         return found
-
-
-def _misfit(node: Any, inputs: Sequence[Value | None], attributes: Mapping[str, Any]) -> str:
-    """What ONNX's rule for convolutions does not look at, or did not: the numbers of axes and channels."""
-    shapes = [v.tensor.shape if v is not None else None for v in inputs[:2]]
-    if node.op_type != "Conv" or len(shapes) < 2 or None in shapes:
-        return ""
-    ranks = [len(shape or ()) for shape in shapes]
-    if ranks[0] != ranks[1]:
-        return f"its input has {ranks[0]} axes, and its weight {ranks[1]}"
-    if ranks[0] < 2 or min(min(shape or ()) for shape in shapes) < 0:
-        return ""
-    (_, arriving, *_), (_, taken, *_) = (s or () for s in shapes)
-    groups = attributes.get("group", 1)
-    return "" if arriving == taken * groups else f"{arriving} channels arrive, and its weight takes {taken * groups}"
 
 
 def _passed_type(value: Value) -> onnx.TypeProto:
