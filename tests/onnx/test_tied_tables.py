@@ -78,3 +78,11 @@ def test_elements_in_other_files_are_not_looked_for(tmp_path: Path) -> None:
         tensor.data_location = onnx.TensorProto.EXTERNAL
         tensor.external_data.add(key="location", value="weights")
     assert total(_read(model, "file", tmp_path).graph, "params") == 240
+
+
+@pytest.mark.parametrize("how", ["file", "memory"])
+def test_one_that_is_stored_once_more_in_half_precision_counts_once(how: str, tmp_path: Path) -> None:
+    model = _model(TABLE.T, False)
+    model.graph.initializer[1].CopyFrom(numpy_helper.from_array(TABLE.T.astype(np.float16), "half"))
+    model.graph.node.insert(0, helper.make_node("Cast", ["half"], ["head"], to=onnx.TensorProto.FLOAT))
+    assert total(_read(model, how, tmp_path).graph, "params") == 120

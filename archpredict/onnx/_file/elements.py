@@ -112,15 +112,13 @@ def _equal(a: Any, b: Any) -> bool:
     if a is None or b is None:
         return False
     exact = a.dtype.kind == b.dtype.kind == "f"
-    if exact and a.dtype != b.dtype:
-        return False
     for other in (b, b.T):
         if a.shape == other.shape:
             few = np.linspace(0, len(a) - 1, min(_FEW, len(a))).astype(np.int64)
             if not exact:
                 if _alike(a[few], other[few]):
                     return True
-            elif (a[few] == other[few]).all() and _all_equal(a, other):
+            elif _same_numbers(a[few], other[few]) and _all_equal(a, other):
                 return True
     return False
 
@@ -139,7 +137,14 @@ def _alike(a: Any, b: Any) -> bool:
 
 
 def _all_equal(a: Any, b: Any) -> bool:
-    return all(bool((a[i : i + _ROWS] == b[i : i + _ROWS]).all()) for i in range(0, len(a), _ROWS))
+    return all(_same_numbers(a[i : i + _ROWS], b[i : i + _ROWS]) for i in range(0, len(a), _ROWS))
+
+
+def _same_numbers(a: Any, b: Any) -> bool:
+    """Whether rows are equal as far as the shorter of their types tells."""
+    shorter = min(a.dtype, b.dtype, key=lambda dtype: dtype.itemsize)
+    with np.errstate(over="ignore"):
+        return bool((a.astype(shorter, copy=False) == b.astype(shorter, copy=False)).all())
 
 
 # ---------------------------------------------------------------------- files

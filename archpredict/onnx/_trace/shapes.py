@@ -102,7 +102,7 @@ class ShapeRules:
             return [unknown] * len(node.output)
         found, problem = self._inferred(node, inputs, opsets)
         kinds = [kind_of(found[name]) if name in found else unknown for name in node.output]
-        if plain_domain(node.domain) == "":
+        if plain_domain(node.domain) == "" and first is not None and not first.tensor.constant:
             read = [v.tensor.shape if v is not None else None for v in inputs[:2]]
             problem = problem or misfit(node.op_type, attributes, read, kinds[0].shape if kinds else None)
         least = 1 if node.op_type in WINDOWS else 0
