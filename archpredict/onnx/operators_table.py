@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from archpredict.onnx._tensors.constants import COMPUTED
 from archpredict.onnx._trace.aliases import COPIES, QUANTISERS
-from archpredict.onnx._trace.constants import COMPUTED
 from archpredict.onnx._trace.control import CONTROL
-from archpredict.onnx._trace.expansion import MICROSOFT
-from archpredict.onnx._trace.expansions import EXPANSIONS
 from archpredict.onnx._translate.rules import GONE, LABELS
+from archpredict.onnx._written_out.expansion import MICROSOFT
+from archpredict.onnx._written_out.expansions import EXPANSIONS
 
 __all__ = ["NOT_OF_NETWORKS", "operators_table"]
 

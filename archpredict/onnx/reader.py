@@ -13,9 +13,9 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.onnx._canonical.canonical import canonical as canonical
 from archpredict.onnx._file.elements import same_in_file, same_in_model
 from archpredict.onnx._file.reading import read_proto as read_proto
+from archpredict.onnx._tensors.steps import Trace as Trace
 from archpredict.onnx._trace.inputs import SIZE_TAKEN
 from archpredict.onnx._trace.open_axes import OpenSizes
-from archpredict.onnx._trace.steps import Trace as Trace
 from archpredict.onnx._trace.tracer import trace as trace
 
 __all__ = ["DEFAULT_SIZES", "SIZE_TAKEN", "OnnxModel", "OpenSizes", "interpret", "load", "read"]

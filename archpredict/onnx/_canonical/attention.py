@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from archpredict.onnx._trace.steps import Tensor
+from archpredict.onnx._tensors.steps import Tensor
 from archpredict.onnx._translate.nodes import RESHAPE, SCALAR, TRANSPOSE, Node, NodeGraph, behind
 
 _LAYOUT = (RESHAPE, TRANSPOSE, SCALAR)

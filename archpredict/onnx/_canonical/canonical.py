@@ -14,8 +14,8 @@ from archpredict.onnx._canonical.layout import after_attention, meet, squeeze_sl
 from archpredict.onnx._canonical.merging import merge
 from archpredict.onnx._canonical.parameters import Parameters
 from archpredict.onnx._file.elements import Same, none_the_same
-from archpredict.onnx._trace.ordering import shown
-from archpredict.onnx._trace.steps import Trace
+from archpredict.onnx._tensors.ordering import shown
+from archpredict.onnx._tensors.steps import Trace
 from archpredict.onnx._translate.nodes import Node, NodeGraph, size
 from archpredict.onnx._translate.rules import nodes_of
 

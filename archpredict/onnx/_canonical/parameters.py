@@ -10,7 +10,7 @@ import numpy as np
 
 from archpredict.graph.operators import NORMS, UNKNOWN, WEIGHTED
 from archpredict.onnx._file.elements import Same
-from archpredict.onnx._trace.steps import Tensor
+from archpredict.onnx._tensors.steps import Tensor
 from archpredict.onnx._translate.nodes import RESHAPE, SCALAR, Node, NodeGraph, behind, behind_weight
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import onnx
 
 from archpredict.onnx._file.protos import plain_domain
-from archpredict.onnx._trace.expansion import MICROSOFT
-from archpredict.onnx._trace.scopes import Scope
-from archpredict.onnx._trace.shapes import Value
-from archpredict.onnx._trace.steps import Tensor
+from archpredict.onnx._tensors.scopes import Scope
+from archpredict.onnx._tensors.shapes import Value
+from archpredict.onnx._tensors.steps import Tensor
+from archpredict.onnx._written_out.expansion import MICROSOFT
 
 _BOOL, _FLOAT = 9, 1
 _FLOATS = (1, 10, 11, 16)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from archpredict.onnx._trace.shapes import Value
-from archpredict.onnx._trace.steps import Step, Tensor
+from archpredict.onnx._tensors.shapes import Value
+from archpredict.onnx._tensors.steps import Step, Tensor
 
 ROUNDED = "~rounded"
 """Operator that rounds to integers of which none stands for a negative number; it is gone in the end."""

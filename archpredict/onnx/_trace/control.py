@@ -12,12 +12,12 @@ import numpy as np
 
 from archpredict.errors import ModelFileError
 from archpredict.onnx._file.protos import Shape
-from archpredict.onnx._trace.ordering import called
+from archpredict.onnx._tensors.ordering import called
+from archpredict.onnx._tensors.scopes import Scope
+from archpredict.onnx._tensors.shapes import Value
+from archpredict.onnx._tensors.steps import Step, Tensor
 from archpredict.onnx._trace.rounds import counted_rounds, most_rounds
-from archpredict.onnx._trace.scopes import Scope
 from archpredict.onnx._trace.sequences import SEQUENCES
-from archpredict.onnx._trace.shapes import Value
-from archpredict.onnx._trace.steps import Step, Tensor
 from archpredict.onnx._trace.walking import MOST_ROUNDS, Control, Inputs, Walker, body_of, repeat, run_body
 
 _INTEGER, _BOOL = 7, 9

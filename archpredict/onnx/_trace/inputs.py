@@ -7,8 +7,8 @@ from typing import Any
 
 from archpredict.errors import ModelFileError, integer
 from archpredict.onnx._file.protos import Kind, Shape, kind_of
+from archpredict.onnx._tensors.ordering import WEIGHT_SLOTS, shown
 from archpredict.onnx._trace.open_axes import Taken
-from archpredict.onnx._trace.ordering import WEIGHT_SLOTS, shown
 
 SIZE_TAKEN = "the file leaves open"
 """How the sentence begins that says what size an input was taken to have."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from archpredict.onnx._file.protos import attributes_of, decoded, plain_domain
-from archpredict.onnx._trace.scopes import Scope
+from archpredict.onnx._tensors.scopes import Scope
 from archpredict.onnx._trace.walking import MOST_ROUNDS, Inputs
 from archpredict.onnx.folding import fold
 

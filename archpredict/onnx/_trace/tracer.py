@@ -14,20 +14,20 @@ import onnx
 
 from archpredict.errors import ModelFileError, counted
 from archpredict.onnx._file.protos import Kind, Opsets, Shape, kind_of, newest_opset, plain_domain
+from archpredict.onnx._tensors.constants import FROM_SHAPES, Constants
+from archpredict.onnx._tensors.ordering import WEIGHT_SLOTS, called, ordered, shown
+from archpredict.onnx._tensors.partial_shapes import merged, refined
+from archpredict.onnx._tensors.scopes import Scope, with_arguments
+from archpredict.onnx._tensors.shapes import ShapeRules, Value
+from archpredict.onnx._tensors.steps import Step, Tensor, Trace
 from archpredict.onnx._trace.aliases import READ_BARE, alias, is_quantiser
 from archpredict.onnx._trace.clipping import ROUNDED, greatest, unclipped
-from archpredict.onnx._trace.constants import FROM_SHAPES, Constants
 from archpredict.onnx._trace.control import CONTROL
-from archpredict.onnx._trace.expansion import MICROSOFT, OPSET, Call
-from archpredict.onnx._trace.expansions import expansion_of
 from archpredict.onnx._trace.inputs import data_inputs, input_kinds, is_assumed
-from archpredict.onnx._trace.nchwc import unfilled
 from archpredict.onnx._trace.open_axes import OpenSizes, assumed
-from archpredict.onnx._trace.ordering import WEIGHT_SLOTS, called, ordered, shown
-from archpredict.onnx._trace.partial_shapes import merged, refined
-from archpredict.onnx._trace.scopes import Scope, with_arguments
-from archpredict.onnx._trace.shapes import ShapeRules, Value
-from archpredict.onnx._trace.steps import Step, Tensor, Trace
+from archpredict.onnx._written_out.expansion import MICROSOFT, OPSET, Call
+from archpredict.onnx._written_out.expansions import expansion_of
+from archpredict.onnx._written_out.nchwc import unfilled
 
 MAX_NODES = 100_000
 """Nodes of one model, with functions and branches written out."""

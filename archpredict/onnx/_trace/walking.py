@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from archpredict.errors import ModelFileError
-from archpredict.onnx._trace.constants import Constants
-from archpredict.onnx._trace.ordering import called
-from archpredict.onnx._trace.scopes import Scope
-from archpredict.onnx._trace.shapes import Value
-from archpredict.onnx._trace.steps import Step
+from archpredict.onnx._tensors.constants import Constants
+from archpredict.onnx._tensors.ordering import called
+from archpredict.onnx._tensors.scopes import Scope
+from archpredict.onnx._tensors.shapes import Value
+from archpredict.onnx._tensors.steps import Step
 
 MOST_ROUNDS = 1_000_000_000
 

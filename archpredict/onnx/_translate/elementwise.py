@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from archpredict.onnx._trace.steps import Step
+from archpredict.onnx._tensors.steps import Step
 from archpredict.onnx._translate.nodes import SAME, SCALAR, Node, size
 from archpredict.onnx._translate.translation import Rule, Translation, argument, dims, integers, shape_of
 

@@ -7,8 +7,8 @@ from math import prod
 
 import numpy as np
 
-from archpredict.onnx._trace.einsum import Contraction, contraction
-from archpredict.onnx._trace.steps import Step, Tensor
+from archpredict.onnx._tensors.einsum import Contraction, contraction
+from archpredict.onnx._tensors.steps import Step, Tensor
 from archpredict.onnx._translate.nodes import TRANSPOSE, Node, size
 from archpredict.onnx._translate.spatial import pad
 from archpredict.onnx._translate.translation import Rule, Translation, dims, given, integers, shape_of, text

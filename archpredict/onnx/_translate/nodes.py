@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
-from archpredict.onnx._trace.steps import Tensor
+from archpredict.onnx._tensors.steps import Tensor
 
 RESHAPE, TRANSPOSE, SCALAR = "~reshape", "~transpose", "~scalar"
 """Labels of nodes that are gone in the end: reshapes, transpositions (kept as ``permute`` where they change the order

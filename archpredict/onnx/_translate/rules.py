@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from archpredict.onnx._tensors.steps import Step, Trace
 from archpredict.onnx._trace.aliases import COPIES
-from archpredict.onnx._trace.expansion import LEARNING
-from archpredict.onnx._trace.steps import Step, Trace
 from archpredict.onnx._translate import elementwise, layers, spatial
 from archpredict.onnx._translate.nodes import SCALAR, Node, NodeGraph
 from archpredict.onnx._translate.translation import Rule, Translation, labelled, one_input, shape_of
+from archpredict.onnx._written_out.expansion import LEARNING
 
 _STANDARD = ("", "ai.onnx")
 GONE = "left out: the same numbers"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from archpredict.onnx._trace.steps import Step
+from archpredict.onnx._tensors.steps import Step
 from archpredict.onnx._translate.nodes import RESHAPE, SAME, TRANSPOSE, Node, size
 from archpredict.onnx._translate.translation import Rule, Translation, argument, dims, given, integers, shape_of, text
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from archpredict.onnx._trace.steps import Step, Tensor
+from archpredict.onnx._tensors.steps import Step, Tensor
 from archpredict.onnx._translate.nodes import Node, Shape
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from archpredict.onnx._trace.expansion import MICROSOFT, Call, Expansion
+from archpredict.onnx._written_out.expansion import MICROSOFT, Call, Expansion
 
 _LONGEST = 1 << 24
 

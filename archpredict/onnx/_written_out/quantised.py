@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from archpredict.onnx._trace.expansion import MICROSOFT, Call, Expansion
+from archpredict.onnx._written_out.expansion import MICROSOFT, Call, Expansion
 
 _FLOATS, _INTEGERS = (1, 10, 11, 16), (2, 3, 4, 5, 21, 22)
 

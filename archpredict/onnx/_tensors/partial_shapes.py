@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from archpredict.onnx._file.protos import MAX_RANK, Kind, Shape
-from archpredict.onnx._trace.einsum import contraction
-from archpredict.onnx._trace.shapes import Value
+from archpredict.onnx._tensors.einsum import contraction
+from archpredict.onnx._tensors.shapes import Value
 
 _SHAPE_FROM = {"Reshape": 1, "Expand": 1, "ConstantOfShape": 0}
 """Which input of an operator has the lengths of its output."""

@@ -10,9 +10,9 @@ import numpy as np
 from onnx import helper
 
 from archpredict.onnx._file.protos import MAX_RANK, Kind, Shape, attributes_of, declared_shape, decoded
-from archpredict.onnx._trace.ordering import shown
-from archpredict.onnx._trace.shapes import Value
-from archpredict.onnx._trace.steps import Tensor
+from archpredict.onnx._tensors.ordering import shown
+from archpredict.onnx._tensors.shapes import Value
+from archpredict.onnx._tensors.steps import Tensor
 from archpredict.onnx.folding import MAX_ELEMENTS, fold, fold_partly
 
 _MAX_IN_ALL = 8_000_000

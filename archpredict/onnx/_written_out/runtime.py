@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from archpredict.onnx._trace.expansion import MICROSOFT, Call, Expansion
-from archpredict.onnx._trace.optimised import channels_first, channels_last, silu
+from archpredict.onnx._written_out.expansion import MICROSOFT, Call, Expansion
+from archpredict.onnx._written_out.optimised import channels_first, channels_last, silu
 
 CHANNELS_LAST = "com.ms.internal.nhwc"
 _MOST_AXES = 32

@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from archpredict.onnx._trace.expansion import Call, Expansion
+from archpredict.onnx._written_out.expansion import Call, Expansion
 
 
 def _upsample(call: Call) -> Sequence[str] | None:

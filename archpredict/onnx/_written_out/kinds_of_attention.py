@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from archpredict.onnx._trace.attention import attend, bias, from_heads, num_heads, to_heads
-from archpredict.onnx._trace.expansion import MICROSOFT, Call, Expansion
-from archpredict.onnx._trace.runtime_attention import linear_parts, queries_keys_values
+from archpredict.onnx._written_out.attention import attend, bias, from_heads, num_heads, to_heads
+from archpredict.onnx._written_out.expansion import MICROSOFT, Call, Expansion
+from archpredict.onnx._written_out.runtime_attention import linear_parts, queries_keys_values
 
 _LONGEST = 1 << 24
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 
 from archpredict.onnx._file.protos import Shape
-from archpredict.onnx._trace.expansion import MICROSOFT, Call, Expansion
+from archpredict.onnx._written_out.expansion import MICROSOFT, Call, Expansion
 
 _FLOAT, _UINT8 = 1, 2
 _LEAST_BITS = 1

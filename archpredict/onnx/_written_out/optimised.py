@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from archpredict.onnx._trace.expansion import MICROSOFT, Call, Expansion
+from archpredict.onnx._written_out.expansion import MICROSOFT, Call, Expansion
 
 _MOST_AXES = 32
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from archpredict.onnx._trace.expansion import Call, Expansion
+from archpredict.onnx._written_out.expansion import Call, Expansion
 
 _BOOL = 9
 _MOST_HEADS = 1 << 16

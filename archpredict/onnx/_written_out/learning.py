@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from archpredict.onnx._trace.expansion import LEARNING, Call, Expansion
+from archpredict.onnx._written_out.expansion import LEARNING, Call, Expansion
 
 _FLOAT, _WHOLE, _STRING = 1, 7, 8
 

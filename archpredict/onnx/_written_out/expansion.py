@@ -11,7 +11,7 @@ import onnx
 from onnx import helper
 
 from archpredict.onnx._file.protos import Shape
-from archpredict.onnx._trace.shapes import Value
+from archpredict.onnx._tensors.shapes import Value
 
 OPSET = 23
 """Version of ONNX's operators that expansions are written in."""

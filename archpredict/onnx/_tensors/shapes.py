@@ -23,8 +23,8 @@ from archpredict.onnx._file.protos import (
     newest_opset,
     plain_domain,
 )
-from archpredict.onnx._trace.fitting import TOO_SMALL, WINDOWS, misfit
-from archpredict.onnx._trace.steps import Tensor
+from archpredict.onnx._tensors.fitting import TOO_SMALL, WINDOWS, misfit
+from archpredict.onnx._tensors.steps import Tensor
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from archpredict.onnx._file.protos import Opsets
-from archpredict.onnx._trace import (
+from archpredict.onnx._written_out import (
     attention,
     experimental,
     experts,
@@ -21,7 +21,7 @@ from archpredict.onnx._trace import (
     runtime_attention,
     standard,
 )
-from archpredict.onnx._trace.expansion import Expansion
+from archpredict.onnx._written_out.expansion import Expansion
 
 EXPANSIONS: Mapping[tuple[str, str], Expansion] = {
     **quantised.EXPANSIONS,

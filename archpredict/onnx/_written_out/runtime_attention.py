@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from archpredict.onnx._trace.attention import attend, bias, from_heads, longer, mask, num_heads, rank, to_heads
-from archpredict.onnx._trace.expansion import MICROSOFT, Call, Expansion
-from archpredict.onnx._trace.rotary import rotated
+from archpredict.onnx._written_out.attention import attend, bias, from_heads, longer, mask, num_heads, rank, to_heads
+from archpredict.onnx._written_out.expansion import MICROSOFT, Call, Expansion
+from archpredict.onnx._written_out.rotary import rotated
 
 _OF_SESSIONS, _OF_OPTIMISER = "qkv_weights", "_qkv_weight"
 """In names of weights that were joined by a session of ONNX Runtime, and by its optimiser for transformers."""

@@ -9,7 +9,7 @@ from typing import Any
 import onnx
 
 from archpredict.onnx._file.protos import Opsets, Shape
-from archpredict.onnx._trace.shapes import Value
+from archpredict.onnx._tensors.shapes import Value
 
 
 @dataclass(eq=False)

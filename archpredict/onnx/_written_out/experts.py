@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from archpredict.onnx._trace.expansion import MICROSOFT, Call, Expansion
+from archpredict.onnx._written_out.expansion import MICROSOFT, Call, Expansion
 
 _MOST = 1 << 40
 _FUNCTIONS = {"relu": "Relu", "gelu": "Gelu", "geglu": "Gelu"}

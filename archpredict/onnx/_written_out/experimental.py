@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archpredict.onnx._file.protos import MAX_RANK
-from archpredict.onnx._trace.expansion import Call, Expansion
+from archpredict.onnx._written_out.expansion import Call, Expansion
 
 _MOST = 1 << 40
 _ATEN = "org.pytorch.aten"

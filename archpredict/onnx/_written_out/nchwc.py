@@ -14,8 +14,8 @@ import onnx
 from onnx import helper
 
 from archpredict.onnx._file.protos import decoded, plain_domain
-from archpredict.onnx._trace.expansion import Call, Expansion
-from archpredict.onnx._trace.optimised import activated, channels_first, channels_last
+from archpredict.onnx._written_out.expansion import Call, Expansion
+from archpredict.onnx._written_out.optimised import activated, channels_first, channels_last
 
 DOMAIN = "com.microsoft.nchwc"
 _FLOAT = 1

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import onnx
 
-from archpredict.onnx._trace.expansion import Call, Expansion
+from archpredict.onnx._written_out.expansion import Call, Expansion
 
 
 def _renewed(call: Call) -> Sequence[str]:
