@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from archpredict._literals import WrittenCall
 from archpredict.spaces._plain import whole, wholes
+from archpredict.spaces.notation.literals import WrittenCall
 
 NODES = range(2, 6)
 """Intermediate nodes of a cell; 0 and 1 are its inputs."""

@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from archpredict._literals import WrittenCall
 from archpredict.spaces._mobilenetv3_network import MAX_DEPTH, STAGES, Subnet
 from archpredict.spaces._plain import wholes
+from archpredict.spaces.notation.literals import WrittenCall
 
 _RESOLUTIONS = ("r", "image_size", "resolution")
 ATTRIBUTES = ("ks", "e", "d", *_RESOLUTIONS, "wid")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from archpredict._literals import WrittenCall
 from archpredict.spaces._plain import whole, wholes
+from archpredict.spaces.notation.literals import WrittenCall
 
 _NAMES = (
     ("matrix", "ops"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from archpredict._literals import WrittenCall
 from archpredict.spaces._plain import whole
+from archpredict.spaces.notation.literals import WrittenCall
 
 ATTRIBUTES = ("nodes", "arch_str")
 """Of ``Structure`` in the benchmark's own code, and of what others keep of it."""

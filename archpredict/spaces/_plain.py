@@ -1,6 +1,6 @@
 """Objects of other libraries as plain values, and the numbers among these.
 
-What a plain value is, :mod:`archpredict._literals` says.
+What a plain value is, :mod:`archpredict.spaces.notation.literals` says.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from archpredict._literals import MAX_DEPTH, WrittenCall, read
 from archpredict.errors import integer
+from archpredict.spaces.notation.literals import MAX_DEPTH, WrittenCall, read
 
 MAX_VALUES = 10_000
 

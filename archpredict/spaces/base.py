@@ -19,13 +19,13 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from archpredict._literals import read
 from archpredict._typing import BoolArray, FloatArray, IntArray
 from archpredict.errors import InvalidArchitectureError, UsageError, integer, whole_number
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.registry import make
 from archpredict.spaces._identity import are_equal, options_of
 from archpredict.spaces._plain import plain, read_parts, unwrapped, whole, wholes
+from archpredict.spaces.notation.literals import read
 
 __all__ = ["Architecture", "BoolArray", "IntArray", "SearchSpace", "load_space", "unique_rows"]
 

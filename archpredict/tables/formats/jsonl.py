@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from archpredict._literals import read_at
 from archpredict.errors import DataError
 from archpredict.progress import Observer, silent
+from archpredict.spaces.notation.literals import read_at
 from archpredict.tables.formats.base import Format, Kind, Row
 from archpredict.tables.reading.files import shown, text_lines
 from archpredict.tables.reading.writing import text_writer

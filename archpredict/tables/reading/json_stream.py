@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from archpredict._literals import read_at
 from archpredict.errors import DataError
+from archpredict.spaces.notation.literals import read_at
 from archpredict.tables.reading.files import TableStream, opened, shown
 
 MAX_ELEMENT = 1_000_000

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from archpredict._literal_tokens import MAX_DIGITS, TOKEN, NotALiteralError, number_of, unquoted
+from archpredict.spaces.notation.tokens import MAX_DIGITS, TOKEN, NotALiteralError, number_of, unquoted
 
 MAX_TEXT = 10_000
 MAX_DEPTH = 24
