@@ -100,7 +100,7 @@ def source_names() -> list[str]:
 
     Example:
         >>> source_names()
-        ['choices', 'features', 'network', 'proxies', 'statistics']
+        ['choices', 'features', 'network', 'proxies', 'statistics', 'topology']
     """
     return registry.names(_KIND)
 

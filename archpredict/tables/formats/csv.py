@@ -83,7 +83,7 @@ def _separator(header: str) -> str:
     """The mark between the columns of a header; a comma unless there are more columns with another one.
 
     Example:
-        >>> _separator('arch;"a, b"'), _separator("arch,acc")
+        >>> _separator('arch;acc;"a, b"'), _separator("arch,acc")
         (';', ',')
     """
     line = "".join(header.splitlines()[:1])

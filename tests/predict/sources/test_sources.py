@@ -25,9 +25,9 @@ from archpredict.predict.sources.base import Source, as_sources, source_names
 from archpredict.predict.sources.choices import OneHotChoices
 from archpredict.predict.sources.features import FeatureColumns
 from archpredict.predict.sources.network import NetworkStatistics
-from archpredict.predict.sources.paths import PathStatistics
 from archpredict.predict.sources.proxies import Proxies
 from archpredict.predict.sources.statistics import GraphStatistics
+from archpredict.predict.sources.topology import PathStatistics
 from archpredict.spaces.base import load_space
 from archpredict.testing.graphs import (
     NODE_OPS,
@@ -46,7 +46,7 @@ GIVEN: dict[str, tuple[Source, Sequence[ArchLike]]] = {
     "statistics of bare graphs": (GraphStatistics(), [cell.graph for cell in CELLS]),
     "choices": (OneHotChoices(), CELLS),
     "network": (NetworkStatistics(), NETWORKS),
-    "paths": (PathStatistics(), NETWORKS),
+    "topology": (PathStatistics(), NETWORKS),
     "proxies": (Proxies(["macs", "naswot"], dataset="digits", network={"channels": 4, "cells": 1}), CELLS),
     "proxies of networks": (Proxies(["params"]), NETWORKS),
 }
@@ -184,7 +184,7 @@ def test_sources_are_given_by_name_class_or_object() -> None:
     [
         ("statistics", UsageError, r"sources are a sequence of names or Source objects; write \('statistics',\)"),
         (["statistics", GraphStatistics], UsageError, "the source 'statistics' is given 2 times; give each once"),
-        (["tea"], UnknownNameError, "unknown source 'tea'; choose from: choices, features, network, paths, pro"),
+        (["tea"], UnknownNameError, "unknown source 'tea'; choose from: choices, features, network, proxies, stat"),
         ([7], UsageError, "a source is a name, a Source or its class; 7 was given"),
         ([int], UsageError, "a source is a name, a Source or its class; <class 'int'> was given"),
         (["proxies"], UsageError, r'takes names, as in Proxies\(\["synflow"\]\)'),

@@ -26,7 +26,7 @@ class PathStatistics(Source):
         1.0
     """
 
-    name = "paths"
+    name = "topology"
     reads_networks = True
 
     @property
@@ -34,7 +34,7 @@ class PathStatistics(Source):
         return PATH_NAMES
 
     def fit(self, batch: Batch) -> PathStatistics:
-        batch.graphs("the source paths reads networks")
+        batch.graphs("the source topology reads networks")
         return self
 
     def __call__(self, batch: Batch) -> FloatArray:
