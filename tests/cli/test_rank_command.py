@@ -185,6 +185,14 @@ def test_a_size_that_is_left_open_is_taken_as_stated_and_named_first(cli: Any, m
     assert "--input-size" in cli.fails("rank", "open.onnx", "--input-size", "0")
 
 
+def test_the_sizes_that_the_command_states_are_those_of_the_library() -> None:
+    from archpredict.cli.rank import command
+    from archpredict.onnx.reader import DEFAULT_SIZES
+
+    stated = {option.name: option.default for option in command.params}
+    assert (stated["input_size"], stated["sequence_length"]) == (DEFAULT_SIZES.image, DEFAULT_SIZES.sequence)
+
+
 def test_a_batch_that_is_left_open_is_no_reason_for_a_warning(cli: Any, models: Path, onnx_writer: Any) -> None:
     onnx_writer("open.onnx", [8, 8], shape=("batch", 3, 16, 16))
     (row,) = ranking(cli("rank", "open.onnx", *BY, "--json"))

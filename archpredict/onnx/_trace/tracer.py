@@ -202,12 +202,16 @@ class _Tracer:
             self._call(function, node, inputs, scope)
         elif domain == "" and node.op_type in CONTROL:
             CONTROL[node.op_type](self, node, inputs, scope)
-        elif self._written_out(node, inputs, scope):
-            pass
-        elif not (self._rounded(node, inputs, scope) or alias(node, inputs, scope)):
+        elif not (self._written_out(node, inputs, scope) or self._left_out(node, inputs, scope)):
             self._apply(node, inputs, scope)
-        elif is_quantiser(node):
+
+    def _left_out(self, node: Any, inputs: Sequence[Value | None], scope: Scope) -> bool:
+        """Let the outputs of a copy or a quantiser be what it reads; whether it is one."""
+        if not (self._rounded(node, inputs, scope) or alias(node, inputs, scope)):
+            return False
+        if is_quantiser(node):
             self.count(f"{node.op_type} left out")
+        return True
 
     def _rounded(self, node: Any, inputs: Sequence[Value | None], scope: Scope) -> bool:
         """Keep a quantiser in which a ReLU may be; whether it is one."""
@@ -292,18 +296,7 @@ class _Tracer:
         results = expansion(call)
         if results is None:
             return False
-        inner = Scope(Opsets({"": OPSET, MICROSOFT: 1}), depth=scope.depth + 1)
-        inner.values.update({f"~{i}": value for i, value in enumerate(inputs) if value is not None})
-        first = inputs[0].dtype if inputs and inputs[0] is not None else 0
-        for name, array in call.numbers.items():
-            inner.values[name] = self.constants.number(name, array, first if name in call.factors else 0)
-        inner.values.update({name: self.constants.unit(name) for name in call.units})
-        for name, (index, shape) in call.packed.items():
-            packed = inputs[index]
-            inner.values[name] = None if packed is None else self.constants.unpacked(packed, shape)
-        for name, (index, *places) in call.parts.items():
-            whole = inputs[index]
-            inner.values[name] = None if whole is None else self.constants.part(whole, *places)
+        inner = Scope(Opsets({"": OPSET, MICROSOFT: 1}), _named(call, self.constants), depth=scope.depth + 1)
         before = self.nodes
         self.walk(call.nodes, inner)
         self.expanded += self.nodes - before
@@ -326,6 +319,24 @@ class _Tracer:
         for name in node.output:
             if name and name not in scope.values:
                 raise ModelFileError(f"{called(node)} has more outputs than what it stands for; export the model again")
+
+
+def _named(call: Call, constants: Constants) -> dict[str, Value | None]:
+    """What the names stand for that operators written in another's place read."""
+    inputs = call.inputs
+    first = inputs[0].dtype if inputs and inputs[0] is not None else 0
+    values: dict[str, Value | None] = {f"~{i}": value for i, value in enumerate(inputs) if value is not None}
+    for name, array in call.numbers.items():
+        values[name] = constants.number(name, array, first if name in call.factors else 0)
+    for name in call.units:
+        values[name] = constants.unit(name)
+    for name, (index, shape) in call.packed.items():
+        packed = inputs[index]
+        values[name] = None if packed is None else constants.unpacked(packed, shape)
+    for name, (index, *places) in call.parts.items():
+        whole = inputs[index]
+        values[name] = None if whole is None else constants.part(whole, *places)
+    return values
 
 
 def _shape_of_first(inputs: Sequence[Value | None]) -> Shape:

@@ -30,6 +30,7 @@ class EnasText(Format):
             architecture, comma, accuracy = text.strip().rpartition(",")
             if not comma or not architecture.endswith("]"):
                 raise DataError(
-                    f"{path}, line {line}: found {shown(text.strip())}, expected [[operator, links...], ...], accuracy"
+                    f"{path}, line {line}: found {shown(text.strip())}, expected [[operator, links...], ...], accuracy "
+                    "(cells of ENAS), or a log with a line Genotype(...) for each epoch"
                 )
             yield Row(f"line {line}", {ARCHITECTURE: architecture, "accuracy": accuracy.strip()})
