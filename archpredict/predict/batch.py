@@ -14,7 +14,7 @@ import numpy.typing as npt
 from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import DataError, UsageError
 from archpredict.graph.arch_graph import ArchGraph
-from archpredict.graph.operators import UNKNOWN, with_known_operators
+from archpredict.graph.operators import COLUMNS, UNKNOWN, with_known_operators
 from archpredict.graph.packed import PackedGraphs
 from archpredict.spaces.base import Architecture, Choices, SearchSpace, load_space
 
@@ -38,12 +38,20 @@ class _Kind:
     """A kind of :data:`ArchLike`, and what each of it tells."""
 
     graph: Callable[[Any], ArchGraph]
+    network: Callable[[Any], ArchGraph]
     origin: Callable[[Any], tuple[SearchSpace, Choices] | None]
 
 
+def _network(architecture: Architecture) -> ArchGraph:
+    """The computational graph of an architecture; there are spaces that decode to these."""
+    if COLUMNS.keys() <= architecture.graph.attrs.keys():
+        return architecture.graph
+    return architecture.space.network(architecture.choices)
+
+
 _KINDS: Mapping[type, _Kind] = {
-    Architecture: _Kind(attrgetter("graph"), attrgetter("space", "choices")),
-    ArchGraph: _Kind(lambda graph: graph, lambda graph: None),
+    Architecture: _Kind(attrgetter("graph"), _network, attrgetter("space", "choices")),
+    ArchGraph: _Kind(lambda graph: graph, lambda graph: graph, lambda graph: None),
 }
 
 
@@ -61,6 +69,8 @@ class Batch:
             ``unknown`` is among them, an operator that is not counts as unknown.
         num_cells: Cells per graph; the largest number found if left out.
         features: The user's columns.
+        as_networks: Whether its graphs are computational graphs: those that were given, and of architectures of a
+            space what its ``network()`` makes of them.
 
     Example:
         >>> from archpredict.spaces import load_space
@@ -74,10 +84,13 @@ class Batch:
     vocabulary: tuple[str, ...] | None = None
     num_cells: int | None = None
     features: Features = field(default_factory=dict)
+    as_networks: bool = False
     _members: Sequence[ArchLike] = ()
     _kinds: Mapping[type, _Kind] = field(default_factory=dict)
     _packed: PackedGraphs | None = None
     _choices: tuple[SearchSpace, IntArray] | None = None
+    _made: list[ArchGraph] = field(default_factory=list)
+    """The networks, once they are made; copies with another vocabulary share them."""
 
     @classmethod
     def of(
@@ -87,6 +100,7 @@ class Batch:
         *,
         vocabulary: Sequence[str] | None = None,
         num_cells: int | None = None,
+        as_networks: bool = False,
     ) -> Batch:
         """The batch of what a user gave.
 
@@ -96,6 +110,7 @@ class Batch:
             features: The user's columns, ``(B,)`` each.
             vocabulary: See :class:`Batch`.
             num_cells: See :class:`Batch`.
+            as_networks: See :class:`Batch`.
 
         Raises:
             UsageError: Anything else.
@@ -104,11 +119,13 @@ class Batch:
         columns = {} if features is None else _columns(features)
         if isinstance(architectures, Batch):
             columns = columns or dict(architectures.features)
-            return replace(architectures, vocabulary=labels, num_cells=num_cells, features=columns)
+            return replace(
+                architectures, vocabulary=labels, num_cells=num_cells, features=columns, as_networks=as_networks
+            )
         if isinstance(architectures, PackedGraphs):
-            return cls(len(architectures), labels, num_cells, columns, _packed=architectures)
+            return cls(len(architectures), labels, num_cells, columns, as_networks, _packed=architectures)
         members = _listed(architectures)
-        return cls(len(members), labels, num_cells, columns, members, _kinds_of(members))
+        return cls(len(members), labels, num_cells, columns, as_networks, members, _kinds_of(members))
 
     @classmethod
     def of_packed(cls, graphs: PackedGraphs, space: str | type[SearchSpace] | SearchSpace, choices: IntArray) -> Batch:
@@ -152,13 +169,18 @@ class Batch:
             _members=[self._members[i] for i in rows.tolist()] if self._packed is None else (),
             _packed=None if self._packed is None else self._packed[rows],
             _choices=None if self._choices is None else (self._choices[0], self._choices[1][rows]),
+            _made=[self._made[i] for i in rows.tolist()] if self._made else [],
         )
 
     # ------------------------------------------------------------------ graphs
 
     @cached_property
     def given_graphs(self) -> list[ArchGraph]:
-        """The graphs as they were given; none of packed ones."""
+        """The graphs as they were given, or their networks; none of packed ones."""
+        if self.as_networks:
+            if not self._made:
+                self._made.extend(self._kinds[type(member)].network(member) for member in self._members)
+            return self._made
         return [self._kinds[type(member)].graph(member) for member in self._members]
 
     @property
@@ -214,6 +236,21 @@ class Batch:
             raise UsageError(f"{reader}, which packed graphs do not have; give Architecture or ArchGraph objects")
         return self._known_graphs
 
+    def networks(self, reader: str) -> Sequence[ArchGraph]:
+        """The ``B`` computational graphs, whatever :meth:`graphs` are: those of :attr:`as_networks`.
+
+        Args:
+            reader: Who reads what, for the error message.
+
+        Raises:
+            UsageError: Packed graphs were given, or a space does not define its networks.
+        """
+        return self.graphs(reader) if self.as_networks else self._networks.graphs(reader)
+
+    @cached_property
+    def _networks(self) -> Batch:
+        return replace(self, as_networks=True)
+
     @cached_property
     def _known_graphs(self) -> list[ArchGraph]:
         if UNKNOWN not in self.labels:
@@ -229,7 +266,7 @@ class Batch:
     @cached_property
     def space(self) -> SearchSpace | None:
         """The search space that all architectures are of; None for bare graphs, and for several spaces."""
-        return self._spaces[0] if self._is_of_spaces and _are_one(self._spaces) else None
+        return self._spaces[0] if self.is_of_spaces and _are_one(self._spaces) else None
 
     @property
     def first_space(self) -> SearchSpace | None:
@@ -251,7 +288,7 @@ class Batch:
                 f"{reader}, which packed graphs do not have; give Architecture objects, or Batch.of_packed with "
                 "their choices"
             )
-        if not self._is_of_spaces:
+        if not self.is_of_spaces:
             raise DataError(f"{reader}, which a bare graph does not tell; give Architecture objects")
         if not self.size:
             return np.zeros((0, 0), dtype=np.int64)
@@ -300,7 +337,8 @@ class Batch:
         return list({id(origin[0]): origin[0] for origin in self.origins if origin is not None}.values())
 
     @cached_property
-    def _is_of_spaces(self) -> bool:
+    def is_of_spaces(self) -> bool:
+        """Whether every architecture is one of a search space."""
         return self._choices is not None or (self._packed is None and None not in self.origins)
 
     @cached_property

@@ -126,9 +126,14 @@ class InputSpec:
         batch = Batch.of(architectures, features)
         if batch.features and all(source.name != FeatureColumns.name for source in wanted):
             wanted = (*wanted, FeatureColumns())
-        if form == "network" or any(source.reads_networks for source in wanted):
+        # What reads networks beside the graph of an architecture leaves it the vocabulary of its space.
+        if form == "network" or (any(source.reads_networks for source in wanted) and not batch.is_of_spaces):
             vocabulary = OPERATORS
-        batch = replace(batch, vocabulary=None if vocabulary is None else tuple(vocabulary))
+        batch = replace(
+            batch,
+            vocabulary=None if vocabulary is None else tuple(vocabulary),
+            as_networks=form == "network",
+        )
         batch = replace(batch, vocabulary=batch.labels, num_cells=batch.most_cells)
         space = None if batch.first_space is None else batch.first_space.name
         num_choices: tuple[int, ...] = ()
@@ -176,7 +181,14 @@ class InputSpec:
             self._check_graphs(architectures.graphs)
             self._check_sources(architectures.sources)
             return architectures
-        return self._pack(Batch.of(architectures, features, vocabulary=self.vocabulary, num_cells=self.num_cells))
+        batch = Batch.of(
+            architectures,
+            features,
+            vocabulary=self.vocabulary,
+            num_cells=self.num_cells,
+            as_networks=self.form == "network",
+        )
+        return self._pack(batch)
 
     def side(self, inputs: Inputs) -> npt.NDArray[np.float32] | None:
         """Standardised numbers ``(G, F)``, clipped to 4 standard deviations; None where none are read."""
@@ -282,7 +294,8 @@ class InputSpec:
         if self.form == "choices" and not self.num_choices:
             raise ValueError("it reads choices, of which none are given")
         sources = self.sources.sources
-        if (self.form == "network" or any(s.reads_networks for s in sources)) and UNKNOWN not in self.vocabulary:
+        bare = self.space is None and any(source.reads_networks for source in sources)
+        if (self.form == "network" or bare) and UNKNOWN not in self.vocabulary:
             raise ValueError("its vocabulary is not that of computational graphs")
         if len({source.name for source in sources}) < len(sources):
             raise ValueError("it reads a source twice")

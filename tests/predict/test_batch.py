@@ -12,6 +12,7 @@ import pytest
 
 from archpredict.errors import DataError, UsageError
 from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.operators import OPERATORS
 from archpredict.graph.packed import PackedGraphs
 from archpredict.predict.batch import Batch
 from archpredict.predict.inputs import InputSpec
@@ -117,6 +118,23 @@ def test_what_is_read_twice_is_made_once() -> None:
     assert batch.given_graphs[0] is CELLS[0].graph
     packed = PackedGraphs.from_graphs([cell.graph.on_nodes for cell in CELLS], SPACE.operators)
     assert Batch.of(packed).nodes is packed
+
+
+def test_networks_are_those_of_the_space_or_the_graphs_that_were_given() -> None:
+    network = SPACE.network(CELLS[0].choices)
+    batch = Batch.of([CELLS[0], network])
+    assert [graph.key for graph in batch.networks("a test reads networks")] == [network.key] * 2
+    assert batch.given_graphs[0] is CELLS[0].graph
+    with pytest.raises(UsageError, match="a test reads networks, which packed graphs do not have"):
+        Batch.of(batch.nodes).networks("a test reads networks")
+
+
+def test_networks_are_made_once_and_kept_by_parts_and_by_copies_with_another_vocabulary() -> None:
+    batch = Batch.of(CELLS[:3], as_networks=True)
+    made = batch.given_graphs
+    assert Batch.of(batch, vocabulary=OPERATORS, as_networks=True).given_graphs is made
+    assert batch[1:].given_graphs[0] is made[1]
+    assert [graph.key for graph in Batch.of(CELLS[:3]).networks("a test")] == [graph.key for graph in made]
 
 
 def test_no_architectures_are_of_no_space_and_have_no_rows() -> None:

@@ -271,10 +271,25 @@ def test_statistics_of_networks_are_read_of_the_graphs_of_a_space() -> None:
     assert spec.num_side == inputs.numbers.shape[1]
 
 
+def test_networks_of_cells_are_read_beside_the_cells_by_sources_and_in_their_place_by_an_encoder() -> None:
+    networks = [SPACE.network(cell.choices) for cell in CELLS]
+    raw = np.array([network_statistics(network) for network in networks])
+    beside, inputs = InputSpec.fit(CELLS, form="nodes", sources=["network"])
+    np.testing.assert_array_equal(inputs.numbers, raw)
+    assert beside.vocabulary == InputSpec.fit(CELLS, form="nodes")[0].vocabulary
+    np.testing.assert_array_equal(beside.pack(CELLS[:2]).numbers, raw[:2])
+    again = InputSpec.from_dict(json.loads(json.dumps(beside.to_dict())))
+    np.testing.assert_array_equal(again.pack(CELLS[:2]).numbers, raw[:2])
+    in_place, inputs = InputSpec.fit(CELLS, form="network", sources=["network"])
+    np.testing.assert_array_equal(inputs.numbers, raw)
+    same(inputs, in_place.pack(networks))
+    assert (in_place.space, in_place.vocabulary) == ("nasbench201", OPERATORS)
+
+
 def test_what_is_no_computational_graph_is_refused_where_networks_are_read() -> None:
     for form, side in (("network", []), ("nodes", ["network"])):
         with pytest.raises(InvalidGraphError, match="a computational graph has the attribute 'shape' with 6 numbers"):
-            InputSpec.fit(CELLS, form=form, sources=side)
+            InputSpec.fit([cell.graph for cell in CELLS], form=form, sources=side)
         spec, _ = InputSpec.fit(NETWORKS, form=form, sources=side)
         with pytest.raises(InvalidGraphError, match="a computational graph has the attribute 'shape' with 6 numbers"):
             spec.pack([CHAIN])

@@ -43,7 +43,8 @@ class Source(ABC):
     """Whether :meth:`finish` reads the packed graphs."""
 
     reads_networks: ClassVar[bool] = False
-    """Whether it reads computational graphs, whose vocabulary is :data:`archpredict.graph.operators.OPERATORS`."""
+    """Whether it reads computational graphs (:meth:`Batch.networks`); the vocabulary of bare ones is always
+    :data:`archpredict.graph.operators.OPERATORS`."""
 
     @property
     @abstractmethod

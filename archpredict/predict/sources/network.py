@@ -34,9 +34,9 @@ class NetworkStatistics(Source):
         return NAMES
 
     def fit(self, batch: Batch) -> NetworkStatistics:
-        batch.graphs("the source network reads statistics of networks")
+        batch.networks("the source network reads statistics of networks")
         return self
 
     def __call__(self, batch: Batch) -> FloatArray:
-        rows = [network_statistics(g) for g in batch.graphs("this predictor reads statistics of networks")]
+        rows = [network_statistics(g) for g in batch.networks("this predictor reads statistics of networks")]
         return np.array(rows, dtype=np.float64).reshape(len(batch), len(NAMES))

@@ -34,9 +34,9 @@ class PathStatistics(Source):
         return PATH_NAMES
 
     def fit(self, batch: Batch) -> PathStatistics:
-        batch.graphs("the source topology reads networks")
+        batch.networks("the source topology reads networks")
         return self
 
     def __call__(self, batch: Batch) -> FloatArray:
-        rows = [path_statistics(g) for g in batch.graphs("this predictor reads the paths of networks")]
+        rows = [path_statistics(g) for g in batch.networks("this predictor reads the paths of networks")]
         return np.array(rows, dtype=np.float64).reshape(len(batch), len(PATH_NAMES))
