@@ -2,7 +2,8 @@
 
 Su, Huang, Li, You, Wang, Qian, Zhang and Xu, "Prioritized architecture sampling with Monto-Carlo tree
 search", CVPR 2021, arXiv 2103.11922. Each layer is one of three blocks; the benchmark writes an architecture
-as eight digits. Its table, a CSV with the columns ``arch`` and ``mean_acc``, is searched from the command
+as eight digits. (The space is built in too, as ``nasbench-macro``, which reads more spellings and knows what an
+architecture costs.) Its table, a CSV with the columns ``arch`` and ``mean_acc``, is searched from the command
 line with::
 
     archpredict search --strategy ctnas --space examples/custom_space.py:NASBenchMacro \
@@ -55,13 +56,13 @@ class NASBenchMacro(archpredict.SearchSpace):
         # what is built in it: layers at one place share their weights in a supernet.
         b = Builder((image_channels, image_size, image_size))
         width = 32 if channels is None else channels
-        x = b.activation(b.conv(b.input(), width, 3, norm=True), "relu6")
+        x = b.activation(b.conv(b.input(), width, 3, norm=True), "relu")
         for layer, choice in enumerate(choices):
             stride = 2 if layer in STRIDED else 1
             width *= stride
             with b.scope(f"layer{layer}"), b.scope(BLOCKS[choice]):
                 x = _block(b, x, width, stride, BLOCKS[choice])
-        x = b.activation(b.conv(x, 5 * width, 1, norm=True), "relu6")
+        x = b.activation(b.conv(x, 5 * width, 1, norm=True), "relu")
         return b.output(b.linear(b.global_avg_pool(x), num_classes)).graph()
 
     def parse(self, text: str) -> tuple[int, ...]:
@@ -80,8 +81,8 @@ def _block(b: Builder, x: int, width: int, stride: int, block: str) -> int:
     if block == "identity":
         return x if same else b.conv(x, width, 1, stride=stride, norm=True)
     kernel, inner = int(block[2]), int(block[-1]) * b.channels(x)
-    y = b.activation(b.conv(x, inner, 1, norm=True), "relu6")
-    y = b.activation(b.conv(y, inner, kernel, stride=stride, groups=inner, norm=True), "relu6")
+    y = b.activation(b.conv(x, inner, 1, norm=True), "relu")
+    y = b.activation(b.conv(y, inner, kernel, stride=stride, groups=inner, norm=True), "relu")
     y = b.conv(y, width, 1, norm=True)
     return b.add(x, y) if same else y
 

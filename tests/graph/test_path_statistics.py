@@ -88,7 +88,7 @@ def test_a_thousand_skip_connections_have_more_paths_than_fit_a_number() -> None
 
 
 def test_architectures_of_every_space_have_them() -> None:
-    for name in ("nasbench101", "nasbench201", "mobilenetv3"):
+    for name in ("nasbench101", "nasbench201", "nasbench-macro", "mobilenetv3"):
         space = load_space(name)
         row = path_statistics(space.network(space.sample(1, np.random.default_rng(0))[0]))
         assert np.isfinite(row).all()

@@ -27,6 +27,7 @@ SMALL = {
     "darts": (16, {"channels": 4, "cells": 3}),
     "enas": (8, {"channels": 4}),
     "mobilenetv3": (32, {"channels": 8}),
+    "nasbench-macro": (16, {"channels": 4}),
 }
 
 

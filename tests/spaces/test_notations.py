@@ -24,8 +24,8 @@ from archpredict.spaces.nasbench101 import NASBench101
 from archpredict.spaces.nasbench201 import EDGES
 
 SEEDS = st.integers(0, 2**31)
-NAMES = ("darts", "enas", "enas-micro", "mobilenetv3", "nasbench101", "nasbench201")
-DARTS, ENAS, MICRO, MOBILE, NB101, NB201 = map(load_space, NAMES)
+NAMES = ("darts", "enas", "enas-micro", "mobilenetv3", "nasbench101", "nasbench201", "nasbench-macro")
+DARTS, ENAS, MICRO, MOBILE, NB101, NB201, MACRO = map(load_space, NAMES)
 assert isinstance(MOBILE, MobileNetV3)
 assert isinstance(NB101, NASBench101)
 Genotype = namedtuple("Genotype", "normal normal_concat reduce reduce_concat")

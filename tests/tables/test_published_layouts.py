@@ -284,7 +284,7 @@ def test_a_dictionary_of_ones_own_has_the_spaces_own_numbers(write: Write) -> No
     )
 
 
-@pytest.mark.parametrize("space", ["darts", "nasbench101", "nasbench201", "mobilenetv3", "enas"])
+@pytest.mark.parametrize("space", ["darts", "nasbench101", "nasbench201", "nasbench-macro", "mobilenetv3", "enas"])
 def test_keys_are_in_any_notation_of_the_space(write: Write, space: str) -> None:
     keys = texts(load_space(space), 5)
     content = {key: {"acc": i, "more": {"deep": i}} for i, key in enumerate(keys)}
