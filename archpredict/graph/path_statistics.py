@@ -10,17 +10,19 @@ import numpy as np
 
 from archpredict._typing import FloatArray
 from archpredict.graph.arch_graph import ArchGraph
-from archpredict.graph.operators import POOLS, check_computational
+from archpredict.graph.operators import check_computational
 
 __all__ = ["PATH_NAMES", "path_statistics"]
 
 QUANTITIES = ("spatial convolutions", "pointwise layers", "pools", "layers", "reach", "share of macs")
-"""What is added up along a path: convolutions with a kernel above 1; convolutions of 1 x 1 and linear layers; pools;
-layers with weights; pixels of the input that are seen beyond the first, per axis; the share of all multiply-adds."""
+"""What is added up along a path: convolutions with a kernel above 1; convolutions of 1 x 1 and linear layers; pools over
+windows, which lose detail (not those over whole images, as in squeeze-and-excitation); layers with weights; pixels of
+the input that are seen beyond the first, per axis; the share of all multiply-adds."""
 SUMMARIES = ("largest", "smallest", "mean", "spread")
 PATH_NAMES = (*(f"{summary} {what} of paths" for what in QUANTITIES for summary in SUMMARIES), "log paths")
 """Names of the columns."""
 
+_POOLS = ("max_pool", "avg_pool")
 _LAYERS = ("conv", "conv_transpose", "linear", "recurrent", "attention", "matmul")
 
 
@@ -100,7 +102,7 @@ def _quantities(graph: ArchGraph) -> FloatArray:
     ops = np.array(graph.ops)
     kernel = columns["kernel"].max(1)
     convolves = np.isin(ops, ("conv", "conv_transpose"))
-    pools = np.isin(ops, POOLS)
+    pools = np.isin(ops, _POOLS)
     macs = columns["macs"][:, 0]
     seen = np.where(convolves | pools, np.maximum(kernel - 1, 0) * np.maximum(1, columns["dilation"].max(1)), 0)
     return np.stack(

@@ -77,6 +77,13 @@ def test_reach_adds_up_pixels_of_the_input() -> None:
     assert row["spread reach of paths"] == 0
 
 
+def test_a_pool_over_the_whole_image_is_no_pool_of_a_path() -> None:
+    nodes = [Operation("input", (1, 3, 8, 8)), Operation("max_pool", (1, 3, 4, 4), kernel=(2, 2))]
+    nodes += [Operation("global_avg_pool", (1, 3, 1, 1)), Operation("output", (1, 3))]
+    row = dict(zip(PATH_NAMES, path_statistics(computational_graph(nodes, [(0, 1), (1, 2), (2, 3)])), strict=True))
+    assert row["largest pools of paths"] == row["mean pools of paths"] == 1
+
+
 def test_a_thousand_skip_connections_have_more_paths_than_fit_a_number() -> None:
     count = 2500
     nodes = [Operation("input"), *(Operation("conv", kernel=(3, 3)) for _ in range(count)), Operation("output")]
