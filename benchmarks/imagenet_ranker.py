@@ -8,6 +8,9 @@ Protocols (486 models of 40 families, label ``top1``; training on ``top1_median`
 * ``imagenet-family``: 5-fold ``GroupKFold(shuffle=True, random_state=s)`` by family, out-of-fold predictions pooled,
   Kendall's tau-b, mean over s = 0, 1, 2; also within families of at least 5 models (mean of their taus), and among the
   better half of all models.
+* ``imagenet-recipe``: of the same predictions, tau over the pairs of the 592 published weights of these models that
+  share a recipe, and over those of them whose families differ. Weights without the name of a recipe (the authors' own)
+  count as one recipe, though they are of many years; ``named`` is without them.
 * ``imagenet-holdout``: 24 random hold-outs of a third of the families, ``default_rng(s).permutation``; mean tau and the
   paired difference to ExtraTrees on the same statistics.
 
@@ -17,92 +20,42 @@ Settings were chosen on other shuffles (s of at least 10) of the same models.
 from __future__ import annotations
 
 import argparse
-import csv
-import hashlib
 import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from _imagenet import FOLDS, HOLDOUTS, Models, Splits, family_splits, holdout_splits, load, recipe_figures
 from _protocols import add_data_option
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import RidgeCV
-from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from archpredict.graph.arch_graph import ArchGraph
-from archpredict.graph.network_statistics import NAMES, network_statistics
+from archpredict.graph.network_statistics import NAMES
 from archpredict.metrics import kendall_tau
-from archpredict.onnx.reader import read
 from archpredict.predict.parts import Part
 from archpredict.predict.presets import preset
 
 TARGET = Path(__file__).resolve().parent.parent / "archpredict" / "pretrained" / "imagenet"
 MEANING = "ImageNet-1k top-1 accuracy in percent, as the median over published training recipes"
-SHUFFLES, HOLDOUTS, FOLDS = (0, 1, 2), 24, 5
+SHUFFLES = (0, 1, 2)
 NETWORKS = 0.2
 """Weight of graph networks beside the statistics models, where they are tried together."""
 COSTS = ("log params", "log macs", "log activations of layers", "log input size")
 Scores = dict[str, np.ndarray]
 
 
-@dataclass(frozen=True)
-class Models:
-    graphs: list[ArchGraph]
-    statistics: np.ndarray
-    top1: np.ndarray
-    median: np.ndarray
-    family: np.ndarray
-    sha256: str
-
-
-def load(folder: Path) -> Models:
-    """Graphs, statistics and labels of all models."""
-    table = folder / "imagenet_models" / "labels.csv"
-    with table.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    graphs = [read(table.parent / "onnx" / row["file"]).graph for row in rows]
-    digest = hashlib.sha256(table.read_bytes())
-    for row in rows:
-        digest.update((table.parent / "onnx" / row["file"]).read_bytes())
-    return Models(
-        graphs=graphs,
-        statistics=np.array([network_statistics(graph) for graph in graphs]),
-        top1=np.array([float(row["top1"]) for row in rows]),
-        median=np.array([float(row["top1_median"]) for row in rows]),
-        family=np.array([row["family"] for row in rows]),
-        sha256=digest.hexdigest(),
-    )
-
-
-# ---------------------------------------------------------------------- protocols
-
-
-def family_splits(models: Models, shuffle: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    folds = GroupKFold(FOLDS, shuffle=True, random_state=shuffle)
-    return list(folds.split(models.top1, groups=models.family))
-
-
-def holdout_splits(models: Models) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    names = np.unique(models.family)
-    for seed in range(HOLDOUTS):
-        chosen = np.random.default_rng(seed).permutation(len(names))[: len(names) // 3]
-        test = np.isin(models.family, names[chosen])
-        yield np.flatnonzero(~test), np.flatnonzero(test)
-
-
 # ---------------------------------------------------------------------- methods
 
 
-def scores_of(models: Models, settings: dict[str, Any], split: tuple[np.ndarray, np.ndarray]) -> Scores:
+def scores_of(models: Models, settings: dict[str, Any], networks: bool, split: tuple[np.ndarray, np.ndarray]) -> Scores:
     """What each method says of the models of a test set, after learning from the training set."""
     train, test = split
     x, y = models.statistics, models.median
@@ -116,26 +69,32 @@ def scores_of(models: Models, settings: dict[str, Any], split: tuple[np.ndarray,
         "activations": column["log activations of layers"][test],
         "ridge on four costs": ridge.predict(costs[test]),
         "ExtraTrees on the statistics": trees.predict(x[test]),
-        **_parts(models, settings, train, test),
+        **_parts(models, settings, networks, train, test),
     }
 
 
-def _parts(models: Models, settings: dict[str, Any], train: np.ndarray, test: np.ndarray) -> Scores:
+def _parts(models: Models, settings: dict[str, Any], networks: bool, train: np.ndarray, test: np.ndarray) -> Scores:
     """The ranker and its parts."""
     whole = preset("ranker").make(device="cpu", **settings).fit([models.graphs[i] for i in train], models.median[train])
     ensemble = whole.ensemble_
     inputs = whole.pack([models.graphs[i] for i in test])
-    raw = ensemble.member_scores(ensemble.encode(inputs))
-    members = (raw - ensemble.location[:, None]) / ensemble.scale[:, None]
+    members = ensemble.standardized(ensemble.member_scores(inputs))
     named = dict(zip(ensemble.regressors, members[len(ensemble.models) :], strict=True))
-    statistics, graph = ensemble.latent(inputs), _graph_networks(models, train, test)
+    statistics = ensemble.latent(inputs)
     return {
         **{f"{name} on the statistics": scores for name, scores in named.items()},
-        "graph networks alone": graph,
-        "statistics models and graph networks": (1 - NETWORKS) * statistics + NETWORKS * graph,
+        **(_with_graph_networks(models, statistics, train, test) if networks else {}),
         "the ranker: statistics models": statistics,
         "_predicted": whole.predict(inputs),
         "_std": whole.predict_std(inputs),
+    }
+
+
+def _with_graph_networks(models: Models, statistics: np.ndarray, train: np.ndarray, test: np.ndarray) -> Scores:
+    graph = _graph_networks(models, train, test)
+    return {
+        "graph networks alone": graph,
+        "statistics models and graph networks": (1 - NETWORKS) * statistics + NETWORKS * graph,
     }
 
 
@@ -163,7 +122,7 @@ def _graph_networks(models: Models, train: np.ndarray, test: np.ndarray) -> np.n
 # ---------------------------------------------------------------------- figures
 
 
-def pooled(models: Models, parts: list[Scores], splits: list[tuple[np.ndarray, np.ndarray]]) -> Scores:
+def pooled(models: Models, parts: list[Scores], splits: Splits) -> Scores:
     """Out-of-fold scores of all models; of one shuffle."""
     result = {name: np.zeros(len(models.top1)) for name in parts[0]}
     for scores, (_, test) in zip(parts, splits, strict=True):
@@ -192,6 +151,18 @@ def family_figures(models: Models, shuffles: list[Scores]) -> dict[str, dict[str
         }
         for name in shuffles[0]
         if not name.startswith("_")
+    }
+
+
+def of_recipes(models: Models, shuffles: list[Scores]) -> dict[str, dict[str, float]]:
+    figures = {
+        name: [recipe_figures(models, scores[name][models.weights.model]) for scores in shuffles]
+        for name in shuffles[0]
+        if not name.startswith("_")
+    }
+    return {
+        name: {figure: round(float(np.mean([each[figure] for each in found])), 4) for figure in found[0]}
+        for name, found in figures.items()
     }
 
 
@@ -229,9 +200,9 @@ def coverage(error: np.ndarray, std: np.ndarray) -> dict[str, float]:
     }
 
 
-def run(models: Models, settings: dict[str, Any], jobs: int, splits: list[Any]) -> list[Scores]:
+def run(models: Models, settings: dict[str, Any], networks: bool, jobs: int, splits: list[Any]) -> list[Scores]:
     with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        return pool.map(partial(scores_of, models, settings), splits, chunksize=1)
+        return pool.map(partial(scores_of, models, settings, networks), splits, chunksize=1)
 
 
 def table(title: str, figures: dict[str, dict[str, float]]) -> None:
@@ -249,20 +220,28 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)")
     parser.add_argument("--shuffles", type=int, nargs="+", default=SHUFFLES, help="of imagenet-family")
     parser.add_argument("--no-holdout", action="store_true", help="leave out imagenet-holdout")
+    parser.add_argument(
+        "--no-networks", action="store_true", help="leave out graph networks, which take most of the time"
+    )
     parser.add_argument("--settings", type=json.loads, default={}, help="JSON: arguments of the ranker to change")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    networks = not arguments.no_networks
     start = time.perf_counter()
     models = load(arguments.data)
     print(f"{len(models.graphs)} models read in {time.perf_counter() - start:.1f} s", flush=True)
     splits = [family_splits(models, s) for s in arguments.shuffles]
-    parts = run(models, arguments.settings, arguments.jobs, [split for shuffle in splits for split in shuffle])
+    parts = run(
+        models, arguments.settings, networks, arguments.jobs, [split for shuffle in splits for split in shuffle]
+    )
     shuffles = [pooled(models, parts[i * FOLDS : (i + 1) * FOLDS], shuffle) for i, shuffle in enumerate(splits)]
     family = family_figures(models, shuffles)
     table(f"imagenet-family, mean over shuffles {list(arguments.shuffles)}", family)
+    recipe = of_recipes(models, shuffles)
+    table(f"imagenet-recipe, mean over shuffles {list(arguments.shuffles)}", recipe)
     holdout = {}
     if not arguments.no_holdout:
-        held = run(models, arguments.settings, arguments.jobs, list(holdout_splits(models)))
+        held = run(models, arguments.settings, networks, arguments.jobs, list(holdout_splits(models)))
         holdout = holdout_figures(models, held)
         table(f"imagenet-holdout, mean over {HOLDOUTS} hold-outs", holdout)
     write(models, arguments.settings, family, holdout, uncertainty(models, shuffles), save=arguments.write)
