@@ -87,7 +87,7 @@ class Form:
         Raises:
             UsageError: It has none, and the message says what to write; or they do not, and it lists those they take.
         """
-        if type(space).network is SearchSpace.network:
+        if not space.defines_networks:
             space.network(())
         if not self.options:
             return

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from archpredict._typing import FloatArray, IntArray
+from archpredict._typing import BoolArray, FloatArray, IntArray
 from archpredict.graph.packed import PackedGraphs
 from archpredict.predict.batch import Batch
 from archpredict.predict.sources.base import Source, source_class
@@ -46,6 +46,12 @@ class SourceList:
     def needs_nodes(self) -> bool:
         """Whether :meth:`finish` reads the packed graphs."""
         return any(source.needs_nodes for source in self.sources)
+
+    @cached_property
+    def is_standardised(self) -> BoolArray:
+        """``(F,)`` which columns have a scale of their own."""
+        pairs = zip(self.sources, self.columns, strict=True)
+        return np.array([source.is_standardised for source, columns in pairs for _ in columns], dtype=np.bool_)
 
     def read(self, batch: Batch) -> tuple[FloatArray, ...]:
         """Numbers ``(B, K)`` that each source takes from the architectures."""

@@ -271,13 +271,13 @@ def _known(base: Predictor, inputs: Inputs) -> Known:
     stds = ensemble.std(members) if ensemble.has_std else np.zeros(len(scores))
     standardized = ensemble.standardized(members.scores)
     deviations = (standardized - standardized.mean(axis=0)).T
-    return Known(scores, stds, deviations, members.side[:, _varied(base)])
+    return Known(scores, stds, deviations, members.side[:, : base.spec_.num_shared][:, _varied(base)])
 
 
 def _varied(base: Predictor) -> npt.NDArray[np.bool_]:
     """Which of the numbers beside the graph vary; those that were constant in training would thin out distances."""
     scale = base.spec_.scale
-    return np.zeros(0, dtype=np.bool_) if scale is None else np.asarray(scale > 0)
+    return np.zeros(0, dtype=np.bool_) if scale is None else np.asarray(scale[: base.spec_.num_shared] > 0)
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], Known, FloatArray]:

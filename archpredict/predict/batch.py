@@ -249,7 +249,15 @@ class Batch:
 
     @cached_property
     def _networks(self) -> Batch:
-        return replace(self, as_networks=True)
+        if self._choices is None:
+            return replace(self, as_networks=True)
+        space, rows = self._choices
+        return Batch.of(space.architectures(rows), vocabulary=self.vocabulary, as_networks=True)
+
+    @property
+    def has_networks(self) -> bool:
+        """Whether all architectures are of one space, and there are :meth:`networks` of them."""
+        return self.space is not None and self.space.defines_networks
 
     @cached_property
     def _known_graphs(self) -> list[ArchGraph]:

@@ -93,6 +93,7 @@ class Ensemble:
         self.spec, self.models, self.regressors, self.device = spec, list(models), dict(regressors), device
         weights = np.array([*[1 / max(1, len(models))] * len(models), *shares])
         self.weights: FloatArray = np.asarray(weights / weights.sum())
+        self.columns = {name: spec.columns_of(regressor.sources) for name, regressor in self.regressors.items()}
         self.deviation = (1.0, 0.0)
         self.novelty: Novelty | None = None
 
@@ -108,9 +109,13 @@ class Ensemble:
         side = self.spec.side(inputs)
         if side is None:
             return
-        self.novelty = Novelty.fit(side, inputs.numbers)
-        for regressor in self.regressors.values():
-            regressor.fit(side.astype(np.float64), target)
+        shared, names = self.spec.num_shared, self.spec.sources.names
+        if shared:
+            self.novelty = Novelty.fit(side[:, :shared], inputs.numbers[:, :shared])
+        for name, regressor in self.regressors.items():
+            columns = self.columns[name]
+            regressor.name_columns([names[i] for i in columns])
+            regressor.fit(side[:, columns].astype(np.float64), target)
 
     def after_fit(self, inputs: Inputs) -> FloatArray:
         """Hand the training set to the heads once they are trained; returns the members' scores on it, ``(M, n)``."""
@@ -161,7 +166,8 @@ class Ensemble:
                 "this predictor reads no numbers beside the graph, which would tell what is novel; fit it with "
                 'sources=("statistics",) or features'
             )
-        return self.novelty(side, inputs.numbers)
+        shared = self.spec.num_shared
+        return self.novelty(side[:, :shared], inputs.numbers[:, :shared])
 
     def latent(self, inputs: Inputs) -> FloatArray:
         """The members' mean score, ``(n,)``; each with mean 0 and standard deviation 1 on the training set."""
@@ -188,7 +194,7 @@ class Ensemble:
         def predictions(piece: Inputs) -> MemberPredictions:
             encoded = self.encode(piece)
             side = _double(encoded[-1])
-            known = [regressor.std(side) for regressor in self.regressors.values()]
+            known = [regressor.std(side[:, self.columns[name]]) for name, regressor in self.regressors.items()]
             none = np.zeros(len(piece))
             stds = [*[none] * len(self.models), *(none if std is None else std for std in known)]
             return MemberPredictions(self.score_encoded(encoded), np.stack(stds), side)
@@ -236,8 +242,9 @@ class Ensemble:
         The members' mean; a regressor's is ``sigmoid(3 (f(a) - f(b)))`` of its predictions in standard deviations.
         """
         p = [m.head.compare(za, zb) for m, za, zb in zip(self.models, a[:-1], b[:-1], strict=True)]
-        for regressor in self.regressors.values():
-            fa, fb = (torch.from_numpy(regressor.predict(_double(side[-1]))) for side in (a, b))
+        for name, regressor in self.regressors.items():
+            read = (_double(side[-1])[:, self.columns[name]] for side in (a, b))
+            fa, fb = map(torch.from_numpy, map(regressor.predict, read))
             p.append(torch.sigmoid(_SHARPNESS * (fa[:, None] - fb[None, :])).to(self.device))
         weights = torch.from_numpy(self.weights).to(self.device)
         return _double((weights[:, None, None] * torch.stack([q.double() for q in p])).sum(0))
@@ -247,7 +254,7 @@ class Ensemble:
         """Scores of each member on its own scale, ``(M, n)``, from what :meth:`encode` gave."""
         scores = [_double(m.head.score(z)) for m, z in zip(self.models, encoded[:-1], strict=True)]
         side = _double(encoded[-1])
-        scores += [regressor.predict(side) for regressor in self.regressors.values()]
+        scores += [regressor.predict(side[:, self.columns[name]]) for name, regressor in self.regressors.items()]
         raw: FloatArray = np.stack(scores)
         return raw
 
@@ -281,20 +288,23 @@ class Ensemble:
         """
         self.location, self.scale, self.calibration = scale_of(values)
         self.deviation, self.num_labels = deviation_of(values), int(values["num_labels"])
-        parts, columns = parts_of(tensors), self.spec.num_side
+        parts, shared = parts_of(tensors), self.spec.num_shared
         for i, model in enumerate(self.models):
             own = parts[str(i)]
             check_model(model.state_dict(), own)
             model.load_state_dict(own, assign=True)
             model.to(self.device).eval()
         learnt = parts_of(parts.get("regressors", {}))
+        if not all(map(len, self.columns.values())):
+            raise ValueError("its regressors have no numbers to read")
         if learnt.keys() != self.regressors.keys():
             raise ValueError(f"it holds what {sorted(learnt)} learnt, its regressors are {sorted(self.regressors)}")
         for name, regressor in self.regressors.items():
-            regressor.restore(values["regressors"][name], {k: v.numpy() for k, v in learnt[name].items()}, columns)
-        if columns:
+            arrays = {k: v.numpy() for k, v in learnt[name].items()}
+            regressor.restore(values["regressors"][name], arrays, len(self.columns[name]))
+        if shared:
             arrays = {k: v.numpy() for k, v in parts["novelty"].items()}
-            self.novelty = Novelty.from_arrays(arrays, columns)
+            self.novelty = Novelty.from_arrays(arrays, shared)
 
 
 def _double(values: Tensor) -> FloatArray:

@@ -98,17 +98,18 @@ class EnsembleBuilder:
         """Form of the graphs that the encoder reads."""
         return "nodes" if self.encoder_class is None else self.encoder_class.form
 
+    @property
+    def wishes(self) -> tuple[str, ...]:
+        """Sources that single regressors name, in the order in which they name them."""
+        return tuple(dict.fromkeys(name for regressor in self._regressors().values() for name in regressor.sources))
+
     def build(self, spec: InputSpec, device: torch.device) -> Ensemble:
         """Networks with initial weights, and regressors, none of them trained.
 
         Raises:
             UsageError: There are members that read numbers beside the graph, and none are read.
         """
-        if (self.encoder is None or self.choices) and not spec.num_side:
-            raise UsageError(
-                "regressors, and networks without an encoder, read numbers beside the graph, and there are none; "
-                'give sources=("statistics",) or features, or regressors=None'
-            )
+        self._check_numbers(spec)
         models = []
         for member in range(self.ensemble):
             with seeded(int(self.seed), member):
@@ -123,11 +124,22 @@ class EnsembleBuilder:
 
     def around(self, models: Sequence[Model], spec: InputSpec, device: torch.device) -> Ensemble:
         """An ensemble of these networks and of untrained regressors."""
-        regressors = {
+        return Ensemble(spec, models, self._regressors(), [choice.weight for choice in self.choices], device)
+
+    def _regressors(self) -> dict[str, Regressor]:
+        return {
             choice.name: made(f"the regressor {choice.name}", choice.kind, (int(self.seed),), choice.options)
             for choice in self.choices
         }
-        return Ensemble(spec, models, regressors, [choice.weight for choice in self.choices], device)
+
+    def _check_numbers(self, spec: InputSpec) -> None:
+        """Every member that reads numbers beside the graph has some to read."""
+        blind = [name for name, its in self._regressors().items() if not len(spec.columns_of(its.sources))]
+        if blind or (self.encoder is None and self.ensemble and not spec.num_shared):
+            raise UsageError(
+                "regressors, and networks without an encoder, read numbers beside the graph, and there are none; "
+                'give sources=("statistics",) or features, or regressors=None'
+            )
 
     def pretrain(self, ensemble: Ensemble, space: SearchSpace, observer: Observer) -> None:
         """Give all networks an encoder that has learnt the statistics of architectures of the space."""
@@ -166,15 +178,15 @@ class EnsembleBuilder:
 
     def _network(self, spec: InputSpec) -> Model:
         encoder = None if self.encoder is None else self._make_encoder(spec)
-        side = nn.Linear(spec.num_side, self.training.side_width) if spec.num_side else None
+        side = nn.Linear(spec.num_shared, self.training.side_width) if spec.num_shared else None
         width = (encoder.out_features if encoder else 0) + (self.training.side_width if side else 0)
         head: Head = made(f"the head {_called(self.head)}", self.head_class, (width,), options_of(self.head))
-        return Model(encoder, head, side, self._dropout(spec.num_side))
+        return Model(encoder, head, side, self._dropout(spec.num_shared))
 
-    def _dropout(self, num_side: int) -> float:
+    def _dropout(self, num_shared: int) -> float:
         if self.training.side_dropout is not None:
             return self.training.side_dropout
-        return max(_SIDE_DROPOUT, 1 - _SIDE_KEPT / max(1, num_side))
+        return max(_SIDE_DROPOUT, 1 - _SIDE_KEPT / max(1, num_shared))
 
 
 def regressor_choices(given: Regressors | None) -> tuple[RegressorChoice, ...]:

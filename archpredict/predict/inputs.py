@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from archpredict._typing import FloatArray
+from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import UsageError
 from archpredict.graph.node_features import NAMES as NODE_NAMES
 from archpredict.graph.node_features import node_features
@@ -89,6 +89,7 @@ class InputSpec:
         num_choices: Options of each choice, where the encoder reads choices, else empty.
         sources: Fitted sources of numbers beside the graph, and which of their columns are read.
         location, scale: ``(F,)`` mean and spread of each number on the training set; scale 0 drops a number.
+        private: How many of the sources, the last ones, are read by those regressors alone that name them.
     """
 
     form: str
@@ -99,6 +100,7 @@ class InputSpec:
     sources: SourceList = field(default_factory=SourceList)
     location: FloatArray | None = None
     scale: FloatArray | None = None
+    private: int = 0
 
     # ------------------------------------------------------------------ fitting
 
@@ -111,6 +113,7 @@ class InputSpec:
         sources: Sequence[SourceLike] = (),
         vocabulary: Sequence[str] | None = None,
         features: Features | None = None,
+        wishes: Sequence[SourceLike] = (),
     ) -> tuple[InputSpec, Inputs]:
         """Fix what is read, from the training architectures; also gives them packed.
 
@@ -121,11 +124,15 @@ class InputSpec:
             vocabulary: Operator labels; those of the architectures and their spaces if left out. Of computational
                 graphs they are always :data:`archpredict.graph.operators.OPERATORS`.
             features: Columns of the user's own, ``(n,)`` by name, which are read after the sources.
+            wishes: Further sources that single regressors read, as far as there are such numbers of the architectures.
         """
         wanted = as_sources(sources)
         batch = Batch.of(architectures, features)
         if batch.features and all(source.name != FeatureColumns.name for source in wanted):
             wanted = (*wanted, FeatureColumns())
+        shared = {source.name for source in wanted}
+        private = [source for source in as_sources(wishes) if source.name not in shared and source.can_read(batch)]
+        wanted = (*wanted, *private)
         # What reads networks beside the graph of an architecture leaves it the vocabulary of its space.
         if form == "network" or (any(source.reads_networks for source in wanted) and not batch.is_of_spaces):
             vocabulary = OPERATORS
@@ -141,10 +148,11 @@ class InputSpec:
             batch.choices("the encoder reads the choices")
             num_choices = () if batch.space is None else batch.space.num_choices
         fitted = SourceList.fit(wanted, batch)
-        spec = cls(form, batch.labels, batch.most_cells, space, num_choices, fitted)
+        spec = cls(form, batch.labels, batch.most_cells, space, num_choices, fitted, private=len(private))
         inputs = spec._pack(batch)
         if len(fitted):
             location, scale = _scale(inputs.numbers)
+            location, scale = np.where(fitted.is_standardised, [[0.0], [1.0]], [location, scale])
             spec = replace(spec, location=location, scale=scale)
         return spec, inputs
 
@@ -159,6 +167,18 @@ class InputSpec:
     def num_side(self) -> int:
         """``F``, how many numbers are read beside the graph."""
         return 0 if self.location is None else len(self.location)
+
+    @property
+    def num_shared(self) -> int:
+        """How many of these, the first ones, all members read."""
+        return self.num_side - sum(map(len, self.sources.columns[len(self.sources.columns) - self.private :]))
+
+    def columns_of(self, wishes: Sequence[str]) -> IntArray:
+        """Where the numbers are that a regressor reads: those that all members read, and those of sources it names."""
+        counts = list(map(len, self.sources.columns))
+        shared = len(counts) - self.private
+        read = [i < shared or source.name in wishes for i, source in enumerate(self.sources.sources)]
+        return np.flatnonzero(np.repeat(read, counts))
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -191,14 +211,18 @@ class InputSpec:
         return self._pack(batch)
 
     def side(self, inputs: Inputs) -> npt.NDArray[np.float32] | None:
-        """Standardised numbers ``(G, F)``, clipped to 4 standard deviations; None where none are read."""
+        """Standardised numbers ``(G, F)``, clipped to 4 standard deviations; None where none are read.
+
+        Numbers that have a scale of their own are not clipped.
+        """
         if self.location is None or self.scale is None:
             return None
         divisor = np.where(self.scale > 0, self.scale, np.inf)
         with np.errstate(over="ignore"):  # what is too large a multiple of the spread is clipped
             standardized = inputs.numbers - self.location
             standardized /= divisor
-        return np.clip(standardized, -_CLIP, _CLIP, out=standardized).astype(np.float32)
+        limit = np.where(self.sources.is_standardised, np.inf, _CLIP)
+        return np.clip(standardized, -limit, limit, out=standardized).astype(np.float32)
 
     def _pack(self, batch: Batch) -> Inputs:
         graphs = self._graphs(batch)
@@ -259,6 +283,7 @@ class InputSpec:
             "sources": self.sources.to_list(),
             "location": None if self.location is None else self.location.tolist(),
             "scale": None if self.scale is None else self.scale.tolist(),
+            "private": self.private,
         }
 
     @classmethod
@@ -282,6 +307,7 @@ class InputSpec:
             sources=SourceList.from_list(data["sources"], own or {}),
             location=None if data["location"] is None else np.array(data["location"], dtype=np.float64),
             scale=None if data["scale"] is None else np.array(data["scale"], dtype=np.float64),
+            private=int(data.get("private", 0)),  # before, all members read all sources
         )
         spec._check_consistent()
         return spec
@@ -302,6 +328,8 @@ class InputSpec:
         for source in sources:
             if mismatch := source.mismatch(self.vocabulary, self.num_cells):
                 raise ValueError(mismatch)
+        if not 0 <= self.private <= len(sources):
+            raise ValueError(f"{self.private} of its {len(sources)} sources are of single regressors")
         count = len(self.sources)
         shapes = {(0,) if v is None else v.shape for v in (self.location, self.scale)}
         if shapes != {(count,)} or count > _MAX_COLUMNS:

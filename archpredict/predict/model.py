@@ -66,7 +66,7 @@ def encode(models: Sequence[Model], spec: InputSpec, inputs: Inputs, device: tor
             for model, encodings in zip(models, parts[:-1], strict=True):
                 model.eval()
                 empty = torch.zeros(0, model.out_features, device=device)
-                encodings.append(model(batch, side) if len(chunk) else empty)
+                encodings.append(model(batch, shared_part(side, spec)) if len(chunk) else empty)
             parts[-1].append(torch.zeros(len(chunk), 0, device=device) if side is None else side)
     return [torch.cat(encodings) for encodings in parts]
 
@@ -81,6 +81,11 @@ def _chunks(inputs: Inputs) -> Iterator[Inputs]:
         if end >= len(inputs):
             return
         start = end
+
+
+def shared_part(side: Tensor | None, spec: InputSpec) -> Tensor | None:
+    """The numbers that networks read, of all that are read beside the graph; None where there are none."""
+    return side[:, : spec.num_shared] if side is not None and spec.num_shared else None
 
 
 def as_tensor(values: npt.NDArray[np.float32] | None, device: torch.device) -> Tensor | None:

@@ -210,7 +210,12 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         batch = Batch.of(architectures, columns)
         labels = check_labels(batch, y)
         spec, inputs = InputSpec.fit(
-            batch, form=builder.form, sources=self.sources, vocabulary=self.vocabulary, features=columns
+            batch,
+            form=builder.form,
+            sources=self.sources,
+            vocabulary=self.vocabulary,
+            features=columns,
+            wishes=builder.wishes,
         )
         ensemble = builder.build(spec, device)
         if batch.space is not None:
@@ -506,7 +511,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         builder, spec = self._builder(), InputSpec.from_dict(stored.fitted["spec"])
         if builder.encoder is not None and builder.form != spec.form:
             raise ValueError(f"its encoder does not read graphs in the form {spec.form!r}")
-        check_state(stored.fitted, stored.weights, builder.ensemble, len(builder.choices), spec.num_side)
+        check_state(stored.fitted, stored.weights, builder.ensemble, len(builder.choices), spec.num_shared)
         ensemble = builder.hollow(spec, where)  # shapes are compared before anything is allocated
         ensemble.restore(stored.fitted, stored.weights)
         self.ensemble_, self.card_ = ensemble, stored.card

@@ -162,6 +162,7 @@ _TABLE = (
     _baseline("bayesian-ridge", "Bayesian linear regression on graph statistics."),
     _baseline("extra-trees", "Extremely randomised trees on graph statistics."),
     _baseline("gaussian-process", "Gaussian process with a Matérn 5/2 kernel on graph statistics."),
+    _baseline("gaussian-processes", "Gaussian processes averaged by evidence, on statistics, networks and choices."),
     _baseline("hist-gradient-boosting", "Histogram gradient boosting on graph statistics."),
     _baseline("random-forest", "Random forest on graph statistics."),
 )

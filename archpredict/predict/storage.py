@@ -150,10 +150,8 @@ def check_params(params: Mapping[str, Any], num_cells: Any) -> None:
 def check_state(
     values: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], networks: int, regressors: int, columns: int
 ) -> None:
-    """The state of an ensemble is that of so many networks and regressors, and numbers beside the graph."""
+    """The state of an ensemble is that of so many networks and regressors, and numbers that all of these read."""
     check_scale(*scale_of(values), networks + regressors)
-    if regressors and not columns:
-        raise ValueError("its regressors have no numbers to read")
     check_weights(tensors, networks, [*["regressors"] * (regressors > 0), *["novelty"] * (columns > 0)])
 
 

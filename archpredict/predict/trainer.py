@@ -17,7 +17,7 @@ from archpredict.graph.batch import GraphBatch, batched
 from archpredict.graph.packed import PackedGraphs
 from archpredict.metrics import kendall_tau
 from archpredict.predict.inputs import Inputs, InputSpec
-from archpredict.predict.model import Model, as_tensor, encode
+from archpredict.predict.model import Model, as_tensor, encode, shared_part
 from archpredict.predict.optimizer import Adam, Flat, Leaves
 from archpredict.predict.training import PseudoPairs, Training
 from archpredict.progress import Event, Observer, silent
@@ -97,7 +97,7 @@ class Trainer:
         if model.encoder is not None:
             _ = self.inputs.graphs.levels  # found once here, and taken along by every mini-batch
         self.batches = GraphBatches(self.inputs.graphs, device)
-        self.side = as_tensor(spec.side(self.inputs), device)
+        self.side = shared_part(as_tensor(spec.side(self.inputs), device), spec)
         self.y = torch.as_tensor(self._y[kept]).to(device)
         self._dropouts = dropouts(model)
         flat = Flat([model])
@@ -198,7 +198,8 @@ class Trainer:
         used, place = np.unique(np.concatenate([pseudo.first[chosen], pseudo.second[chosen]]), return_inverse=True)
         inputs = pseudo.inputs[used]
         batch = batched(inputs.graphs, self.device) if self.model.encoder is not None else None
-        z = self.model(batch, as_tensor(self.spec.side(inputs), self.device))[torch.from_numpy(place).to(self.device)]
+        side = shared_part(as_tensor(self.spec.side(inputs), self.device), self.spec)
+        z = self.model(batch, side)[torch.from_numpy(place).to(self.device)]
         target = torch.from_numpy(pseudo.target[chosen]).to(self.device)
         return self.model.head.pair_loss(z[:size], z[size:], target)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy.typing as npt
@@ -24,6 +24,12 @@ class Regressor(ABC):
     """
 
     name: ClassVar[str]
+
+    sources: tuple[str, ...] = ()
+    """Names of sources that it reads beside those that all members read, as far as there are such numbers."""
+
+    def name_columns(self, names: Sequence[str]) -> None:  # noqa: B027  # most need not know
+        """Be told, before :meth:`fit`, what the ``F`` numbers are: ``source: column`` each."""
 
     @abstractmethod
     def fit(self, x: FloatArray, y: FloatArray) -> None:

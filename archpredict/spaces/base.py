@@ -30,6 +30,8 @@ from archpredict.spaces.notation.literals import read
 __all__ = ["Architecture", "BoolArray", "IntArray", "SearchSpace", "load_space", "unique_rows"]
 
 Choices = tuple[int, ...]
+Ordered = tuple[tuple[float, ...] | None, ...]
+"""For each choice the numbers that its options stand for, None where they have no order."""
 
 _ENUMERATION_LIMIT = 10_000_000
 _MUTATION_DRAWS = 8
@@ -180,7 +182,26 @@ class SearchSpace(ABC):
             "with archpredict.graph.builder.Builder"
         )
 
+    @property
+    def ordered(self) -> Ordered:
+        """For each choice the numbers that its options stand for, where these are ordered; here None for all.
+
+        Widths, kernels, depths and resolutions are: from 16 and 32 channels a predictor learns about 24. Operators are
+        not. Where ratios matter more than differences, give logarithms.
+
+        Example:
+            >>> from archpredict.spaces import load_space
+            >>> load_space("mobilenetv3").ordered[1:4]
+            ((2.0, 3.0, 4.0), (3.0, 5.0, 7.0), (3.0, 4.0, 6.0))
+        """
+        return (None,) * self.num_decisions
+
     # ------------------------------------------------------------------ what follows from it
+
+    @property
+    def defines_networks(self) -> bool:
+        """Whether the space writes :meth:`network`."""
+        return type(self).network is not SearchSpace.network
 
     @property
     def num_decisions(self) -> int:

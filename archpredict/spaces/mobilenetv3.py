@@ -26,7 +26,7 @@ from archpredict.spaces._mobilenetv3_network import (
     scaled,
 )
 from archpredict.spaces._mobilenetv3_notation import ATTRIBUTES, subnet_of, write
-from archpredict.spaces.base import Choices, SearchSpace
+from archpredict.spaces.base import Choices, Ordered, SearchSpace
 from archpredict.spaces.costs.mobilenetv3 import COSTS, layer_costs, skeleton_costs
 
 __all__ = ["DEPTHS", "EXPANSIONS", "KERNELS", "MAX_DEPTH", "RESOLUTIONS", "STAGES", "MobileNetV3", "Subnet"]
@@ -76,6 +76,12 @@ class MobileNetV3(SearchSpace):
         inputs = (f"input_{resolution}" for resolution in RESOLUTIONS)
         layers = (_label(kernel, expansion) for kernel, expansion in product(KERNELS, EXPANSIONS))
         return tuple(sorted((*inputs, *layers, "output")))
+
+    @property
+    def ordered(self) -> Ordered:
+        """Resolution, depths, kernels and expansions are all numbers."""
+        resolution, *stage = (tuple(map(float, of)) for of in (RESOLUTIONS, DEPTHS, *(KERNELS, EXPANSIONS) * MAX_DEPTH))
+        return (resolution, *stage * len(STAGES))
 
     def mask(self, prefix: IntArray) -> BoolArray:
         """Slots beyond the depth of their stage have one option."""

@@ -216,6 +216,13 @@ class SpaceContract:
         np.testing.assert_array_equal(np.stack([block.argmax(axis=1) for block in blocks], axis=1), rows)
         assert all((block.sum(axis=1) == 1).all() for block in blocks)
 
+    def test_ordered_choices_have_a_number_of_its_own_for_each_option(self, space: SearchSpace) -> None:
+        assert len(space.ordered) == space.num_decisions
+        for options, numbers in zip(space.num_choices, space.ordered, strict=True):
+            if numbers is not None:
+                assert len(set(numbers)) == len(numbers) == options
+                assert all(math.isfinite(number) for number in numbers)
+
     def test_costs_are_finite_and_have_the_same_names_everywhere(self, space: SearchSpace) -> None:
         costs = [space.cost(row) for row in space.sample(_SAMPLES, np.random.default_rng(12)).tolist()]
         for cost in costs:

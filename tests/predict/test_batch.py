@@ -154,3 +154,14 @@ def test_part_of_a_batch_is_that_of_its_members_and_columns(index: Any) -> None:
     packed = Batch.of_packed(batch.nodes, SPACE, batch.choices("a test reads choices"))[index]
     assert np.array_equal(packed.choices("a test reads choices"), part.choices("a test reads choices"))
     assert np.array_equal(packed.nodes.op, part.nodes.op)
+
+
+def test_networks_of_packed_graphs_are_made_from_their_choices() -> None:
+    space = NASBench201()
+    cells = space.architectures(space.sample(4, np.random.default_rng(0)))
+    rows = np.array([cell.choices for cell in cells])
+    packed = Batch.of_packed(Batch.of(cells).nodes, space, rows)
+    assert packed.has_networks
+    assert packed.networks("a test") == [space.network(row) for row in rows.tolist()]
+    assert not Batch.of(packed.nodes).has_networks
+    assert not Batch.of([cell.graph for cell in cells]).has_networks

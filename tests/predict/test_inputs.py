@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from archpredict._typing import FloatArray
 from archpredict.errors import DataError, InvalidGraphError, UnknownNameError, UsageError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.batch import batched
@@ -21,8 +22,9 @@ from archpredict.graph.node_features import node_features
 from archpredict.graph.operators import OPERATORS, known_label
 from archpredict.graph.packed import PackedGraphs
 from archpredict.graph.statistics import Statistics
-from archpredict.predict.batch import ArchLike
+from archpredict.predict.batch import ArchLike, Batch
 from archpredict.predict.inputs import Inputs, InputSpec
+from archpredict.predict.sources.base import Source
 from archpredict.predict.sources.statistics import GraphStatistics
 from archpredict.spaces.base import Architecture
 from archpredict.spaces.nasbench101 import NASBench101
@@ -286,6 +288,46 @@ def test_networks_of_cells_are_read_beside_the_cells_by_sources_and_in_their_pla
     assert (in_place.space, in_place.vocabulary) == ("nasbench201", OPERATORS)
 
 
+def test_sources_of_single_regressors_come_after_those_that_all_members_read_as_far_as_there_are_such_numbers() -> None:
+    wishes = ["network", "statistics", "ordered", "choices"]
+    spec, inputs = InputSpec.fit(CELLS, form="nodes", sources=["statistics"], wishes=wishes)
+    assert [source.name for source in spec.sources.sources] == ["statistics", "network", "choices"]
+    alone, its = InputSpec.fit(CELLS, form="nodes", sources=["statistics"])
+    assert (alone.num_shared, alone.num_side) == (spec.num_shared,) * 2
+    np.testing.assert_array_equal(numbers(spec, inputs)[:, : spec.num_shared], numbers(alone, its))
+    assert spec.columns_of(()).tolist() == list(range(spec.num_shared))
+    names = [spec.sources.names[i].partition(":")[0] for i in spec.columns_of(("choices", "ordered"))]
+    assert list(dict.fromkeys(names)) == ["statistics", "choices"]
+    again = InputSpec.from_dict(json.loads(json.dumps(spec.to_dict())))
+    assert again.num_shared == spec.num_shared
+    graphs, bare = InputSpec.fit([cell.graph for cell in CELLS], form="nodes", sources=["statistics"], wishes=wishes)
+    assert graphs.num_side == graphs.num_shared == numbers(graphs, bare).shape[1]
+    with pytest.raises(ValueError, match="9 of its 3 sources are of single regressors"):
+        InputSpec.from_dict({**spec.to_dict(), "private": 9})
+
+
+class Standardised(Source):
+    """A source with a scale of its own."""
+
+    name = "transfer"
+    is_standardised = True
+    names = ("far", "near")
+
+    def fit(self, batch: Batch) -> Standardised:
+        return self
+
+    def __call__(self, batch: Batch) -> FloatArray:
+        return np.array([[sum(choices), 0.5] for choices in batch.choices("a test").tolist()])
+
+
+def test_numbers_that_have_a_scale_of_their_own_are_read_as_they_are() -> None:
+    spec, inputs = InputSpec.fit(CELLS, form="nodes", sources=["choices", Standardised()])
+    np.testing.assert_array_equal(numbers(spec, inputs)[:, -2], ROWS.sum(axis=1))
+    assert (numbers(spec, inputs)[:, -1] == 0.5).all()
+    again = InputSpec.from_dict(json.loads(json.dumps(spec.to_dict())), {"transfer": Standardised})
+    np.testing.assert_array_equal(again.side(again.pack(CELLS)), numbers(spec, inputs))
+
+
 def test_what_is_no_computational_graph_is_refused_where_networks_are_read() -> None:
     for form, side in (("network", []), ("nodes", ["network"])):
         with pytest.raises(InvalidGraphError, match="a computational graph has the attribute 'shape' with 6 numbers"):
@@ -386,7 +428,8 @@ def test_what_a_predictor_does_not_know_is_refused() -> None:
     with pytest.raises(UsageError, match="Series, or PackedGraphs; there is an element of type str"):
         spec.pack(["|none~0|"])  # type: ignore[list-item]
     with pytest.raises(
-        UnknownNameError, match="unknown source 'statistic'; choose from: choices, features, network, proxies, stat"
+        UnknownNameError,
+        match="unknown source 'statistic'; choose from: choices, features, network, ordered, prox",
     ):
         InputSpec.fit(CELLS, form="nodes", sources=["statistic"])
     with pytest.raises(UsageError, match=r"takes Architecture or ArchGraph objects in a list, .* Inputs was given"):

@@ -46,6 +46,14 @@ class Source(ABC):
     """Whether it reads computational graphs (:meth:`Batch.networks`); the vocabulary of bare ones is always
     :data:`archpredict.graph.operators.OPERATORS`."""
 
+    is_standardised: ClassVar[bool] = False
+    """Whether its numbers have a scale of their own, on which they are read as they are, far ones too; others get mean
+    0 and spread 1 on the training set and end at 4."""
+
+    def can_read(self, batch: Batch) -> bool:
+        """Whether it has numbers of such architectures; where not, members that may do without it do without it."""
+        return True
+
     @property
     @abstractmethod
     def names(self) -> tuple[str, ...]:
@@ -101,7 +109,7 @@ def source_names() -> list[str]:
 
     Example:
         >>> source_names()
-        ['choices', 'features', 'network', 'proxies', 'statistics', 'topology']
+        ['choices', 'features', 'network', 'ordered', 'proxies', 'statistics', 'topology']
     """
     return registry.names(_KIND)
 

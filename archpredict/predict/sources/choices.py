@@ -39,6 +39,9 @@ class OneHotChoices(Source):
     def names(self) -> tuple[str, ...]:
         return choice_labels(self.num_choices)
 
+    def can_read(self, batch: Batch) -> bool:
+        return batch.space is not None
+
     def fit(self, batch: Batch) -> OneHotChoices:
         batch.choices("the source choices reads the choices")
         assert batch.space is not None  # else there are no choices

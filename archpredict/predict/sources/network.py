@@ -33,6 +33,9 @@ class NetworkStatistics(Source):
     def names(self) -> tuple[str, ...]:
         return NAMES
 
+    def can_read(self, batch: Batch) -> bool:
+        return batch.has_networks
+
     def fit(self, batch: Batch) -> NetworkStatistics:
         batch.networks("the source network reads statistics of networks")
         return self

@@ -33,6 +33,9 @@ class PathStatistics(Source):
     def names(self) -> tuple[str, ...]:
         return PATH_NAMES
 
+    def can_read(self, batch: Batch) -> bool:
+        return batch.has_networks
+
     def fit(self, batch: Batch) -> PathStatistics:
         batch.networks("the source topology reads networks")
         return self

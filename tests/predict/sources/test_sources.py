@@ -25,6 +25,7 @@ from archpredict.predict.sources.base import Source, as_sources, source_names
 from archpredict.predict.sources.choices import OneHotChoices
 from archpredict.predict.sources.features import FeatureColumns
 from archpredict.predict.sources.network import NetworkStatistics
+from archpredict.predict.sources.ordered import OrderedChoices
 from archpredict.predict.sources.proxies import Proxies
 from archpredict.predict.sources.statistics import GraphStatistics
 from archpredict.predict.sources.topology import PathStatistics
@@ -37,16 +38,21 @@ from archpredict.testing.graphs import (
     relabelled,
 )
 from archpredict.testing.sources import SourceContract
+from archpredict.testing.toys import ToySpace
 
 CELLS = load_space("nasbench201").architectures(load_space("nasbench201").sample(8, np.random.default_rng(0)))
 TWO_CELLS = load_space("darts").architectures(load_space("darts").sample(8, np.random.default_rng(0)))
+SUBNETS = load_space("mobilenetv3").architectures(load_space("mobilenetv3").sample(8, np.random.default_rng(0)))
 NETWORKS = [random_computational_graph(n, np.random.default_rng(n)) for n in (30, 12, 55, 2, 80)]
 GIVEN: dict[str, tuple[Source, Sequence[ArchLike]]] = {
     "statistics": (GraphStatistics(), TWO_CELLS),
     "statistics of bare graphs": (GraphStatistics(), [cell.graph for cell in CELLS]),
     "choices": (OneHotChoices(), CELLS),
     "network": (NetworkStatistics(), NETWORKS),
+    "network of a space": (NetworkStatistics(), CELLS),
     "topology": (PathStatistics(), NETWORKS),
+    "topology of a space": (PathStatistics(), CELLS),
+    "ordered": (OrderedChoices(), SUBNETS),
     "proxies": (Proxies(["macs", "naswot"], dataset="digits", network={"channels": 4, "cells": 1}), CELLS),
     "proxies of networks": (Proxies(["params"]), NETWORKS),
 }
@@ -64,6 +70,33 @@ class TestEverySource(SourceContract):
     @pytest.fixture
     def architectures(self, given: tuple[Source, Sequence[ArchLike]]) -> Sequence[ArchLike]:
         return given[1]
+
+
+def test_ordered_choices_are_numbers_and_those_of_layers_that_are_not_there_are_0() -> None:
+    space = SUBNETS[0].space
+    batch = Batch.of([space.from_text("r160 | k3e6 k5e3 | k7e4 k3e3 k5e6 | k3e3 k3e3 | k3e3 k3e3 | k3e3 k3e3")])
+    [row] = OrderedChoices().fit(batch)(batch)
+    assert row[:10].tolist() == [160, 2, 3, 6, 5, 3, 0, 0, 0, 0]
+    assert row[10:19].tolist() == [3, 7, 4, 3, 3, 5, 6, 0, 0]
+
+
+def test_choices_without_an_order_are_one_hot_beside_those_that_have_one() -> None:
+    class Widths(ToySpace):
+        ordered = (None, None, None, (16.0, 32.0, 64.0), None, None)
+
+    space = Widths()
+    batch = Batch.of(space.architectures(space.enumerate()[:9]))
+    source = OrderedChoices().fit(batch)
+    assert source.names[8:11] == ("2=2", "choice 3", "4=0")
+    rows = batch.choices("a test")
+    np.testing.assert_array_equal(source(batch)[:, 9], np.array([16.0, 32.0, 64.0])[rows[:, 3]])
+    np.testing.assert_array_equal(
+        np.delete(source(batch), 9, axis=1), np.delete(space.one_hot(rows), [9, 10, 11], axis=1)
+    )
+    assert not OrderedChoices().can_read(Batch.of(CELLS))
+    for change in ({"ordered": [None] * 5 + [[1.0, 2.0]]}, {"ordered": [None] * 5 + [[1.0, 2.0, float("inf")]]}):
+        with pytest.raises(ValueError, match="ordered choices"):
+            OrderedChoices.from_dict({**source.to_dict(), **change})
 
 
 def test_every_source_there_is_is_tested() -> None:
@@ -184,7 +217,11 @@ def test_sources_are_given_by_name_class_or_object() -> None:
     [
         ("statistics", UsageError, r"sources are a sequence of names or Source objects; write \('statistics',\)"),
         (["statistics", GraphStatistics], UsageError, "the source 'statistics' is given 2 times; give each once"),
-        (["tea"], UnknownNameError, "unknown source 'tea'; choose from: choices, features, network, proxies, stat"),
+        (
+            ["tea"],
+            UnknownNameError,
+            "unknown source 'tea'; choose from: choices, features, network, ordered, prox",
+        ),
         ([7], UsageError, "a source is a name, a Source or its class; 7 was given"),
         ([int], UsageError, "a source is a name, a Source or its class; <class 'int'> was given"),
         (["proxies"], UsageError, r'takes names, as in Proxies\(\["synflow"\]\)'),
