@@ -1,4 +1,4 @@
-"""Global statistics of one computational graph: a row of readable numbers.
+"""Global statistics of computational graphs: a row of readable numbers for each.
 
 What predictors of whole networks read beside the graph: sizes, the share that each kind of layer and each stage has in
 parameters, multiply-adds and activations, depth, width, kernels, norms and activations.
@@ -6,28 +6,14 @@ parameters, multiply-adds and activations, depth, width, kernels, norms and acti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from archpredict._typing import FloatArray
+from archpredict._typing import BoolArray, FloatArray, IntArray
 from archpredict.graph.arch_graph import ArchGraph
-from archpredict.graph.operators import (
-    ACTIVATIONS,
-    COLUMNS,
-    NORMS,
-    OPERATORS,
-    POOLS,
-    channels,
-    check_computational,
-    known_label,
-)
+from archpredict.graph.network_view import NetworkView
+from archpredict.graph.operators import ACTIVATIONS, COLUMNS, NORMS, NUMBERS, OPERATORS, POOLS
 
-__all__ = ["network_statistics"]
+__all__ = ["network_statistics", "network_statistics_of"]
 
 _LAYERS = (
     "conv_1x1",
@@ -66,255 +52,205 @@ def network_statistics(graph: ArchGraph) -> FloatArray:
         >>> round(float(np.expm1(row["log macs"]))), row["share of macs: conv_dense"]
         (3456, 1.0)
     """
-    check_computational(graph)
-    return np.array(list(_statistics(_View(graph)).values()), dtype=np.float64)
+    row: FloatArray = network_statistics_of(NetworkView([graph]))[0]
+    return row
 
 
-@dataclass(frozen=True)
-class _View:
-    """A graph's columns as plain arrays, per sample."""
+def network_statistics_of(networks: NetworkView) -> FloatArray:
+    """:func:`network_statistics` of many graphs at once, ``(G, F)``; each row is that of its graph, but for rounding.
 
-    graph: ArchGraph
+    Args:
+        networks: ``G`` graphs.
+    """
+    return np.stack([*_statistics(_Layers(networks)).values()], axis=1)
 
-    def column(self, name: str) -> FloatArray:
-        return np.asarray(self.graph.attrs[name], dtype=np.float64).reshape(self.graph.num_nodes, -1)
 
-    @cached_property
-    def op(self) -> npt.NDArray[np.str_]:
-        return np.array([known_label(label) for label in self.graph.ops])
+class _Layers:
+    """What a view's nodes are as layers; each ``(T,)``.
 
-    @cached_property
-    def batch(self) -> float:
-        first = self.column("shape")[self.op == "input"]
-        return float(max(1.0, first[0, 0])) if len(first) else 1.0
+    Args:
+        view: The graphs.
+    """
 
-    @cached_property
-    def elements(self) -> FloatArray:
-        shape = self.column("shape")
-        known = (shape >= 0).all(axis=1) & (shape[:, 0] > 0)
-        return np.where(known, np.where(shape > 0, shape, 1).prod(axis=1), 0) / self.batch
-
-    @cached_property
-    def params(self) -> FloatArray:
-        return self.column("params")[:, 0]
-
-    @cached_property
-    def macs(self) -> FloatArray:
-        return self.column("macs")[:, 0] / self.batch
-
-    @cached_property
-    def weight(self) -> FloatArray:
-        return np.maximum(self.column("weight"), 0)
-
-    @cached_property
-    def channels(self) -> FloatArray:
-        return channels(self.graph)
-
-    @cached_property
-    def kernel(self) -> FloatArray:
+    def __init__(self, view: NetworkView) -> None:
+        self.view = view
+        sides, convolves = view.column("kernel"), view.is_op("conv")
+        axes = np.maximum((sides > 0).sum(axis=1), 1)
+        self.kernel: FloatArray = np.maximum(sides, 1).prod(axis=1) ** (1 / axes)
         """Geometric mean of the sides, 1 where there is none."""
-        sides = np.maximum(self.column("kernel"), 1)
-        axes = np.maximum((self.column("kernel") > 0).sum(axis=1), 1)
-        return np.asarray(sides.prod(axis=1) ** (1 / axes))
+        self.groups = view.column("groups")[:, 0]
+        self.weight = np.maximum(view.column("weight"), 0)
+        self.stride = view.column("stride")
+        self.kind = self._kinds(convolves)
+        self.is_layer = self.kind >= 0
+        self.is_spatial_conv: BoolArray = convolves & (self.kernel > 1)
+        self.is_spatial: BoolArray = self.is_spatial_conv | view.is_op("attention", "matmul")
+        """Layers that move information between places."""
+        self.stage = self._stages()
+        self.longest = self._longest()
 
-    @cached_property
-    def layer(self) -> npt.NDArray[np.str_]:
-        """Kind of layer, "" for what is none."""
-        groups, conv = self.column("groups")[:, 0], self.op == "conv"
-        kind = np.where(np.isin(self.op, _LAYERS), self.op, "").astype("<U16")
-        kind[conv] = np.where(self.kernel > 1, "conv_dense", "conv_1x1")[conv]
-        kind[conv & (groups > 1)] = "conv_grouped"
-        kind[conv & (groups > 1) & (groups == self.weight[:, 0])] = "conv_depthwise"
+    def _kinds(self, convolves: BoolArray) -> IntArray:
+        """The place of each layer's kind in :data:`_LAYERS`, -1 for what is none."""
+        of_op = np.array([_LAYERS.index(op) if op in _LAYERS else -1 for op in OPERATORS])
+        grouped = convolves & (self.groups > 1)
+        kind = of_op[self.view.op]
+        kind[convolves] = np.where(self.kernel > 1, _LAYERS.index("conv_dense"), _LAYERS.index("conv_1x1"))[convolves]
+        kind[grouped] = _LAYERS.index("conv_grouped")
+        kind[grouped & (self.groups == self.weight[:, 0])] = _LAYERS.index("conv_depthwise")
         return kind
 
-    @cached_property
-    def stage(self) -> npt.NDArray[np.int64]:
+    def _stages(self) -> IntArray:
         """How often the input's sides were halved."""
-        area = self.elements / self.channels
-        first = area[self.op == "input"].max(initial=1.0)
-        with np.errstate(divide="ignore"):
-            halved = np.round(np.log2(np.maximum(first, 1) / np.maximum(area, 1)) / 2)
-        return np.asarray(np.clip(halved, 0, _STAGES - 1), dtype=np.int64)
+        view = self.view
+        area = view.elements / view.channels
+        first = view.largest(area, view.is_op("input"), initial=1.0)[view.graph]
+        halved = np.round(np.log2(first / np.maximum(area, 1)) / 2)
+        return np.clip(halved, 0, _STAGES - 1).astype(np.int64)
 
-    def longest(self, weight: FloatArray) -> FloatArray:
-        """``(N,)`` the largest sum of weights on a path that ends at each node."""
-        total = weight.copy()
-        for source, target in sorted(self.graph.edges, key=lambda edge: edge[1]):
-            total[target] = max(total[target], total[source] + weight[target])
-        return total
+    def _longest(self) -> FloatArray:
+        """``(4, T)`` largest sums on a path that ends at a node: of layers, of those that move information between
+        places, of ``(kernel - 1) * pixels per place``, in input pixels, and of nodes.
+        """
+        pixels = 2.0**self.stage
+        reach = np.where(self.kernel > 1, (self.kernel - 1) * pixels / np.maximum(self.stride[:, 0], 1), 0)
+        added = np.stack([self.is_layer, self.is_spatial, reach, np.ones(len(reach))], axis=1).astype(np.float64)
+        return self.view.longest(added).T
 
 
-def _statistics(view: _View) -> dict[str, float]:
-    is_layer = view.layer != ""
-    found = _sizes(view, is_layer)
-    found |= _kinds(view, is_layer)
-    found |= _stages(view, is_layer)
-    found |= _shapes_of_layers(view)
+_Named = dict[str, FloatArray]
+"""``(G,)`` numbers by name."""
+
+
+def _statistics(layers: _Layers) -> _Named:
+    found = _sizes(layers) | _kinds(layers) | _stages(layers) | _shapes_of_layers(layers)
+    found["receptive field"] = _log(layers.view.largest(layers.longest[2]))
     return found
 
 
-def _log(value: float) -> float:
-    return float(np.log1p(max(0.0, value)))
+def _log(values: FloatArray) -> FloatArray:
+    return np.log1p(np.maximum(0.0, values))
 
 
-def _share(part: float, whole: float) -> float:
-    return float(part / whole) if whole > 0 else 0.0
+def _share(part: FloatArray, whole: FloatArray) -> FloatArray:
+    """0 of nothing."""
+    return np.divide(part, whole, out=np.zeros(np.shape(part)), where=whole > 0)
 
 
-def _mean(values: FloatArray, weights: FloatArray) -> float:
-    return float((values * weights).sum() / weights.sum()) if weights.sum() > 0 else 0.0
-
-
-def _sizes(view: _View, is_layer: npt.NDArray[np.bool_]) -> dict[str, float]:
-    graph, elements = view.graph, view.elements
-    params, macs, of_layers = view.params.sum(), view.macs.sum(), elements[is_layer].sum()
-    inputs = view.op == "input"
+def _sizes(layers: _Layers) -> _Named:
+    view, is_layer = layers.view, layers.is_layer
+    params, macs, elements = view.sums(view.params), view.sums(view.macs), view.elements
+    edges, nodes = view.sums(view.in_degree), view.sums(np.ones(len(view.op)))
+    of_layers = view.sums(elements, is_layer)
     return {
         "log params": _log(params),
         "log macs": _log(macs),
-        "log activations": _log(elements.sum()),
+        "log activations": _log(view.sums(elements)),
         "log activations of layers": _log(of_layers),
         "log macs per parameter": _log(macs) - _log(params),
         "log activations per mac": _log(of_layers) - _log(macs),
-        "log nodes": _log(graph.num_nodes),
-        "edges per node": graph.num_edges / graph.num_nodes,
-        "log layers": _log(is_layer.sum()),
-        "log depth": _log(view.longest(np.ones(graph.num_nodes)).max()),
-        "log depth in layers": _log(view.longest(is_layer.astype(np.float64)).max()),
-        "log depth in spatial layers": _log(view.longest(_is_spatial(view).astype(np.float64)).max()),
-        "log input size": _log((elements / view.channels)[inputs].max(initial=0.0)) / 2,
-        "log outputs": _log(view.elements[view.op == "output"].sum()),
-        "log largest tensor": _log(elements.max(initial=0.0)),
+        "log nodes": _log(nodes),
+        "edges per node": edges / nodes,
+        "log layers": _log(view.counts(is_layer)),
+        "log depth": _log(view.largest(layers.longest[3])),
+        "log depth in layers": _log(view.largest(layers.longest[0])),
+        "log depth in spatial layers": _log(view.largest(layers.longest[1])),
+        "log input size": _log(view.largest(elements / view.channels, view.is_op("input"))) / 2,
+        "log outputs": _log(view.sums(elements, view.is_op("output"))),
+        "log largest tensor": _log(view.largest(elements)),
     }
 
 
-def _is_spatial(view: _View) -> npt.NDArray[np.bool_]:
-    """Layers that move information between places."""
-    return np.asarray(((view.op == "conv") & (view.kernel > 1)) | np.isin(view.op, ("attention", "matmul")))
-
-
-def _kinds(view: _View, is_layer: npt.NDArray[np.bool_]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    layers = max(1, int(is_layer.sum()))
-    for kind in _LAYERS:
-        here = view.layer == kind
-        found[f"count: {kind}"] = _log(here.sum())
-        found[f"share of macs: {kind}"] = _share(view.macs[here].sum(), view.macs.sum())
-        found[f"share of params: {kind}"] = _share(view.params[here].sum(), view.params.sum())
-        found[f"share of activations: {kind}"] = _share(view.elements[here].sum(), view.elements[is_layer].sum())
+def _kinds(layers: _Layers) -> _Named:
+    view, found = layers.view, {}
+    totals = (view.macs, view.params, view.elements)
+    counts, *parts = view.tabulated(layers.kind, len(_LAYERS), totals)
+    wholes = view.sums(view.macs), view.sums(view.params), view.sums(view.elements, layers.is_layer)
+    for i, kind in enumerate(_LAYERS):
+        found[f"count: {kind}"] = _log(counts[:, i])
+        for what, part, whole in zip(("macs", "params", "activations"), parts, wholes, strict=True):
+            found[f"share of {what}: {kind}"] = _share(part[:, i], whole)
+    num_layers = np.maximum(1, counts.sum(axis=1))
+    of_op, elements = view.tabulated(view.op, len(OPERATORS), [view.elements])
     for op in OPERATORS:
         if op not in ("conv", *_LAYERS):
-            found[f"{op} per layer"] = float((view.op == op).sum() / layers)
+            found[f"{op} per layer"] = of_op[:, NUMBERS[op]] / num_layers
     for title, ops in (("activations", ACTIVATIONS), ("norms", NORMS)):
-        everything = np.isin(view.op, ops)
+        everything = elements[:, [NUMBERS[op] for op in ops]].sum(axis=1)
         for op in ops:
-            found[f"share of {title}: {op}"] = _share(
-                view.elements[view.op == op].sum(), view.elements[everything].sum()
-            )
-    multiplied = (view.op == "mul") & (_in_degree(view.graph) > 1)
-    found["gates per layer"] = float(multiplied.sum() / layers)
-    found["sums per layer"] = float(((view.op == "add") & (_in_degree(view.graph) > 1)).sum() / layers)
-    found["learnt scales per layer"] = float(((view.op == "mul") & (view.params > 0)).sum() / layers)
-    found["pools"] = _log(np.isin(view.op, POOLS).sum())
+            found[f"share of {title}: {op}"] = _share(elements[:, NUMBERS[op]], everything)
+    joins = view.in_degree > 1
+    found["gates per layer"] = view.counts(view.is_op("mul") & joins) / num_layers
+    found["sums per layer"] = view.counts(view.is_op("add") & joins) / num_layers
+    found["learnt scales per layer"] = view.counts(view.is_op("mul") & (view.params > 0)) / num_layers
+    found["pools"] = _log(of_op[:, [NUMBERS[op] for op in POOLS]].sum(axis=1))
     return found
 
 
-def _in_degree(graph: ArchGraph) -> npt.NDArray[np.int64]:
-    return np.bincount([target for _, target in graph.edges], minlength=graph.num_nodes)
-
-
-def _stages(view: _View, is_layer: npt.NDArray[np.bool_]) -> dict[str, float]:
-    found: dict[str, float] = {}
+def _stages(layers: _Layers) -> _Named:
+    view, found = layers.view, {}
+    of_layer = np.where(layers.is_layer, layers.stage, -1)
+    totals = (view.macs, view.params, view.elements, layers.is_spatial.astype(np.float64))
+    counts, macs, params, elements, spatial = view.tabulated(of_layer, _STAGES, totals)
+    wholes = view.sums(view.macs), view.sums(view.params), view.sums(view.elements, layers.is_layer)
     for stage in range(_STAGES):
-        here = (view.stage == stage) & is_layer
-        found[f"stage {stage}: share of macs"] = _share(view.macs[here].sum(), view.macs.sum())
-        found[f"stage {stage}: share of params"] = _share(view.params[here].sum(), view.params.sum())
-        found[f"stage {stage}: share of activations"] = _share(view.elements[here].sum(), view.elements[is_layer].sum())
-        found[f"stage {stage}: log layers"] = _log(here.sum())
-        found[f"stage {stage}: log channels"] = _log(view.channels[here].max(initial=0.0))
-        found[f"stage {stage}: spatial layers"] = _log((here & _is_spatial(view)).sum())
+        for what, part, whole in zip(("macs", "params", "activations"), (macs, params, elements), wholes, strict=True):
+            found[f"stage {stage}: share of {what}"] = _share(part[:, stage], whole)
+        found[f"stage {stage}: log layers"] = _log(counts[:, stage])
+        found[f"stage {stage}: log channels"] = _log(view.largest(view.channels, of_layer == stage))
+        found[f"stage {stage}: spatial layers"] = _log(spatial[:, stage])
     return found
 
 
-def _shapes_of_layers(view: _View) -> dict[str, float]:
-    weighted = (view.weight[:, 0] > 0) & np.isin(view.op, ("conv", "linear"))
-    kernel, spatial = np.log2(view.kernel), (view.op == "conv") & (view.kernel > 1)
-    depthwise = view.layer == "conv_depthwise"
-    attention = view.op == "attention"
-    wide = np.log1p(view.channels)
-    ratio = np.where(weighted, np.log(np.maximum(view.weight[:, 0], 1) / np.maximum(view.weight[:, 1], 1)), 0)
-    groups = view.column("groups")[:, 0]
-    grouped = view.layer == "conv_grouped"
-    strides = view.column("stride")[:, :2].max(axis=1)
-    tokens = view.column("shape")
-    last = _last_layer(view, weighted)
-    stem = _first(view, spatial, [view.kernel, strides, view.channels])
+def _shapes_of_layers(layers: _Layers) -> _Named:
+    view, weight = layers.view, layers.weight
+    weighted = (weight[:, 0] > 0) & view.is_op("conv", "linear")
+    kernel, spatial = np.log2(layers.kernel), layers.is_spatial_conv
+    depthwise, grouped = (layers.kind == _LAYERS.index(kind) for kind in ("conv_depthwise", "conv_grouped"))
+    attention, norms = view.is_op("attention"), view.is_op(*NORMS)
+    wide, one = np.log1p(view.channels), np.ones(len(view.channels))
+    ratio = np.abs(np.log(np.maximum(weight[:, 0], 1) / np.maximum(weight[:, 1], 1)))
+    strides = layers.stride[:, :2].max(axis=1)
+    depth = layers.longest[3]
+    stem = view.foremost(spatial, [-depth, layers.kernel, strides, view.channels])
+    last = view.foremost(weighted, [depth, weight[:, 1]])
+    of_sums = norms[view.target] & view.is_op("add")[view.source]
+    after_sum = np.bincount(view.graph[view.target[of_sums]], minlength=len(view)).astype(np.float64)
+
+    def mean(values: FloatArray, weights: FloatArray, where: BoolArray) -> FloatArray:
+        return _share(view.sums(values * weights, where), view.sums(weights, where))
+
+    def of_nodes(values: FloatArray, nodes: IntArray) -> FloatArray:
+        return np.where(nodes >= 0, values[nodes], 0.0)
+
+    mean_width = mean(wide, one, weighted)
     return {
-        "kernel, mean over macs": _mean(kernel[spatial], view.macs[spatial]),
-        "kernel, mean over activations": _mean(kernel[spatial], view.elements[spatial]),
-        "kernel, mean of depthwise": _mean(kernel[depthwise], view.elements[depthwise]),
-        "kernel, largest": float(kernel[spatial].max(initial=0.0)),
-        "kernels over 3, share": _share((view.kernel[spatial] > 3).sum(), spatial.sum()),
-        "width, mean over layers": _mean(wide[weighted], np.ones(int(weighted.sum()))),
-        "width, mean over macs": _mean(wide[weighted], view.macs[weighted]),
-        "width, mean over params": _mean(wide[weighted], view.params[weighted]),
-        "width, largest": float(wide[weighted].max(initial=0.0)),
-        "width, spread": float(wide[weighted].std()) if weighted.any() else 0.0,
-        "expansion, mean": _mean(np.abs(ratio[weighted]), np.ones(int(weighted.sum()))),
-        "expansion, mean over macs": _mean(np.abs(ratio[weighted]), view.macs[weighted]),
-        "groups, mean": _mean(np.log2(np.maximum(groups[grouped], 1)), np.ones(int(grouped.sum()))),
-        "group width, mean": _mean(np.log2(np.maximum(view.weight[grouped, 1], 1)), np.ones(int(grouped.sum()))),
-        "strided layers": float(((strides > 1) & (view.op == "conv")).sum()),
-        "strided pools": float(((strides > 1) & np.isin(view.op, ("max_pool", "avg_pool"))).sum()),
-        "stem kernel": float(kernel[stem]) if stem is not None else 0.0,
-        "stem stride": float(np.log2(max(1.0, strides[stem]))) if stem is not None else 0.0,
-        "stem width": float(wide[stem]) if stem is not None else 0.0,
-        "features before the last layer": _log(view.weight[last, 1]) if last is not None else 0.0,
-        "attention: log tokens": _log(tokens[attention, 1].max(initial=0.0)),
-        "attention: log heads": _log(groups[attention].max(initial=0.0)),
-        "attention: share of depth": _share(attention.sum(), weighted.sum()),
-        "norms of sums, share": _share(_of_sums(view), np.isin(view.op, NORMS).sum()),
-        "receptive field": _log(_receptive_field(view)),
+        "kernel, mean over macs": mean(kernel, view.macs, spatial),
+        "kernel, mean over activations": mean(kernel, view.elements, spatial),
+        "kernel, mean of depthwise": mean(kernel, view.elements, depthwise),
+        "kernel, largest": view.largest(kernel, spatial),
+        "kernels over 3, share": _share(view.counts(spatial & (layers.kernel > 3)), view.counts(spatial)),
+        "width, mean over layers": mean_width,
+        "width, mean over macs": mean(wide, view.macs, weighted),
+        "width, mean over params": mean(wide, view.params, weighted),
+        "width, largest": view.largest(wide, weighted),
+        "width, spread": np.sqrt(mean((wide - mean_width[view.graph]) ** 2, one, weighted)),
+        "expansion, mean": mean(ratio, one, weighted),
+        "expansion, mean over macs": mean(ratio, view.macs, weighted),
+        "groups, mean": mean(np.log2(np.maximum(layers.groups, 1)), one, grouped),
+        "group width, mean": mean(np.log2(np.maximum(weight[:, 1], 1)), one, grouped),
+        "strided layers": view.counts((strides > 1) & view.is_op("conv")),
+        "strided pools": view.counts((strides > 1) & view.is_op("max_pool", "avg_pool")),
+        "stem kernel": of_nodes(kernel, stem),
+        "stem stride": of_nodes(np.log2(np.maximum(1.0, strides)), stem),
+        "stem width": of_nodes(wide, stem),
+        "features before the last layer": of_nodes(_log(weight[:, 1]), last),
+        "attention: log tokens": _log(view.largest(view.column("shape")[:, 1], attention)),
+        "attention: log heads": _log(view.largest(layers.groups, attention)),
+        "attention: share of depth": _share(view.counts(attention), view.counts(weighted)),
+        # Whether layers have a bias tells about the same, but exporters drop the biases of fresh networks, which are 0.
+        "norms of sums, share": _share(after_sum, view.counts(norms)),
     }
-
-
-def _of_sums(view: _View) -> float:
-    """Norms that read a sum, as those at the beginning of a residual branch do.
-
-    (Whether layers have a bias tells about the same, but exporters drop the biases of fresh networks, which are 0.)
-    """
-    return float(sum(view.op[target] in NORMS and view.op[source] == "add" for source, target in view.graph.edges))
-
-
-def _last_layer(view: _View, weighted: npt.NDArray[np.bool_]) -> int | None:
-    """The layer that gives the classes: the one with weights that is the farthest from the input."""
-    if not weighted.any():
-        return None
-    distance = view.longest(np.ones(view.graph.num_nodes))
-    return _foremost(weighted, distance, [view.weight[:, 1]])
-
-
-def _first(view: _View, spatial: npt.NDArray[np.bool_], sizes: Sequence[npt.NDArray[Any]]) -> int | None:
-    """The stem: the convolution with a kernel that is the nearest to the input."""
-    if not spatial.any():
-        return None
-    distance = view.longest(np.ones(view.graph.num_nodes))
-    return _foremost(spatial, -distance, sizes)
-
-
-def _foremost(among: npt.NDArray[np.bool_], key: npt.NDArray[Any], sizes: Sequence[npt.NDArray[Any]]) -> int:
-    """The node with the largest key; of several the largest one, so that no numbering of the nodes decides."""
-    nodes = np.flatnonzero(among)
-    return int(nodes[np.lexsort([size[nodes] for size in reversed(sizes)] + [key[nodes]])[-1]])
-
-
-def _receptive_field(view: _View) -> float:
-    """The longest sum of ``(kernel - 1) * pixels per place`` on a path, in input pixels."""
-    pixels = 2.0 ** np.minimum(view.stage, _STAGES)
-    stride = np.maximum(view.column("stride")[:, 0], 1)
-    reach = np.where(view.kernel > 1, (view.kernel - 1) * pixels / stride, 0)
-    return float(view.longest(reach).max())
 
 
 _EMPTY = ArchGraph(("input",), (), attrs={name: np.zeros((1, width)) for name, width in COLUMNS.items()})
-NAMES: tuple[str, ...] = tuple(_statistics(_View(_EMPTY)))
+NAMES: tuple[str, ...] = tuple(_statistics(_Layers(NetworkView([_EMPTY]))))

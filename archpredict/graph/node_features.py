@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from archpredict._typing import FloatArray
 from archpredict.graph.arch_graph import ArchGraph
-from archpredict.graph.operators import channels, check_computational
+from archpredict.graph.network_view import NetworkView
 
 __all__ = ["node_features"]
 
@@ -76,14 +76,14 @@ def node_features(graph: ArchGraph) -> npt.NDArray[np.float32]:
         >>> dict(zip(NAMES, node_features(graph)[1].tolist()))["channels"]  # log2(256) / 8
         1.0
     """
-    check_computational(graph)
+    view = NetworkView([graph])
     attrs = {name: np.maximum(np.asarray(v, dtype=np.float64), 0) for name, v in graph.attrs.items()}
     shape = np.asarray(graph.attrs["shape"], dtype=np.float64)
     samples = np.where(np.array(graph.ops) == "parameter", 1.0, _batch(graph))
     elements = np.where(shape > 0, shape, 1.0).prod(axis=1) / samples
     macs, weight = attrs["macs"][:, 0] / samples, attrs["weight"]
     weight_size = np.where(weight[:, 0] > 0, np.where(weight > 0, weight, 1.0).prod(axis=1), 0.0)
-    of_output = channels(graph)
+    of_output = view.channels
     source, target = np.array(graph.edges, dtype=np.int64).reshape(-1, 2).T
     of_input, arriving = np.zeros(graph.num_nodes), np.zeros(graph.num_nodes)
     np.maximum.at(of_input, target, of_output[source])

@@ -14,7 +14,6 @@ from math import prod
 
 import numpy as np
 
-from archpredict._typing import FloatArray
 from archpredict.errors import InvalidGraphError
 from archpredict.graph.arch_graph import ArchGraph
 
@@ -226,7 +225,7 @@ def total(graph: ArchGraph, name: str) -> float:
 
 def known_label(label: str) -> str:
     """The label in :data:`OPERATORS` that stands for a node's: ``unknown`` for unknown operators."""
-    return label if label in _KNOWN else UNKNOWN
+    return OPERATORS[NUMBERS[label]]
 
 
 def with_known_operators(graphs: Sequence[ArchGraph], vocabulary: Sequence[str]) -> list[ArchGraph]:
@@ -253,48 +252,18 @@ def _renamed(graph: ArchGraph, newer: frozenset[str]) -> ArchGraph:
     return replace(graph, ops=tuple(f"{UNKNOWN}:{op}" if op in newer else op for op in graph.ops))
 
 
-def channels(graph: ArchGraph) -> FloatArray:
-    """``(N,)`` channels of each node's output, found by following the graph from the layers that set them.
-
-    A shape alone does not tell which axis has the channels (``(N, C, H, W)`` after a convolution, ``(N, T, C)``
-    between linear layers): weights do, and what has no weight passes its input's number on.
-    """
-    shape, weight = graph.attrs["shape"], graph.attrs["weight"]
-    found = np.ones(graph.num_nodes)
-    arriving: list[list[int]] = [[] for _ in graph.ops]
-    for source, target in graph.edges:
-        arriving[target].append(source)
-    sets = {*WEIGHTED, "batch_norm"}
-    for v, op in enumerate(graph.ops):
-        sources = arriving[v]
-        if op in sets and weight[v, 0] > 0:
-            found[v] = weight[v, 0]
-        elif not sources:
-            found[v] = max(1.0, shape[v, 1])
-        elif op == "concat":
-            found[v] = _joined(shape[v], [(shape[u], found[u]) for u in sources])
-        elif op in ("slice", "attention", "permute", "pixel_shuffle"):
-            found[v] = _passed_on(shape[v], shape[sources[-1]], found[sources[-1]])
-        else:
-            found[v] = max(found[u] for u in sources)
-    return found
-
-
-def _joined(shape: FloatArray, parts: Sequence[tuple[FloatArray, float]]) -> float:
-    """Channels after a concatenation: added up if that is along the channels."""
-    together = sum(number for _, number in parts)
-    return together if together in shape else max(number for _, number in parts)
-
-
-def _passed_on(shape: FloatArray, before: FloatArray, number: float) -> float:
-    """Channels after an operator that moves or cuts axes: the same if there still is such an axis, else scaled."""
-    if number in shape:
-        return number
-    kept = np.prod(np.maximum(shape[shape != 0], 1)) / max(1.0, np.prod(np.maximum(before[before != 0], 1)))
-    return float(max(1.0, number * min(1.0, kept))) if kept < 1 else number
-
-
 _KNOWN = frozenset(OPERATORS)
+
+
+class _Numbers(dict[str, int]):
+    """Of labels; that of unknown operators for all others."""
+
+    def __missing__(self, label: str) -> int:
+        return self[UNKNOWN]
+
+
+NUMBERS: Mapping[str, int] = _Numbers((op, i) for i, op in enumerate(OPERATORS))
+"""The place of each label in :data:`OPERATORS`; of any other label that of ``unknown``."""
 
 
 def _canonical_shape(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from archpredict._typing import FloatArray
+from archpredict._typing import BoolArray, FloatArray, IntArray
 from archpredict.graph.arch_graph import ArchGraph
-from archpredict.graph.operators import check_computational
+from archpredict.graph.network_view import NetworkView
 
-__all__ = ["PATH_NAMES", "path_statistics"]
+__all__ = ["PATH_NAMES", "path_statistics", "path_statistics_of"]
 
 QUANTITIES = ("spatial convolutions", "pointwise layers", "pools", "layers", "reach", "share of macs")
-"""What is added up along a path: convolutions with a kernel above 1; convolutions of 1 x 1 and linear layers; pools over
-windows, which lose detail (not those over whole images, as in squeeze-and-excitation); layers with weights; pixels of
-the input that are seen beyond the first, per axis; the share of all multiply-adds."""
+"""What is added up along a path: convolutions with a kernel above 1; convolutions of 1 x 1 and linear layers; pools
+over windows, which lose detail (not those over whole images, as in squeeze-and-excitation); layers with weights; pixels
+of the input that are seen beyond the first, per axis; the share of all multiply-adds."""
 SUMMARIES = ("largest", "smallest", "mean", "spread")
 PATH_NAMES = (*(f"{summary} {what} of paths" for what in QUANTITIES for summary in SUMMARIES), "log paths")
 """Names of the columns."""
@@ -52,77 +52,119 @@ def path_statistics(graph: ArchGraph) -> FloatArray:
         >>> round(float(np.exp(row["log paths"])))
         2
     """
-    check_computational(graph)
-    added = _quantities(graph)
-    arriving: list[list[int]] = [[] for _ in graph.ops]
-    for source, target in graph.edges:
-        arriving[target].append(source)
-    moments = np.zeros((graph.num_nodes, len(SUMMARIES), len(QUANTITIES)))  # largest, smallest, mean, mean square
-    paths = np.full(graph.num_nodes, -np.inf)  # logarithms of their number
-    ends = []
-    for v, op in enumerate(graph.ops):
-        sources = [u for u in arriving[v] if paths[u] > -np.inf]
-        if op == "input":
-            paths[v] = 0.0
-        elif sources:
-            moments[v], paths[v] = _joined(moments[sources], paths[sources])
-        if added[v].any():
-            moments[v] = _longer(moments[v], added[v])
-        if op == "output" and sources:
-            ends.append(v)
-    if not ends:
-        return np.zeros(len(PATH_NAMES))
-    (high, low, mean, square), number = _joined(moments[ends], paths[ends])
-    spread = np.sqrt(np.maximum(0, square - mean**2))
-    return np.append(np.stack([high, low, mean, spread], axis=1).reshape(-1), number)
+    row: FloatArray = path_statistics_of(NetworkView([graph]))[0]
+    return row
 
 
-def _joined(moments: FloatArray, paths: FloatArray) -> tuple[FloatArray, float]:
-    """Moments of the paths through any of some nodes, ``(S, 4, Q)``, and the logarithm of their number."""
-    if len(paths) == 1:
-        return moments[0], float(paths[0])
-    most = float(paths.max())
-    weights = np.exp(paths - most)
-    total = float(weights.sum())
-    mean, square = (weights[:, None, None] / total * moments[:, 2:]).sum(0)
-    return np.stack([moments[:, 0].max(0), moments[:, 1].min(0), mean, square]), most + float(np.log(total))
+def path_statistics_of(networks: NetworkView) -> FloatArray:
+    """Statistics of the paths through many computational graphs at once, ``(G, F)``: :func:`path_statistics` of each.
+
+    Args:
+        networks: ``G`` graphs.
+    """
+    paths = _PathSums(networks)
+    found = np.zeros((len(networks), len(PATH_NAMES)))
+    ends = np.flatnonzero(networks.is_op("output") & paths.reach())
+    if not len(ends):
+        return found
+    graphs, begins = np.unique(networks.graph[ends], return_index=True)
+    *parts, number = np.split(paths.joined(ends, begins), _PARTS, axis=1)
+    high, low, mean, variance = parts
+    summaries = np.stack([high, -low, mean, np.sqrt(variance)], axis=2).reshape(len(graphs), -1)
+    found[graphs] = np.hstack([summaries, number])
+    return found
 
 
-def _longer(moments: FloatArray, added: FloatArray) -> FloatArray:
-    """Moments of paths that go on over one more node."""
-    high, low, mean, square = moments
-    return np.stack([high + added, low + added, mean + added, square + 2 * added * mean + added**2])
+_WIDTH = len(QUANTITIES)
+_PARTS = np.arange(1, 5) * _WIDTH
+"""Where the parts of what paths add up to end: the largest sums; the smallest ones with the sign turned, so that they
+are maxima too; means; variances. What is left is the logarithm of the number of paths."""
 
 
-def _quantities(graph: ArchGraph) -> FloatArray:
-    """``(N, Q)`` what each node adds to the paths through it."""
-    columns = {
-        name: np.asarray(graph.attrs[name], dtype=np.float64) for name in ("kernel", "dilation", "shape", "macs")
-    }
-    ops = np.array(graph.ops)
-    kernel = columns["kernel"].max(1)
-    convolves = np.isin(ops, ("conv", "conv_transpose"))
-    pools = np.isin(ops, _POOLS)
-    macs = columns["macs"][:, 0]
-    seen = np.where(convolves | pools, np.maximum(kernel - 1, 0) * np.maximum(1, columns["dilation"].max(1)), 0)
+class _PathSums:
+    """What the paths from an input to each node add up to: ``(T, 4 Q + 1)``, in :data:`_PARTS`.
+
+    Args:
+        view: The graphs.
+    """
+
+    def __init__(self, view: NetworkView) -> None:
+        self._junctions, inputs, added = view.junctions, view.is_op("input"), _quantities(view)
+        own = _shift(added)
+        self._behind = _shift(self._junctions.sums_behind(added))
+        self._sums = own.copy()  # of junctions; other nodes add what is behind these
+        self._sums[~inputs, : 2 * _WIDTH] = self._sums[~inputs, -1] = -np.inf
+        begin_late = (inputs & (view.in_degree > 0)).any()
+        for nodes, sources, begins in self._junctions.levels:
+            sums = self.joined(sources, begins) + own[nodes]
+            if begin_late:  # at inputs paths begin, whatever arrives
+                nodes, sums = nodes[~inputs[nodes]], sums[~inputs[nodes]]
+            self._sums[nodes] = sums
+
+    def reach(self) -> BoolArray:
+        """``(T,)`` whether a path reaches a node."""
+        number: FloatArray = self._sums[self._junctions.root, -1]
+        return number > -np.inf
+
+    def joined(self, nodes: IntArray, begins: IntArray) -> FloatArray:
+        """The same for the paths through any of some nodes, ``(K, 4 Q + 1)``.
+
+        Args:
+            nodes: ``(S,)``, one set after another.
+            begins: ``(K,)`` where each set begins.
+        """
+        arriving = self._sums[self._junctions.root[nodes]] + self._behind[nodes]
+        if len(nodes) == len(begins):
+            return arriving
+        sizes = np.diff(begins, append=len(nodes))
+        extremes, means, variances, number = np.split(arriving, _PARTS[1:], axis=1)
+        most = np.maximum(np.maximum.reduceat(number, begins), _FEWEST)
+        weights = np.exp(number - most.repeat(sizes, axis=0))
+        total = np.maximum(np.add.reduceat(weights, begins), _TINY)
+        weights /= total.repeat(sizes, axis=0)
+        mean = np.add.reduceat(weights * means, begins)
+        variance = np.add.reduceat(weights * (variances + (means - mean.repeat(sizes, axis=0)) ** 2), begins)
+        number = np.where(most > _FEWEST, most + np.log(total), -np.inf)
+        return np.hstack([np.maximum.reduceat(extremes, begins), mean, variance, number])
+
+
+_FEWEST = -1.0
+"""Less than the logarithm of any number of paths but that of none."""
+_TINY = 1e-300
+
+
+def _shift(added: FloatArray) -> FloatArray:
+    """What it adds to :data:`_PARTS` when paths go on over nodes that add ``(K, Q)``."""
+    return np.hstack([added, -added, added, np.zeros_like(added), np.zeros((len(added), 1))])
+
+
+def _quantities(view: NetworkView) -> FloatArray:
+    """``(T, Q)`` what each node adds to the paths through it."""
+    kernel, dilation = view.column("kernel").max(axis=1), view.column("dilation").max(axis=1)
+    convolves, pools = view.is_op("conv", "conv_transpose"), view.is_op(*_POOLS)
+    macs = view.column("macs")[:, 0]
+    seen = np.where(convolves | pools, np.maximum(kernel - 1, 0) * np.maximum(1, dilation), 0)
     return np.stack(
         [
             convolves & (kernel > 1),
-            (convolves & (kernel <= 1)) | (ops == "linear"),
+            (convolves & (kernel <= 1)) | view.is_op("linear"),
             pools,
-            np.isin(ops, _LAYERS),
-            seen * _strides(graph, columns["shape"]),
-            macs / max(1.0, float(macs.sum())),
+            view.is_op(*_LAYERS),
+            seen * _strides(view),
+            macs / np.maximum(1.0, view.sums(macs))[view.graph],
         ],
         axis=1,
     ).astype(np.float64)
 
 
-def _strides(graph: ArchGraph, shape: FloatArray) -> FloatArray:
-    """``(N,)`` pixels of the input between neighbours in what each node reads; 1 where it reads no image."""
+def _strides(view: NetworkView) -> FloatArray:
+    """``(T,)`` pixels of the input between neighbours in what each node reads; 1 where it reads no image."""
+    shape = view.column("shape")
     side = np.where(shape[:, 4] == 0, shape[:, 3], 0)  # of images: batch, channels, height, width
-    first = max([side[v] for v, op in enumerate(graph.ops) if op == "input"], default=0.0)
-    read = np.zeros(graph.num_nodes)
-    for source, target in graph.edges:
-        read[target] = max(read[target], side[source])
+    inputs = view.is_op("input")
+    first = np.full(len(view), -np.inf)
+    np.maximum.at(first, view.graph[inputs], side[inputs])
+    first = np.where(first > -np.inf, first, 0.0)[view.graph]
+    read = np.zeros(len(side))
+    np.maximum.at(read, view.target, side[view.source])
     return np.where(read > 0, np.maximum(1.0, first / np.maximum(read, 1.0)), 1.0)

@@ -247,6 +247,26 @@ class Batch:
         """
         return self.graphs(reader) if self.as_networks else self._networks.graphs(reader)
 
+    def network(self, i: int, reader: str) -> ArchGraph:
+        """One of :meth:`networks`; where these are not made yet it is made alone, and not kept.
+
+        Args:
+            i: Which.
+            reader: Who reads it, for the error message.
+
+        Raises:
+            UsageError: Packed graphs were given without their choices, or a space does not define its networks.
+        """
+        if self._choices is not None:
+            space, rows = self._choices
+            found = _network(Architecture(space, tuple(rows[i].tolist())))
+        elif self._made or self._packed is not None:
+            return self.networks(reader)[i]
+        else:
+            member = self._members[i]
+            found = self._kinds[type(member)].network(member)
+        return with_known_operators([found], self.labels)[0] if UNKNOWN in self.labels else found
+
     @cached_property
     def _networks(self) -> Batch:
         if self._choices is None:

@@ -9,9 +9,9 @@ from archpredict.errors import InvalidGraphError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import (
     COLUMNS,
+    NUMBERS,
     OPERATORS,
     Operation,
-    channels,
     check_computational,
     computational_graph,
     count_macs,
@@ -131,20 +131,4 @@ def test_unknown_operators_have_one_label() -> None:
         "unknown",
         "unknown",
     )
-
-
-def test_channels_are_passed_on_from_the_layers_that_set_them() -> None:
-    graph = computational_graph(
-        [
-            Operation("input", (1, 3, 8, 8)),
-            Operation("conv", (1, 12, 8, 8), kernel=(1, 1), weight=(12, 3, 1, 1)),
-            Operation("relu", (1, 12, 8, 8)),
-            Operation("concat", (1, 15, 8, 8)),
-            Operation("slice", (1, 5, 8, 8)),
-            Operation("permute", (1, 64, 12)),
-            Operation("linear", (1, 64, 7), weight=(7, 12)),
-            Operation("add", (1, 64, 7)),
-        ],
-        [(0, 1), (1, 2), (0, 3), (2, 3), (3, 4), (2, 5), (5, 6), (6, 7), (6, 7)],
-    )
-    assert channels(graph).tolist() == [3, 12, 12, 15, 5, 12, 7, 7]
+    assert OPERATORS[NUMBERS["unknown:acme.Bend"]] == "unknown"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from archpredict._typing import FloatArray
-from archpredict.graph.network_statistics import NAMES, network_statistics
+from archpredict.graph.network_statistics import NAMES
 from archpredict.predict.batch import Batch
+from archpredict.predict.network_numbers import network_numbers
 from archpredict.predict.sources.base import Source
 
 __all__ = ["NetworkStatistics"]
@@ -37,9 +36,8 @@ class NetworkStatistics(Source):
         return batch.has_networks
 
     def fit(self, batch: Batch) -> NetworkStatistics:
-        batch.networks("the source network reads statistics of networks")
+        self(batch)
         return self
 
     def __call__(self, batch: Batch) -> FloatArray:
-        rows = [network_statistics(g) for g in batch.networks("this predictor reads statistics of networks")]
-        return np.array(rows, dtype=np.float64).reshape(len(batch), len(NAMES))
+        return network_numbers(batch, "the source network reads statistics of networks")[0]

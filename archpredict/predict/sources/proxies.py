@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +17,10 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import check_computational
 from archpredict.networks.form import Form
 from archpredict.predict.batch import Batch
+from archpredict.predict.per_space import PerSpace
 from archpredict.predict.sources.base import Source
 from archpredict.progress import Event, Observer, silent
 from archpredict.registry import names as names_of
-from archpredict.spaces.base import SearchSpace
 from archpredict.tables.columns import listed, named
 
 __all__ = ["Proxies", "columns_or_proxies"]
@@ -36,8 +34,8 @@ _MOST = 4096
 _Scores = dict[Any, float]
 """Scores by choices or names of nodes, by proxy, and by how it is computed."""
 
-_of_spaces: deque[tuple[SearchSpace, _Scores]] = deque(maxlen=64)
-"""What was computed in this process, by space. A space is kept as it was then, for it may change."""
+_of_spaces: PerSpace[_Scores] = PerSpace(dict)
+"""What was computed in this process, by space."""
 _of_graphs: WeakKeyDictionary[ArchGraph, _Scores] = WeakKeyDictionary()
 """The same, by graph."""
 
@@ -231,7 +229,7 @@ def _remembered(batch: Batch) -> Iterator[tuple[Any, _Scores]]:
     if batch.packed is not None and not batch.origins:
         raise UsageError(f"{_READS}, which packed graphs do not have; give Architecture objects")
     spaces = {id(origin[0]): origin[0] for origin in batch.origins if origin is not None}
-    found = {number: _scores_of(space) for number, space in spaces.items()}
+    found = {number: _of_spaces[space] for number, space in spaces.items()}
     for i, origin in enumerate(batch.origins):
         if origin is None:
             graph = batch.given_graphs[i]
@@ -239,15 +237,6 @@ def _remembered(batch: Batch) -> Iterator[tuple[Any, _Scores]]:
         else:
             space, choices = origin
             yield choices, found[id(space)]
-
-
-def _scores_of(space: SearchSpace) -> _Scores:
-    """The scores of a space: those of any object that is equal to it."""
-    known = next((scores for other, scores in _of_spaces if type(other) is type(space) and other == space), None)
-    if known is None:
-        known = {}
-        _of_spaces.append((copy(space), known))
-    return known
 
 
 class _Measure:

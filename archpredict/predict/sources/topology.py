@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from archpredict._typing import FloatArray
-from archpredict.graph.path_statistics import PATH_NAMES, path_statistics
+from archpredict.graph.path_statistics import PATH_NAMES
 from archpredict.predict.batch import Batch
+from archpredict.predict.network_numbers import network_numbers
 from archpredict.predict.sources.base import Source
 
 __all__ = ["PathStatistics"]
@@ -37,9 +36,8 @@ class PathStatistics(Source):
         return batch.has_networks
 
     def fit(self, batch: Batch) -> PathStatistics:
-        batch.networks("the source topology reads networks")
+        self(batch)
         return self
 
     def __call__(self, batch: Batch) -> FloatArray:
-        rows = [path_statistics(g) for g in batch.networks("this predictor reads the paths of networks")]
-        return np.array(rows, dtype=np.float64).reshape(len(batch), len(PATH_NAMES))
+        return network_numbers(batch, "the source topology reads the paths of networks")[1]
