@@ -46,7 +46,11 @@ def predictor_options(command: _Decorated) -> _Decorated:
         click.option("--epochs", type=from_1, help="Passes over the labels.  [default: the predictor's]"),
         click.option("--ensemble", type=from_1, help="Networks to average; from 2 on there are standard deviations."),
         click.option("--head", help="Head of networks of your own choice; goes with --encoder."),
-        click.option("--encoder", help="Encoder of networks of your own choice, alone, instead of --predictor."),
+        click.option(
+            "--encoder",
+            help="Encoder of networks of your own choice, alone, instead of --predictor: a name, or the folder of one "
+            "that 'archpredict pretrain' made.",
+        ),
         click.option("--predictor", help="Named predictor (see 'archpredict predictors').  [default: the space's]"),
     ):
         command = option(command)
@@ -175,13 +179,16 @@ def model_space(model: Predictor, reference: str, space: str | None) -> SearchSp
 def _network(arguments: Mapping[str, Any], device: str, seed: int) -> Predictor:
     from archpredict.predict.ensemble_builder import NETWORK_PARTS
     from archpredict.predict.predictor import Predictor
+    from archpredict.predict.pretrained_encoder import pretrained_encoder
     from archpredict.registry import resolve
 
+    begun = pretrained_encoder(arguments.get("encoder"))
     for kind, base in NETWORK_PARTS.items():
-        if (name := kind.removesuffix("s")) in arguments:
+        if (name := kind.removesuffix("s")) in arguments and not (name == "encoder" and begun):
             resolve(kind, arguments[name], base)  # unknown names are found before the table is read
-    # What is compared is the network.
-    return Predictor(regressors=None, device=device, seed=seed).set_params(**arguments)
+    # What is compared is the network; one that reads whole networks reads no statistics of cells.
+    sources = {} if begun is None else {"sources": ()}
+    return Predictor(regressors=None, device=device, seed=seed).set_params(**sources, **arguments)
 
 
 def _named(name: str, overrides: Mapping[str, Any], device: str, seed: int) -> Predictor:

@@ -39,10 +39,19 @@ _READS = (
     "size unknown",
 )
 """Numbers of each node that are read, in the order of the weights. It stays as it is where more of them are computed,
-so that what was saved before can be loaded; a further one would have to be an option."""
-_PLACES = [NAMES.index(name) for name in _READS]
-_COLUMN = {name: i for i, name in enumerate(_READS)}
-_UNIT = {name: UNITS[i] for name, i in zip(_READS, _PLACES, strict=True)}
+so that what was saved before can be loaded; further ones are an option."""
+_SHAPES = (
+    "height",
+    "width",
+    "input height",
+    "input width",
+    "weight outputs",
+    "weight inputs",
+    "kernel height",
+    "kernel width",
+)
+"""Those that are read too where the encoder reads shapes."""
+_UNIT = dict(zip(NAMES, UNITS, strict=True))
 _SCALE, _MIDDLE = 4.0, (1.0, 1.3, 1.0, 1.0)  # bring the logarithms of the totals of common networks to about unit size
 
 
@@ -78,6 +87,8 @@ class CompGraph(Encoder):
         virtual_node: Whether there is one.
         jump: Read out the nodes before the first layer and after each, or after the last one alone.
         gate: Whether a node's operator gates what arrives.
+        shapes: Whether the heights and widths of what a node reads and gives, and the lengths of its weight, are among
+            ``x_v`` one by one; without, their products alone are.
         dropout: Share of units dropped from each layer's update while training: of a graph's nodes the same units, as
             what is dropped of single nodes hardly shows in a mean over hundreds.
 
@@ -111,6 +122,7 @@ class CompGraph(Encoder):
         virtual_node: bool = True,
         jump: bool = True,
         gate: bool = True,
+        shapes: bool = False,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
@@ -119,7 +131,8 @@ class CompGraph(Encoder):
         if not 0 <= dropout < 1:
             raise UsageError(f"dropout is a share of units, at least 0 and below 1; {dropout} was given")
         self.embedding = nn.Embedding(num_ops + 1, dim)  # number 0 is padding
-        self.features = nn.Linear(len(_READS), dim)
+        self._places = [NAMES.index(name) for name in (*_READS, *(_SHAPES if shapes else ()))]
+        self.features = nn.Linear(len(self._places), dim)
         self.first_norm, self.first = nn.LayerNorm(dim), _mlp(dim)
         self.own = nn.ModuleList([nn.Linear(dim, dim) for _ in range(layers)])
         self.forwards = nn.ModuleList([nn.Linear(dim, dim, bias=False) for _ in range(layers)])
@@ -139,8 +152,8 @@ class CompGraph(Encoder):
                 "the encoder comp-graph reads numbers of each node, which this batch does not have; "
                 "pack computational graphs with InputSpec or Predictor.pack"
             )
-        x = batch.features if _READS == NAMES else batch.features[..., _PLACES]
-        totals, shares = _costs(batch, x)
+        x = batch.features[..., self._places]
+        totals, shares = _costs(batch, batch.features)
         h = self.first_norm(self.embedding(batch.op) + self.features(x))
         h = h + self.first(h)
         means, state = [_means(batch, h, shares)], None
@@ -199,5 +212,5 @@ def _costs(batch: GraphBatch, x: Tensor) -> tuple[Tensor, Tensor]:
 
 def _amount(x: Tensor, name: str) -> Tensor:
     """What a column of the node features is the logarithm of."""
-    i = _COLUMN[name]
+    i = NAMES.index(name)
     return torch.exp2(x[..., i : i + 1] * _UNIT[name]) - 1

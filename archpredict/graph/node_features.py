@@ -35,6 +35,14 @@ NAMES = (
     "in-degree",
     "out-degree",
     "size unknown",
+    "height",
+    "width",
+    "input height",
+    "input width",
+    "weight outputs",
+    "weight inputs",
+    "kernel height",
+    "kernel width",
 )
 """Columns of :func:`node_features`.
 
@@ -45,11 +53,14 @@ NAMES = (
 - depth: longest distance from a source; relative depth: that over the graph's depth; relative height: longest distance
   to a sink over the graph's depth.
 - depthwise, bias, size unknown: 1 or 0.
+- height, width: of the output, without the axis of its channels: of a sequence, its length and 1. input height, input
+  width: of what arrives (the largest). weight outputs, weight inputs, kernel height, kernel width: lengths of the
+  weight tensor, or of a pool's kernel; of three spatial axes the first two.
 
 All others are ``log2(1 + x)`` over a constant of :data:`UNITS`; nothing is cut off.
 """
 
-UNITS = (8, 12, 4, 2, 1, 1, 8, 1, 8, 20, 20, 1, 20, 24, 8, 8, 1, 1, 2, 2, 1)
+UNITS = (8, 12, 4, 2, 1, 1, 8, 1, 8, 20, 20, 1, 20, 24, 8, 8, 1, 1, 2, 2, 1, 8, 8, 8, 8, 8, 8, 2, 2)
 """What the logarithm in each column of :func:`node_features` is divided by, to bring it to about unit size."""
 
 _PLAIN = np.isin(NAMES, ("depthwise", "bias", "relative depth", "relative height", "size unknown"))
@@ -85,8 +96,9 @@ def node_features(graph: ArchGraph) -> npt.NDArray[np.float32]:
     weight_size = np.where(weight[:, 0] > 0, np.where(weight > 0, weight, 1.0).prod(axis=1), 0.0)
     of_output = view.channels
     source, target = np.array(graph.edges, dtype=np.int64).reshape(-1, 2).T
-    of_input, arriving = np.zeros(graph.num_nodes), np.zeros(graph.num_nodes)
-    np.maximum.at(of_input, target, of_output[source])
+    sides = _sides(shape, of_output)
+    arriving, largest = np.zeros(graph.num_nodes), np.zeros((graph.num_nodes, 3))  # channels, height, width
+    np.maximum.at(largest, target, np.column_stack([of_output, sides])[source])
     np.add.at(arriving, target, elements[source])
     depth, height = _distances(graph)
     deepest = max(1.0, depth.max())
@@ -99,7 +111,7 @@ def node_features(graph: ArchGraph) -> npt.NDArray[np.float32]:
         attrs["dilation"].max(axis=1),
         attrs["groups"][:, 0],
         (attrs["groups"][:, 0] > 1) & (weight[:, 1] == 1),
-        of_input,
+        largest[:, 0],
         arriving,
         weight_size,
         attrs["bias"][:, 0],
@@ -112,6 +124,10 @@ def node_features(graph: ArchGraph) -> npt.NDArray[np.float32]:
         np.bincount(target, minlength=graph.num_nodes),
         np.bincount(source, minlength=graph.num_nodes),
         (shape < 0).any(axis=1),
+        *sides.T,
+        *largest[:, 1:].T,
+        *weight[:, :2].T,
+        *attrs["kernel"][:, :2].T,
     ]
     raw = np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)
     scaled: npt.NDArray[Any] = np.where(_PLAIN, raw, np.log2(1 + raw) / np.array(UNITS, dtype=np.float64))
@@ -122,6 +138,15 @@ def _batch(graph: ArchGraph) -> float:
     """Samples that go through at once."""
     first = graph.ops.index("input") if "input" in graph.ops else 0
     return max(1.0, float(graph.attrs["shape"][first, 0]))
+
+
+def _sides(shape: FloatArray, channels: FloatArray) -> FloatArray:
+    """``(N, 2)`` height and width: the lengths of a sample that are not its channels, all but the first multiplied."""
+    lengths = np.where(shape > 0, shape, 1.0)[:, 1:]
+    of_channels = (lengths == channels[:, None]).argmax(axis=1)
+    is_channels = np.arange(lengths.shape[1]) == of_channels[:, None]
+    others = lengths[~is_channels].reshape(len(lengths), -1)
+    return np.column_stack([others[:, 0], others[:, 1:].prod(axis=1)])
 
 
 def _area(lengths: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from archpredict.encoders.base import Encoder
 from archpredict.errors import UsageError
@@ -18,6 +18,7 @@ from archpredict.predict.ensemble import Ensemble
 from archpredict.predict.inputs import InputSpec
 from archpredict.predict.model import Model
 from archpredict.predict.parts import PartLike, check_part_options, class_of, kind_of, made, options_of
+from archpredict.predict.pretrained_encoder import pretrained_encoder
 from archpredict.predict.pretraining import pretrained
 from archpredict.predict.training import Training
 from archpredict.progress import Observer
@@ -54,7 +55,7 @@ class RegressorChoice:
     options: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EnsembleBuilder:
     """A builder of ensembles: what networks and regressors are made of, checked.
 
@@ -73,6 +74,8 @@ class EnsembleBuilder:
     ensemble: int
     regressors: Regressors | None
     seed: int
+    weights: Mapping[str, Tensor] | None = field(init=False)
+    """Those of a pre-trained encoder of networks."""
     encoder_class: type[Encoder] | None = field(init=False)
     head_class: type[Head] = field(init=False)
     choices: tuple[RegressorChoice, ...] = field(init=False)
@@ -85,6 +88,9 @@ class EnsembleBuilder:
         if self.ensemble == 0 and not choices:
             raise UsageError("ensemble is a number of networks of at least 1, or 0 with regressors; 0 was given")
         check_integer("seed", self.seed, 0)
+        if (begun := pretrained_encoder(self.encoder)) is not None:
+            object.__setattr__(self, "encoder", begun.part)
+        object.__setattr__(self, "weights", None if begun is None else begun.weights)
         encoder = None if self.encoder is None else class_of("encoders", "the encoder", self.encoder, Encoder)
         head = class_of("heads", "the head", self.head, Head)
         if encoder is not None:
@@ -141,8 +147,22 @@ class EnsembleBuilder:
                 'give sources=("statistics",) or features, or regressors=None'
             )
 
-    def pretrain(self, ensemble: Ensemble, space: SearchSpace, observer: Observer) -> None:
-        """Give all networks an encoder that has learnt the statistics of architectures of the space."""
+    def pretrain(self, ensemble: Ensemble, space: SearchSpace | None, observer: Observer) -> None:
+        """Give all networks a pre-trained encoder.
+
+        Args:
+            ensemble: Whose encoders they are.
+            space: Of which architectures they learn the statistics, where they are not pre-trained on networks; None
+                for bare graphs.
+            observer: Told about pre-training.
+        """
+        if self.weights is not None:
+            _begin_with(self.weights, ensemble)
+        elif space is not None:
+            self._pretrain_on(space, ensemble, observer)
+
+    def _pretrain_on(self, space: SearchSpace, ensemble: Ensemble, observer: Observer) -> None:
+        """Let encoders learn the statistics of architectures of the space."""
         spec = ensemble.spec
         # Choices say nothing about what they build; labels that the user left out of the vocabulary cannot be read.
         unreadable = spec.form == "choices" or not set(space.operators) <= set(spec.vocabulary)
@@ -152,9 +172,8 @@ class EnsembleBuilder:
         key, persistent = self._identity()
         steps = self.training.pretrain
         weights = pretrained(make, space, spec, steps, key=key, persistent=persistent, observer=observer)
-        for model in ensemble.models:
-            if model.encoder is not None and weights is not None:
-                model.encoder.load_state_dict(weights)
+        if weights is not None:
+            _begin_with(weights, ensemble)
 
     def _make_encoder(self, spec: InputSpec) -> Encoder:
         cells = 1 if spec.form == "choices" else spec.num_cells
@@ -187,6 +206,12 @@ class EnsembleBuilder:
         if self.training.side_dropout is not None:
             return self.training.side_dropout
         return max(_SIDE_DROPOUT, 1 - _SIDE_KEPT / max(1, num_shared))
+
+
+def _begin_with(weights: Mapping[str, Tensor], ensemble: Ensemble) -> None:
+    for model in ensemble.models:
+        if model.encoder is not None:
+            model.encoder.load_state_dict(weights)
 
 
 def regressor_choices(given: Regressors | None) -> tuple[RegressorChoice, ...]:

@@ -61,7 +61,9 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
     Args:
         encoder: Name of an encoder (see ``archpredict.encoders``), a class derived from ``Encoder``, a
             :class:`~archpredict.predict.parts.Part` of either with options, or None for networks that read the numbers
-            alone.
+            alone. Or one to begin with that has learnt from unlabelled networks: its folder
+            (:class:`~archpredict.predict.pretrained_encoder.PretrainedEncoder`), or the name of a shipped one,
+            ``networks``.
         head: Name of a head, a class derived from ``Head``, or a Part of either.
         sources: Numbers read beside the graph: ``statistics`` (:class:`archpredict.graph.statistics.Statistics`, with
             the costs that the space computes), ``choices`` (one-hot), ``network`` (of computational graphs,
@@ -218,8 +220,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             wishes=builder.wishes,
         )
         ensemble = builder.build(spec, device)
-        if batch.space is not None:
-            builder.pretrain(ensemble, batch.space, observer)
+        builder.pretrain(ensemble, batch.space, observer)
         return self._trained(ensemble, inputs, labels, self.training, observer)
 
     def fine_tune(
@@ -471,7 +472,8 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
 
     def _stored(self, card: Mapping[str, Any] | None = None) -> StoredPredictor:
         values, tensors = self._fitted().state()
-        params = arguments_to_json(self.get_params(deep=False))
+        # A pre-trained encoder is saved as what it is: its folder may be gone when this is loaded.
+        params = arguments_to_json({**self.get_params(deep=False), "encoder": self._builder().encoder})
         return StoredPredictor(params, values, dict(self.card_ if card is None else card), tensors)
 
     @classmethod

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from sklearn.base import BaseEstimator, clone
@@ -13,6 +14,7 @@ from sklearn.base import BaseEstimator, clone
 from archpredict import registry
 from archpredict.errors import UnknownNameError, UsageError
 from archpredict.predict._arguments import of_today
+from archpredict.predict.fine_tuned import FineTuned
 from archpredict.predict.parts import Part
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.training import Training
@@ -159,6 +161,23 @@ _TABLE = (
             "training": replace(_ADAM, weight_decay=5e-4, batch_size=256),
         },
     ),
+    Preset(
+        "general-purpose",
+        """An MLP on a pre-trained encoder of whole networks: the general-purpose transferable predictor.
+
+        Han, Mills et al., SDM 2023, arXiv 2302.10835. It reads ``space.network()`` or ONNX files and begins with the
+        encoder ``networks`` that ships; ``make(encoder="folder")`` takes another (docs/pretraining.md). Fit it to
+        labelled families (:func:`archpredict.predict.families.pooled`), then fine-tune it on a few labels of the target
+        (:class:`archpredict.predict.fine_tuned.FineTuned`).""",
+        {
+            "encoder": "networks",
+            "head": "regression",
+            "sources": (),
+            "regressors": None,
+            "ensemble": 1,
+            "training": Training(epochs=60, learning_rate=1e-3, pretrain=0),
+        },
+    ),
     _baseline("bayesian-ridge", "Bayesian linear regression on graph statistics."),
     _baseline("extra-trees", "Extremely randomised trees on graph statistics."),
     _baseline("gaussian-process", "Gaussian process with a Matérn 5/2 kernel on graph statistics."),
@@ -211,7 +230,8 @@ def unfitted(predictor: Any) -> Any:
 
     Args:
         predictor: The name of a preset, arguments of Predictor or parts of them, or an unfitted estimator with its
-            methods, of which a copy is made.
+            methods, of which a copy is made; or the folder of a saved predictor, which labels fine-tune
+            (:class:`archpredict.predict.fine_tuned.FineTuned`).
 
     Raises:
         UsageError: It is none of these, or an argument is out of its range.
@@ -221,7 +241,8 @@ def unfitted(predictor: Any) -> Any:
         2
     """
     if isinstance(predictor, str):
-        return preset(predictor).make().check()
+        named = FineTuned(predictor) if Path(predictor).is_dir() else preset(predictor).make()
+        return named.check()
     if isinstance(predictor, Mapping):
         return Predictor().set_params(**of_today(predictor)).check()
     if not isinstance(predictor, BaseEstimator):
@@ -229,4 +250,4 @@ def unfitted(predictor: Any) -> Any:
             f"the predictor is a name, an unfitted Predictor, or a mapping of its arguments; {predictor!r} was given"
         )
     copied = clone(predictor)
-    return copied.check() if isinstance(copied, Predictor) else copied
+    return copied.check() if isinstance(copied, Predictor | FineTuned) else copied

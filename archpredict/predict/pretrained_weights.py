@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -107,11 +107,23 @@ def _checked(path: Path, make: Callable[[], Encoder]) -> Weights:
         raise ValueError(f"it is larger than {_MAX_BYTES:,} bytes")
     weights = load(path.read_bytes())
     with seeded(0):  # not on the device "meta", whose first use imports half of torch
-        expected = make().state_dict()
+        check_weights(weights, make().state_dict())
+    return {name: value.clone() for name, value in weights.items()}
+
+
+def check_weights(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    """Check that weights are those of an encoder.
+
+    Args:
+        weights: What a file holds.
+        expected: The state of an untrained encoder.
+
+    Raises:
+        ValueError: They are not, or not finite.
+    """
     if weights.keys() != expected.keys():
         raise ValueError("it does not hold the weights of this encoder")
     for name, value in expected.items():
         own = weights[name]
         if own.shape != value.shape or own.dtype != value.dtype or not torch.isfinite(own).all():
             raise ValueError(f"its {name} is not that of this encoder")
-    return {name: value.clone() for name, value in weights.items()}

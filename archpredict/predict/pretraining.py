@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,17 +12,15 @@ from torch.nn import functional as F
 
 from archpredict.encoders.base import Encoder
 from archpredict.graph.batch import batched
+from archpredict.predict.encoder_training import EncoderTraining
 from archpredict.predict.inputs import InputSpec
-from archpredict.predict.optimizer import Adam, Flat
 from archpredict.predict.pretrained_weights import Weights, fingerprint, keep_weights, read_weights
 from archpredict.progress import Event, Observer, silent
-from archpredict.runtime import few_threads, seeded
+from archpredict.runtime import seeded
 from archpredict.spaces.base import SearchSpace
 
 _SAMPLES = 4096
 _BATCH = 128
-_RATE, _DECAY = 3e-3, 1e-2
-_WARMUP = 30
 _EVERY = 20
 """Steps from one event to the next."""
 _SEED = 0
@@ -89,17 +88,11 @@ def _train(
     targets = torch.from_numpy(np.asarray(own.side(inputs)))
     with seeded(_SEED):
         encoder = make().train()
-        readout = nn.Linear(encoder.out_features, targets.shape[1])
-        flat = Flat([nn.ModuleList([encoder, readout])])
-        optimizer = Adam(flat.values[0], flat.gradients[0], flat.leaves[0], rate=_RATE, weight_decay=_DECAY)
-        for step in range(steps):
-            factor = min(1.0, (step + 1) / _WARMUP) * 0.5 * (1 + np.cos(np.pi * step / steps))
-            optimizer.rate = _RATE * factor
+        training = EncoderTraining(encoder, nn.Linear(encoder.out_features, targets.shape[1]), steps)
+        while training.done < steps:
             index = rng.integers(0, len(inputs), _BATCH)
-            batch = batched(inputs.graphs[index])
-            with few_threads(len(batch.packed.op)):
-                loss = F.mse_loss(readout(encoder(batch)), targets[torch.from_numpy(index)])
-                optimizer.minimize(loss)
-            if (step + 1) % _EVERY == 0 or step + 1 == steps:
-                observer(Event("pre-training", step + 1, steps, {"loss": float(loss.detach())}))
-    return {name: value.detach().clone() for name, value in encoder.state_dict().items()}
+            wanted = targets[torch.from_numpy(index)]
+            loss = training.step(batched(inputs.graphs[index]), partial(F.mse_loss, target=wanted))
+            if training.done % _EVERY == 0 or training.done == steps:
+                observer(Event("pre-training", training.done, steps, {"loss": loss}))
+    return training.weights

@@ -58,8 +58,12 @@ class StoredPredictor:
 
 
 @contextmanager
-def saving(folder: Path) -> Iterator[Path]:
+def saving(folder: Path, what: str = "predictor") -> Iterator[Path]:
     """A place to write a predictor in, which becomes that of the folder when it is whole.
+
+    Args:
+        folder: Where it will be.
+        what: What messages call it.
 
     Raises:
         RunError: It cannot be written; what was in the folder is there still.
@@ -69,7 +73,7 @@ def saving(folder: Path) -> Iterator[Path]:
             yield place
     except (OSError, SafetensorError) as error:
         why = getattr(error, "strerror", None) or error
-        raise RunError(f"cannot save the predictor in {folder}: {why}; choose another place") from error
+        raise RunError(f"cannot save the {what} in {folder}: {why}; choose another place") from error
 
 
 def write(folder: Path, saved: StoredPredictor) -> None:

@@ -35,6 +35,11 @@ class PredictorGuided(RoundStrategy[PredictorGuidedSettings]):
         * ``default``: ours. Each round evaluates the best of everything scored, and a fifth at random.
         * ``gates``: as published: few rounds of equal size, in which each architecture to evaluate is the best of an
           inner search of its own, here of a random part of what is scored.
+        * ``general-purpose``: the search of Han, Mills et al., "A General-Purpose Transferable Predictor for Neural
+          Architecture Search", SDM 2023, arXiv 2302.10835: a pre-trained predictor of whole networks is fine-tuned to
+          all labels so far, an evolution by mutation and crossover of the best looks for what it likes, and the best
+          of that is labelled, again and again. Give ``predictor=FineTuned("folder")`` one that has learnt from labelled
+          families (:class:`archpredict.predict.fine_tuned.FineTuned`). Sizes of rounds and generations are ours.
 
     Departures from the published code (walkerning/aw_nas): its inner simulated annealing is an evolution by tournaments
     here, started from the best labelled and run once for a round; nothing isomorphic to what was labelled is labelled

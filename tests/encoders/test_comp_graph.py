@@ -32,6 +32,7 @@ VARIANTS = [
     {"gate": False},
     {"virtual_node": False, "jump": False, "gate": False, "layers": 1},
     {"layers": 0},
+    {"shapes": True},
 ]
 
 
@@ -73,7 +74,7 @@ def norm(h: Tensor) -> Tensor:
 def by_hand(encoder: CompGraph, graph: ArchGraph) -> Tensor:
     """The documented formula, node by node; ``(3 (layers + 1) dim + dim + 4,)``."""
     op = [OPERATORS.index(label) + 1 for label in graph.ops]
-    x = torch.from_numpy(node_features(graph))
+    x = torch.from_numpy(node_features(graph))[:, : encoder.features.in_features]
     params, macs = (torch.tensor(graph.attrs[name], dtype=torch.float32).flatten() for name in ("params", "macs"))
     elements = np.prod(np.asarray(graph.attrs["shape"])[:, :4], axis=1).sum()
     h = [norm(encoder.embedding.weight[op[v]] + encoder.features(x[v])) for v in range(graph.num_nodes)]
@@ -103,6 +104,16 @@ def by_hand(encoder: CompGraph, graph: ArchGraph) -> Tensor:
     totals = np.log2(1 + np.array([float(params.sum()), float(macs.sum()), elements, graph.num_nodes]))
     centred = torch.from_numpy(4 * (totals / [25, 25, 25, 8] - [1, 1.3, 1, 1])).float()
     return norm(torch.cat([*means, torch.stack(ends).mean(0), centred]))
+
+
+def test_heights_and_widths_are_told_apart_where_shapes_are_read() -> None:
+    wide, tall = (
+        computational_graph([Operation("input", shape), Operation("relu", shape)], [(0, 1)])
+        for shape in ((1, 8, 2, 6), (1, 8, 6, 2))
+    )
+    together = batch_of([wide, tall])
+    torch.testing.assert_close(*make()(together))
+    assert not torch.allclose(*make(shapes=True)(together))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -16,6 +16,8 @@ from archpredict.testing.graphs import computational_graphs, topological_orders
 UNIT_OF = {"channels": 8, "spatial size": 12, "kernel area": 4, "kernel length": 2, "groups": 8, "input channels": 8}
 UNIT_OF |= {"input size": 20, "weight size": 20, "params": 20, "macs": 24, "arithmetic": 8, "depth": 8}
 UNIT_OF |= {"in-degree": 2, "out-degree": 2}
+UNIT_OF |= dict.fromkeys(("height", "width", "input height", "input width", "weight outputs", "weight inputs"), 8)
+UNIT_OF |= dict.fromkeys(("kernel height", "kernel width"), 2)
 
 
 def network(batch: int = 1) -> ArchGraph:
@@ -61,6 +63,30 @@ def test_a_small_network_by_hand() -> None:
     assert column(graph, "in-degree") == [0, 1, 1, 2, 1, 1]
     assert column(graph, "out-degree") == [1, 2, 1, 1, 1, 0]
     assert column(graph, "size unknown") == [0] * 6
+    assert column(graph, "height") == column(graph, "width") == [8, 4, 4, 4, 1, 1]
+    assert column(graph, "input height") == column(graph, "input width") == [0, 8, 4, 4, 4, 1]
+    assert column(graph, "weight outputs") == [0, 16, 0, 0, 10, 0]
+    assert column(graph, "weight inputs") == [0, 2, 0, 0, 256, 0]
+    assert column(graph, "kernel height") == column(graph, "kernel width") == [0, 3, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("shape", "weight", "sides"),
+    [
+        ((1, 8, 6, 4), (8, 3, 1, 1), (6, 4)),
+        ((1, 6, 4, 8), (8, 3), (6, 4)),
+        ((1, 50, 8), (8, 3), (50, 1)),
+        ((1, 8), (8, 3), (1, 1)),
+        ((1, 8, 2, 6, 4), (8, 3, 1, 1, 1), (2, 24)),
+    ],
+)
+def test_height_and_width_are_the_axes_that_are_not_the_channels(
+    shape: tuple[int, ...], weight: tuple[int, ...], sides: tuple[int, int]
+) -> None:
+    layer = Operation("linear" if len(weight) == 2 else "conv", shape, weight=weight)
+    graph = computational_graph([Operation("input", (1, 3)), layer, Operation("relu", shape)], [(0, 1), (1, 2)])
+    assert (column(graph, "height")[1], column(graph, "width")[1]) == sides
+    assert (column(graph, "input height")[2], column(graph, "input width")[2]) == sides
 
 
 def test_sizes_and_multiply_adds_are_those_of_one_sample() -> None:

@@ -11,7 +11,10 @@ from sklearn.base import BaseEstimator
 
 from archpredict.errors import BudgetError, UnknownNameError, UsageError
 from archpredict.evaluators.base import Result
+from archpredict.predict.fine_tuned import FineTuned
+from archpredict.predict.parts import Part
 from archpredict.predict.predictor import Predictor
+from archpredict.predict.presets import preset
 from archpredict.predict.training import Training
 from archpredict.progress import Event
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
@@ -267,7 +270,10 @@ def test_a_queue_survives_a_checkpoint_without_another_fit() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"preset": "gate"}, "unknown preset 'gate'; choose from: default, gates. Did you mean 'gates'"),
+        (
+            {"preset": "gate"},
+            "unknown preset 'gate'; choose from: default, gates, general-purpose. Did you mean 'gates'",
+        ),
         ({"round": 3}, "unknown option of predictor-guided 'round'.*Did you mean 'rounds'"),
         ({"inner": "sa"}, "unknown inner search 'sa'; choose from: all, auto, evolution, random"),
         ({"acquisition": "ei"}, "unknown acquisition 'ei'; choose from: mean, thompson, ucb"),
@@ -298,3 +304,37 @@ def test_a_space_that_is_too_large_to_score_as_a_whole_is_refused() -> None:
         PredictorGuided(Problem(LargeSpace(), 50), predictor=Knowing(), inner="all")
     with pytest.raises(BudgetError, match="predictor-guided needs a budget of at least 8 evaluations, 3 was given"):
         PredictorGuided(Problem(ToySpace(), 3))
+
+
+def general(predictor: Any) -> PredictorGuided:
+    space = load_space("nasbench201")
+    sizes = {"rounds": 2, "candidates": 20, "population": 8}
+    return PredictorGuided(Problem(space, 12), preset="general-purpose", predictor=predictor, **sizes)
+
+
+def test_the_preset_general_purpose_begins_with_the_encoder_that_ships() -> None:
+    assert general("general-purpose").settings.predictor == "general-purpose"
+    strategy = general(preset("general-purpose").make(training__epochs=1, device="cpu"))
+    strategy.tell([Result(a, a.cost["params"]) for a in strategy.ask(12)])
+    assert len(strategy.ask(12)) == 4
+
+
+def test_what_was_learnt_from_other_labels_is_fine_tuned_in_every_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    space = load_space("nasbench201")
+    arguments = {"encoder": Part("comp-graph", dim=8, layers=1), "sources": (), "regressors": None, "ensemble": 1}
+    small = Predictor().set_params(**arguments, training__epochs=6, training__pretrain=0, device="cpu")
+    cells = space.architectures(space.sample(16, np.random.default_rng(5)))
+    origin = small.fit(cells, [cell.cost["params"] for cell in cells])
+    before, tuned = origin.predict(cells), list[int]()
+    fine_tune = Predictor.fine_tune
+
+    def counted(self: Predictor, architectures: Any, *arguments: Any, **options: Any) -> Predictor:
+        tuned.append(len(architectures))
+        np.testing.assert_array_equal(self.predict(cells), before)
+        return fine_tune(self, architectures, *arguments, **options)
+
+    monkeypatch.setattr(Predictor, "fine_tune", counted)
+    strategy = general(FineTuned(origin))
+    while asked := strategy.ask(12):
+        strategy.tell([Result(a, a.cost["params"]) for a in asked])
+    assert tuned == [4, 8]

@@ -59,4 +59,7 @@ class PredictorGuidedSettings(RoundSettings):
 PRESETS = {
     "default": PredictorGuidedSettings(),
     "gates": PredictorGuidedSettings(predictor="gates", initial=0.2, explore=0.0, rounds=4, separate=True),
+    "general-purpose": PredictorGuidedSettings(
+        predictor="general-purpose", initial=0.2, explore=0.0, rounds=8, inner="evolution", candidates=1000
+    ),
 }

@@ -1,0 +1,46 @@
+"""Regression of statistics: an encoder learns to tell what is easily counted in a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from archpredict._typing import FloatArray
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.network_statistics import network_statistics
+from archpredict.graph.path_statistics import path_statistics
+from archpredict.predict.objectives.base import Objective
+
+__all__ = ["RegressedStatistics"]
+
+_CLIP = 4.0
+_CONSTANT = 1e-9
+
+
+@dataclass(frozen=True)
+class RegressedStatistics(Objective):
+    """Regression of network and path statistics: mean squared error of a linear layer on the encodings.
+
+    The statistics are those of :func:`archpredict.graph.network_statistics.network_statistics` and
+    :func:`archpredict.graph.path_statistics.path_statistics`, standardised over all graphs and clipped to 4 standard
+    deviations.
+    """
+
+    name = "statistics"
+
+    def targets(self, graphs: Sequence[ArchGraph]) -> FloatArray:
+        raw = np.array([np.concatenate([network_statistics(g), path_statistics(g)]) for g in graphs])
+        spread = raw.std(axis=0)
+        varies = spread > _CONSTANT * np.abs(raw).max(axis=0)
+        standardized: FloatArray = (raw - raw.mean(axis=0))[:, varies] / spread[varies]
+        return np.clip(standardized, -_CLIP, _CLIP)
+
+    def readout(self, in_features: int, num_targets: int) -> nn.Module:
+        return nn.Linear(in_features, num_targets)
+
+    def loss(self, read: Tensor, targets: Tensor) -> Tensor:
+        return F.mse_loss(read, targets)
