@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import lt
 from types import MappingProxyType
 from typing import Any
 
@@ -320,11 +321,20 @@ def _read_only(attrs: Mapping[str, npt.ArrayLike], num_nodes: int) -> Mapping[st
             raise InvalidGraphError(f"attribute {name!r} has {rows} rows for {num_nodes} nodes; give one per node")
         if array.dtype.kind not in "biuf":
             raise InvalidGraphError(f"attribute {name!r} is of {array.dtype}; expected numbers")
-        if array.flags.writeable or array.base is not None:
+        if not _is_frozen(array):
             array = array.copy()
             array.flags.writeable = False
         frozen[str(name)] = array
     return MappingProxyType(frozen)
+
+
+def _is_frozen(array: Any) -> bool:
+    """Whether nobody can write to an array, nor to one that it is a part of."""
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return False
+        array = array.base
+    return array is None
 
 
 def _labels(name: str, given: Any) -> tuple[str, ...]:
@@ -341,22 +351,19 @@ def _integers(name: str, given: Any) -> tuple[int, ...]:
 
 
 def _are_in_order(edges: Any, num_nodes: int) -> bool:
-    """Whether these are tuples of two ints in topological order; the one pass that most graphs need."""
-    if edges.__class__ is not tuple:
+    """Whether these are tuples of two ints in topological order; all that most graphs need to be looked at."""
+    if edges.__class__ is not tuple or not {tuple}.issuperset(map(type, edges)) or not {2}.issuperset(map(len, edges)):
         return False
-    try:
-        for edge in edges:
-            source, target = edge
-            if (
-                not 0 <= source < target < num_nodes
-                or source.__class__ is not int
-                or target.__class__ is not int
-                or edge.__class__ is not tuple
-            ):
-                return False
-    except (TypeError, ValueError):
-        return False
-    return True
+    if not edges:
+        return True
+    sources, targets = zip(*edges, strict=True)
+    return (
+        {int}.issuperset(map(type, sources))
+        and {int}.issuperset(map(type, targets))
+        and min(sources) >= 0
+        and max(targets) < num_nodes
+        and all(map(lt, sources, targets))
+    )
 
 
 def _edges(given: Any, num_nodes: int) -> tuple[tuple[int, int], ...]:

@@ -7,21 +7,17 @@ attributes, same key.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from functools import lru_cache, reduce
+from collections.abc import Callable, Hashable
+from functools import reduce
 from math import prod
 
 from archpredict.errors import InvalidGraphError, UnknownNameError, integer, whole_number
 from archpredict.graph.arch_graph import ArchGraph
-from archpredict.graph.operators import ACTIVATIONS, Operation, computational_graph, count_macs, count_params
+from archpredict.graph.blocks import Block, Name
+from archpredict.graph.layers import Shape, plain, windowed
+from archpredict.graph.operators import ACTIVATIONS, Operation, graph_of_few_operations
 
-__all__ = ["Builder", "Window"]
-
-Shape = tuple[int, ...]
-Window = tuple[int, int, int | None, int]
-"""A window of a layer: kernel, stride, padding (None for what keeps the size), dilation."""
+__all__ = ["Builder"]
 
 
 class Builder:
@@ -66,16 +62,19 @@ class Builder:
         if not all((integer(length) or 0) >= 1 for length in image):
             raise InvalidGraphError(f"an image has channels, height and width of at least 1, {image} was given")
         self._image, self._merge = image, merge
-        self._operations: list[Operation] = []
+        self._operations: list[Operation] = []  # distinct ones
+        self._numbers: dict[Operation, int] = {}
+        self._nodes: list[int] = []  # numbers of operations
         self._edges: list[tuple[int, int]] = []
-        self._known: dict[tuple[Operation, tuple[int, ...]], int] = {}
-        self._scope: tuple[str, ...] = ()
-        self._names: list[str] = []
+        self._known: dict[tuple[int, tuple[int, ...]], int] = {}
+        self._prefix = ""
+        self._names: list[Name] = []
         self._named: dict[str, int] = {}
+        self._blocks: dict[tuple[object, ...], Block] = {}
 
     def shape(self, x: int) -> Shape:
         """Shape of what a node gives, batch first."""
-        return self._operations[x].shape
+        return self._operations[self._nodes[x]].shape
 
     def channels(self, x: int) -> int:
         """Channels of what a node gives."""
@@ -83,14 +82,14 @@ class Builder:
 
     def op(self, x: int) -> str:
         """The operator of a node."""
-        return self._operations[x].op
+        return self._operations[self._nodes[x]].op
 
     def graph(self) -> ArchGraph:
         """The graph that was built so far."""
-        return computational_graph(self._operations, self._edges, self._names)
+        names = [f"{name}{number}" if number else name for name, number in self._names]
+        return graph_of_few_operations(self._operations, self._nodes, self._edges, names)
 
-    @contextmanager
-    def scope(self, name: str | int) -> Iterator[None]:
+    def scope(self, name: str | int) -> _NameScope:
         """Name what is built inside: layers with equal names share weights in a supernet.
 
         A good name says what place in the search space a layer belongs to, not what the rest of the architecture is:
@@ -105,12 +104,59 @@ class Builder:
             >>> b.graph().names
             ('stage1/0/input', 'stage1/0/conv')
         """
-        before = self._scope
-        self._scope = (*before, str(name))
-        try:
-            yield
-        finally:
-            self._scope = before
+        return _NameScope(self, f"{self._prefix}{name}/")
+
+    def block(self, key: Hashable, build: Callable[..., int], *xs: int) -> int:
+        """What a function adds, copied where it added the same before: several times faster for networks of cells.
+
+        Args:
+            key: Of the block: what is built must depend on it and on the shapes of ``xs`` alone.
+            build: Takes ``xs`` and gives a node; it may not be called.
+            xs: Nodes.
+
+        Example:
+            >>> def cell(x):
+            ...     return b.add(b.conv(b.relu(x), b.channels(x), kernel=3), x)
+            >>> b = Builder()
+            >>> x = b.input()
+            >>> for i in range(3):
+            ...     with b.scope(i):
+            ...         x = b.block("cell", cell, x)
+            >>> b.graph().names[-3:]
+            ('2/relu', '2/conv', '2/add')
+        """
+        known = (key, tuple(map(self.shape, xs)), tuple(map(xs.index, xs)))
+        if known in self._blocks:
+            copied = self._copied(self._blocks[known], xs)
+            return build(*xs) if copied is None else copied
+        begin, before, width = len(self._nodes), len(self._edges), len(self._prefix)
+        result = build(*xs)
+        names = [(name[width:], number) for name, number in self._names[begin:]]
+        nodes = self._nodes[begin:]
+        shared = [not self._operations[number].weight for number in nodes]
+        block = Block.of(nodes, shared, names, self._edges[before:], begin, xs, result)
+        if block is not None:
+            self._blocks[known] = block
+        return result
+
+    def _copied(self, block: Block, xs: tuple[int, ...]) -> int | None:
+        """The result of a copy; None where nodes or names of it are there already."""
+        begin = len(self._nodes)
+        places = block.places(begin, xs)
+        names = [(self._prefix + name, number) for name, number in block.names]
+        shared = {
+            (number, tuple([places[source] for source in sources])): begin + i for i, number, sources in block.shared
+        }
+        if not self._named.keys().isdisjoint(name for name, _ in names):
+            return None
+        if self._merge and not self._known.keys().isdisjoint(shared):
+            return None
+        self._nodes += block.nodes
+        self._edges += [(places[source], begin + target) for source, target in block.edges]
+        self._names += names
+        self._named.update(names)
+        self._known.update(shared)
+        return places[block.result]
 
     def input(self) -> int:
         """The image."""
@@ -118,7 +164,7 @@ class Builder:
 
     def output(self, x: int) -> Builder:
         """Make a node the network's result; returns the builder, for ``.graph()``."""
-        self._add(Operation("output", self.shape(x)), x)
+        self._add(plain("output", self.shape(x)), x)
         return self
 
     def conv(
@@ -147,7 +193,7 @@ class Builder:
             )
         weight = (channels, before // groups, kernel, kernel)
         window = (kernel, stride, padding, dilation)
-        return self._add(_windowed("conv", self.shape(x), channels, window, groups, weight, bias or norm), x)
+        return self._add(windowed("conv", self.shape(x), channels, window, groups, weight, bias or norm), x)
 
     def max_pool(self, x: int, kernel: int, *, stride: int = 1, padding: int | None = None) -> int:
         """The largest of each window."""
@@ -160,7 +206,7 @@ class Builder:
     def global_avg_pool(self, x: int) -> int:
         """The mean of each channel."""
         batch, channels, *places = self.shape(x)
-        return self._add(Operation("global_avg_pool", (batch, channels, *(1 for _ in places))), x)
+        return self._add(plain("global_avg_pool", (batch, channels, *(1 for _ in places))), x)
 
     def linear(self, x: int, features: int, *, bias: bool = True) -> int:
         """A linear layer on all that arrives, flattened."""
@@ -177,7 +223,7 @@ class Builder:
         """A function of single elements, by its name in :data:`archpredict.graph.operators.ACTIVATIONS`."""
         if name not in ACTIVATIONS:
             raise UnknownNameError("activation", name, ACTIVATIONS)
-        return self._add(Operation(name, self.shape(x)), x)
+        return self._add(plain(name, self.shape(x)), x)
 
     def batch_norm(self, x: int) -> int:
         """A batch norm that cannot be folded, as it follows no convolution: it has a scale and a shift."""
@@ -194,7 +240,7 @@ class Builder:
             raise InvalidGraphError(
                 f"a product takes equal shapes or one number per channel, got {self.shape(x)} and {self.shape(scale)}"
             )
-        return self._add(Operation("mul", self.shape(x)), x, scale)
+        return self._add(plain("mul", self.shape(x)), x, scale)
 
     def resize(self, x: int, size: int) -> int:
         """Another height and width, bilinear; where they are the same, the node itself."""
@@ -202,11 +248,11 @@ class Builder:
             raise InvalidGraphError(f"a height and width of at least 1 can be made, {size} was given")
         batch, channels, *_ = self.shape(x)
         wanted = (batch, channels, size, size)
-        return x if wanted == self.shape(x) else self._add(Operation("resize", wanted), x)
+        return x if wanted == self.shape(x) else self._add(plain("resize", wanted), x)
 
     def zeros(self, x: int) -> int:
         """Zeros in the shape of a node: what it gives less itself."""
-        return self._add(Operation("sub", self.shape(x)), x, x)
+        return self._add(plain("sub", self.shape(x)), x, x)
 
     def concat(self, *xs: int) -> int:
         """Channels side by side; of one node it is the node itself."""
@@ -216,7 +262,7 @@ class Builder:
         if len(xs) == 1:
             return xs[0]
         batch, _, *places = shapes[0]
-        return self._add(Operation("concat", (batch, sum(shape[1] for shape in shapes), *places)), *xs)
+        return self._add(plain("concat", (batch, sum(shape[1] for shape in shapes), *places)), *xs)
 
     def slice(self, x: int, channels: int) -> int:
         """The first channels; where these are all, the node itself."""
@@ -237,7 +283,7 @@ class Builder:
     def _sum(self, x: int, y: int) -> int:
         if self.shape(x) != self.shape(y):
             raise InvalidGraphError(f"a sum takes equal shapes, got {self.shape(x)} and {self.shape(y)}")
-        return self._add(Operation("add", self.shape(x)), x, y)
+        return self._add(plain("add", self.shape(x)), x, y)
 
     def _given(self, xs: tuple[int, ...], what: str) -> tuple[int, ...]:
         if not xs:
@@ -246,24 +292,48 @@ class Builder:
 
     def _pool(self, op: str, x: int, kernel: int, stride: int, padding: int | None) -> int:
         if self.shape(x)[2:] == (kernel, kernel) and not (padding or (padding is None and (kernel - 1) // 2)):
-            return self._add(Operation(f"global_{op}", (*self.shape(x)[:2], 1, 1)), x)  # one window is all there is
-        return self._add(_windowed(op, self.shape(x), self.channels(x), (kernel, stride, padding, 1)), x)
+            return self._add(plain(f"global_{op}", (*self.shape(x)[:2], 1, 1)), x)  # one window is all there is
+        return self._add(windowed(op, self.shape(x), self.channels(x), (kernel, stride, padding, 1)), x)
 
     def _add(self, operation: Operation, *sources: int) -> int:
-        place = len(self._operations)
-        if self._merge and not operation.weight and self._known.setdefault((operation, sources), place) != place:
-            return self._known[operation, sources]
-        self._operations.append(operation)
+        place = len(self._nodes)
+        number = self._numbers.setdefault(operation, len(self._operations))
+        if number == len(self._operations):
+            self._operations.append(operation)
+        elif self._merge and not operation.weight and (number, sources) in self._known:
+            return self._known[number, sources]
+        self._known[number, sources] = place
+        self._nodes.append(number)
         self._names.append(self._name(operation))
-        self._edges.extend((source, place) for source in sources)
+        self._edges += [(source, place) for source in sources]
         return place
 
-    def _name(self, operation: Operation) -> str:
+    def _name(self, operation: Operation) -> Name:
         """The scope, then the kind of operator, told apart by groups and by how many such ones came before."""
         kind = "depthwise" if operation.groups > 1 and operation.weight[1:2] == (1,) else operation.op
-        name = "/".join((*self._scope, kind))
+        name = self._prefix + kind
         number = self._named[name] = self._named.get(name, -1) + 1
-        return f"{name}{number}" if number else name
+        return name, number
+
+
+class _NameScope:
+    """What is built inside has a name that begins so.
+
+    Args:
+        builder: Of the network.
+        prefix: Beginning of names.
+    """
+
+    __slots__ = ("_before", "_builder", "_prefix")
+
+    def __init__(self, builder: Builder, prefix: str) -> None:
+        self._builder, self._prefix, self._before = builder, prefix, builder._prefix
+
+    def __enter__(self) -> None:
+        self._before, self._builder._prefix = self._builder._prefix, self._prefix
+
+    def __exit__(self, *error: object) -> None:
+        self._builder._prefix = self._before
 
 
 def width_of(channels: int | None, published: int) -> int:
@@ -273,34 +343,3 @@ def width_of(channels: int | None, published: int) -> int:
         UsageError: It is no integer of at least 1.
     """
     return published if channels is None else whole_number("channels", channels, 1)
-
-
-@lru_cache(maxsize=4096)
-def _windowed(
-    op: str, shape: Shape, channels: int, window: Window, groups: int = 0, weight: Shape = (), bias: bool = False
-) -> Operation:
-    """A convolution or a pool over a shape, counted; networks of equal cells ask for the same ones again and again."""
-    kernel, stride, given, dilation = window
-    padding = (kernel - 1) // 2 * dilation if given is None else given
-    if len(shape) != 4 or min(kernel, stride, dilation) < 1 or padding < 0:
-        raise InvalidGraphError(
-            f"a {op} with kernel {kernel}, stride {stride}, dilation {dilation} and padding {padding} over the shape "
-            f"{shape}: it takes (batch, channels, height, width), positive numbers and a padding of at least 0"
-        )
-    places = tuple((n + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1 for n in shape[2:])
-    if min(places) < 1:
-        raise InvalidGraphError(
-            f"a {op} with a window of {kernel} places does not fit into the shape {shape}; take a larger image"
-        )
-    made = Operation(
-        op,
-        (shape[0], channels, *places),
-        kernel=(kernel, kernel),
-        stride=(stride, stride),
-        dilation=(dilation, dilation),
-        padding=(padding, padding, 0) * 2,
-        groups=groups,
-        weight=weight,
-        bias=bias,
-    )
-    return replace(made, params=count_params(made), macs=count_macs(made))

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property
 from math import prod
 
 import numpy as np
 
+from archpredict._typing import FloatArray
 from archpredict.errors import InvalidGraphError
 from archpredict.graph.arch_graph import ArchGraph
 
@@ -136,6 +137,37 @@ class Operation:
     params: float | None = None
     macs: float | None = None
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Computed once: builders look up the same operations again and again."""
+        return hash(tuple([getattr(self, field) for field in _FIELDS]))
+
+    @cached_property
+    def row(self) -> FloatArray:
+        """All :data:`COLUMNS` of a node, side by side."""
+        values: Mapping[str, tuple[float, ...]] = {
+            "shape": _canonical_shape(self.shape),
+            "kernel": self.kernel,
+            "stride": self.stride,
+            "dilation": self.dilation,
+            "padding": self.padding,
+            "groups": (self.groups,),
+            "start": self.start,
+            "counts_padding": (self.counts_padding,),
+            "weight": self.weight,
+            "bias": (self.bias,),
+            "params": (count_params(self),),
+            "macs": (count_macs(self),),
+        }
+        row = [number for name, width in COLUMNS.items() for number in (*values[name], *(0,) * width)[:width]]
+        return np.array(row, dtype=np.float64)
+
+
+_FIELDS = tuple(Operation.__dataclass_fields__)
+
 
 def count_params(operation: Operation) -> float:
     """Parameters: those of the weight, and one per output channel for a bias.
@@ -190,17 +222,37 @@ def computational_graph(
         >>> graph.attrs["params"].sum(), graph.attrs["macs"].sum()
         (np.float64(216.0), np.float64(3456.0))
     """
-    table = np.array([_row(o) for o in operations], dtype=np.float64).reshape(len(operations), sum(COLUMNS.values()))
-    ends = np.cumsum(list(COLUMNS.values())).tolist()
-    attrs = {
-        name: np.ascontiguousarray(table[:, end - width : end])
-        for (name, width), end in zip(COLUMNS.items(), ends, strict=True)
-    }
-    for values in attrs.values():
-        values.flags.writeable = False  # the graph need not copy them
-    return ArchGraph(
-        tuple([o.op for o in operations]), tuple(edges), attrs=attrs, names=None if names is None else tuple(names)
-    )
+    distinct = {id(operation): operation for operation in operations}
+    number = dict(zip(distinct, range(len(distinct)), strict=True))
+    index = [number[id(operation)] for operation in operations]
+    return graph_of_few_operations([*distinct.values()], index, edges, names)
+
+
+def graph_of_few_operations(
+    distinct: Sequence[Operation],
+    index: Sequence[int],
+    edges: Sequence[tuple[int, int]],
+    names: Sequence[str] | None = None,
+) -> ArchGraph:
+    """:func:`computational_graph` of nodes that are given by number, which is quicker: networks of cells repeat theirs.
+
+    Args:
+        distinct: Operations.
+        index: ``(N,)`` which of them each node is.
+        edges: ``(source, target)``.
+        names: Of the nodes.
+    """
+    width = sum(COLUMNS.values())
+    rows = np.concatenate([np.zeros(0), *(operation.row for operation in distinct)]).reshape(len(distinct), width)
+    table = rows.take(np.array(index, dtype=np.int64), axis=0)
+    table.flags.writeable = False  # the graph need not copy it
+    attrs, begin = {}, 0
+    for name, columns in COLUMNS.items():
+        attrs[name] = table[:, begin : begin + columns]
+        begin += columns
+    labels = [operation.op for operation in distinct]
+    ops = tuple([labels[number] for number in index])
+    return ArchGraph(ops, tuple(edges), attrs=attrs, names=None if names is None else tuple(names))
 
 
 def check_computational(graph: ArchGraph) -> None:
@@ -275,26 +327,6 @@ def _canonical_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
         first, rest = kept[: len(kept) - width + 1], kept[len(kept) - width + 1 :]
         kept = [-1 if min(first) < 0 else prod(first), *rest]
     return tuple(kept)
-
-
-@lru_cache(maxsize=4096)
-def _row(o: Operation) -> tuple[float, ...]:
-    """All columns of a node, side by side; networks of equal cells have the same ones again and again."""
-    values: Mapping[str, tuple[float, ...]] = {
-        "shape": _canonical_shape(o.shape),
-        "kernel": o.kernel,
-        "stride": o.stride,
-        "dilation": o.dilation,
-        "padding": o.padding,
-        "groups": (o.groups,),
-        "start": o.start,
-        "counts_padding": (o.counts_padding,),
-        "weight": o.weight,
-        "bias": (o.bias,),
-        "params": (count_params(o),),
-        "macs": (count_macs(o),),
-    }
-    return tuple([n for name, width in COLUMNS.items() for n in (*values[name], *(0,) * width)[:width]])
 
 
 def _product(lengths: Sequence[int]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from archpredict.errors import whole_number
 from archpredict.graph.builder import Builder
@@ -28,12 +29,13 @@ def build(b: Builder, kinds: Sequence[Sequence[LabelledEdge]], channels: int, ce
         reduction = i in (cells // 3, 2 * cells // 3)
         channels = 2 * channels if reduction else channels
         with b.scope(f"cell{i}"):
-            made = _cell(b, (before_last, last), kinds[reduction], channels, 2 if reduction else 1)
+            cell = partial(_cell, b, kinds[reduction], channels, 2 if reduction else 1)
+            made = b.block((reduction, channels), cell, before_last, last)
         before_last, last = last, made
     return b.output(b.linear(b.global_avg_pool(last), num_classes))
 
 
-def _cell(b: Builder, inputs: tuple[int, int], edges: Sequence[LabelledEdge], channels: int, stride: int) -> int:
+def _cell(b: Builder, edges: Sequence[LabelledEdge], channels: int, stride: int, *inputs: int) -> int:
     """Both inputs brought to equal shapes, nodes that add up what arrives, and their concatenation."""
     pairs = [(source, node) for source, node, _ in edges]
     live = on_paths([*pairs, *((node, _OUTPUT) for node in _NODES)], (0, 1), (_OUTPUT,))

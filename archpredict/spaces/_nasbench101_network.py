@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from archpredict.errors import whole_number
 from archpredict.graph.builder import Builder
@@ -41,11 +42,11 @@ def build(b: Builder, cell: Cell, channels: int, cells: int, num_classes: int) -
             x = b.max_pool(x, 2, stride=2)
         for i in range(whole_number("cells", cells, 1)):
             with b.scope(f"stack{stack}"), b.scope(f"cell{i}"):
-                x = _add_cell(b, x, cell, channels)
+                x = b.block(channels, partial(_add_cell, b, cell, channels), x)
     return b.output(b.linear(b.global_avg_pool(x), num_classes))
 
 
-def _add_cell(b: Builder, x: int, cell: Cell, channels: int) -> int:
+def _add_cell(b: Builder, cell: Cell, channels: int, x: int) -> int:
     """Vertices add up what they read, cut to as many channels as they have; the output concatenates.
 
     Where the cell's input is read, a 1x1 convolution projects it; the output adds that to the concatenation.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any
 
@@ -168,7 +168,7 @@ class NASBench201(SearchSpace):
                     x = _residual_block(b, x, width)
                 for cell in range(whole_number("cells", cells, 1)):
                     with b.scope(f"cell{cell}"):
-                        x = _cell(b, x, edges)
+                        x = b.block("cell", partial(_cell, b, edges), x)
         if not pruned or b.op(x) != "conv":  # else it is folded into the convolution, as the norm of that is
             x = b.batch_norm(x)
         return b.output(b.linear(b.global_avg_pool(b.relu(x)), num_classes)).graph()
@@ -196,7 +196,7 @@ def _edges(choices: Sequence[int], pruned: bool) -> list[_Edge]:
     return sorted(edges, key=lambda edge: (edge[1], edge[2], terms[edge[0]]))
 
 
-def _cell(b: Builder, x: int, edges: Sequence[_Edge]) -> int:
+def _cell(b: Builder, edges: Sequence[_Edge], x: int) -> int:
     """Each node is the sum of what arrives, zeros where that is nothing."""
     nodes = {0: x}
     for node in range(1, len(_NODES)):

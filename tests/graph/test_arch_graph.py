@@ -362,3 +362,14 @@ def test_copies_and_pickles_are_equal_and_have_the_same_key(graph: ArchGraph) ->
 def test_a_graph_goes_to_dgl_without_a_warning() -> None:
     graph = ArchGraph(("a", "b"), ((0, 1),), attrs={"m": np.array([1.0, 2.0])}).to_dgl()
     assert graph.ndata["m"].tolist() == [1.0, 2.0]
+
+
+def test_parts_of_one_array_that_nobody_can_write_to_are_not_copied() -> None:
+    table = np.zeros((2, 3))
+    of_open = ArchGraph(("a", "b"), (), attrs={"x": table[:, :2]}).attrs["x"]
+    assert not np.shares_memory(of_open, table)
+    table.flags.writeable = False
+    of_frozen = ArchGraph(("a", "b"), (), attrs={"x": table[:, :2]}).attrs["x"]
+    assert np.shares_memory(of_frozen, table)
+    with pytest.raises(ValueError, match="read-only"):
+        of_frozen[0, 0] = 1

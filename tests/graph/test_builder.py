@@ -222,3 +222,70 @@ def test_resizing_to_the_same_size_is_nothing() -> None:
     assert b.shape(b.resize(x, 5)) == (1, 3, 5, 5)
     with pytest.raises(InvalidGraphError, match="at least 1"):
         b.resize(x, 0)
+
+
+# ---------------------------------------------------------------------- blocks
+
+
+def _cell(b: Builder, kinds: str, *xs: int) -> int:
+    """Layers one after another, of letters; what they read in turn is what is given."""
+    values = [*xs]
+    for kind in kinds:
+        x = values[len(values) % len(xs) - 1]
+        y = values[-1]
+        values.append(
+            {
+                "c": lambda y=y: b.conv(b.relu(y), b.channels(y), 3, norm=True),
+                "r": lambda x=x: b.relu(x),
+                "a": lambda x=x, y=y: b.add(x, y),
+                "p": lambda y=y: b.max_pool(y, 3),
+                "z": lambda x=x: b.zeros(x),
+            }[kind]()
+        )
+    return values[-1]
+
+
+@given(
+    st.lists(st.text("crapz", max_size=6), min_size=1, max_size=2),
+    st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3), st.booleans()), min_size=1, max_size=6),
+    st.booleans(),
+)
+def test_blocks_are_what_is_built_without_them(
+    kinds: list[str], plan: list[tuple[int, int, bool]], merge: bool
+) -> None:
+    """Whatever is read again from outside, and whatever scopes are called."""
+    graphs = []
+    for copies in (False, True):
+        b = Builder((4, 8, 8), merge=merge)
+        nodes = [b.input(), b.conv(0, 4, 3)]
+        for which, scope, also in plan:
+            kind, xs = kinds[which % len(kinds)], (nodes[-1], nodes[-2])
+            with b.scope(scope):
+                y = (
+                    b.block(kind, lambda *xs, b=b, kind=kind: _cell(b, kind, *xs), *xs)
+                    if copies
+                    else _cell(b, kind, *xs)
+                )
+            nodes.append(y)
+            if also:
+                nodes.append(b.relu(y))
+        graphs.append(b.output(nodes[-1]).graph())
+    with_blocks, without = graphs[1], graphs[0]
+    assert with_blocks == without
+    assert with_blocks.names == without.names
+
+
+def test_a_block_is_built_once_for_each_shape() -> None:
+    built = []
+
+    def cell(x: int) -> int:
+        built.append(b.shape(x))
+        return b.conv(x, 4, 3, stride=2)
+
+    b = Builder((4, 16, 16))
+    x = b.input()
+    for i, kernel in enumerate((3, 3, 3)):
+        with b.scope(i):
+            b.block("cell", cell, x)
+            x = b.conv(x, 4, kernel, stride=1 + i % 2)
+    assert built == [(1, 4, 16, 16), (1, 4, 8, 8)]
