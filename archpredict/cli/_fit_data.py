@@ -1,4 +1,4 @@
-"""What ``fit`` learns from: rows of a table, or ONNX models with labels."""
+"""What ``fit`` learns from: rows of a table, ONNX models with labels, or tables of several spaces."""
 
 from __future__ import annotations
 
@@ -46,6 +46,9 @@ def check_source(given: Mapping[str, Any]) -> None:
     Raises:
         UsageError: Both, or parts of one.
     """
+    if given["family"]:
+        _check_families(given)
+        return
     table = [name for name in (*_TABLE, "features", "dataset", "network", "column") if given[name]]
     models = [name for name in _MODELS if given[name] is not None]
     if table and models:
@@ -64,6 +67,38 @@ def check_source(given: Mapping[str, Any]) -> None:
         )
     if given["input_shape"] and not models:
         raise UsageError("--input-shape is for ONNX models (--onnx); leave it out")
+
+
+def _check_families(given: Mapping[str, Any]) -> None:
+    others = (*_TABLE, *_MODELS, "features", "dataset", "network", "column", "origin", "input_shape")
+    if found := [name for name in others if given[name]]:
+        flag = "--from" if found[0] == "origin" else flag_of(found[0])
+        raise UsageError(f"--family says where labels are from, and so does {flag}; leave one of them out")
+    if given["folds"]:
+        raise UsageError("--folds judges by labels of one space, --family gives those of several; leave it out")
+
+
+def data_of_families(given: Mapping[str, Any]) -> FitData:
+    """The rows of all tables of ``--family``, as networks, with labels that can be compared."""
+    from archpredict.predict.families import pooled
+    from archpredict.spaces.base import load_space
+    from archpredict.tables.table import Table
+
+    tables = []
+    for text in given["family"]:
+        space, _, rest = text.partition("=")
+        path, _, target = rest.rpartition(":")
+        if not (space and path and target):
+            raise UsageError(f"--family {text}: expected SPACE=FILE:COLUMN, e.g. nasbench201=cells.csv:accuracy")
+        tables.append(Table.read(path, load_space(space), target))
+    networks, labels = pooled([(table.architectures, table.labels) for table in tables])
+    sources = [
+        {"space": t.space.name, "data": t.path.name, "data_sha256": t.sha256, "target": t.target, "rows": len(t.labels)}
+        for t in tables
+    ]
+    names = ", ".join(table.space.name for table in tables)
+    about = {"families": sources, "labels": f"ranks within each of {names}, as normal scores"}
+    return FitData(f"networks of {names}", networks, labels, {}, about)
 
 
 def data_of_table(given: Mapping[str, Any], space: SearchSpace, features: Sequence[str]) -> FitData:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _PATH = click.Path(path_type=Path)
 _NEW = ("predictor", "encoder", "head", "option", "ensemble", "features", "dataset", "network", "folds")
 """Options that make no sense for a predictor that is there already."""
+_OF_FAMILIES = "general-purpose"
+"""What learns from several spaces where nothing else is named."""
 
 
 @click.command(name="fit")
@@ -31,6 +33,12 @@ _NEW = ("predictor", "encoder", "head", "option", "ensemble", "features", "datas
 @column_option
 @click.option("--onnx", metavar="DIR", help="Learn from ONNX models instead: a folder or a pattern.")
 @click.option("--labels", type=_PATH, help="Table of their scores (columns model, score), higher is better.")
+@click.option(
+    "--family",
+    multiple=True,
+    metavar="SPACE=FILE:COLUMN",
+    help="Learn from labelled networks of several spaces instead, to fine-tune with --from later; repeatable.",
+)
 @input_shape_options
 @predictor_options
 @feature_options
@@ -45,8 +53,8 @@ _NEW = ("predictor", "encoder", "head", "option", "ensemble", "features", "datas
 def command(**given: Any) -> None:
     """Train a predictor on labelled architectures and save it with a card.
 
-    They are the rows of a table (--space, --data, --target) or ONNX models (--onnx, --labels). Without --predictor or
-    --encoder and --head: the default predictor.
+    They are the rows of a table (--space, --data, --target), ONNX models (--onnx, --labels) or tables of several spaces
+    (--family). Without --predictor or --encoder and --head: the default predictor.
     """
     from archpredict.cli._console import warnings_as_lines
 
@@ -94,7 +102,7 @@ def _fit(given: dict[str, Any]) -> None:
 
 def _start(given: dict[str, Any]) -> tuple[Predictor, str, FitData]:
     """The predictor to train or to go on with, what to call it, and the labels."""
-    from archpredict.cli._fit_data import data_of_models, data_of_table, onnx_predictor
+    from archpredict.cli._fit_data import data_of_families, data_of_models, data_of_table, onnx_predictor
     from archpredict.cli._predictors import build_predictor, described_predictor, load_model, model_space
     from archpredict.cli._proxies import split_features, with_proxies
     from archpredict.spaces.base import load_space
@@ -105,6 +113,9 @@ def _start(given: dict[str, Any]) -> tuple[Predictor, str, FitData]:
         if given["onnx"] is not None:
             predictor, name = onnx_predictor(given)
             return predictor, name, data_of_models(given)
+        if given["family"]:
+            predictor = build_predictor(given, given["seed"], _OF_FAMILIES)
+            return predictor, described_predictor(given, _OF_FAMILIES), data_of_families(given)
         space = load_space(given["space"])
         predictor = build_predictor(given, given["seed"], space.predictor)
         columns, proxies = split_features(given)

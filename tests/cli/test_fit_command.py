@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.training import Training
-from archpredict.spaces.base import Architecture
+from archpredict.spaces.base import Architecture, load_space
 
 SMALL = ("--encoder", "gcn", "--head", "pairwise", "--epochs", "2", "--ensemble", "1")
 ON_CELLS = ("--space", "nasbench201", "--data", "cells.csv", "--target", "size")
@@ -181,3 +183,33 @@ def test_a_failure_while_saving_leaves_the_predictor_that_was_there(
         "Error: cannot save the predictor in model: No space left on device; choose another place\n"
     )
     assert {path.name: path.read_bytes() for path in model.iterdir()} == before
+
+
+def write_family(path: str, space: str, n: int) -> str:
+    loaded = load_space(space)
+    drawn = loaded.architectures(loaded.sample(n, np.random.default_rng(0)))
+    with Path(path).open("w", newline="") as file:
+        rows = [[str(architecture), architecture.cost["params"]] for architecture in drawn]
+        csv.writer(file).writerows([["architecture", "size"], *rows])
+    return f"{space}={path}:size"
+
+
+def test_a_predictor_of_several_families_is_fine_tuned_on_another_space(cli: Any, table: Path) -> None:
+    asked = ("--family", write_family("a.csv", "nasbench101", 6), "--family", write_family("b.csv", "darts", 4))
+    fitted = cli("fit", *asked, "--epochs", "1", "--out", "general", "--json", "--quiet")
+    assert fitted.exit_code == 0, fitted.output
+    card = json.loads(fitted.stdout)
+    assert (card["predictor"], card["rows"]) == ("general-purpose, epochs 1", 10)
+    assert [family["space"] for family in card["families"]] == ["nasbench101", "darts"]
+    labelled = ("--space", "nasbench201", "--data", str(table), "--target", "size")
+    tuned = cli("fit", "--from", "general", *labelled, "--epochs", "1", "--out", "model", "--quiet")
+    assert tuned.exit_code == 0, tuned.output
+    scored = cli("predict", "--space", "nasbench201", "--model", "model", "--data", str(table), "--out", "-")
+    assert scored.exit_code == 0, scored.output
+
+
+def test_families_that_are_not_said_in_full_are_refused(cli: Any, table: Path) -> None:
+    family = ("fit", "--family", "nasbench201=cells.csv:size", "--out", "model")
+    assert "expected SPACE=FILE:COLUMN" in cli.fails("fit", "--family", "cells.csv", "--out", "model")
+    assert "and so does --data; leave one of them out" in cli.fails(*family, "--data", "cells.csv")
+    assert "--folds judges by labels of one space" in cli.fails(*family, "--folds", "3")
