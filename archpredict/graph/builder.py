@@ -14,7 +14,7 @@ from math import prod
 from archpredict.errors import InvalidGraphError, UnknownNameError, integer, whole_number
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.blocks import Block, Name
-from archpredict.graph.layers import Shape, plain, windowed
+from archpredict.graph.layers import Shape, plain, sliced, weighted, windowed
 from archpredict.graph.operators import ACTIVATIONS, Operation, graph_of_few_operations
 
 __all__ = ["Builder"]
@@ -160,7 +160,7 @@ class Builder:
 
     def input(self) -> int:
         """The image."""
-        return self._add(Operation("input", (1, *self._image)))
+        return self._add(plain("input", (1, *self._image)))
 
     def output(self, x: int) -> Builder:
         """Make a node the network's result; returns the builder, for ``.graph()``."""
@@ -213,7 +213,7 @@ class Builder:
         batch, *rest = self.shape(x)
         if (integer(features) or 0) < 1:
             raise InvalidGraphError(f"a linear layer gives at least 1 number, {features} were asked for")
-        return self._add(Operation("linear", (batch, features), weight=(features, prod(rest)), bias=bias), x)
+        return self._add(weighted("linear", (batch, features), (features, prod(rest)), bias), x)
 
     def relu(self, x: int) -> int:
         """max(x, 0)."""
@@ -227,7 +227,7 @@ class Builder:
 
     def batch_norm(self, x: int) -> int:
         """A batch norm that cannot be folded, as it follows no convolution: it has a scale and a shift."""
-        return self._add(Operation("batch_norm", self.shape(x), weight=(self.channels(x),), bias=True), x)
+        return self._add(weighted("batch_norm", self.shape(x), (self.channels(x),), True), x)
 
     def add(self, *xs: int) -> int:
         """The sum; of more than two it is a chain of sums of two, from the first to the last, as exporters write it."""
@@ -269,7 +269,7 @@ class Builder:
         batch, before, *places = self.shape(x)
         if not 0 < channels <= before:
             raise InvalidGraphError(f"{channels} channels cannot be taken of {before}; take 1 to {before}")
-        part = Operation("slice", (batch, channels, *places), start=(0,) * (2 + len(places)))
+        part = sliced((batch, channels, *places), (0,) * (2 + len(places)))
         return x if channels == before else self._add(part, x)
 
     def shifted(self, x: int) -> int:
@@ -277,8 +277,8 @@ class Builder:
         batch, channels, height, width = self.shape(x)
         if min(height, width) < 2:
             raise InvalidGraphError(f"the shape {self.shape(x)} has no rows and columns to spare; take a larger image")
-        rows = self._add(Operation("slice", (batch, channels, height - 1, width), start=(0, 0, 1, 0)), x)
-        return self._add(Operation("slice", (batch, channels, height - 1, width - 1), start=(0, 0, 0, 1)), rows)
+        rows = self._add(sliced((batch, channels, height - 1, width), (0, 0, 1, 0)), x)
+        return self._add(sliced((batch, channels, height - 1, width - 1), (0, 0, 0, 1)), rows)
 
     def _sum(self, x: int, y: int) -> int:
         if self.shape(x) != self.shape(y):

@@ -20,6 +20,18 @@ def plain(op: str, shape: Shape) -> Operation:
 
 
 @lru_cache(maxsize=4096)
+def weighted(op: str, shape: Shape, weight: Shape, bias: bool) -> Operation:
+    """An operator with weights and without a window."""
+    return Operation(op, shape, weight=weight, bias=bias)
+
+
+@lru_cache(maxsize=4096)
+def sliced(shape: Shape, start: Shape) -> Operation:
+    """One part of a tensor."""
+    return Operation("slice", shape, start=start)
+
+
+@lru_cache(maxsize=4096)
 def windowed(
     op: str, shape: Shape, channels: int, window: Window, groups: int = 0, weight: Shape = (), bias: bool = False
 ) -> Operation:
