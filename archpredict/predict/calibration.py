@@ -71,30 +71,34 @@ def standardize(labels: FloatArray, target: Target = "ranks") -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """A strictly increasing, piecewise linear map, so that predictions read as labels and keep their order.
+    """A strictly increasing map, piecewise linear, so that predictions read as labels and keep their order.
 
     It matches quantiles: the training architecture with the k-th score is given the k-th label. Beyond the training
     scores it goes on with the slope of the outermost sixteenth, which is gentle where labels crowd (the good end, as a
-    rule).
+    rule), and comes to an end at ``margin`` beyond the labels: ``margin (1 - exp(-step / margin))`` for a step.
 
     Args:
         scores: ``(K,)`` increasing scores.
         labels: ``(K,)`` increasing labels.
+        margin: How far beyond the outermost labels predictions may come, above 0.
 
     Example:
         >>> calibration = Calibration.fit([0.0, 1.0, 3.0], [90.0, 91.0, 91.5])
         >>> calibration([-1.0, 0.5, 3.0, 5.0]).round(6).tolist()
         [89.0, 90.5, 91.5, 92.0]
+        >>> Calibration.fit([0.0, 1.0, 3.0], [90.0, 91.0, 91.5], margin=0.5)([5.0, 500.0]).round(6).tolist()
+        [91.81606, 92.0]
     """
 
     scores: FloatArray
     labels: FloatArray
+    margin: float = np.inf
 
     @classmethod
-    def fit(cls, scores: Any, labels: Any) -> Calibration:
+    def fit(cls, scores: Any, labels: Any, margin: float = np.inf) -> Calibration:
         """Match the quantiles of ``(n,)`` training scores and ``(n,)`` labels, ``n`` at least 2."""
         at = np.linspace(0, 1, min(_MAX_KNOTS, len(scores)))
-        return cls(_increasing(np.quantile(scores, at)), _increasing(np.quantile(labels, at)))
+        return cls(_increasing(np.quantile(scores, at)), _increasing(np.quantile(labels, at)), margin)
 
     def __call__(self, scores: Any) -> FloatArray:
         """Labels that scores of any shape stand for."""
@@ -103,8 +107,17 @@ class Calibration:
         inside: FloatArray = np.interp(s, x, y)
         below = np.minimum(s - x[0], 0) * _end_slope(x, y)
         above = np.maximum(s - x[-1], 0) * _end_slope(-x[::-1], -y[::-1])
-        mapped: FloatArray = inside + below + above
+        mapped: FloatArray = inside - self._bounded(-below) + self._bounded(above)
         return mapped
+
+    def spread(self, mean: FloatArray, std: FloatArray) -> FloatArray:
+        """What standard deviations of scores come to on the labels' scale, where the scores have these means."""
+        spread: FloatArray = (self(mean + std) - self(mean - std)) / 2
+        return spread
+
+    def _bounded(self, step: FloatArray) -> FloatArray:
+        """Steps beyond the labels, so that all stay below the margin."""
+        return step if np.isinf(self.margin) else -self.margin * np.expm1(-step / self.margin)
 
 
 def fit_deviation(std: npt.ArrayLike, error: npt.ArrayLike) -> tuple[float, float]:

@@ -18,6 +18,7 @@ from archpredict.predict.inputs import Inputs, InputSpec
 from archpredict.predict.model import Model, encode
 from archpredict.predict.novelty import Novelty
 from archpredict.predict.storage import check_model, deviation_of, parts_of, scale_of
+from archpredict.predict.weighing import HeldOut, Weighing
 from archpredict.regressors.base import Regressor
 from archpredict.runtime import few_threads
 
@@ -69,7 +70,9 @@ class Ensemble:
         device: Where the networks are.
 
     Attributes:
-        weights: ``(M,)`` of all members, networks first, summing to 1.
+        prior: ``(M,)`` weights of all members, networks first, summing to 1, as they were given.
+        weights: ``(M,)`` as they are used: the prior ones, or those found by :meth:`weigh`.
+        weighing: What :meth:`weigh` found; None without it.
         location, scale: ``(M,)`` mean and spread of each member's scores on the training set.
         calibration: From latent scores to labels.
         deviation: ``(a, b)``, by which a standard deviation ``s`` becomes ``sqrt((a s)² + b²)``.
@@ -92,15 +95,21 @@ class Ensemble:
     ) -> None:
         self.spec, self.models, self.regressors, self.device = spec, list(models), dict(regressors), device
         weights = np.array([*[1 / max(1, len(models))] * len(models), *shares])
-        self.weights: FloatArray = np.asarray(weights / weights.sum())
+        self.prior: FloatArray = np.asarray(weights / weights.sum())
+        self.weights = self.prior
         self.columns = {name: spec.columns_of(regressor.sources) for name, regressor in self.regressors.items()}
         self.deviation = (1.0, 0.0)
+        self.weighing: Weighing | None = None
         self.novelty: Novelty | None = None
 
     @property
     def has_std(self) -> bool:
         """Whether :meth:`predict_std` tells anything: several members, or one that knows its uncertainty."""
-        return len(self.weights) > 1 or any(type(r).std is not Regressor.std for r in self.regressors.values())
+        return (
+            len(self.weights) > 1
+            or self.weighing is not None
+            or any(type(r).std is not Regressor.std for r in self.regressors.values())
+        )
 
     # ------------------------------------------------------------------ fitting
 
@@ -130,8 +139,28 @@ class Ensemble:
         best = 1.0 if networks else spread.max()
         least = np.where(np.arange(len(spread)) < networks, _SPREAD, max(_SPREAD, _REGRESSOR_SPREAD * best))
         self.location, self.scale = scores.mean(axis=1), np.maximum(spread, least)
-        self.calibration = Calibration.fit(self.mean_scores(scores), labels)
+        self.weighing, self.weights = None, self.prior
+        self.calibration = Calibration.fit(self.mean_scores(scores), labels, _margin(labels))
         self.num_labels = len(labels)
+
+    def weigh(self, held_out: HeldOut, target: FloatArray, labels: FloatArray) -> None:
+        """Weigh the members by what their like said of labels that these had not seen; after :meth:`fit_scale`.
+
+        Args:
+            held_out: Of a network, where there are any, and of each regressor.
+            target: ``(n,)`` standardised labels.
+            labels: ``(n,)``.
+        """
+        networks, regressors = len(self.models), len(self.regressors)
+        counts = [networks] * (networks > 0) + [1] * regressors
+        prior = self.prior[np.cumsum(counts) - 1] * counts
+        calibration = Calibration.fit(target, labels)
+        parts = Weighing.fit(held_out, prior, target, labels, calibration)
+        mean, _ = parts.mixture(held_out.scores, held_out.stds)
+        error = float(np.sqrt(np.mean((labels - calibration(mean)) ** 2)))
+        self.weighing = parts.spread_over(counts)
+        self.weights = self.weighing.weights
+        self.calibration = Calibration.fit(target, labels, max(error, _SPREAD))
 
     # ------------------------------------------------------------------ predicting
 
@@ -146,11 +175,15 @@ class Ensemble:
 
     def std(self, members: MemberPredictions) -> FloatArray:
         """Standard deviation of the mixture of the members' predictions on the labels' scale, ``(n,)``."""
-        latent = self.standardized(members.scores)
-        mean = self.weights @ latent
-        variances = (members.stds / np.maximum(self.scale, _DEVIATION_SPREAD)[:, None]) ** 2
-        std = np.sqrt(self.weights @ ((latent - mean) ** 2 + variances))
-        spread = (self.calibration(mean + std) - self.calibration(mean - std)) / 2
+        if self.weighing is not None:
+            scores = (members.scores - self.location[:, None]) / self.scale[:, None]
+            mixture = self.weighing.mixture(scores, members.stds / self.scale[:, None])
+            spread = self.weighing.inflation * self.calibration.spread(*mixture)
+        else:
+            latent = self.standardized(members.scores)
+            mean = self.weights @ latent
+            variances = (members.stds / np.maximum(self.scale, _DEVIATION_SPREAD)[:, None]) ** 2
+            spread = self.calibration.spread(mean, np.sqrt(self.weights @ ((latent - mean) ** 2 + variances)))
         a, b = self.deviation
         return spread if (a, b) == (1.0, 0.0) else np.hypot(a * spread, b)
 
@@ -179,9 +212,12 @@ class Ensemble:
         return mean
 
     def standardized(self, scores: FloatArray) -> FloatArray:
-        """``(M, n)`` members' scores, each with mean 0 and standard deviation 1 on the training set."""
+        """``(M, n)`` members' scores, each with mean 0 and standard deviation 1 on the training set.
+
+        Where members are weighed by held-out labels, what each expects the standardised label to be.
+        """
         standardized: FloatArray = (scores - self.location[:, None]) / self.scale[:, None]
-        return standardized
+        return standardized if self.weighing is None else self.weighing.aligned(standardized)
 
     def member_scores(self, inputs: Inputs) -> FloatArray:
         """Scores of each member on its own scale, ``(M, n)``."""
@@ -267,7 +303,8 @@ class Ensemble:
             "num_labels": self.num_labels,
             "location": self.location.tolist(),
             "scale": self.scale.tolist(),
-            "calibration": [self.calibration.scores.tolist(), self.calibration.labels.tolist()],
+            "calibration": _knots(self.calibration),
+            "weighing": None if self.weighing is None else self.weighing.to_dict(),
             "deviation": list(self.deviation),
             "regressors": {},
         }
@@ -287,6 +324,9 @@ class Ensemble:
             Exception: Whatever a damaged state provokes; ``ValueError`` where it is not that of these members.
         """
         self.location, self.scale, self.calibration = scale_of(values)
+        if values.get("weighing") is not None:  # versions before had none
+            self.weighing = Weighing.from_dict(values["weighing"], len(self.weights))
+            self.weights = self.weighing.weights
         self.deviation, self.num_labels = deviation_of(values), int(values["num_labels"])
         parts, shared = parts_of(tensors), self.spec.num_shared
         for i, model in enumerate(self.models):
@@ -305,6 +345,18 @@ class Ensemble:
         if shared:
             arrays = {k: v.numpy() for k, v in parts["novelty"].items()}
             self.novelty = Novelty.from_arrays(arrays, shared)
+
+
+def _margin(labels: FloatArray) -> float:
+    """How far beyond the labels predictions may come where no errors are known: half of the interquartile range."""
+    low, high = np.quantile(labels, [0.25, 0.75])
+    return float(high - low) / 2 or float(np.ptp(labels)) / 2
+
+
+def _knots(calibration: Calibration) -> list[Any]:
+    """A calibration as plain JSON, which knows no infinite number."""
+    margin = [] if np.isinf(calibration.margin) else [calibration.margin]
+    return [calibration.scores.tolist(), calibration.labels.tolist(), *margin]
 
 
 def _double(values: Tensor) -> FloatArray:

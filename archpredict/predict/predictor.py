@@ -24,6 +24,7 @@ from archpredict.predict._arguments import arguments_from_json, arguments_to_jso
 from archpredict.predict._data import Architectures, Columns, as_columns, is_one
 from archpredict.predict.batch import ArchLike, ArchLikes, Batch
 from archpredict.predict.calibration import check_labels, fit_deviation
+from archpredict.predict.cross_fitting import cross_fit
 from archpredict.predict.ensemble import Ensemble
 from archpredict.predict.ensemble_builder import EnsembleBuilder, Regressors
 from archpredict.predict.inputs import Inputs, InputSpec
@@ -38,7 +39,7 @@ from archpredict.spaces.base import Architecture
 
 __all__ = ["Predictor"]
 
-_REGRESSORS: Regressors = {"hist-gradient-boosting": 0.3, "bayesian-ridge": 0.2}
+_REGRESSORS: Regressors = {"hist-gradient-boosting": 0.3, "bayesian-ridge": 0.2, "gaussian-processes": 2.0}
 _NESTED = ("encoder", "head", "training")
 """Arguments that hold parameters of their own."""
 
@@ -78,6 +79,11 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             computational graphs they are always :data:`archpredict.graph.operators.OPERATORS`.
         seed: Of initial weights, batches and dropout; at least 0.
         device: ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
+        cross_fit: Whether networks and regressors are weighed by how likely labels are that these have not seen, for
+            which all are trained on half of the labels too, and the weights given count as ten labels
+            (:class:`archpredict.predict.weighing.Weighing`); so a part that cannot help costs nothing, and standard
+            deviations hold what they say. If not, or where there is one kind of members, or fewer than ten labels, the
+            weights are those given.
 
     Attributes:
         ensemble_: The fitted networks and regressors, and the scale of their scores.
@@ -111,6 +117,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         vocabulary: Sequence[str] | None = None,
         seed: int = 0,
         device: str = "auto",
+        cross_fit: bool = True,
     ) -> None:
         self.encoder = encoder
         self.head = head
@@ -121,6 +128,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         self.vocabulary = vocabulary
         self.seed = seed
         self.device = device
+        self.cross_fit = cross_fit
 
     def set_params(self, **params: Any) -> Predictor:
         """Replace arguments of the constructor, or parts of them: ``encoder__dim=64``, ``training__epochs=30``.
@@ -221,7 +229,12 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         )
         ensemble = builder.build(spec, device)
         builder.pretrain(ensemble, batch.space, observer)
-        return self._trained(ensemble, inputs, labels, self.training, observer)
+        session = self._trained(ensemble, inputs, labels, self.training, observer)
+        if self.cross_fit and bool(self.ensemble) + len(builder.choices) > 1:
+            held_out = cross_fit(builder, spec, device, batch.space, inputs, labels, observer)
+            if held_out is not None:
+                session.weigh(held_out)
+        return session
 
     def fine_tune(
         self,

@@ -111,6 +111,7 @@ _TABLE = (
                 "hist-gradient-boosting": 0.2,
             },
             "training": Training(pretrain=0, target="values"),
+            "cross_fit": False,
         },
     ),
     Preset(

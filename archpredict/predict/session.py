@@ -12,6 +12,7 @@ from archpredict.predict.inputs import Inputs
 from archpredict.predict.stacking import fit_all
 from archpredict.predict.trainer import Trainer
 from archpredict.predict.training import PseudoPairs, Training
+from archpredict.predict.weighing import HeldOut
 from archpredict.progress import Observer, silent
 
 __all__ = ["TrainingSession"]
@@ -34,6 +35,7 @@ class TrainingSession:
     def __init__(self, ensemble: Ensemble, inputs: Inputs, labels: FloatArray, training: Training, seed: int) -> None:
         self.ensemble, self.inputs, self.labels, self.training = ensemble, inputs, labels, training
         self._target = standardize(labels, training.target)
+        self._held_out: HeldOut | None = None
         self._trainers = [
             Trainer(m, ensemble.spec, inputs, self._target, training, seed=seed * 1009 + i, device=ensemble.device)
             for i, m in enumerate(ensemble.models)
@@ -85,3 +87,14 @@ class TrainingSession:
                 f"{self.training.learning_rate:g}"
             )
         self.ensemble.fit_scale(scores, self.labels)
+        if self._held_out is not None:
+            self.ensemble.weigh(self._held_out, self._target, self.labels)
+
+    def weigh(self, held_out: HeldOut) -> None:
+        """Weigh the members by what their like said of the labels without having seen them.
+
+        Args:
+            held_out: From :func:`archpredict.predict.cross_fitting.cross_fit`.
+        """
+        self._held_out = held_out
+        self.ensemble.weigh(self._held_out, self._target, self.labels)

@@ -170,7 +170,8 @@ def parts_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, dict[str, torch.T
 
 def scale_of(values: Mapping[str, Any]) -> tuple[FloatArray, FloatArray, Calibration]:
     """Location, scale and calibration among the JSON values of an ensemble."""
-    calibration = Calibration(*(np.array(knots, dtype=float) for knots in values["calibration"]))
+    scores, labels, *margin = (np.array(part, dtype=float) for part in values["calibration"])
+    calibration = Calibration(scores, labels, *map(float, margin))
     return np.array(values["location"]), np.array(values["scale"]), calibration
 
 
@@ -222,6 +223,8 @@ def check_scale(location: FloatArray, scale: FloatArray, calibration: Calibratio
         raise ValueError("its scores are not scaled once for each model")
     if not np.isfinite([*location, *scale, *x, *y]).all():
         raise ValueError("the scale of its scores is not finite")
+    if not calibration.margin > 0:
+        raise ValueError(f"its predictions end {calibration.margin} beyond its labels")
     if len(x) < 2 or min(*scale, *np.diff(x)) <= 0 or min(np.diff(y)) < 0:
         raise ValueError("the scale of its scores does not increase")
 

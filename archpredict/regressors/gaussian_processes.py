@@ -170,8 +170,6 @@ class GaussianProcesses(Regressor):
         self._hold(
             [_Member(shapes[i], Prior(int(m) - 1, _NOISES[k]), float(weights[i, m, k] / total)) for i, m, k in kept]
         )
-        held_out = np.exp(within) * share[:, None, None]
-        self._left_out = _moments(*(v.reshape(-1, len(self._y)) for v in (held_out, left_out, variance)))
 
     def _prior_shares(self, evidence: FloatArray) -> FloatArray:
         """Prior weights ``(1 + M,)`` of no mean and of ``M`` means with this evidence."""
@@ -198,11 +196,6 @@ class GaussianProcesses(Regressor):
 
     def std(self, x: FloatArray) -> FloatArray:
         return np.sqrt(self._predictions(x)[1])
-
-    def leave_one_out(self) -> tuple[FloatArray, FloatArray]:
-        """Predictions of the labels that it was fitted on, each by all others, and their standard deviations."""
-        mean, variance = self._left_out
-        return mean, np.sqrt(variance)
 
     def _predictions(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         parts = [self._mixture(x[start : start + _CHUNK]) for start in range(0, len(x), _CHUNK)]
