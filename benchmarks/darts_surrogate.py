@@ -126,7 +126,8 @@ def measure(table: Table) -> dict[str, dict[str, Any]]:
     }
 
 
-def card(table: Table, figures: dict[str, Any]) -> dict[str, Any]:
+def card(table: Table, figures: dict[str, Any], margin: float) -> dict[str, Any]:
+    low, high = table.labels.min(), table.labels.max()
     return {
         "space": "darts",
         "default": True,
@@ -138,7 +139,7 @@ def card(table: Table, figures: dict[str, Any]) -> dict[str, Any]:
         "script": "benchmarks/darts_surrogate.py --write",
         "protocol": f"{FOLDS}-fold cross-validation, KFold(shuffle=True, random_state={FOLD_SEED}), mean over folds",
         "cross_validation": figures,
-        "range": f"labels from {table.labels.min():.1f} to {table.labels.max():.1f}; scores beyond are extrapolated",
+        "range": f"labels from {low:.1f} to {high:.1f}; no score is more than {margin:.1f} beyond these",
         "not_for": "claims about trained accuracy: it ranks DARTS cells for search and for trying things out",
     }
 
@@ -178,8 +179,9 @@ def main() -> None:
     for name, figure in figures.items():
         print(f"{name:40s} {json.dumps(figure)}")
     if arguments.write:
-        content = card(table, figures)
-        surrogate().fit(table.space.architectures(table.choices), table.labels).save(TARGET, content)
+        fitted = surrogate().fit(table.space.architectures(table.choices), table.labels)
+        content = card(table, figures, fitted.ensemble_.calibration.margin)
+        fitted.save(TARGET, content)
         (TARGET / "README.md").write_text(card_text(content))
         size = sum(f.stat().st_size for f in TARGET.iterdir())
         print(f"written to {TARGET}, {size:,} bytes")

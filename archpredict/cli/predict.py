@@ -68,7 +68,16 @@ def command(**given: Any) -> None:
             return
         write_table(given["out"], columns, rows)
     if not given["quiet"]:
-        say(f"Wrote {len(rows):,} rows with {' and '.join(added)} to {given['out']}")
+        say(f"Wrote {len(rows):,} rows with {' and '.join(added)} to {given['out']}{_beyond(model, added[SCORE])}")
+
+
+def _beyond(model: Predictor, scores: Any) -> str:
+    """How many scores are beyond the labels that the predictor learnt from, if any are."""
+    low, high = model.label_range_
+    count = int(((scores < low) | (scores > high)).sum())
+    if not count:
+        return ""
+    return f"; {count:,} of the scores are beyond all labels it has seen ({low:.4g} to {high:.4g}): believe their order"
 
 
 def _predicted(model: Predictor, data: Unlabelled, names: Sequence[str], quiet: bool) -> dict[str, Any]:

@@ -300,6 +300,12 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         return self._fitted().num_labels
 
     @property
+    def label_range_(self) -> tuple[float, float]:
+        """The smallest and the largest label it was fitted on; scores beyond are told by their order alone."""
+        low, *_, high = self._fitted().calibration.labels.tolist()
+        return low, high
+
+    @property
     def has_std(self) -> bool:
         """Whether it knows standard deviations: with more than one member, or one that knows its uncertainty."""
         if "ensemble_" in self.__dict__:

@@ -111,6 +111,16 @@ def test_no_prediction_is_further_beyond_the_labels_than_held_out_errors_are_lar
     assert ensemble.calibration.margin < np.std(LABELS)
 
 
+def test_the_shipped_surrogate_of_darts_promises_little_more_than_the_best_of_its_labels() -> None:
+    surrogate = Predictor.load("darts-cifar10", device="cpu")
+    low, high = surrogate.label_range_
+    assert (round(low, 1), round(high, 1)) == (90.7, 94.5)
+    calibration = surrogate.ensemble_.calibration
+    scores = calibration(np.linspace(-6, 6, 50))
+    assert (np.diff(scores) > 0).all(), "their order is kept"
+    assert scores.max() < high + 0.4
+
+
 def test_a_weighed_predictor_is_saved_and_loaded_as_it_is(tmp_path: Any) -> None:
     predictor = fitted()
     predictor.save(tmp_path / "model")
