@@ -141,7 +141,7 @@ def test_no_models_give_an_empty_ranking(models: Any) -> None:
     ranking = rank(models)
     assert isinstance(ranking, Ranking)
     assert (len(ranking), ranking.failures, ranking.to_dict()["ranking"]) == (0, (), [])
-    assert str(ranking).startswith("0 models ranked by imagenet\n")
+    assert str(ranking).startswith("0 models ranked by imagenet under the recipe modern\n")
 
 
 def test_no_places_lead_to_no_files() -> None:

@@ -24,15 +24,15 @@ _COMMANDS = {
 }
 """Calls of the library, and the commands that do the same."""
 _ALIASES = {
-    "input_shapes": "input_shape",
-    "limits": "limit",
-    "images": "dataset",
-    "recipe": "training",
-    "form": "network",
-    "evaluator_options": "option",
-    "options": "option",
+    "input_shapes": ("input_shape",),
+    "limits": ("limit",),
+    "images": ("dataset",),
+    "recipe": ("training", "recipe"),
+    "form": ("network",),
+    "evaluator_options": ("option",),
+    "options": ("option",),
 }
-"""Arguments that commands have under another name."""
+"""Arguments that commands have under another name, or under one or the other."""
 
 
 def in_flags(text: str) -> str:
@@ -85,7 +85,7 @@ def _flags(command: click.Command, keywords: list[ast.keyword]) -> str | None:
 def _flag(command: click.Command, name: str, value: Any = None) -> str | None:
     """The option called ``name``, with a value if one is given."""
     for parameter in command.params:
-        if parameter.name == _ALIASES.get(name, name) and isinstance(parameter, click.Option):
+        if parameter.name in _ALIASES.get(name, (name,)) and isinstance(parameter, click.Option):
             flag = max(parameter.opts, key=len)
             return flag if value is None or parameter.is_flag else f"{flag} {_typed(value)}"
     if name not in _ALIASES and any(parameter.name == "option" for parameter in command.params):

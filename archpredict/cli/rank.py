@@ -43,6 +43,11 @@ _PATH = click.Path(path_type=Path)
     metavar="FILE",
     help="Table (columns model, score) of models that you have measured: adapts the predictor to them.",
 )
+@click.option(
+    "--recipe",
+    metavar="NAME",
+    help="How the models are taken to be trained, such as modern (the shipped default), classic or distilled.",
+)
 @click.option("--save", type=_PATH, metavar="DIR", help="Keep the adapted predictor in this folder.")
 @click.option(
     "--format",
@@ -105,6 +110,7 @@ def _result(given: Mapping[str, Any], observer: Observer) -> Ranking:
         input_size=given["input_size"],
         sequence_length=given["sequence_length"],
         labels=given["labels"],
+        recipe=given["recipe"],
         device=given["device"],
         observer=observer,
     )

@@ -41,7 +41,7 @@ def check_labels(architectures: Sized, y: npt.ArrayLike) -> FloatArray:
     return labels
 
 
-Target = Literal["ranks", "values"]
+Target = Literal["ranks", "values", "errors"]
 
 
 def standardize(labels: FloatArray, target: Target = "ranks") -> FloatArray:
@@ -50,7 +50,11 @@ def standardize(labels: FloatArray, target: Target = "ranks") -> FloatArray:
     Args:
         labels: ``(n,)``, not all equal.
         target: ``ranks``: normal scores of their ranks, robust to outliers and scale. ``values``: the labels
-            themselves, where differences between them mean something.
+            themselves, where differences between them mean something. ``errors``: of accuracies in percent the
+            logarithms of what is missing to 100, so that a tenth less of the error counts alike everywhere.
+
+    Raises:
+        DataError: ``errors`` of labels that are not all below 100.
 
     Example:
         >>> standardize(np.array([10.0, 1000.0, 11.0])).round(2).tolist()
@@ -60,8 +64,15 @@ def standardize(labels: FloatArray, target: Target = "ranks") -> FloatArray:
     """
     from scipy.stats import norm, rankdata
 
-    if target not in ("ranks", "values"):
-        raise UnknownNameError("target", target, ("ranks", "values"))
+    if target not in ("ranks", "values", "errors"):
+        raise UnknownNameError("target", target, ("errors", "ranks", "values"))
+    if target == "errors":
+        if labels.max() >= 100:
+            raise DataError(
+                f"the target errors takes accuracies below 100 percent, a label of {labels.max():g} was given; take "
+                "the target values"
+            )
+        return standardize(-np.log(100 - labels), "values")
     if target == "values":
         return np.asarray((labels - labels.mean()) / labels.std())
     quantile = (rankdata(labels) - 0.5) / len(labels)

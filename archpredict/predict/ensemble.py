@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -110,6 +111,12 @@ class Ensemble:
             or self.weighing is not None
             or any(type(r).std is not Regressor.std for r in self.regressors.values())
         )
+
+    def reading(self, spec: InputSpec) -> Ensemble:
+        """This fitted ensemble, with inputs of another specification of the same numbers."""
+        found = copy(self)
+        found.spec = spec
+        return found
 
     # ------------------------------------------------------------------ fitting
 

@@ -128,10 +128,12 @@ class InputSpec:
         """
         wanted = as_sources(sources)
         batch = Batch.of(architectures, features)
-        if batch.features and all(source.name != FeatureColumns.name for source in wanted):
-            wanted = (*wanted, FeatureColumns())
         shared = {source.name for source in wanted}
         private = [source for source in as_sources(wishes) if source.name not in shared and source.can_read(batch)]
+        taken = {column for source in (*wanted, *private) for column in source.reads_columns}
+        rest = tuple(column for column in batch.features if column not in taken)
+        if rest and FeatureColumns.name not in shared:
+            wanted = (*wanted, FeatureColumns(rest))
         wanted = (*wanted, *private)
         # What reads networks beside the graph of an architecture leaves it the vocabulary of its space.
         if form == "network" or (any(source.reads_networks for source in wanted) and not batch.is_of_spaces):
@@ -189,6 +191,11 @@ class InputSpec:
     def source(self, kind: type[_SourceT]) -> _SourceT | None:
         """The fitted source of this class; None where it is not among those that are read."""
         return next((source for source in self.sources.sources if isinstance(source, kind)), None)
+
+    def with_source(self, source: Source) -> InputSpec:
+        """This specification with a fitted source in place of the one of its class, with the same columns."""
+        sources = tuple(source if type(own) is type(source) else own for own in self.sources.sources)
+        return replace(self, sources=SourceList(sources, self.sources.columns))
 
     def pack(self, architectures: ArchLikes | Inputs, features: Features | None = None) -> Inputs:
         """Architectures in the form that :meth:`side` and the encoder read.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, overload
@@ -31,6 +32,7 @@ from archpredict.predict.inputs import Inputs, InputSpec
 from archpredict.predict.parts import PartLike, with_options
 from archpredict.predict.session import TrainingSession
 from archpredict.predict.sources.base import SourceLike, as_sources
+from archpredict.predict.sources.recipe import TrainingRecipes
 from archpredict.predict.storage import StoredPredictor, check_params, check_state, located, read, saving, write
 from archpredict.predict.training import Training
 from archpredict.progress import Observer, silent
@@ -293,6 +295,43 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
     def feature_names_(self) -> tuple[str, ...]:
         """Names of the further columns it was fitted with."""
         return self.spec_.features
+
+    @property
+    def recipes_(self) -> tuple[str, ...]:
+        """Names of the training recipes of the labels it was fitted on; none where these do not tell."""
+        source = self.spec_.source(TrainingRecipes)
+        return () if source is None else source.recipes
+
+    @property
+    def recipe_(self) -> str | None:
+        """Name of the recipe by which architectures are taken to be trained, where none is given with them."""
+        source = self.spec_.source(TrainingRecipes)
+        return None if source is None else source.stated
+
+    def under(self, recipe: str) -> Predictor:
+        """This predictor, with architectures taken to be trained by another recipe; itself it stays as it is.
+
+        Args:
+            recipe: One of :attr:`recipes_`.
+
+        Raises:
+            UsageError: It has learnt from labels without recipes.
+            UnknownNameError: None of its recipes.
+
+        Example:
+            >>> from archpredict.spaces import load_space
+            >>> cells, recipes = load_space("nasbench201").architectures(np.eye(6, dtype=int)), ["new", "old"] * 3
+            >>> predictor = Predictor(ensemble=0, regressors={"mixed-effects": 1.0})
+            >>> predictor = predictor.fit(cells, [3, 1, 4, 2, 5, 2], features={"recipe": recipes})
+            >>> predictor.recipe_, predictor.under("old").recipe_
+            ('new', 'old')
+        """
+        source, ensemble = self.spec_.source(TrainingRecipes), self._fitted()
+        if source is None:
+            raise UsageError("this predictor has learnt from labels without the names of recipes; leave the recipe out")
+        found = copy(self)
+        found.ensemble_ = ensemble.reading(ensemble.spec.with_source(source.under(recipe)))
+        return found
 
     @property
     def num_labels_(self) -> int:

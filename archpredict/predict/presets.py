@@ -95,7 +95,7 @@ _TABLE = (
     ),
     Preset(
         "ranker",
-        """Gaussian process and boosted trees on statistics of whole networks, for ONNX models.
+        """Mixed model and boosted trees on statistics of whole networks and their training recipes, for ONNX models.
 
         What ranks ONNX models, and what ships as ``imagenet``. With some hundreds of labels these are ahead of
         any graph network that was tried (docs/benchmarks.md); ``make(encoder="comp-graph", ensemble=3)`` adds some.""",
@@ -103,13 +103,7 @@ _TABLE = (
             "encoder": None,
             "ensemble": 0,
             "sources": ("network",),
-            "regressors": {
-                "gaussian-process": (
-                    1.0,
-                    {"kernel": "laplacian", "relevance": "correlation", "length": 2.0, "noise": 0.03},
-                ),
-                "hist-gradient-boosting": 0.2,
-            },
+            "regressors": {"mixed-effects": 1.0, "hist-gradient-boosting": 0.1},
             "training": Training(pretrain=0, target="values"),
             "cross_fit": False,
         },

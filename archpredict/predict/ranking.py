@@ -50,6 +50,8 @@ class Ranking(Sequence[Ranked]):
         failures: Those that could not be read, and why.
         adaptation: How well labels of one's own were learnt, where they were given.
         sizes: Of images and sequences, where files leave them open.
+        recipe: By which the models are taken to be trained; None where the predictor knows no recipes, or was adapted
+            to labels, whose recipe is then meant.
     """
 
     predictor: str
@@ -58,6 +60,7 @@ class Ranking(Sequence[Ranked]):
     failures: tuple[Failure, ...] = ()
     adaptation: Adaptation | None = field(default=None, compare=False)
     sizes: OpenSizes = DEFAULT_SIZES
+    recipe: str | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -71,7 +74,8 @@ class Ranking(Sequence[Ranked]):
     @property
     def title(self) -> str:
         """The title: what was done, for the line above a table."""
-        return f"{counted(len(self), 'model')} ranked by {self.predictor}"
+        under = "" if self.recipe is None else f" under the recipe {self.recipe}"
+        return f"{counted(len(self), 'model')} ranked by {self.predictor}{under}"
 
     @property
     def notes(self) -> list[str]:
@@ -95,12 +99,14 @@ class Ranking(Sequence[Ranked]):
     def to_dict(self) -> dict[str, Any]:
         """For JSON, stable from version to version.
 
-        Its keys are ``predictor``, ``score`` (what it means), ``input_size`` and ``sequence_length`` (where files leave
-        the sizes of inputs open), ``ranking``, ``failed`` and, with labels, ``adaptation``.
+        Its keys are ``predictor``, ``score`` (what it means), ``recipe`` (where the predictor knows recipes),
+        ``input_size`` and ``sequence_length`` (where files leave the sizes of inputs open), ``ranking``, ``failed``
+        and, with labels, ``adaptation``.
         """
         content: dict[str, Any] = {
             "predictor": self.predictor,
             "score": self.meaning,
+            **({} if self.recipe is None else {"recipe": self.recipe}),
             **({"input_size": self.sizes.image, "sequence_length": self.sizes.sequence} if self._takes_sizes else {}),
             "ranking": [row.to_dict() for row in self.rows],
             "failed": [{"model": failure.model, "error": failure.error} for failure in self.failures],
@@ -135,6 +141,7 @@ def rank(
     input_size: int = DEFAULT_SIZES.image,
     sequence_length: int = DEFAULT_SIZES.sequence,
     labels: LabelsLike | None = None,
+    recipe: str | None = None,
     form: Form | None = None,
     device: str = "auto",
     observer: Observer = silent,
@@ -162,13 +169,15 @@ def rank(
         sequence_length: Length of texts and time series, likewise.
         labels: Scores of models that you have measured, by name, or a table with the columns ``model`` and ``score``;
             higher is better. The predictor is adapted to them first (:mod:`archpredict.predict.adaptation`).
+        recipe: How the models are taken to be trained: one of the recipes that the predictor has learnt from, its own
+            choice if left out. With labels, where the adaptation starts from.
         form: Images and options with which architectures become networks; as for CIFAR-10 if left out.
         device: Where to predict: ``auto``, ``cpu`` or ``cuda``. A fitted predictor stays where it is.
         observer: Is told how many models are read.
 
     Raises:
-        UsageError: Something is no model, or none that the predictor reads; there is no such predictor; a shape is of
-            no input.
+        UsageError: Something is no model, or none that the predictor reads; there is no such predictor or recipe; a
+            shape is of no input.
         DataError: The labels cannot be used.
 
     Example:
@@ -183,6 +192,8 @@ def rank(
     """
     name = str(predictor) if isinstance(predictor, str | Path) else type(predictor).__name__
     ranker = load_ranker(predictor, device) if isinstance(predictor, str | Path) else predictor
+    if recipe is not None:
+        ranker = _under(ranker, name, recipe)
     image, sequence = (
         whole_number(f"`{what}`", number, 1)
         for what, number in (("input_size", input_size), ("sequence_length", sequence_length))
@@ -197,7 +208,35 @@ def rank(
         ranker = adaptation.ranker
     card = ranker.card_
     meaning = str(card.get("meaning") or card.get("labels") or "higher is better").rstrip(".")
-    return Ranking(name, meaning, tuple(_ranked(candidates, ranker)), tuple(failures), adaptation, sizes)
+    stated = ranker.recipe_ if isinstance(ranker, Predictor) else None
+    meaning += "" if stated is None else f", {_described(stated, card)}"
+    return Ranking(name, meaning, tuple(_ranked(candidates, ranker)), tuple(failures), adaptation, sizes, stated)
+
+
+def _under(ranker: Any, name: str, recipe: str) -> Predictor:
+    """The predictor, with models taken to be trained by a recipe.
+
+    Raises:
+        UsageError: It knows no recipes, or not this one.
+    """
+    if isinstance(ranker, AdaptedPredictor):
+        raise UsageError(
+            f"the predictor {name} is adapted to labels, and ranks as they were trained; leave `recipe` out"
+        )
+    if not isinstance(ranker, Predictor) or not ranker.recipes_:
+        raise UsageError(f"the predictor {name} knows no training recipes; leave `recipe` out")
+    return ranker.under(recipe)
+
+
+def _described(recipe: str, card: Mapping[str, Any]) -> str:
+    """A recipe in words, as far as the card has any.
+
+    Example:
+        >>> _described("short", {"recipes": {"short": "100 epochs at 160 pixels"}})
+        'under the recipe short (100 epochs at 160 pixels)'
+    """
+    words = (card.get("recipes") or {}).get(recipe)
+    return f"under the recipe {recipe}" + (f" ({words})" if words else "")
 
 
 def _shapes(only: Sequence[int] | None, by_name: Mapping[str, Sequence[int]] | None) -> dict[str, tuple[int, ...]]:

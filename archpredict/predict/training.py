@@ -21,7 +21,7 @@ from archpredict.registry.arguments import (
 
 __all__ = ["PseudoPairs", "Training"]
 
-_CHOICES = {"optimizer": ("adamw", "adam"), "schedule": ("cosine", "constant"), "target": ("ranks", "values")}
+_CHOICES = {"optimizer": ("adamw", "adam"), "schedule": ("cosine", "constant"), "target": ("ranks", "values", "errors")}
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,7 +46,8 @@ class Training:
         pretrain: Steps for which encoders first learn to tell the statistics of random architectures of the space
             (:mod:`archpredict.predict.pretraining`); 0 for none. Bare graphs name no space, and choices no graph:
             there it is left out.
-        target: What is learnt: ``ranks`` of the labels, as normal scores, or their ``values``.
+        target: What is learnt: ``ranks`` of the labels, as normal scores, their ``values``, or of accuracies in percent
+            the logarithms of their ``errors``.
         side_width: Units of the layer that takes in the numbers beside the graph.
         side_dropout: Share of these numbers dropped while training; if left out 0.3, and more where there are many, so
             that about 130 are left.

@@ -33,6 +33,7 @@ class HistGradientBoosting(Regressor):
     """
 
     name = "hist-gradient-boosting"
+    sources = ("recipe",)
 
     def __init__(
         self,

@@ -135,6 +135,11 @@ def test_nothing_that_can_be_read_is_no_table_and_exit_code_1(cli: Any, ranker: 
         (("models", "--input-shape", "image=1x3xbig"), "'image=1x3xbig' is no shape; expected NAME=1x3x224x224, or"),
         (("models", "--input-shape", "0x3x4x4"), "'0x3x4x4' is no shape; expected NAME=1x3x224x224, or"),
         (("models", "--input-shape", "imag=1x3x8x8"), "no model has an input 'imag'; there are: image"),
+        (("models", "--recipe", "modern"), "knows no training recipes; leave --recipe out"),
+        (
+            ("models", "--predictor", "imagenet", "--recipe", "x"),
+            "unknown recipe 'x'; choose from: augmented, classic,",
+        ),
         (("models", "--predictor", "cells"), "the predictor cells was fitted on the space nasbench201, not on ONNX"),
     ],
 )
@@ -390,3 +395,7 @@ def test_the_shipped_predictor_is_the_default(cli: Any, onnx_writer: Any) -> Non
     content = json.loads(cli("rank", "net.onnx", "--json").stdout)
     assert content["predictor"] == "imagenet"
     assert "ImageNet" in content["score"]
+    assert content["recipe"] == "modern"
+    classic = json.loads(cli("rank", "net.onnx", "--json", "--recipe", "classic").stdout)
+    assert classic["recipe"] == "classic"
+    assert classic["ranking"][0]["score"] < content["ranking"][0]["score"]

@@ -313,6 +313,45 @@ def test_labels_that_cannot_be_used_are_one_sentence(ranker: Predictor, labels: 
         archpredict.rank(nets, ranker, example=IMAGE, labels=labels)
 
 
+# ---------------------------------------------------------------------- recipes
+
+
+@pytest.fixture(scope="module")
+def by_recipe(graphs: list[ArchGraph]) -> Predictor:
+    """Has learnt that depth is good, and the recipe ``new`` better than ``old``."""
+    recipes = ["new", "old", "new"] * 10
+    labels = [60.0 + 3 * g.ops.count("conv") - 5 * (r == "old") for g, r in zip(graphs, recipes, strict=True)]
+    ranker = preset("ranker").make().fit(graphs, labels, features={"recipe": recipes})
+    ranker.card_ = {"meaning": "accuracy in percent", "recipes": {"old": "100 epochs"}}
+    return ranker
+
+
+def test_a_score_is_under_one_recipe_which_is_named(folder: Path, by_recipe: Predictor) -> None:
+    stated, old = archpredict.rank(folder, by_recipe), archpredict.rank(folder, by_recipe, recipe="old")
+    assert (stated.recipe, old.recipe, old.to_dict()["recipe"]) == ("new", "old", "old")
+    assert all(new.score > its.score for new, its in zip(stated, old, strict=True))
+    assert str(old).splitlines()[0] == "4 models ranked by Predictor under the recipe old"
+    assert "Score: accuracy in percent, under the recipe old (100 epochs); ± is" in str(old)
+    assert "Score: accuracy in percent, under the recipe new; ± is" in str(stated)
+
+
+def test_labels_replace_the_recipe_by_that_of_their_own(by_recipe: Predictor) -> None:
+    nets = {f"n{i}": network(*[8 + i] * (1 + i % 4)) for i in range(6)}
+    labels = {f"n{i}": 0.5 + 0.05 * (1 + i % 4) for i in range(5)}
+    ranking = archpredict.rank(nets, by_recipe, example=IMAGE, labels=labels, recipe="old")
+    assert ranking.adaptation is not None
+    assert (ranking.recipe, "recipe" in ranking.to_dict()) == (None, False)
+    with pytest.raises(UsageError, match="is adapted to labels, and ranks as they were trained; leave `recipe` out"):
+        archpredict.rank(nets, ranking.adaptation.ranker, example=IMAGE, recipe="old")
+
+
+def test_a_recipe_that_is_not_known_is_one_sentence(folder: Path, ranker: Predictor, by_recipe: Predictor) -> None:
+    with pytest.raises(UsageError, match="unknown recipe 'nonsense'; choose from: new, old"):
+        archpredict.rank(folder, by_recipe, recipe="nonsense")
+    with pytest.raises(UsageError, match="the predictor Predictor knows no training recipes; leave `recipe` out"):
+        archpredict.rank(folder, ranker, recipe="new")
+
+
 # ---------------------------------------------------------------------- what cannot be done
 
 

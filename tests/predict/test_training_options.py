@@ -64,8 +64,8 @@ def test_choices_are_names(name: str, value: Any) -> None:
         ({"betas": (0.9, 1.0)}, "betas[1] is a number of at least 0 and below 1, 1.0 was given"),
         ({"optimizer": "sgd"}, "unknown optimizer 'sgd'; choose from: adam, adamw."),
         ({"schedule": "step"}, "unknown schedule 'step'; choose from: constant, cosine."),
-        ({"target": "rank"}, "unknown target 'rank'; choose from: ranks, values. Did you mean 'ranks'?"),
-        ({"target": 3}, "unknown target '3'; choose from: ranks, values."),
+        ({"target": "rank"}, "unknown target 'rank'; choose from: errors, ranks, values. Did you mean 'ranks'?"),
+        ({"target": 3}, "unknown target '3'; choose from: errors, ranks, values."),
     ],
 )
 def test_values_out_of_range_are_refused_in_one_sentence(options: dict[str, Any], message: str) -> None:

@@ -50,6 +50,9 @@ class Source(ABC):
     """Whether its numbers have a scale of their own, on which they are read as they are, far ones too; others get mean
     0 and spread 1 on the training set and end at 4."""
 
+    reads_columns: ClassVar[tuple[str, ...]] = ()
+    """Names of the user's columns that it reads, which the source ``features`` then leaves to it."""
+
     def can_read(self, batch: Batch) -> bool:
         """Whether it has numbers of such architectures; where not, members that may do without it do without it."""
         return True
@@ -109,7 +112,7 @@ def source_names() -> list[str]:
 
     Example:
         >>> source_names()
-        ['choices', 'features', 'network', 'ordered', 'proxies', 'statistics', 'topology']
+        ['choices', 'features', 'network', 'ordered', 'proxies', 'recipe', 'statistics', 'topology']
     """
     return registry.names(_KIND)
 

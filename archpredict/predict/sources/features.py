@@ -21,7 +21,7 @@ class FeatureColumns(Source):
     """Columns of the user's own, given as ``features`` in every call.
 
     Args:
-        columns: Their names; set by :meth:`fit`.
+        columns: Their names; :meth:`fit` takes all that there are if left out.
 
     Example:
         >>> from archpredict.graph.arch_graph import ArchGraph
@@ -39,7 +39,7 @@ class FeatureColumns(Source):
         return self.columns
 
     def fit(self, batch: Batch) -> FeatureColumns:
-        return FeatureColumns(tuple(batch.features))
+        return FeatureColumns(self.columns or tuple(batch.features))
 
     def __call__(self, batch: Batch) -> FloatArray:
         values = [self._column(batch, name) for name in self.columns]

@@ -29,6 +29,7 @@ from archpredict.predict.sources.features import FeatureColumns
 from archpredict.predict.sources.network import NetworkStatistics
 from archpredict.predict.sources.ordered import OrderedChoices
 from archpredict.predict.sources.proxies import Proxies
+from archpredict.predict.sources.recipe import TrainingRecipes
 from archpredict.predict.sources.statistics import GraphStatistics
 from archpredict.predict.sources.topology import PathStatistics
 from archpredict.spaces.base import load_space
@@ -102,7 +103,9 @@ def test_choices_without_an_order_are_one_hot_beside_those_that_have_one() -> No
 
 
 def test_every_source_there_is_is_tested() -> None:
-    assert {source.name for source, _ in GIVEN.values()} | {FeatureColumns.name} == set(source_names())
+    assert {source.name for source, _ in GIVEN.values()} | {FeatureColumns.name, TrainingRecipes.name} == set(
+        source_names()
+    )
 
 
 # ---------------------------------------------------------------------- their numbers
