@@ -11,14 +11,17 @@ from torch.nn import functional as F
 
 from archpredict._typing import FloatArray
 from archpredict.graph.arch_graph import ArchGraph
-from archpredict.graph.network_statistics import network_statistics
-from archpredict.graph.path_statistics import path_statistics
+from archpredict.graph.network_statistics import network_statistics_of
+from archpredict.graph.network_view import NetworkView
+from archpredict.graph.path_statistics import path_statistics_of
 from archpredict.predict.objectives.base import Objective
 
 __all__ = ["RegressedStatistics"]
 
 _CLIP = 4.0
 _CONSTANT = 1e-9
+_PIECE = 100
+"""Networks whose statistics are computed at once."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class RegressedStatistics(Objective):
     name = "statistics"
 
     def targets(self, graphs: Sequence[ArchGraph]) -> FloatArray:
-        raw = np.array([np.concatenate([network_statistics(g), path_statistics(g)]) for g in graphs])
+        parts = [NetworkView(graphs[i : i + _PIECE]) for i in range(0, len(graphs), _PIECE)]
+        raw = np.concatenate([np.hstack([network_statistics_of(part), path_statistics_of(part)]) for part in parts])
         spread = raw.std(axis=0)
         varies = spread > _CONSTANT * np.abs(raw).max(axis=0)
         standardized: FloatArray = (raw - raw.mean(axis=0))[:, varies] / spread[varies]
