@@ -171,10 +171,19 @@ def fit_deviation(std: npt.ArrayLike, error: npt.ArrayLike) -> tuple[float, floa
 
     # Without a least variance, an error of 0 at a standard deviation of 0 would be infinitely likely.
     bounds = [(0.0, None), (_LEAST_NOISE**2, None)]
-    starts = ([1.0, _LEAST_NOISE], [0.5, 0.5], [0.0, 1.0])
+    starts = ([1.0, _LEAST_NOISE], [0.5, 0.5], [0.0, 1.0], _first_guess(s2, e2))
     found = min((minimize(loss, x0, jac=True, bounds=bounds) for x0 in starts), key=lambda result: float(result.fun))
     a2, b2 = found.x * unit
     return float(np.sqrt(a2 / scale)), float(np.sqrt(b2))
+
+
+def _first_guess(s2: FloatArray, e2: FloatArray) -> list[float]:
+    """The likeliest of some shares of noise in the variance, each with the factor on both that is likeliest for it."""
+    shares = np.concatenate([np.geomspace(_LEAST_NOISE**2, 0.1, 12), np.linspace(0.15, 1, 18)])
+    variance = (1 - shares[:, None]) * s2 + shares[:, None]
+    factors = (e2 / variance).mean(axis=1)
+    best = int(np.argmin(np.log(factors) + np.log(variance).mean(axis=1)))
+    return [factors[best] * (1 - shares[best]), factors[best] * shares[best]]
 
 
 def _end_slope(x: FloatArray, y: FloatArray) -> float:
