@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from archpredict.predict.predictor import Predictor
     from archpredict.predict.ranking import Ranking, rank
     from archpredict.predict.training import Training
+    from archpredict.predict.universal import UniversalPredictor
     from archpredict.progress import Event
     from archpredict.runs.search import SearchResult, search
     from archpredict.spaces.base import Architecture, SearchSpace, load_space
@@ -39,6 +40,7 @@ __all__ = [
     "Strategy",
     "Table",
     "Training",
+    "UniversalPredictor",
     "__version__",
     "load_space",
     "rank",
@@ -61,6 +63,7 @@ _HOME = {
     "Strategy": "strategies.base",
     "Table": "tables.table",
     "Training": "predict.training",
+    "UniversalPredictor": "predict.universal",
     "load_space": "spaces.base",
     "rank": "predict.ranking",
     "search": "runs.search",

@@ -20,8 +20,10 @@ os.environ["ARCHPREDICT_CACHE"] = ""  # nothing is kept from one run of the test
 import pytest
 from hypothesis import settings
 
-from archpredict.predict import ensemble_builder, pretraining
+from archpredict.predict import cross_fitting, ensemble_builder, predictor, pretraining
 from archpredict.runs import report
+from archpredict.strategies.rounds import base as rounds
+from archpredict.strategies.rounds import zero_shot
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts background jobs so, and programs inherit it: those that tests interrupt would go on without end.
@@ -47,8 +49,14 @@ def one_thread() -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """What takes long is left out, except in tests that are marked with it.
 
-    ``pretrain``: encoders that start from pre-trained weights; ``draw``: pictures in the report of a run.
+    ``pretrain``: encoders that start from pre-trained weights; ``draw``: pictures in the report of a run; ``transfer``:
+    searches that start with what labels of other spaces expect most of, for which they score a whole space;
+    ``cross_fit``: predictors whose parts are trained on halves of the labels too, to weigh them.
     """
+    weighs = item.get_closest_marker("cross_fit") is not None
+    predictor.cross_fit = cross_fitting.cross_fit if weighs else _not_cross_fitted  # type: ignore[attr-defined]
+    starts_there = item.get_closest_marker("transfer") is not None
+    rounds.zero_shot_order = zero_shot.zero_shot_order if starts_there else _no_order
     means_it = item.get_closest_marker("pretrain") is not None
     ensemble_builder.pretrained = pretraining.pretrained if means_it else _not_pretrained
     report._draw_best, report._draw_training, report._draw_tau = (
@@ -62,6 +70,15 @@ _DRAWN = (report._draw_best, report._draw_training, report._draw_tau)
 def _not_drawn(_: Any, path: Path) -> Path:
     """What drawing a picture gives, without a picture."""
     return path
+
+
+def _not_cross_fitted(*arguments: Any) -> None:
+    """What :func:`archpredict.predict.cross_fitting.cross_fit` gives where there are too few labels."""
+
+
+def _no_order(*arguments: Any) -> list[Any]:
+    """What :func:`archpredict.strategies.rounds.zero_shot.zero_shot_order` gives in a space without networks."""
+    return []
 
 
 def _not_pretrained(*arguments: Any, **options: Any) -> None:

@@ -15,6 +15,7 @@ from archpredict.registry.options import Option, options_of
 
 if TYPE_CHECKING:
     from archpredict.predict.predictor import Predictor
+    from archpredict.predict.universal import UniversalPredictor
     from archpredict.spaces.base import SearchSpace
 
 Invocation = Mapping[str, Any]
@@ -35,6 +36,9 @@ space_option = click.option("--space", help="Name (see 'archpredict spaces'), mo
 model_option = click.option(
     "--model", required=True, metavar="DIR|NAME", help="Folder of a saved predictor, or the name of a shipped one."
 )
+transfer_option = click.option(
+    "--no-transfer", is_flag=True, help="Learn nothing from labels of other search spaces (see docs/transfer.md)."
+)
 quiet_option = click.option("--quiet", is_flag=True, help="No progress on stderr.")
 
 
@@ -43,6 +47,7 @@ def predictor_options(command: _Decorated) -> _Decorated:
     from_1 = click.IntRange(min=1)
     for option in (
         option_option("Set an option of the predictor, e.g. ensemble=3 ; repeatable."),
+        transfer_option,
         click.option("--epochs", type=from_1, help="Passes over the labels.  [default: the predictor's]"),
         click.option("--ensemble", type=from_1, help="Networks to average; from 2 on there are standard deviations."),
         click.option("--head", help="Head of networks of your own choice; goes with --encoder."),
@@ -126,7 +131,8 @@ def _built(given: Invocation, seed: int, default: str) -> Predictor:
 
 def given_overrides(given: Invocation) -> dict[str, Any]:
     """Arguments of the predictor that the options replace."""
-    return {argument: given[option] for option, argument in _OVERRIDES.items() if given[option] is not None}
+    overrides = {argument: given[option] for option, argument in _OVERRIDES.items() if given[option] is not None}
+    return {**overrides, "transfer": False} if given["no_transfer"] else overrides
 
 
 def described_predictor(given: Invocation, default: str = DEFAULT) -> str:
@@ -146,7 +152,14 @@ def load_model(reference: str, device: str) -> Predictor:
     return Predictor.load(reference, device)
 
 
-def model_space(model: Predictor, reference: str, space: str | None) -> SearchSpace:
+def load_any_model(reference: str, device: str) -> Predictor | UniversalPredictor:
+    """A saved or shipped predictor, or the one that needs no label of a space."""
+    from archpredict.predict.universal import UNIVERSAL, UniversalPredictor
+
+    return UniversalPredictor() if reference == UNIVERSAL else load_model(reference, device)
+
+
+def model_space(model: Predictor | UniversalPredictor, reference: str, space: str | None) -> SearchSpace:
     """The search space that a saved predictor reads, checked against ``--space``.
 
     Args:
@@ -158,7 +171,7 @@ def model_space(model: Predictor, reference: str, space: str | None) -> SearchSp
 
     fitted = model.space_ or model.card_.get("space")
     if fitted is None and space is None:
-        raise UsageError(f"the model {reference} was fitted on bare graphs and names no space; give --space")
+        raise UsageError(f"the model {reference} is of no space in particular; give --space")
     if space is None:
         try:
             return load_space(str(fitted))
@@ -195,8 +208,9 @@ def _named(name: str, overrides: Mapping[str, Any], device: str, seed: int) -> P
     from archpredict.predict.presets import preset
 
     named = preset(name)
-    if overrides and not named.make().ensemble:
-        option = next(option for option, argument in _OVERRIDES.items() if argument in overrides)
+    of_networks = [option for option, argument in _OVERRIDES.items() if argument in overrides]
+    if of_networks and not named.make().ensemble:
+        option = of_networks[0]
         raise UsageError(f"the predictor {name} trains no networks, so it has no --{option}; leave it out")
     made: Predictor = named.make(**overrides, device=device, seed=seed)
     return made

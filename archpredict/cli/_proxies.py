@@ -14,6 +14,7 @@ from archpredict.errors import UsageError
 if TYPE_CHECKING:
     from archpredict.graph.arch_graph import ArchGraph
     from archpredict.predict.predictor import Predictor
+    from archpredict.predict.universal import UniversalPredictor
     from archpredict.spaces.base import Architecture
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
@@ -68,14 +69,15 @@ def with_proxies(predictor: Predictor, proxies: Sequence[str], given: Mapping[st
 
 
 def compute_scores(
-    predictor: Predictor, architectures: Sequence[Architecture] | Sequence[ArchGraph], quiet: bool
+    predictor: Predictor | UniversalPredictor, architectures: Sequence[Architecture] | Sequence[ArchGraph], quiet: bool
 ) -> None:
     """Compute the zero-cost scores that a predictor will ask for, with progress; they are then known."""
     from archpredict.cli._console import progress
     from archpredict.predict.batch import Batch
     from archpredict.predict.cards import proxies_of
+    from archpredict.predict.predictor import Predictor
 
-    source = proxies_of(predictor)
+    source = proxies_of(predictor) if isinstance(predictor, Predictor) else None
     if source is None:
         return
     with progress(quiet) as observer:

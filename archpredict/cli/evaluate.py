@@ -17,7 +17,7 @@ from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
     from archpredict.predict.protocols import Protocol
-    from archpredict.predict.validation import Trial
+    from archpredict.predict.validation import Summary, Trial
 
 _PATH = click.Path(path_type=Path)
 _FROM_1 = click.IntRange(min=1)
@@ -26,6 +26,7 @@ _TRAINING = (
     "encoder",
     "head",
     "option",
+    "no_transfer",
     "ensemble",
     "epochs",
     "features",
@@ -129,12 +130,12 @@ def _check(ctx: click.Context, given: Mapping[str, Any]) -> None:
 
 def _evaluate_model(given: Mapping[str, Any]) -> None:
     from archpredict.cli._output import number_columns, print_json, write_table
-    from archpredict.cli._predictors import load_model, model_space
+    from archpredict.cli._predictors import load_any_model, model_space
     from archpredict.cli._proxies import compute_scores
     from archpredict.cli._tables import read_labelled
     from archpredict.predict.validation import evaluate_predictions
 
-    model = load_model(given["model"], given["device"])
+    model = load_any_model(given["model"], given["device"])
     space = model_space(model, given["model"], given["space"])
     data = read_labelled(given, space, model.feature_names_)
     compute_scores(model, data.architectures, given["quiet"])
@@ -191,13 +192,14 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
         )
     title = f"{name}: {folds}-fold cross-validation on {len(labels):,} architectures"
     _write_files(given, results, labels, given["data"].name)
-    summary = summarize(results)
+    summary, others = summarize(results), predictor.learns_from(space)
     if given["as_json"]:
         print_json(
             {
                 "predictor": name,
                 "space": space.name,
                 **_source(data),
+                "transfer": others,
                 "folds": folds,
                 "seeds": seeds,
                 "k": _k(results),
@@ -209,6 +211,7 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
         )
         return
     _show(f"{title}, {_times(seeds, 'seed')}", {"": summary}, _k(results))
+    _say_transfer(others)
 
 
 def _evaluate_curve(given: Mapping[str, Any]) -> None:
@@ -227,6 +230,15 @@ def _evaluate_curve(given: Mapping[str, Any]) -> None:
         results = learning_curve(
             predictor, protocol, given["train_sizes"], seeds, observer, features=features, k=given["k"]
         )
+    others = predictor.learns_from(protocol.space)
+    without = {}
+    if given["protocol"] is not None and others["sources"]:  # comparisons are with predictors that know no other labels
+        alone = predictor.set_params(transfer=False)
+        with progress(given["quiet"]) as observer:
+            trials = learning_curve(
+                alone, protocol, given["train_sizes"], seeds, observer, features=features, k=given["k"]
+            )
+        without = summarize_sizes(trials)
     title = f"{described_predictor(given)}: {protocol.name} ({protocol.description})"
     _write_files(given, results, protocol.test_labels, protocol.name)
     sizes = summarize_sizes(results)
@@ -243,14 +255,32 @@ def _evaluate_curve(given: Mapping[str, Any]) -> None:
                 **source,
                 "seeds": seeds,
                 "k": _k(results),
-                "sizes": [{"n": n, "trials": s.trials, "mean": s.mean, "std": s.std} for n, s in sizes.items()],
+                "sizes": _sizes_to_json(sizes),
+                "transfer": others,
+                "without_transfer": _sizes_to_json(without),
                 "trials": [trial.row() for trial in results],
                 "published": [figure._asdict() for figure in protocol.published],
             }
         )
         return
     _show(f"{title}, {_times(seeds, 'seed')}", {str(n): summary for n, summary in sizes.items()}, _k(results))
+    _say_transfer(others)
+    if without:
+        _show("The same without transfer", {str(n): summary for n, summary in without.items()}, _k(results))
     _show_published(protocol)
+
+
+def _sizes_to_json(sizes: Mapping[int, Summary]) -> list[dict[str, Any]]:
+    return [{"n": n, "trials": s.trials, "mean": s.mean, "std": s.std} for n, s in sizes.items()]
+
+
+def _say_transfer(others: Mapping[str, Sequence[str]]) -> None:
+    """Where a predictor has other labels from."""
+    from archpredict.cli._console import say
+
+    if others["sources"]:
+        left_out = f", not from {', '.join(others['left_out'])}" if others["left_out"] else ""
+        say(f"Learnt from labels of {', '.join(others['sources'])} too{left_out}; --no-transfer leaves them out")
 
 
 def _protocol(given: Mapping[str, Any], columns: Sequence[str]) -> tuple[Protocol, dict[str, Any], dict[str, Any]]:

@@ -13,6 +13,7 @@ from archpredict.cli._predictors import device_option, model_option, quiet_optio
 
 if TYPE_CHECKING:
     from archpredict.predict.predictor import Predictor
+    from archpredict.predict.universal import UniversalPredictor
     from archpredict.tables.unlabelled import Unlabelled
 
 _CHUNK = 20_000
@@ -46,7 +47,7 @@ def command(**given: Any) -> None:
     """
     from archpredict.cli._console import say, warnings_as_lines
     from archpredict.cli._output import check_output, print_csv, write_table
-    from archpredict.cli._predictors import load_model, model_space
+    from archpredict.cli._predictors import load_any_model, model_space
     from archpredict.cli._proxies import compute_scores
     from archpredict.cli._tables import check_new_columns
     from archpredict.tables.formats.base import ARCHITECTURE
@@ -55,7 +56,7 @@ def command(**given: Any) -> None:
     with warnings_as_lines():
         if given["out"] != _STDOUT:
             check_output(given["out"], given["data"])
-        model = load_model(given["model"], given["device"])
+        model = load_any_model(given["model"], given["device"])
         space = model_space(model, given["model"], given["space"])
         data = Unlabelled.read(given["data"], space, model.feature_names_, column=given["column"] or ARCHITECTURE)
         names = (SCORE, STD) if model.has_std else (SCORE,)
@@ -71,8 +72,12 @@ def command(**given: Any) -> None:
         say(f"Wrote {len(rows):,} rows with {' and '.join(added)} to {given['out']}{_beyond(model, added[SCORE])}")
 
 
-def _beyond(model: Predictor, scores: Any) -> str:
+def _beyond(model: Predictor | UniversalPredictor, scores: Any) -> str:
     """How many scores are beyond the labels that the predictor learnt from, if any are."""
+    from archpredict.predict.predictor import Predictor
+
+    if not isinstance(model, Predictor):
+        return ""
     low, high = model.label_range_
     count = int(((scores < low) | (scores > high)).sum())
     if not count:
@@ -80,7 +85,9 @@ def _beyond(model: Predictor, scores: Any) -> str:
     return f"; {count:,} of the scores are beyond all labels it has seen ({low:.4g} to {high:.4g}): believe their order"
 
 
-def _predicted(model: Predictor, data: Unlabelled, names: Sequence[str], quiet: bool) -> dict[str, Any]:
+def _predicted(
+    model: Predictor | UniversalPredictor, data: Unlabelled, names: Sequence[str], quiet: bool
+) -> dict[str, Any]:
     """The new columns, ``(n,)`` each."""
     import numpy as np
 

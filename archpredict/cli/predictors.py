@@ -51,7 +51,25 @@ def _presets() -> list[dict[str, str]]:
 def _shipped() -> list[dict[str, Any]]:
     from archpredict.predict.storage import shipped
 
-    return [_model(name) for name in shipped()]
+    return [*(_model(name) for name in shipped()), _universal()]
+
+
+def _universal() -> dict[str, Any]:
+    """The predictor that needs no label of a space, which is no folder of its own."""
+    from archpredict.predict.transfer.shipped import shipped_model
+    from archpredict.predict.universal import UNIVERSAL
+
+    known = [space for space in shipped_model().spaces if space.has_labels]
+    return {
+        "name": UNIVERSAL,
+        "space": "any with network()",
+        "labels": f"rank within the space, learnt from labels of {', '.join(space.name for space in known)}",
+        "target": None,
+        "rows": sum(space.moments.count for space in known),
+        "protocol": None,
+        "kendall_tau": None,
+        "cross_validation": {},
+    }
 
 
 def _model(name: str) -> dict[str, Any]:

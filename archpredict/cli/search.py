@@ -12,11 +12,12 @@ from click.core import ParameterSource
 
 from archpredict.cli._options import column_option, debug_option, json_option, pairs_option
 from archpredict.cli._plugin_options import Owner, assign, full_names, option_option, values
-from archpredict.cli._predictors import predictor_owner, set_options
+from archpredict.cli._predictors import predictor_owner, set_options, transfer_option
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
     from archpredict.predict.predictor import Predictor
+    from archpredict.registry.options import Option
     from archpredict.runs.plan import Plan
     from archpredict.runs.search import SearchResult
 
@@ -44,6 +45,7 @@ _INVOCATION: dict[str, tuple[type, ...]] = {
     "jobs": (int,),
     "top": (int,),
     "option": (dict,),
+    "no_transfer": (bool,),
 }
 """Options that make the run, and their types in config.json, which keeps them for ``--resume``."""
 
@@ -68,6 +70,7 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 )
 @click.option("--preset", help="Configuration of the strategy (see 'archpredict strategies').")
 @click.option("--predictor", help="Named predictor for the strategy (see 'archpredict predictors').")
+@transfer_option
 @click.option(
     "--evaluator",
     help="Who labels: surrogate, table, command, train, supernet:CHECKPOINT, zero-cost:PROXY, once-for-all:FILE, "
@@ -155,12 +158,22 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
         )
     kept.setdefault("option", {})  # which runs of before there were options do not have
     kept.setdefault("column", None)
+    kept.setdefault("no_transfer", False)
     for name, types in _INVOCATION.items():
         if not isinstance(kept.get(name, ...), types):
             raise corrupt_config(given["resume"], f"{name!r} in its invocation is {kept.get(name, 'not there')!r}")
     explicit = {n: v for n, v in values.items() if ctx.get_parameter_source(n) is not ParameterSource.DEFAULT}
     options = {"option": {**kept["option"], **given["option"]}}
     return _with_full_names({**kept, **explicit, **options})
+
+
+def _strategy_options(name: str) -> Mapping[str, Option]:
+    """Options of the strategy of this name."""
+    from archpredict.registry import resolve
+    from archpredict.strategies.base import Strategy
+
+    found: Mapping[str, Option] = resolve("strategies", name, Strategy).options()
+    return found
 
 
 def _owners(invocation: Mapping[str, Any]) -> list[Owner]:
@@ -228,6 +241,8 @@ def _options(invocation: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
     found: dict[str, dict[str, Any]] = {"strategy": {}, "evaluator": flag_options(invocation)}
     if invocation["predictor"] is not None:
         found["strategy"]["predictor"] = invocation["predictor"]
+    if invocation["no_transfer"] and "transfer" in _strategy_options(invocation["strategy"]):
+        found["strategy"]["transfer"] = False
     flags = {(owner, name) for owner, options in found.items() for name in options}
     texts = invocation["option"]
     for owner in _owners(invocation) if texts else ():

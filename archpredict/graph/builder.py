@@ -69,6 +69,7 @@ class Builder:
         self._known: dict[tuple[int, tuple[int, ...]], int] = {}
         self._prefix = ""
         self._names: list[Name] = []
+        self._found = 0  # the first node that another one was merged with, since a block began
         self._named: dict[str, int] = {}
         self._blocks: dict[tuple[object, ...], Block] = {}
 
@@ -130,12 +131,16 @@ class Builder:
             copied = self._copied(self._blocks[known], xs)
             return build(*xs) if copied is None else copied
         begin, before, width = len(self._nodes), len(self._edges), len(self._prefix)
+        outside, self._found = self._found, begin
         result = build(*xs)
+        merged = self._found < begin  # with a node from before, which may be one of those given by chance
+        self._found = min(outside, self._found)
         names = [(name[width:], number) for name, number in self._names[begin:]]
         nodes = self._nodes[begin:]
         shared = [not self._operations[number].weight for number in nodes]
         block = Block.of(nodes, shared, names, self._edges[before:], begin, xs, result)
-        if block is not None:
+        counted_on = any(dict(reversed(names)).values())  # from names that the scope had before the block
+        if block is not None and not counted_on and not merged:
             self._blocks[known] = block
         return result
 
@@ -301,7 +306,9 @@ class Builder:
         if number == len(self._operations):
             self._operations.append(operation)
         elif self._merge and not operation.weight and (number, sources) in self._known:
-            return self._known[number, sources]
+            found = self._known[number, sources]
+            self._found = min(self._found, found)
+            return found
         self._known[number, sources] = place
         self._nodes.append(number)
         self._names.append(self._name(operation))

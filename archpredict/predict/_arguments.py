@@ -15,7 +15,7 @@ from archpredict.regressors.base import Regressor
 
 _TRAINING = tuple(f.name for f in fields(Training))
 _SIMPLE = ("ensemble", "vocabulary", "seed", "device")
-_NAMES = ("encoder", "head", "sources", "regressors", "training", *_SIMPLE, "cross_fit")
+_NAMES = ("encoder", "head", "sources", "regressors", "training", *_SIMPLE, "cross_fit", "transfer")
 
 
 def arguments_to_json(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,6 +34,7 @@ def arguments_to_json(params: Mapping[str, Any]) -> dict[str, Any]:
         "training": params["training"].get_params(),
         **{name: params[name] for name in _SIMPLE},
         "cross_fit": params["cross_fit"],
+        "transfer": params["transfer"],
     }
 
 
@@ -64,7 +65,8 @@ def arguments_from_json(data: Mapping[str, Any], classes: Mapping[str, Any]) -> 
         "regressors": {name: value if value[1] else value[0] for name, value in regressors.items()},
         "training": Training(**{**data["training"], "betas": tuple(data["training"]["betas"])}),
         **{name: data[name] for name in _SIMPLE},
-        "cross_fit": data.get("cross_fit", False),  # what was saved before it did not
+        "cross_fit": data.get("cross_fit", False),  # what was saved before them did neither
+        "transfer": data.get("transfer", False),
     }
 
 

@@ -22,6 +22,7 @@ from archpredict.predict.inputs import Inputs, InputSpec
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.reweighting import MAX_LABELS, Known, Reweighting, held_out
 from archpredict.predict.storage import saving, write
+from archpredict.predict.universal import UNIVERSAL, UniversalPredictor
 
 __all__ = ["AdaptedPredictor", "LeaveOneOut", "load_ranker"]
 
@@ -257,7 +258,12 @@ class AdaptedPredictor:
 
 
 def load_ranker(path: str | Path, device: str = "auto") -> Predictor | AdaptedPredictor:
-    """A saved predictor, a shipped one by its name, or an adapted one: what the folder holds."""
+    """A saved predictor, a shipped one by its name, or an adapted one: what the folder holds.
+
+    Of the predictor ``universal`` it is the part that ranks models.
+    """
+    if str(path) == UNIVERSAL:
+        return UniversalPredictor().models
     if (Path(path) / MANIFEST).is_file():
         return AdaptedPredictor.load(path, device)
     return Predictor.load(path, device)

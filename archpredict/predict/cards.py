@@ -56,6 +56,7 @@ def fitted_card(
         "range": [float(numbers.min()), float(numbers.max())],
         "features": list(features),
         "proxies": [] if proxies is None else list(proxies.names),
+        "transfer": predictor.transfer_,
         "seed": int(predictor.seed),
         "seconds": round(seconds, 2),
     }

@@ -39,6 +39,7 @@ class FineTuned(BaseEstimator):  # type: ignore[misc]
         UnknownNameError: Neither a folder nor a shipped name.
 
     Example:
+        >>> import numpy as np
         >>> from archpredict.spaces import load_space
         >>> cells = load_space("nasbench201").architectures(np.eye(6, dtype=int))
         >>> origin = Predictor(ensemble=0, regressors={"bayesian-ridge": 1.0}).fit(cells, range(6))

@@ -33,11 +33,12 @@ from archpredict.predict.parts import PartLike, with_options
 from archpredict.predict.session import TrainingSession
 from archpredict.predict.sources.base import SourceLike, as_sources
 from archpredict.predict.sources.recipe import TrainingRecipes
+from archpredict.predict.sources.transfer import ZeroShotScores
 from archpredict.predict.storage import StoredPredictor, check_params, check_state, located, read, saving, write
 from archpredict.predict.training import Training
 from archpredict.progress import Observer, silent
 from archpredict.regressors.base import Regressor
-from archpredict.spaces.base import Architecture
+from archpredict.spaces.base import Architecture, SearchSpace
 
 __all__ = ["Predictor"]
 
@@ -86,6 +87,9 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             (:class:`archpredict.predict.weighing.Weighing`); so a part that cannot help costs nothing, and standard
             deviations hold what they say. If not, or where there is one kind of members, or fewer than ten labels, the
             weights are those given.
+        transfer: Whether regressors that can do so learn from labels of other search spaces too, where the space of the
+            training architectures defines its networks (:mod:`archpredict.predict.transfer`); labels of the space
+            itself, or of one that shares its cells, never help. Or the file of a transfer model of your own.
 
     Attributes:
         ensemble_: The fitted networks and regressors, and the scale of their scores.
@@ -120,6 +124,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         seed: int = 0,
         device: str = "auto",
         cross_fit: bool = True,
+        transfer: bool | str = True,
     ) -> None:
         self.encoder = encoder
         self.head = head
@@ -131,6 +136,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         self.seed = seed
         self.device = device
         self.cross_fit = cross_fit
+        self.transfer = transfer
 
     def set_params(self, **params: Any) -> Predictor:
         """Replace arguments of the constructor, or parts of them: ``encoder__dim=64``, ``training__epochs=30``.
@@ -164,6 +170,8 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         self._builder()
         torch_device(self.device)
         as_sources(self.sources)
+        if not isinstance(self.transfer, bool | str):
+            raise UsageError(f"transfer is True, False or the file of a transfer model, {self.transfer!r} was given")
         if isinstance(self.vocabulary, str):
             raise UsageError(f"vocabulary is a sequence of labels, {self.vocabulary!r} was given")
         return self
@@ -227,7 +235,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             sources=self.sources,
             vocabulary=self.vocabulary,
             features=columns,
-            wishes=builder.wishes,
+            wishes=self._wishes(builder),
         )
         ensemble = builder.build(spec, device)
         builder.pretrain(ensemble, batch.space, observer)
@@ -237,6 +245,29 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             if held_out is not None:
                 session.weigh(held_out)
         return session
+
+    def learns_from(self, space: SearchSpace) -> dict[str, list[str]]:
+        """What labels of other spaces it would learn from in a space, before it is fitted.
+
+        Args:
+            space: The space of the training architectures.
+
+        Returns:
+            Names of these spaces, ``sources``, and of those ``left_out`` as they share cells with it; none where it
+            learns from none.
+        """
+        wished = [source for source in self._wishes(self._builder()) if isinstance(source, ZeroShotScores)]
+        if not wished or not space.defines_networks:
+            return {"sources": [], "left_out": []}
+        found = wished[0].known.zero_shot(space)
+        return {"sources": list(found.sources), "left_out": list(found.left_out)}
+
+    def _wishes(self, builder: EnsembleBuilder) -> list[SourceLike]:
+        """Sources that single regressors read; zero-shot scores from where they are to come from, if from anywhere."""
+        named: list[SourceLike] = [name for name in builder.wishes if name != ZeroShotScores.name]
+        if self.transfer is False or len(named) == len(builder.wishes):
+            return named
+        return [*named, ZeroShotScores(None if self.transfer is True else self.transfer)]
 
     def fine_tune(
         self,
@@ -332,6 +363,16 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         found = copy(self)
         found.ensemble_ = ensemble.reading(ensemble.spec.with_source(source.under(recipe)))
         return found
+
+    @property
+    def transfer_(self) -> dict[str, list[str]]:
+        """Names of the spaces whose labels it has learnt from too, ``sources``, and those ``left_out`` as its own."""
+        source = self.spec_.source(ZeroShotScores)
+        scores = None if source is None else source.scores
+        return {
+            "sources": [] if scores is None else list(scores.sources),
+            "left_out": [] if scores is None else list(scores.left_out),
+        }
 
     @property
     def num_labels_(self) -> int:

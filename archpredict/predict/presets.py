@@ -178,6 +178,7 @@ _TABLE = (
     _baseline("gaussian-process", "Gaussian process with a Matérn 5/2 kernel on graph statistics."),
     _baseline("gaussian-processes", "Gaussian processes averaged by evidence, on statistics, networks and choices."),
     _baseline("hist-gradient-boosting", "Histogram gradient boosting on graph statistics."),
+    _baseline("mixed-effects", "Gaussian process with an effect of the training recipe, on graph statistics."),
     _baseline("random-forest", "Random forest on graph statistics."),
 )
 PRESETS: Mapping[str, Preset] = {row.name: row for row in _TABLE}

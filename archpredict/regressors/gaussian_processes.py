@@ -22,11 +22,11 @@ __all__ = ["GaussianProcesses"]
 _LENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0)
 _NOISES = (0.01, 0.03, 0.1, 0.3, 1.0)
 _GROUPS = {"network": "network", "topology": "network", "choices": "choices", "ordered": "ordered"}
-_SOURCES = tuple(_GROUPS)
 _OTHER = "statistics"
 """The group of the columns of all other sources."""
 _MEANS = "transfer"
 """The source whose columns are means of processes."""
+_SOURCES = (*_GROUPS, _MEANS)
 _SCREENED, _SHORT = 128, 12
 """Labels on which all kernels are tried; with more of them, how many kernels are tried on all."""
 _MOST, _LEAST_WEIGHT = 8, 1e-3

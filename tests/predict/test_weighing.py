@@ -18,6 +18,8 @@ from archpredict.progress import Event
 from archpredict.spaces.base import Architecture
 from archpredict.spaces.nasbench201 import NASBench201
 
+pytestmark = pytest.mark.cross_fit
+
 SPACE = NASBench201()
 CELLS = SPACE.architectures(SPACE.sample(160, np.random.default_rng(0)))
 REGRESSORS = {"bayesian-ridge": 1.0, "gaussian-process": 1.0}

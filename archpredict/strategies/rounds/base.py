@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 from typing import Any, ClassVar, Generic
 
 import numpy as np
@@ -19,6 +21,7 @@ from archpredict.strategies.base import Problem, Recommendation, State, Strategy
 from archpredict.strategies.rounds.merge import Candidate, with_predicted
 from archpredict.strategies.rounds.prequential import Prequential
 from archpredict.strategies.rounds.settings import RoundSettings, S, with_options
+from archpredict.strategies.rounds.zero_shot import zero_shot_order
 
 MIN_LABELS = 4
 """Labels below which there is nothing to learn a ranking from."""
@@ -40,9 +43,11 @@ class Found:
 
 
 class RoundStrategy(Strategy, Generic[S]):
-    """Labels at random first, then rounds: learn from all labels, search without any, label what was found.
+    """Labels first, then rounds: learn from all labels, search without any, label what was found.
 
-    A subclass says at how many labels its rounds start, and what a round's search is.
+    Of the first labels the first half is of what labels of other spaces expect most of
+    (:func:`archpredict.strategies.rounds.zero_shot.zero_shot_order`), where settings and space allow it; the others are
+    of random architectures. A subclass says at how many labels its rounds start, and what a round's search is.
 
     Args:
         problem: What is searched.
@@ -115,7 +120,9 @@ class RoundStrategy(Strategy, Generic[S]):
         n = min(n, self.problem.budget - self.num_told)
         if self._queue:
             return [Architecture(self.problem.space, c) for c in self._queue[: max(n, 0)]]
-        return self.problem.sample(min(n, self._next_start() - self.num_told), self.rng(), self.seen)
+        n = min(n, self._next_start() - self.num_told)
+        expected = self._expected_most(n)
+        return [*expected, *self.problem.sample(n - len(expected), self.rng(), self._keys_with(expected))]
 
     def tell(self, results: Sequence[Result]) -> None:
         super().tell(results)
@@ -124,6 +131,24 @@ class RoundStrategy(Strategy, Generic[S]):
         self._queue = [c for c in self._queue if c not in told]
         if not self._queue and self._starts[0] <= self.num_told < self.problem.budget:
             self._start_round()
+
+    def _expected_most(self, n: int) -> list[Architecture]:
+        """Up to ``n`` of the order that the search starts with, as long as it does."""
+        if not self.settings.transfer or self.num_told >= self._starts[0]:
+            return []
+        seen = set(self.seen)
+        new = (a for a in self._order if a.key not in seen)
+        return list(islice(new, max(0, n)))
+
+    @cached_property
+    def _order(self) -> list[Architecture]:
+        """What the search starts with, which follows from problem and seed."""
+        count = self._starts[0] // 2
+        order = zero_shot_order(self.problem, count, self.seed, self.observer)
+        return [Architecture(self.problem.space, choices) for choices in order]
+
+    def _keys_with(self, more: Sequence[Architecture]) -> list[str]:
+        return [*self.seen, *(architecture.key for architecture in more)]
 
     def _next_start(self) -> int:
         return next((start for start in self._starts if start > self.num_told), self.problem.budget)
@@ -153,7 +178,9 @@ class RoundStrategy(Strategy, Generic[S]):
         """
         given = self.settings.predictor
         predictor = unfitted(self.problem.space.predictor if given is None else given)
-        wanted = {"seed": seed} if self.device == "auto" else {"seed": seed, "device": self.device}
+        wanted: dict[str, Any] = {"seed": seed} if self.device == "auto" else {"seed": seed, "device": self.device}
+        if not self.settings.transfer:
+            wanted["transfer"] = False
         known = predictor.get_params(deep=False)
         return predictor.set_params(**{name: value for name, value in wanted.items() if name in known})
 

@@ -36,7 +36,7 @@ class CTNASSettings(RoundSettings):
         predictor: What compares: the name of a predictor, arguments of Predictor (or parts of them, such as
             ``training__epochs``), or an unfitted one, of which copies are fitted; None: the one that the space names.
             Any will do; those that are no networks do not learn from pairs with predicted labels.
-        first_share: Share of the budget that is labelled at random before the first training.
+        first_share: Share of the budget that is labelled before the first training.
         rounds: How often labels, comparator and controller take turns. The paper has one round: M random labels, one
             search, and a few architectures evaluated at the end.
         epochs: Passes over the labels in which a round's comparator is trained, where neither settings nor space name
@@ -124,6 +124,7 @@ _PAPER = CTNASSettings(
         "encoder": with_options(PUBLISHED_GCN, {"layers": 2, "residual": False, "last_activation": False}),
         "head": Part("comparator", form="linear", pairs="all"),
     },
+    transfer=False,
     first_share=1.0,
     rounds=1,
     iterations=10_000,

@@ -19,7 +19,7 @@ class PredictorGuidedSettings(RoundSettings):
     Args:
         predictor: Fitted anew in each round: the name of a predictor, or an unfitted one, of which copies are fitted;
             None: the one that the space names.
-        initial: Share of the budget that is labelled at random before the first round.
+        initial: Share of the budget that is labelled before the first round.
         explore: Share of each round but the last that is labelled at random, so that a predictor that has settled on
             the wrong corner of the space learns of others.
         rounds: Rounds that the rest of the budget is divided into.
@@ -58,8 +58,16 @@ class PredictorGuidedSettings(RoundSettings):
 
 PRESETS = {
     "default": PredictorGuidedSettings(),
-    "gates": PredictorGuidedSettings(predictor="gates", initial=0.2, explore=0.0, rounds=4, separate=True),
+    "gates": PredictorGuidedSettings(
+        predictor="gates", transfer=False, initial=0.2, explore=0.0, rounds=4, separate=True
+    ),
     "general-purpose": PredictorGuidedSettings(
-        predictor="general-purpose", initial=0.2, explore=0.0, rounds=8, inner="evolution", candidates=1000
+        predictor="general-purpose",
+        transfer=False,
+        initial=0.2,
+        explore=0.0,
+        rounds=8,
+        inner="evolution",
+        candidates=1000,
     ),
 }

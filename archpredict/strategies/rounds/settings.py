@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from archpredict.errors import UnknownNameError
 from archpredict.predict.presets import unfitted
-from archpredict.registry.arguments import check_choice, check_integer
+from archpredict.registry.arguments import check_choice, check_flag, check_integer
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,17 @@ class RoundSettings:
         predictor: Fitted anew in each round: the name of a predictor, arguments of Predictor, or an unfitted one, of
             which copies are fitted; None: the one that the space names.
         rounds: How many.
+        transfer: Start with what labels of other search spaces expect most of, and learn from these labels too, where
+            the space defines its networks. Labels of the space itself, or of one that shares its cells, never help.
     """
 
     predictor: Any = None
     rounds: int = 5
+    transfer: bool = True
 
     def __post_init__(self) -> None:
         check_integer("rounds", self.rounds, 1)
+        check_flag("transfer", self.transfer)
         if self.predictor is not None:
             unfitted(self.predictor)  # says what is wrong with it
 

@@ -32,6 +32,7 @@ from archpredict.predict.sources.proxies import Proxies
 from archpredict.predict.sources.recipe import TrainingRecipes
 from archpredict.predict.sources.statistics import GraphStatistics
 from archpredict.predict.sources.topology import PathStatistics
+from archpredict.predict.sources.transfer import ZeroShotScores
 from archpredict.spaces.base import load_space
 from archpredict.testing.graphs import (
     NODE_OPS,
@@ -54,6 +55,7 @@ GIVEN: dict[str, tuple[Source, Sequence[ArchLike]]] = {
     "network": (NetworkStatistics(), NETWORKS),
     "network of a space": (NetworkStatistics(), CELLS),
     "topology": (PathStatistics(), NETWORKS),
+    "transfer": (ZeroShotScores(), CELLS),
     "topology of a space": (PathStatistics(), CELLS),
     "ordered": (OrderedChoices(), SUBNETS),
     "proxies": (Proxies(["macs", "naswot"], dataset="digits", network={"channels": 4, "cells": 1}), CELLS),

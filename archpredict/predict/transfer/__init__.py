@@ -1,0 +1,1 @@
+"""Transfer: what labels of other spaces say of a space of which no label is known."""

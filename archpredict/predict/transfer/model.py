@@ -1,0 +1,213 @@
+"""TransferModel: spaces that are known, and the zero-shot scores that they give in another one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from archpredict._files import read_tensors, write_atomically
+from archpredict._typing import FloatArray
+from archpredict.errors import DataError
+from archpredict.predict.per_space import PerSpace
+from archpredict.predict.transfer.known import KnownSpace, Sample, classes_of
+from archpredict.predict.transfer.moments import COLUMNS, Moments
+from archpredict.predict.transfer.rule import Rule, coefficients, yardstick
+from archpredict.spaces.base import SearchSpace
+
+__all__ = ["VIEWS", "TransferModel", "ZeroShot"]
+
+_SAMPLE = 512
+"""Unlabelled architectures of a space that is not known."""
+_ARRAYS = ("mean", "covariance", "of_labels", "cells", "networks")
+_MAX_SPACES = 1000
+
+MAIN = "zero-shot"
+VIEWS: Mapping[str, Rule | None] = {
+    MAIN: Rule(),
+    "size": None,
+    "own scale": Rule(own_scale=1.0),
+    "shared scale": Rule(own_scale=0.0),
+    "from afar": Rule(reach=1.0),
+}
+"""Zero-shot scores by name: the rule, and others that labels of the space may prefer; None: the size alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroShot:
+    """Zero-shot scores of one space: linear in the numbers of its networks.
+
+    Args:
+        names: ``K`` names of scores, those of :data:`VIEWS`.
+        weights: ``(K, F)``.
+        centre: ``(F,)``; scores are of numbers less this one, so that their mean in the space is 0, and their standard
+            deviation 1.
+        sources: Names of the spaces whose labels were learnt from.
+        left_out: Names of those that were left out, as they share cells with the space.
+    """
+
+    names: tuple[str, ...]
+    weights: FloatArray
+    centre: FloatArray
+    sources: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    def __call__(self, numbers: FloatArray) -> FloatArray:
+        """Scores ``(B, K)`` of ``(B, F)`` numbers, higher is better."""
+        scores: FloatArray = (numbers - self.centre) @ self.weights.T
+        return scores
+
+
+@dataclass(frozen=True, eq=False)
+class TransferModel:
+    """What has been learnt from labelled spaces, for spaces that nobody has labels of.
+
+    Args:
+        spaces: Known spaces; those without labels say what is typical.
+        columns: ``F`` names of the numbers that their moments are of.
+
+    Example:
+        >>> from archpredict.spaces import load_space
+        >>> known = load_space("nasbench201")
+        >>> cells = known.architectures(known.sample(60, np.random.default_rng(0)))
+        >>> labels = [cell.choices.count(3) - cell.choices.count(4) for cell in cells]
+        >>> model = TransferModel([KnownSpace.of(Sample.of(known, cells, labels))])
+        >>> model.zero_shot(load_space("nasbench-macro")).sources
+        ('nasbench201',)
+        >>> model.zero_shot(known).left_out
+        ('nasbench201',)
+    """
+
+    spaces: Sequence[KnownSpace]
+    columns: tuple[str, ...] = field(default=COLUMNS)
+
+    def zero_shot(self, space: SearchSpace) -> ZeroShot:
+        """The zero-shot scores of a space, which know no label of it, or of a space that shares its cells.
+
+        Args:
+            space: It defines ``network()``.
+
+        Raises:
+            UsageError: The space does not define its networks.
+            DataError: All its architectures look alike.
+        """
+        found = self._found[space]
+        if MAIN not in found:
+            found[MAIN] = self.scores_of(self._sample(space))
+        return found[MAIN]
+
+    @cached_property
+    def _found(self) -> PerSpace[dict[str, ZeroShot]]:
+        return PerSpace(dict)
+
+    def scores_of(self, sample: Sample, views: Mapping[str, Rule | None] = VIEWS) -> ZeroShot:
+        """The same of unlabelled architectures, e.g. those of a table; ``views`` are the scores that are wanted."""
+        target = sample.moments
+        if not target.spread.any():
+            raise DataError(
+                f"all {target.count} architectures of the space {sample.space.name} have networks of the same size and "
+                "depth, which zero-shot scores tell apart; give architectures that differ"
+            )
+        _, width = yardstick([*(known.moments for known in self.spaces if known.name != sample.space.name), target])
+        related = {known.name for known in self.spaces if known.is_related(sample, width)}
+        others = [known for known in self.spaces if known.name not in related]
+        sources = [known for known in others if known.has_labels]
+        with_labels = {known.name for known in sources}
+        reference = [known.moments for known in others if known.has_labels or known.name not in with_labels]
+        reference.append(target)
+        rows = []
+        for rule in views.values():
+            labelled = [known.moments for known in sources] if rule is not None else []
+            weights = coefficients(target, labelled, reference, rule or Rule())
+            spread = float(np.sqrt(max(0.0, float(weights @ target.covariance @ weights))))
+            rows.append(weights / spread if spread > 1e-9 else np.zeros(len(weights)))
+        left_out = sorted(known.name for known in self.spaces if known.name in related and known.has_labels)
+        names = tuple(sorted(known.name for known in sources))
+        return ZeroShot(tuple(views), np.array(rows), target.mean, names, tuple(left_out))
+
+    def without(self, *names: str) -> TransferModel:
+        """The model that has learnt nothing from these spaces."""
+        return replace(self, spaces=[known for known in self.spaces if not (known.has_labels and known.name in names)])
+
+    def _sample(self, space: SearchSpace) -> Sample:
+        """Unlabelled architectures of the space; those of a built-in one are known."""
+        told = (space.name, classes_of(space), tuple(space.operators))
+        for known in self.spaces:
+            if not known.has_labels and (known.name, known.classes, known.operators) == told:
+                return Sample(space, known.moments, known.cells, known.networks)
+        return _drawn(space)
+
+    # ------------------------------------------------------------------ saving
+
+    def save(self, path: str | Path) -> None:
+        """Write one safetensors file: arrays, and the rest as JSON in its metadata."""
+        from safetensors.numpy import save
+
+        arrays: dict[str, Any] = {}
+        told = []
+        for i, known in enumerate(self.spaces):
+            moments = known.moments
+            values = {**asdict(moments), "cells": known.cells, "networks": known.networks}
+            arrays |= {f"{i}.{name}": values[name] for name in _ARRAYS if values[name] is not None}
+            told.append(
+                {
+                    "name": known.name,
+                    "classes": known.classes,
+                    "operators": known.operators,
+                    "count": moments.count,
+                    "about": known.about,
+                }
+            )
+        content = {"archpredict_transfer": "1", "columns": json.dumps(self.columns), "spaces": json.dumps(told)}
+        write_atomically(Path(path), save(arrays, content))
+
+    @classmethod
+    def load(cls, path: str | Path) -> TransferModel:
+        """Read what :meth:`save` has written.
+
+        Raises:
+            DataError: There is no such file, it does not hold a transfer model, or one of another version.
+        """
+        try:
+            told, arrays = read_tensors(Path(path), "np")
+            columns, spaces = tuple(json.loads(told["columns"])), json.loads(told["spaces"])
+            if columns != COLUMNS or len(spaces) > _MAX_SPACES:
+                raise ValueError("its numbers are not those that this version computes")
+            return cls([_known(i, given, arrays) for i, given in enumerate(spaces)])
+        except FileNotFoundError as error:
+            raise DataError(f"there is no file {path}; give a file that TransferModel.save() has written") from error
+        except Exception as error:  # whatever a damaged or hostile file provokes
+            raise DataError(
+                f"{path} does not hold a transfer model of this version: {error}; make it again with this version"
+            ) from error
+
+
+@lru_cache(maxsize=16)
+def _drawn(space: SearchSpace) -> Sample:
+    return Sample.draw(space, _SAMPLE)
+
+
+def _known(i: int, told: Mapping[str, Any], arrays: Mapping[str, Any]) -> KnownSpace:
+    """The i-th known space of a file.
+
+    Raises:
+        ValueError: Its arrays do not go together.
+    """
+    own = {name: arrays[f"{i}.{name}"] for name in _ARRAYS if f"{i}.{name}" in arrays}
+    count = len(COLUMNS)
+    shapes = {"mean": (count,), "covariance": (count, count), "of_labels": (count,)}
+    for name, shape in shapes.items():
+        if name in own and (
+            own[name].shape != shape or own[name].dtype != np.float64 or not np.isfinite(own[name]).all()
+        ):
+            raise ValueError(f"its {name} is not {shape} finite numbers")
+    if any(own[name].dtype != np.uint64 or own[name].ndim != 1 for name in ("cells", "networks")):
+        raise ValueError("its marks are not 64-bit numbers")
+    moments = Moments(int(told["count"]), own["mean"], own["covariance"], own.get("of_labels"))
+    names = (tuple(map(str, told["classes"])), tuple(map(str, told["operators"])))
+    return KnownSpace(str(told["name"]), *names, moments, own["cells"], own["networks"], str(told["about"]))

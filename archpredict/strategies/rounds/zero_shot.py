@@ -1,0 +1,53 @@
+"""Where a search starts that knows no label yet: with what labels of other spaces expect most of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from archpredict._typing import FloatArray
+from archpredict.errors import DataError, UsageError
+from archpredict.predict.batch import Batch
+from archpredict.predict.transfer.model import MAIN
+from archpredict.predict.transfer.moments import numbers_of
+from archpredict.predict.transfer.shipped import shipped_model
+from archpredict.progress import Event, Observer, silent
+from archpredict.spaces.base import Architecture, Choices
+from archpredict.strategies.base import Problem
+from archpredict.strategies.rounds.candidates import InnerSearch
+
+_CANDIDATES, _POPULATION = 2000, 100
+"""Of the inner evolution, in spaces that are too large to look at whole."""
+
+
+def zero_shot_order(problem: Problem, count: int, seed: int, observer: Observer = silent) -> list[Choices]:
+    """The ``count`` architectures that can be labelled and promise most, best first, no two isomorphic.
+
+    Args:
+        problem: What is searched.
+        count: How many; fewer where there are fewer, none in a space that defines no networks.
+        seed: Of the inner search.
+        observer: Told once, stage ``zero-shot``, how many ``candidates`` were scored.
+    """
+    try:
+        zero_shot = shipped_model().zero_shot(problem.space)
+    except (DataError, UsageError):  # it defines no networks, or none that differ
+        return []
+    place = zero_shot.names.index(MAIN)
+
+    def score(architectures: Sequence[Architecture]) -> tuple[FloatArray, FloatArray]:
+        found = zero_shot(numbers_of(Batch.of(architectures)))[:, place]
+        return found, found
+
+    inner = InnerSearch(problem, "auto", _CANDIDATES, _POPULATION)
+    nobody = np.zeros((0, problem.space.num_decisions), dtype=np.int64)
+    scored = inner.run(score, nobody, np.random.default_rng([seed, 0]))
+    observer(Event("zero-shot", 1, 1, {"candidates": float(len(scored.architectures))}))
+    found: list[Choices] = []
+    for i in np.argsort(-scored.merit, kind="stable"):
+        if len(found) == count:
+            break
+        if problem.is_labelable(scored.architectures[i]):
+            found.append(scored.architectures[i].choices)
+    return found

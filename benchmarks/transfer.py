@@ -1,0 +1,228 @@
+"""The protocol ``transfer``: order the architectures of a space by what labels of other spaces say, without a label.
+
+    OMP_NUM_THREADS=1 python benchmarks/transfer.py            # figures, seeds 0 to 2
+    OMP_NUM_THREADS=1 python benchmarks/transfer.py --tune     # how the constants of the rule were chosen
+    OMP_NUM_THREADS=1 python benchmarks/transfer.py --write    # make the transfer model that ships
+
+Six sources, 2,000 labelled architectures each (DARTS 1,218), each left out in turn, and two pairs; 2,000 architectures
+of the target, of which nothing but the networks is known. Spearman and Kendall's tau-b, mean and deviation over seeds.
+Beside the rule: parameters, multiply-adds, the one statistic of networks that goes best with the labels of the sources,
+and with ``--proxies N`` synflow and naswot on the first N architectures of each target.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from _protocols import add_data_option
+from _spaces import SOURCES, Labelled, labelled
+
+from archpredict.metrics import kendall_tau, spearman
+from archpredict.predict.batch import Batch
+from archpredict.predict.transfer.known import KnownSpace, Sample, marks
+from archpredict.predict.transfer.model import TransferModel
+from archpredict.predict.transfer.moments import COLUMNS, Moments, numbers_of
+from archpredict.predict.transfer.rule import Rule, coefficients
+from archpredict.predict.transfer.shipped import SHIPPED
+from archpredict.proxies.base import Proxy
+from archpredict.registry import resolve
+from archpredict.spaces.base import load_space
+
+SIZE = 2000
+TUNED_ON = 100
+"""Seed of the architectures that the constants were chosen on."""
+SPACES = tuple(name for name in SOURCES if "=" not in name)
+WHOLE = {"once-for-all r=224": "once-for-all"}
+"""Targets that are part of a source, and that source."""
+PAIRS = (("nasbench101", "nasbench201"), ("nasbench201", "nasbench101"))
+UNLICENSED = ("nasbench101",)
+"""Sources that nothing that ships learns from."""
+BUILT_IN = ("darts", "enas", "mobilenetv3", "nasbench-macro", "nasbench101", "nasbench201")
+SIZES: Mapping[str, Mapping[str, float]] = {
+    "macs": {"log macs": 1.0},
+    "macs, layers": {"log macs": 1.0, "log layers": 0.5},
+    "macs, params, layers": {"log macs": 1.0, "log params": 0.25, "log layers": 0.5},
+    "macs, more params, layers": {"log macs": 1.0, "log params": 0.5, "log layers": 0.5},
+    "macs, more layers": {"log macs": 1.0, "log layers": 1.0},
+}
+GRID = {
+    "reach": (0.4, 0.5, 0.6, 0.8),
+    "prior": (0.1, 0.2, 0.3),
+    "shrinkage": (0.03, 0.1, 0.3),
+    "own_scale": (0.0, 0.5, 1.0),
+    "size": tuple(SIZES),
+}
+
+
+class Spaces:
+    """Numbers and labels of each space for one seed, kept in a folder once they are computed."""
+
+    def __init__(self, data: Path, cache: Path, seed: int) -> None:
+        self.data, self.cache, self.seed = data, cache, seed
+        self._numbers: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+
+    def rows(self, name: str) -> Labelled:
+        every = labelled(name, self.data)
+        return every.rows(np.random.default_rng(self.seed).permutation(len(every.labels))[:SIZE])
+
+    def numbers(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """``(n, F)`` numbers and ``(n,)`` labels."""
+        if name not in self._numbers:
+            path = self.cache / f"transfer-{name.replace(' ', '-')}-{self.seed}.npz"
+            if not path.is_file():
+                drawn = self.rows(name)
+                self.cache.mkdir(parents=True, exist_ok=True)
+                np.savez(path, x=numbers_of(Batch.of(drawn.architectures)), y=drawn.labels, columns=np.array(COLUMNS))
+            kept = np.load(path)
+            if tuple(kept["columns"]) != COLUMNS:
+                raise SystemExit(f"{path} holds other numbers; remove it")
+            self._numbers[name] = (kept["x"], kept["y"])
+        return self._numbers[name]
+
+    def moments(self, name: str) -> Moments:
+        return Moments.of(*self.numbers(name))
+
+    def scores(self, target: str, sources: Sequence[str], rule: Rule) -> np.ndarray:
+        """Zero-shot scores of the target's architectures."""
+        x, _ = self.numbers(target)
+        own = Moments.of(x)
+        others = [self.moments(name) for name in SPACES if name != WHOLE.get(target, target)]
+        return (x - own.mean) @ coefficients(own, [self.moments(name) for name in sources], [*others, own], rule)
+
+
+def others(target: str, *left_out: str) -> list[str]:
+    """All sources but these and the one that the target is of."""
+    return [name for name in SPACES if name not in {WHOLE.get(target, target), *left_out}]
+
+
+def best_statistic(spaces: Spaces, target: str, sources: Sequence[str]) -> np.ndarray:
+    """The statistic that goes best with the labels of the sources, on average, with its sign."""
+    found = []
+    for name in sources:
+        moments = spaces.moments(name)
+        spread = moments.spread
+        found.append(np.divide(moments.of_labels, spread, out=np.zeros(len(spread)), where=spread > 0))
+    mean = np.mean(found, axis=0)
+    best = int(np.argmax(np.abs(mean)))
+    return np.sign(mean[best]) * spaces.numbers(target)[0][:, best]
+
+
+def figures(data: Path, cache: Path, seeds: Iterable[int], proxies: int) -> None:
+    plan = [*((f"{a} -> {b}", b, [a]) for a, b in PAIRS), *((f"others -> {t}", t, others(t)) for t in SOURCES)]
+    methods: dict[str, Callable[[Spaces, str, list[str]], np.ndarray]] = {
+        "parameters": lambda spaces, t, _: spaces.numbers(t)[0][:, COLUMNS.index("log params")],
+        "MACs": lambda spaces, t, _: spaces.numbers(t)[0][:, COLUMNS.index("log macs")],
+        "best statistic of the sources": best_statistic,
+        "archpredict": lambda spaces, t, sources: spaces.scores(t, sources, Rule()),
+    }
+    if proxies:
+        methods |= {name: proxy(name, proxies) for name in ("synflow", "naswot")}
+    every = [Spaces(data, cache, seed) for seed in seeds]
+    for title, target, sources in plan:
+        for name, method in methods.items():
+            rho, tau = [], []
+            for spaces in every:
+                found = method(spaces, target, sources)
+                labels = spaces.numbers(target)[1][: len(found)]
+                rho.append(spearman(labels, found))
+                tau.append(kendall_tau(labels, found))
+            shown = f"{np.mean(rho):6.3f} ± {np.std(rho):.3f}   {np.mean(tau):6.3f} ± {np.std(tau):.3f}"
+            print(f"{title:30} {name:30} Spearman, tau {shown}", flush=True)
+
+
+def proxy(name: str, count: int) -> Callable[[Spaces, str, list[str]], np.ndarray]:
+    """A zero-cost proxy on the first architectures of a target, with 64 images of noise of 32 x 32 pixels."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    images, classes = torch.randn(64, 3, 32, 32, generator=generator), torch.randint(10, (64,), generator=generator)
+    kind: Proxy = resolve("proxies", name, Proxy)()
+
+    def scores(spaces: Spaces, target: str, sources: list[str]) -> np.ndarray:
+        architectures = spaces.rows(target).architectures[:count]
+        networks = (a.space.network(a.choices, image_size=32) for a in architectures)
+        return np.array([kind.score_graph(network, images, classes) for network in networks])
+
+    return scores
+
+
+# ---------------------------------------------------------------------- how the constants were chosen
+
+
+def tune(data: Path, cache: Path) -> None:
+    """Leave one out, twice: what is chosen for a target is chosen by other targets, whose sources leave it out too."""
+    spaces = Spaces(data, cache, TUNED_ON)
+    targets = [name for name in SPACES if name != "enas"]  # whose labels nothing foretells
+    rules = [dict(zip(GRID, values, strict=True)) for values in product(*GRID.values())]
+    parts = {t: [t, *(part for part, whole in WHOLE.items() if whole == t)] for t in targets}
+
+    def quality(target: str, given: Mapping[str, object], *left_out: str) -> float:
+        rule = Rule(**{**given, "size": SIZES[str(given["size"])]})  # type: ignore[arg-type]
+        return float(
+            np.mean(
+                [spearman(spaces.numbers(p)[1], spaces.scores(p, others(p, *left_out), rule)) for p in parts[target]]
+            )
+        )
+
+    start = time.process_time()
+    inner = {(t, u): np.array([quality(u, r, t) for r in rules]) for t in targets for u in targets if u != t}
+    outer = {t: np.array([quality(t, r) for r in rules]) for t in targets}
+    for t in targets:
+        mean = np.mean([inner[t, u] for u in targets if u != t], axis=0)
+        best = int(np.argmax(mean))
+        print(f"{t:16} chosen by the others: {rules[best]}: {outer[t][best]:.3f} (others {mean[best]:.3f})", flush=True)
+    mean = np.mean(list(outer.values()), axis=0)
+    for i in np.argsort(-mean)[:5]:
+        print(f"all targets {mean[i]:.3f}: {rules[i]}", {t: round(float(outer[t][i]), 3) for t in targets})
+    print(f"{time.process_time() - start:.0f} s")
+
+
+# ---------------------------------------------------------------------- what ships
+
+
+def write(data: Path) -> None:
+    """Learn from all labels that may ship, and from unlabelled architectures of every space."""
+    known = []
+    for name in SPACES:
+        if name in UNLICENSED:
+            continue
+        every = labelled(name, data)
+        order = np.random.default_rng(0).permutation(len(every.labels))
+        drawn = every.rows(order[:SIZE])
+        space = drawn.architectures[0].space
+        found = KnownSpace.of(Sample.of(space, drawn.architectures, drawn.labels), every.about)
+        cells = marks(a.graph for a in every.architectures) if len(every.labels) < 20_000 else found.cells
+        known.append(KnownSpace(**{**vars(found), "cells": cells}))
+        print(f"{name}: {drawn.labels.size:,} labels, {len(cells):,} cells", flush=True)
+    for name in BUILT_IN:
+        known.append(KnownSpace.of(Sample.draw(load_space(name), SIZE)))
+        print(f"{name}: unlabelled", flush=True)
+    SHIPPED.parent.mkdir(parents=True, exist_ok=True)
+    TransferModel(known).save(SHIPPED)
+    print(f"{SHIPPED.stat().st_size:,} bytes")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_data_option(parser)
+    parser.add_argument("--cache", type=Path, default=Path("runs") / "transfer", metavar="FOLDER")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--proxies", type=int, default=0, metavar="N")
+    parser.add_argument("--tune", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    if options.tune:
+        tune(options.data, options.cache)
+    elif options.write:
+        write(options.data)
+    else:
+        figures(options.data, options.cache, options.seeds, options.proxies)
+
+
+if __name__ == "__main__":
+    main()
