@@ -45,6 +45,7 @@ class RunDirectory:
         settings: What decides the run's result; a run is resumed only with equal settings.
         resume: Go on with the run that is there, instead of making a new one.
         invocation: How a command line rebuilds the run, kept to resume it.
+        other_labels: Names of other spaces whose labels the strategy learns from.
 
     Raises:
         UsageError: There is a run already, there is none to resume, or its settings differ.
@@ -58,6 +59,7 @@ class RunDirectory:
         *,
         resume: bool = False,
         invocation: Mapping[str, Any] | None = None,
+        other_labels: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = Path(path)
         if resume:
@@ -72,7 +74,7 @@ class RunDirectory:
                     self._compare(settings)
                 else:
                     self._refuse_used()
-                    write_json(self.path, _CONFIG, _config(settings, invocation))
+                    write_json(self.path, _CONFIG, _config(settings, invocation, other_labels))
                 self.history = History(self.path / _HISTORY)
         except BaseException:
             self._hold.close()
@@ -282,11 +284,14 @@ def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _config(settings: Mapping[str, Any], invocation: Mapping[str, Any] | None) -> dict[str, Any]:
+def _config(
+    settings: Mapping[str, Any], invocation: Mapping[str, Any] | None, other_labels: Mapping[str, Any] | None
+) -> dict[str, Any]:
     return {
         "format": _FORMAT,
         "settings": settings,
         "invocation": invocation,
+        "other_labels": other_labels,
         "versions": {
             "python": platform.python_version(),
             **versions("archpredict", "torch", "numpy"),

@@ -164,7 +164,8 @@ def run(
             raise UsageError("resume needs out, the directory of the run to go on with")
         with History() as history:
             return _result(Loop(plan, history, None, observer), top)
-    with RunDirectory(out, plan.settings, resume=resume, invocation=invocation) as directory:
+    others = None if resume else plan.make_strategy().other_labels
+    with RunDirectory(out, plan.settings, resume=resume, invocation=invocation, other_labels=others) as directory:
         return _result(Loop(plan, directory.history, directory, observer), top)
 
 

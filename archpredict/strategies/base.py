@@ -222,6 +222,11 @@ class Strategy(ABC):
         return options_of(cls, leave_out=_SUPPLIED)
 
     @property
+    def other_labels(self) -> dict[str, list[str]]:
+        """Names of other spaces whose labels it learns from, ``sources``, and of those that are ``left_out``."""
+        return {"sources": [], "left_out": []}
+
+    @property
     def num_told(self) -> int:
         return len(self.results)
 

@@ -11,6 +11,7 @@ from archpredict.predict.transfer.shipped import shipped_model
 from archpredict.spaces.base import SearchSpace, load_space
 from archpredict.strategies.base import Problem
 from archpredict.strategies.predictor_guided import PredictorGuided
+from archpredict.strategies.random import RandomSearch
 from archpredict.strategies.rounds.zero_shot import zero_shot_order
 from archpredict.testing.toys import ToySpace
 
@@ -61,3 +62,11 @@ class TestASearch:
         problem = Problem(space, budget=20, pool=pool, within_pool=True)
         search = PredictorGuided(problem, seed=0, initial=0.5, predictor="bayesian-ridge", transfer=False)
         assert [a.key for a in search.ask(10)] == [a.key for a in problem.sample(10, search.rng(), [])]
+
+    def test_names_whose_labels_it_learns_from(self, space: SearchSpace) -> None:
+        problem = Problem(space, budget=20)
+        named = PredictorGuided(problem, seed=0, predictor="bayesian-ridge").other_labels
+        assert named["left_out"] == ["nasbench-macro"]
+        assert "nasbench201" in named["sources"]
+        alone = PredictorGuided(problem, seed=0, predictor="bayesian-ridge", transfer=False)
+        assert alone.other_labels == RandomSearch(problem, seed=0).other_labels == {"sources": [], "left_out": []}

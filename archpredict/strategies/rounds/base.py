@@ -21,7 +21,7 @@ from archpredict.strategies.base import Problem, Recommendation, State, Strategy
 from archpredict.strategies.rounds.merge import Candidate, with_predicted
 from archpredict.strategies.rounds.prequential import Prequential
 from archpredict.strategies.rounds.settings import RoundSettings, S, with_options
-from archpredict.strategies.rounds.zero_shot import zero_shot_order
+from archpredict.strategies.rounds.zero_shot import zero_shot_order, zero_shot_sources
 
 MIN_LABELS = 4
 """Labels below which there is nothing to learn a ranking from."""
@@ -146,6 +146,10 @@ class RoundStrategy(Strategy, Generic[S]):
         count = self._starts[0] // 2
         order = zero_shot_order(self.problem, count, self.seed, self.observer)
         return [Architecture(self.problem.space, choices) for choices in order]
+
+    @property
+    def other_labels(self) -> dict[str, list[str]]:
+        return zero_shot_sources(self.problem.space) if self.settings.transfer else super().other_labels
 
     def _keys_with(self, more: Sequence[Architecture]) -> list[str]:
         return [*self.seen, *(architecture.key for architecture in more)]

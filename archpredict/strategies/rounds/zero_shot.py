@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from archpredict._typing import FloatArray
-from archpredict.errors import DataError, UsageError
+from archpredict.errors import DataError
 from archpredict.predict.batch import Batch
-from archpredict.predict.transfer.model import MAIN
+from archpredict.predict.transfer.model import MAIN, ZeroShot
 from archpredict.predict.transfer.moments import numbers_of
 from archpredict.predict.transfer.shipped import shipped_model
 from archpredict.progress import Event, Observer, silent
-from archpredict.spaces.base import Architecture, Choices
+from archpredict.spaces.base import Architecture, Choices, SearchSpace
 from archpredict.strategies.base import Problem
 from archpredict.strategies.rounds.candidates import InnerSearch
 
@@ -30,9 +30,8 @@ def zero_shot_order(problem: Problem, count: int, seed: int, observer: Observer 
         seed: Of the inner search.
         observer: Told once, stage ``zero-shot``, how many ``candidates`` were scored.
     """
-    try:
-        zero_shot = shipped_model().zero_shot(problem.space)
-    except (DataError, UsageError):  # it defines no networks, or none that differ
+    zero_shot = _zero_shot(problem.space)
+    if zero_shot is None:
         return []
     place = zero_shot.names.index(MAIN)
 
@@ -51,3 +50,20 @@ def zero_shot_order(problem: Problem, count: int, seed: int, observer: Observer 
         if problem.is_labelable(scored.architectures[i]):
             found.append(scored.architectures[i].choices)
     return found
+
+
+def zero_shot_sources(space: SearchSpace) -> dict[str, list[str]]:
+    """Names of the spaces whose labels say something of a space, ``sources``, and of those that are ``left_out``."""
+    found = _zero_shot(space)
+    return {
+        "sources": [] if found is None else list(found.sources),
+        "left_out": [] if found is None else list(found.left_out),
+    }
+
+
+def _zero_shot(space: SearchSpace) -> ZeroShot | None:
+    """Zero-shot scores; None of a space that defines no networks, or none that differ."""
+    try:
+        return shipped_model().zero_shot(space) if space.defines_networks else None
+    except DataError:
+        return None

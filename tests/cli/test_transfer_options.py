@@ -1,0 +1,64 @@
+"""What labels of other spaces say: the model that needs no label, and the flag that leaves them out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archpredict.predict.predictor import Predictor
+from archpredict.predict.universal import UniversalPredictor
+from archpredict.spaces.base import Architecture
+
+PROCESSES = ("--predictor", "gaussian-processes", "--quiet")
+
+
+def test_cells_are_scored_without_a_label(cli: Any, table: Path, cells: list[Architecture]) -> None:
+    words = ("predict", "--model", "universal", "--data", "cells.csv", "--out", "-", "--quiet")
+    result = cli(*words, "--space", "nasbench201")
+    scores = [float(row["score"]) for row in csv.DictReader(io.StringIO(result.stdout))]
+    assert scores == pytest.approx(UniversalPredictor().predict(cells).tolist())
+    assert "the model universal is of no space in particular; give --space" in cli.fails(*words)
+
+
+def test_a_fitted_predictor_names_what_it_has_learnt_from(cli: Any, table: Path) -> None:
+    words = ("fit", "--space", "nasbench201", "--data", "cells.csv", "--target", "size", *PROCESSES)
+    assert cli(*words, "--out", "with").exit_code == 0
+    assert cli(*words, "--out", "without", "--no-transfer").exit_code == 0
+    with_others, alone = Predictor.load("with"), Predictor.load("without")
+    assert with_others.card_["transfer"]["left_out"] == ["nasbench201"]
+    assert "darts" in with_others.transfer_["sources"]
+    assert alone.card_["transfer"] == alone.transfer_ == {"sources": [], "left_out": []}
+
+
+def test_cross_validation_names_it_too(cli: Any, table: Path) -> None:
+    words = (
+        "evaluate",
+        "--space",
+        "nasbench201",
+        "--data",
+        "cells.csv",
+        "--target",
+        "size",
+        "--folds",
+        "2",
+        *PROCESSES,
+    )
+    assert json.loads(cli(*words, "--json").stdout)["transfer"]["left_out"] == ["nasbench201"]
+    assert "too, not from nasbench201; --no-transfer leaves them out" in cli(*words).stderr
+    assert json.loads(cli(*words, "--json", "--no-transfer").stdout)["transfer"]["sources"] == []
+
+
+def test_a_search_keeps_it_in_its_record(cli: Any) -> None:
+    words = ("search", "--space", "nasbench-macro", "--strategy", "predictor-guided", "--evaluator", "zero-cost:params")
+    words = (*words, "--budget", "8", "--predictor", "bayesian-ridge", "--quiet")
+    assert cli(*words, "--out", "with").exit_code == 0
+    assert cli(*words, "--out", "without", "--no-transfer").exit_code == 0
+    kept = [json.loads(Path(run, "config.json").read_text()) for run in ("with", "without")]
+    assert kept[0]["other_labels"]["left_out"] == ["nasbench-macro"]
+    assert kept[1]["other_labels"] == {"sources": [], "left_out": []}
+    assert kept[1]["settings"]["options"]["transfer"] is False
