@@ -83,7 +83,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         seed: Of initial weights, batches and dropout; at least 0.
         device: ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
         cross_fit: Whether networks and regressors are weighed by how likely labels are that these have not seen, for
-            which all are trained on half of the labels too, and the weights given count as ten labels
+            which all are trained on half of the labels too, and the weights given count as eight labels
             (:class:`archpredict.predict.weighing.Weighing`); so a part that cannot help costs nothing, and standard
             deviations hold what they say. If not, or where there is one kind of members, or fewer than ten labels, the
             weights are those given.

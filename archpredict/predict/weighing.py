@@ -10,11 +10,11 @@ import numpy as np
 
 from archpredict._typing import FloatArray
 from archpredict.predict.calibration import Calibration
-from archpredict.regressors.processes.stacking import stacking_weights
+from archpredict.regressors.processes.stacking import averaging_weights
 
 __all__ = ["HeldOut", "Weighing"]
 
-_PSEUDO_LABELS = 10.0
+_PSEUDO_LABELS = 8.0
 """Labels that the weights given count for."""
 _LEAST_SLOPE = 0.05
 _LEAST_VARIANCE = 1e-4
@@ -64,7 +64,7 @@ class Weighing:
     def fit(
         cls, held_out: HeldOut, prior: FloatArray, target: FloatArray, labels: FloatArray, calibration: Calibration
     ) -> Weighing:
-        """Weights with the largest posterior under a Dirichlet prior, as of ten labels; parts that do not help get few.
+        """Weights of the mean of the parts with the largest posterior under a Dirichlet prior, as of eight labels.
 
         Args:
             held_out: Of ``P`` parts, which are the members of this weighing.
@@ -80,9 +80,7 @@ class Weighing:
         knows = own.any(axis=1)
         factor = np.where(knows, error / np.maximum(own.mean(axis=1), _LEAST_VARIANCE), 0.0)
         noise = np.where(knows, 0.0, error)
-        variance = np.maximum(noise[:, None] + factor[:, None] * own, _LEAST_VARIANCE)
-        density = -0.5 * (np.log(2 * np.pi * variance) + (target - said) ** 2 / variance)
-        found = cls(stacking_weights(density, prior, _PSEUDO_LABELS), offset, slope, noise, factor)
+        found = cls(averaging_weights(said, target, prior, _PSEUDO_LABELS), offset, slope, noise, factor)
         mean, std = found.mixture(held_out.scores, held_out.stds)
         errors = np.abs(labels - calibration(mean)) / np.maximum(calibration.spread(mean, std), 1e-300)
         at = min(1.0, _LEVEL * (1 + 1 / len(labels)))

@@ -1,14 +1,15 @@
-"""Weights of predictors whose predictions form a mixture, found by how likely held-out labels are under it."""
+"""Weights of predictors whose predictions form a mixture or a mean, found by how likely it makes held-out labels."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import logsumexp
+from scipy.optimize import minimize
+from scipy.special import logsumexp, softmax
 
 from archpredict._typing import FloatArray
 
-__all__ = ["stacking_weights"]
+__all__ = ["averaging_weights", "stacking_weights"]
 
 _STEPS, _ENOUGH = 1000, 1e-7
 
@@ -40,3 +41,39 @@ def stacking_weights(densities: npt.ArrayLike, prior: npt.ArrayLike, labels: flo
             if np.abs(weights - before).max() < _ENOUGH:
                 break
     return np.asarray(weights / weights.sum())
+
+
+def averaging_weights(
+    predictions: npt.ArrayLike, target: npt.ArrayLike, prior: npt.ArrayLike, labels: float = 25.0
+) -> FloatArray:
+    """Weights ``(M,)`` of the mean of predictions under which held-out labels are likeliest, under a Dirichlet prior.
+
+    Breiman, "Stacked regressions", Machine Learning 24, 1996: the mean is right up to normal errors, whose variance is
+    found with the weights. A mixture would settle on the member that is best alone; a mean gains from members that err
+    in different ways.
+
+    Args:
+        predictions: ``(M, n)`` of labels that the members have not seen.
+        target: ``(n,)`` these labels.
+        prior: ``(M,)`` weights above 0.
+        labels: How many labels the prior counts for, above 0.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> target, errors = rng.normal(size=5000), rng.normal(size=(2, 5000))
+        >>> averaging_weights([target + errors[0], target + errors[1]], target, [0.9, 0.1]).round(1).tolist()
+        [0.5, 0.5]
+    """
+    said, y, share = (np.asarray(values, dtype=np.float64) for values in (predictions, target, prior))
+    share = share / share.sum()
+    least = 1e-9 * float(y @ y) + 1e-300
+
+    def loss(logits: FloatArray) -> tuple[float, FloatArray]:
+        weights = softmax(logits)
+        error = y - weights @ said
+        square = float(error @ error) + least
+        slope = -len(y) * (said @ error) / square
+        value = len(y) / 2 * np.log(square) - labels * float(share @ np.log(np.maximum(weights, 1e-300)))
+        return float(value), weights * (slope - weights @ slope) - labels * (share - weights)
+
+    return np.asarray(softmax(minimize(loss, np.log(share), jac=True, method="L-BFGS-B").x))
