@@ -42,7 +42,7 @@ from archpredict.spaces.base import Architecture, SearchSpace
 
 __all__ = ["Predictor"]
 
-_REGRESSORS: Regressors = {"hist-gradient-boosting": 0.3, "bayesian-ridge": 0.2, "gaussian-processes": 2.0}
+_REGRESSORS: Regressors = {"hist-gradient-boosting": 0.3, "bayesian-ridge": 0.2, "gaussian-processes": 1.0}
 _NESTED = ("encoder", "head", "training")
 """Arguments that hold parameters of their own."""
 
