@@ -148,7 +148,13 @@ def described_predictor(given: Invocation, default: str = DEFAULT) -> str:
 def load_model(reference: str, device: str) -> Predictor:
     """A saved or shipped predictor."""
     from archpredict.predict.predictor import Predictor
+    from archpredict.predict.universal import UNIVERSAL
 
+    if reference == UNIVERSAL:
+        raise UsageError(
+            "the model universal gives scores and nothing else; use it with predict, evaluate or rank, "
+            "or name another one"
+        )
     return Predictor.load(reference, device)
 
 

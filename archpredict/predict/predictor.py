@@ -36,6 +36,7 @@ from archpredict.predict.sources.recipe import TrainingRecipes
 from archpredict.predict.sources.transfer import ZeroShotScores
 from archpredict.predict.storage import StoredPredictor, check_params, check_state, located, read, saving, write
 from archpredict.predict.training import Training
+from archpredict.predict.transfer.model import origins_of
 from archpredict.progress import Observer, silent
 from archpredict.regressors.base import Regressor
 from archpredict.spaces.base import Architecture, SearchSpace
@@ -257,10 +258,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             learns from none.
         """
         wished = [source for source in self._wishes(self._builder()) if isinstance(source, ZeroShotScores)]
-        if not wished or not space.defines_networks:
-            return {"sources": [], "left_out": []}
-        found = wished[0].known.zero_shot(space)
-        return {"sources": list(found.sources), "left_out": list(found.left_out)}
+        return origins_of(wished[0].known.zero_shot(space) if wished and space.defines_networks else None)
 
     def _wishes(self, builder: EnsembleBuilder) -> list[SourceLike]:
         """Sources that single regressors read; zero-shot scores from where they are to come from, if from anywhere."""
@@ -368,11 +366,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
     def transfer_(self) -> dict[str, list[str]]:
         """Names of the spaces whose labels it has learnt from too, ``sources``, and those ``left_out`` as its own."""
         source = self.spec_.source(ZeroShotScores)
-        scores = None if source is None else source.scores
-        return {
-            "sources": [] if scores is None else list(scores.sources),
-            "left_out": [] if scores is None else list(scores.left_out),
-        }
+        return origins_of(None if source is None else source.scores)
 
     @property
     def num_labels_(self) -> int:

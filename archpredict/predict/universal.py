@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -119,10 +119,3 @@ class UniversalPredictor:
     ) -> float:
         """Kendall's tau-b between predictions and labels."""
         return kendall_tau(np.asarray(y, dtype=float), self.predict(architectures, features))
-
-    def sources(self, batch: Batch) -> Mapping[str, Sequence[str]]:
-        """Names of the spaces whose labels speak for these architectures, and of those that were left out."""
-        if batch.space is None:
-            return {"sources": (), "left_out": ()}
-        found = self.transfer.zero_shot(batch.space)
-        return {"sources": found.sources, "left_out": found.left_out}

@@ -23,6 +23,7 @@ def test_cells_are_scored_without_a_label(cli: Any, table: Path, cells: list[Arc
     scores = [float(row["score"]) for row in csv.DictReader(io.StringIO(result.stdout))]
     assert scores == pytest.approx(UniversalPredictor().predict(cells).tolist())
     assert "the model universal is of no space in particular; give --space" in cli.fails(*words)
+    assert "the model universal gives scores and nothing else" in cli.fails("compare", "--model", "universal", "a", "b")
 
 
 def test_a_fitted_predictor_names_what_it_has_learnt_from(cli: Any, table: Path) -> None:

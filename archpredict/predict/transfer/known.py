@@ -24,8 +24,8 @@ _LEAST_NODES = 4
 _COMPARED = 256
 """Architectures of a sample whose networks are compared, as their keys take longer than their numbers."""
 _NEAR = 0.25
-"""Distance of mean networks below which two spaces are one: samples of one space are 0.02 apart, images of another size
-0.1, and the nearest two benchmarks 0.6."""
+"""Distance of mean networks below which two spaces are one: two samples of a benchmark are at most 0.015 apart, other
+image sizes 0.1, and the nearest two benchmarks 0.6."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ class Sample:
         """The sample of given architectures, of which ``labels`` may say more."""
         batch = Batch.of(architectures)
         moments = Moments.of(numbers_of(batch), labels)
-        networks = batch.networks("transfer reads networks")[:_COMPARED]
+        networks = Batch.of(architectures[:_COMPARED]).networks("transfer reads networks")
         return cls(space, moments, marks(a.graph for a in architectures), marks(networks))
 
 

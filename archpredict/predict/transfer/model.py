@@ -20,7 +20,7 @@ from archpredict.predict.transfer.moments import COLUMNS, Moments
 from archpredict.predict.transfer.rule import Rule, coefficients, yardstick
 from archpredict.spaces.base import SearchSpace
 
-__all__ = ["VIEWS", "TransferModel", "ZeroShot"]
+__all__ = ["VIEWS", "TransferModel", "ZeroShot", "origins_of"]
 
 _SAMPLE = 512
 """Unlabelled architectures of a space that is not known."""
@@ -61,6 +61,13 @@ class ZeroShot:
         """Scores ``(B, K)`` of ``(B, F)`` numbers, higher is better."""
         scores: FloatArray = (numbers - self.centre) @ self.weights.T
         return scores
+
+
+def origins_of(found: ZeroShot | None) -> dict[str, list[str]]:
+    """Names of spaces by what became of their labels, ``sources`` and ``left_out``, for JSON; none without scores."""
+    if found is None:
+        return {"sources": [], "left_out": []}
+    return {"sources": list(found.sources), "left_out": list(found.left_out)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 from archpredict._typing import FloatArray
 from archpredict.errors import DataError
 from archpredict.predict.batch import Batch
-from archpredict.predict.transfer.model import MAIN, ZeroShot
+from archpredict.predict.transfer.model import MAIN, ZeroShot, origins_of
 from archpredict.predict.transfer.moments import numbers_of
 from archpredict.predict.transfer.shipped import shipped_model
 from archpredict.progress import Event, Observer, silent
@@ -54,11 +54,7 @@ def zero_shot_order(problem: Problem, count: int, seed: int, observer: Observer 
 
 def zero_shot_sources(space: SearchSpace) -> dict[str, list[str]]:
     """Names of the spaces whose labels say something of a space, ``sources``, and of those that are ``left_out``."""
-    found = _zero_shot(space)
-    return {
-        "sources": [] if found is None else list(found.sources),
-        "left_out": [] if found is None else list(found.left_out),
-    }
+    return origins_of(_zero_shot(space))
 
 
 def _zero_shot(space: SearchSpace) -> ZeroShot | None:
