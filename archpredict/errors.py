@@ -50,9 +50,16 @@ __all__ = [
 
 
 class ArchPredictError(Exception):
-    """Base of all exceptions of this package."""
+    """Base of all exceptions of this package.
+
+    They go through pickle, as they do from a worker process to the one that waits for it: whatever a constructor makes
+    its message of, the message is what is kept.
+    """
 
     exit_code = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args), self.__dict__
 
 
 class UsageError(ArchPredictError, ValueError):
@@ -117,6 +124,11 @@ class RunDirectoryError(RunError):
 
 class MissingDependencyError(RunError):
     """An optional package is not installed; the message names the extra to install."""
+
+
+def _restored(kind: type[ArchPredictError], args: tuple[Any, ...]) -> ArchPredictError:
+    """An exception as it was, of which no constructor makes its message anew."""
+    return kind.__new__(kind, *args)
 
 
 def described(error: BaseException) -> str:
