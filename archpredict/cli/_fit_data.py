@@ -46,6 +46,8 @@ def check_source(given: Mapping[str, Any]) -> None:
     Raises:
         UsageError: Both, or parts of one.
     """
+    if given["transfer"] is not None and (given["family"] or given["onnx"] is not None):
+        raise UsageError("--transfer says what is known of a search space (--space); leave it out")
     if given["family"]:
         _check_families(given)
         return
@@ -80,17 +82,10 @@ def _check_families(given: Mapping[str, Any]) -> None:
 
 def data_of_families(given: Mapping[str, Any]) -> FitData:
     """The rows of all tables of ``--family``, as networks, with labels that can be compared."""
+    from archpredict.cli._tables import read_families
     from archpredict.predict.families import pooled
-    from archpredict.spaces.base import load_space
-    from archpredict.tables.table import Table
 
-    tables = []
-    for text in given["family"]:
-        space, _, rest = text.partition("=")
-        path, _, target = rest.rpartition(":")
-        if not (space and path and target):
-            raise UsageError(f"--family {text}: expected SPACE=FILE:COLUMN, e.g. nasbench201=cells.csv:accuracy")
-        tables.append(Table.read(path, load_space(space), target))
+    tables = read_families(given["family"])
     networks, labels = pooled([(table.architectures, table.labels) for table in tables])
     sources = [
         {"space": t.space.name, "data": t.path.name, "data_sha256": t.sha256, "target": t.target, "rows": len(t.labels)}

@@ -29,9 +29,18 @@ def check_output(path: Path, *inputs: Path) -> None:
     """
     from archpredict.tables.formats.base import format_to_write
 
+    check_file(path, *inputs)
+    format_to_write(path)
+
+
+def check_file(path: Path, *inputs: Path) -> None:
+    """A file that can be written, and is none of those that are read.
+
+    Raises:
+        UsageError: Its folder is missing, it is no regular file, or it is an input.
+    """
     if path.exists() and not path.is_file():
         raise UsageError(f"{path} is no regular file; give the name of a file to write")
-    format_to_write(path)
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent} to write {path.name} into; make it first")
     if any(path.exists() and given.exists() and path.samefile(given) for given in inputs):

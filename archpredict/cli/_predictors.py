@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,10 +37,32 @@ space_option = click.option("--space", help="Name (see 'archpredict spaces'), mo
 model_option = click.option(
     "--model", required=True, metavar="DIR|NAME", help="Folder of a saved predictor, or the name of a shipped one."
 )
-transfer_option = click.option(
-    "--no-transfer", is_flag=True, help="Learn nothing from labels of other search spaces (see docs/transfer.md)."
-)
 quiet_option = click.option("--quiet", is_flag=True, help="No progress on stderr.")
+
+
+def transfer_options(command: _Decorated) -> _Decorated:
+    """The options that say whose labels are learnt from beside those of the space."""
+    no_transfer = click.option(
+        "--no-transfer", is_flag=True, help="Learn nothing from labels of other search spaces (see docs/transfer.md)."
+    )
+    transfer = click.option(
+        "--transfer",
+        metavar="FILE",
+        help="Learn from the labels in this transfer model, which 'archpredict transfer' makes, instead of those that "
+        "ship.",
+    )
+    return transfer(no_transfer(command))
+
+
+def given_transfer(given: Invocation) -> bool | str:
+    """What ``--transfer`` and ``--no-transfer`` say, as the argument ``transfer`` has it; True where neither is given.
+
+    Raises:
+        UsageError: Both are.
+    """
+    if given["transfer"] is not None and given["no_transfer"]:
+        raise UsageError("--transfer names labels to learn from, --no-transfer refuses all; leave one of them out")
+    return not given["no_transfer"] if given["transfer"] is None else str(given["transfer"])
 
 
 def predictor_options(command: _Decorated) -> _Decorated:
@@ -47,7 +70,7 @@ def predictor_options(command: _Decorated) -> _Decorated:
     from_1 = click.IntRange(min=1)
     for option in (
         option_option("Set an option of the predictor, e.g. ensemble=3 ; repeatable."),
-        transfer_option,
+        transfer_options,
         click.option("--epochs", type=from_1, help="Passes over the labels.  [default: the predictor's]"),
         click.option("--ensemble", type=from_1, help="Networks to average; from 2 on there are standard deviations."),
         click.option("--head", help="Head of networks of your own choice; goes with --encoder."),
@@ -83,7 +106,7 @@ def with_given_options(predictor: Predictor, given: Invocation) -> Predictor:
     texts = full_names(given["option"], [owner])
     for name in texts:
         flag = name.rpartition(".")[2]
-        if given.get(flag) is not None and flag in _OVERRIDES:
+        if given.get(flag) is not None and flag in (*_OVERRIDES, "transfer"):
             raise UsageError(f"--{flag} and --option {name} say the same; leave one of them out")
     return set_options(predictor, texts, owner)
 
@@ -132,7 +155,8 @@ def _built(given: Invocation, seed: int, default: str) -> Predictor:
 def given_overrides(given: Invocation) -> dict[str, Any]:
     """Arguments of the predictor that the options replace."""
     overrides = {argument: given[option] for option, argument in _OVERRIDES.items() if given[option] is not None}
-    return {**overrides, "transfer": False} if given["no_transfer"] else overrides
+    transfer = given_transfer(given)
+    return overrides if transfer is True else {**overrides, "transfer": transfer}
 
 
 def described_predictor(given: Invocation, default: str = DEFAULT) -> str:
@@ -158,11 +182,57 @@ def load_model(reference: str, device: str) -> Predictor:
     return Predictor.load(reference, device)
 
 
-def load_any_model(reference: str, device: str) -> Predictor | UniversalPredictor:
-    """A saved or shipped predictor, or the one that needs no label of a space."""
+def load_any_model(reference: str, device: str, transfer: str | None = None) -> Predictor | UniversalPredictor:
+    """A saved or shipped predictor, or the one that needs no label of a space.
+
+    Args:
+        reference: What ``--model`` says.
+        device: Where to predict.
+        transfer: What ``--transfer`` says.
+
+    Raises:
+        UsageError: A saved predictor is given ``--transfer``, which has learnt what it knows.
+    """
     from archpredict.predict.universal import UNIVERSAL, UniversalPredictor
 
-    return UniversalPredictor() if reference == UNIVERSAL else load_model(reference, device)
+    if reference == UNIVERSAL:
+        return UniversalPredictor(transfer)
+    if transfer is not None:
+        raise UsageError(
+            f"--transfer is for the model {UNIVERSAL}; the model {reference} has learnt already, leave it out"
+        )
+    return load_model(reference, device)
+
+
+def check_learns(predictor: Predictor, name: str, given: Invocation, space: SearchSpace) -> None:
+    """Something is to be learnt from ``--transfer``, where it is given.
+
+    Args:
+        predictor: The unfitted predictor.
+        name: What it is called.
+        given: Values of the options.
+        space: The space of the architectures.
+
+    Raises:
+        UsageError: The predictor or the space cannot do so.
+    """
+    if given["transfer"] is None:
+        return
+    predictor.check()
+    origins = predictor.learns_from(space)
+    if not any(origins.values()):
+        why = (
+            f"the predictor {name} learns from no labels of other spaces"
+            if space.defines_networks
+            else f"the space {space.name} does not define network(), by which spaces are compared"
+        )
+        raise UsageError(f"nothing can be learnt from --transfer {given['transfer']}: {why}; leave it out")
+    if not origins["sources"]:
+        warnings.warn(
+            f"nothing is learnt from {given['transfer']}: it knows labels of {', '.join(origins['left_out'])} alone, "
+            f"which are the space {space.name} itself or share its cells",
+            stacklevel=2,
+        )
 
 
 def model_space(model: Predictor | UniversalPredictor, reference: str, space: str | None) -> SearchSpace:

@@ -37,6 +37,24 @@ def read_labelled(given: Mapping[str, Any], space: SearchSpace, features: Sequen
     return table
 
 
+def read_families(texts: Sequence[str]) -> list[Table]:
+    """The tables of ``SPACE=FILE:COLUMN``.
+
+    Raises:
+        UsageError: A text is none.
+    """
+    from archpredict.spaces.base import load_space
+
+    tables = []
+    for text in texts:
+        space, _, rest = text.partition("=")
+        path, _, target = rest.rpartition(":")
+        if not (space and path and target):
+            raise UsageError(f"--family {text}: expected SPACE=FILE:COLUMN, e.g. nasbench201=cells.csv:accuracy")
+        tables.append(Table.read(path, load_space(space), target))
+    return tables
+
+
 def check_new_columns(data: Unlabelled, path: Path, names: Sequence[str]) -> None:
     """Columns that are to be added are not there yet.
 

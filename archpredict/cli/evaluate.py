@@ -27,6 +27,7 @@ _TRAINING = (
     "head",
     "option",
     "no_transfer",
+    "transfer",
     "ensemble",
     "epochs",
     "features",
@@ -113,7 +114,7 @@ def _check(ctx: click.Context, given: Mapping[str, Any]) -> None:
     explicit = {name for name in given if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
     way = next((name for name in ("model", "protocol", "train_sizes") if name in explicit), "folds")
     unwanted = {
-        "model": (*_TRAINING, "protocol"),
+        "model": (*(name for name in _TRAINING if name != "transfer"), "protocol"),
         "protocol": ("space", "target", "column", "folds"),
         "train_sizes": ("folds",),
         "folds": (),
@@ -135,7 +136,7 @@ def _evaluate_model(given: Mapping[str, Any]) -> None:
     from archpredict.cli._tables import read_labelled
     from archpredict.predict.validation import evaluate_predictions
 
-    model = load_any_model(given["model"], given["device"])
+    model = load_any_model(given["model"], given["device"], given["transfer"])
     space = model_space(model, given["model"], given["space"])
     data = read_labelled(given, space, model.feature_names_)
     compute_scores(model, data.architectures, given["quiet"])
@@ -165,7 +166,7 @@ def _evaluate_model(given: Mapping[str, Any]) -> None:
 def _evaluate_folds(given: Mapping[str, Any]) -> None:
     from archpredict.cli._console import progress
     from archpredict.cli._output import print_json
-    from archpredict.cli._predictors import build_predictor, described_predictor
+    from archpredict.cli._predictors import build_predictor, check_learns, described_predictor
     from archpredict.cli._proxies import compute_scores, split_features, with_proxies
     from archpredict.cli._tables import read_labelled
     from archpredict.predict.validation import cross_validate, summarize
@@ -176,6 +177,7 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
     space = load_space(given["space"])
     predictor = with_proxies(build_predictor(given, 0, space.predictor), proxies, given)
     name = described_predictor(given, space.predictor)
+    check_learns(predictor, name, given, space)
     data = read_labelled(given, space, columns)
     labels = data.labels
     compute_scores(predictor, data.architectures, given["quiet"])
@@ -217,7 +219,7 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
 def _evaluate_curve(given: Mapping[str, Any]) -> None:
     from archpredict.cli._console import progress
     from archpredict.cli._output import print_json
-    from archpredict.cli._predictors import build_predictor, described_predictor
+    from archpredict.cli._predictors import build_predictor, check_learns, described_predictor
     from archpredict.cli._proxies import compute_scores, split_features, with_proxies
     from archpredict.predict.validation import learning_curve, summarize_sizes
 
@@ -225,6 +227,7 @@ def _evaluate_curve(given: Mapping[str, Any]) -> None:
     columns, proxies = split_features(given)
     predictor = with_proxies(build_predictor(given, 0), proxies, given)
     protocol, features, source = _protocol(given, columns)
+    check_learns(predictor, described_predictor(given), given, protocol.space)
     compute_scores(predictor, protocol.architectures, given["quiet"])
     with progress(given["quiet"]) as observer:
         results = learning_curve(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archpredict.cli._onnx import input_shape_options
-from archpredict.cli._options import column_option, debug_option, json_option
+from archpredict.cli._options import column_option, debug_option, flag_of, json_option
 from archpredict.cli._predictors import device_option, predictor_options, quiet_option
 from archpredict.cli._proxies import feature_options
 from archpredict.errors import UsageError
@@ -20,7 +20,19 @@ if TYPE_CHECKING:
     from archpredict.predict.validation import Summary
 
 _PATH = click.Path(path_type=Path)
-_NEW = ("predictor", "encoder", "head", "option", "ensemble", "features", "dataset", "network", "folds")
+_NEW = (
+    "predictor",
+    "encoder",
+    "head",
+    "option",
+    "transfer",
+    "no_transfer",
+    "ensemble",
+    "features",
+    "dataset",
+    "network",
+    "folds",
+)
 """Options that make no sense for a predictor that is there already."""
 _OF_FAMILIES = "general-purpose"
 """What learns from several spaces where nothing else is named."""
@@ -84,7 +96,7 @@ def _fit(given: dict[str, Any]) -> None:
         predictor,
         data.labels,
         name=name,
-        about=data.about,
+        about={**data.about, **_transfer_file(given)},
         seconds=time.perf_counter() - start,
         features=list(data.features),
         folds=given["folds"],
@@ -103,7 +115,13 @@ def _fit(given: dict[str, Any]) -> None:
 def _start(given: dict[str, Any]) -> tuple[Predictor, str, FitData]:
     """The predictor to train or to go on with, what to call it, and the labels."""
     from archpredict.cli._fit_data import data_of_families, data_of_models, data_of_table, onnx_predictor
-    from archpredict.cli._predictors import build_predictor, described_predictor, load_model, model_space
+    from archpredict.cli._predictors import (
+        build_predictor,
+        check_learns,
+        described_predictor,
+        load_model,
+        model_space,
+    )
     from archpredict.cli._proxies import split_features, with_proxies
     from archpredict.spaces.base import load_space
 
@@ -119,14 +137,24 @@ def _start(given: dict[str, Any]) -> tuple[Predictor, str, FitData]:
         space = load_space(given["space"])
         predictor = build_predictor(given, given["seed"], space.predictor)
         columns, proxies = split_features(given)
-        predictor = with_proxies(predictor, proxies, given)
-        return predictor, described_predictor(given, space.predictor), data_of_table(given, space, columns)
+        predictor, name = with_proxies(predictor, proxies, given), described_predictor(given, space.predictor)
+        check_learns(predictor, name, given, space)
+        return predictor, name, data_of_table(given, space, columns)
     for name in _NEW:
         if given[name]:
-            raise UsageError(f"--{name} is for a new predictor, --from goes on with {origin}; leave one of them out")
+            raise UsageError(
+                f"{flag_of(name)} is for a new predictor, --from goes on with {origin}; leave one of them out"
+            )
     predictor = load_model(origin, given["device"]).set_params(seed=given["seed"])
     space = model_space(predictor, origin, given["space"])
     return predictor, f"{origin}, fine-tuned", data_of_table(given, space, predictor.feature_names_)
+
+
+def _transfer_file(given: dict[str, Any]) -> dict[str, Any]:
+    """What the card says of ``--transfer``."""
+    from archpredict.predict.transfer.shipped import transfer_sha256
+
+    return {} if given["transfer"] is None else {"transfer_sha256": transfer_sha256(given["transfer"])}
 
 
 def _check_saveable(given: dict[str, Any]) -> None:

@@ -35,6 +35,11 @@ _STDOUT = Path("-")
     metavar="FILE|-",
     help="CSV, JSONL, ... by its name, replaced if it is there; - for CSV on stdout.",
 )
+@click.option(
+    "--transfer",
+    metavar="FILE",
+    help="What --model universal has learnt: the transfer model in this file (see 'archpredict transfer').",
+)
 @column_option
 @space_option
 @device_option
@@ -56,7 +61,7 @@ def command(**given: Any) -> None:
     with warnings_as_lines():
         if given["out"] != _STDOUT:
             check_output(given["out"], given["data"])
-        model = load_any_model(given["model"], given["device"])
+        model = load_any_model(given["model"], given["device"], given["transfer"])
         space = model_space(model, given["model"], given["space"])
         data = Unlabelled.read(given["data"], space, model.feature_names_, column=given["column"] or ARCHITECTURE)
         names = (SCORE, STD) if model.has_std else (SCORE,)

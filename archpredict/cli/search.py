@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from archpredict.cli._options import column_option, debug_option, json_option, pairs_option
 from archpredict.cli._plugin_options import Owner, assign, full_names, option_option, values
-from archpredict.cli._predictors import predictor_owner, set_options, transfer_option
+from archpredict.cli._predictors import given_transfer, predictor_owner, set_options, transfer_options
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ _INVOCATION: dict[str, tuple[type, ...]] = {
     "top": (int,),
     "option": (dict,),
     "no_transfer": (bool,),
+    "transfer": (str, _NOTHING),
 }
 """Options that make the run, and their types in config.json, which keeps them for ``--resume``."""
 
@@ -70,7 +71,7 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 )
 @click.option("--preset", help="Configuration of the strategy (see 'archpredict strategies').")
 @click.option("--predictor", help="Named predictor for the strategy (see 'archpredict predictors').")
-@transfer_option
+@transfer_options
 @click.option(
     "--evaluator",
     help="Who labels: surrogate, table, command, train, supernet:CHECKPOINT, zero-cost:PROXY, once-for-all:FILE, "
@@ -143,6 +144,7 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
 
     values = {name: given[name] for name in _INVOCATION}
     values["data"] = None if given["data"] is None else str(given["data"].absolute())
+    values["transfer"] = None if given["transfer"] is None else str(Path(given["transfer"]).absolute())
     for name in ("space", "strategy", "evaluator", "dataset"):
         values[name] = absolute(given[name])
     if given["resume"] is None:
@@ -159,6 +161,7 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
     kept.setdefault("option", {})  # which runs of before there were options do not have
     kept.setdefault("column", None)
     kept.setdefault("no_transfer", False)
+    kept.setdefault("transfer", None)
     for name, types in _INVOCATION.items():
         if not isinstance(kept.get(name, ...), types):
             raise corrupt_config(given["resume"], f"{name!r} in its invocation is {kept.get(name, 'not there')!r}")
@@ -241,8 +244,7 @@ def _options(invocation: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
     found: dict[str, dict[str, Any]] = {"strategy": {}, "evaluator": flag_options(invocation)}
     if invocation["predictor"] is not None:
         found["strategy"]["predictor"] = invocation["predictor"]
-    if invocation["no_transfer"] and "transfer" in _strategy_options(invocation["strategy"]):
-        found["strategy"]["transfer"] = False
+    found["strategy"] |= _transfer(invocation)
     flags = {(owner, name) for owner, options in found.items() for name in options}
     texts = invocation["option"]
     for owner in _owners(invocation) if texts else ():
@@ -256,6 +258,18 @@ def _options(invocation: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
                 raise UsageError(f"--{path[0]} and --option {name} say the same; leave one of them out")
             assign(found[owner.name], path, value)
     return found["strategy"], found["evaluator"]
+
+
+def _transfer(invocation: Mapping[str, Any]) -> dict[str, Any]:
+    """The option of the strategy that says whose labels it learns from, where flags say so."""
+    transfer, strategy = given_transfer(invocation), invocation["strategy"]
+    if transfer is True:
+        return {}
+    if "transfer" in _strategy_options(strategy):
+        return {"transfer": transfer}
+    if transfer is False:
+        return {}  # which it does anyway
+    raise UsageError(f"the strategy {strategy} learns from no labels of other spaces; leave --transfer out")
 
 
 def _run(ctx: click.Context, plan: Plan, invocation: Mapping[str, Any], given: Mapping[str, Any]) -> SearchResult:

@@ -34,7 +34,7 @@ def arguments_to_json(params: Mapping[str, Any]) -> dict[str, Any]:
         "training": params["training"].get_params(),
         **{name: params[name] for name in _SIMPLE},
         "cross_fit": params["cross_fit"],
-        "transfer": params["transfer"],
+        "transfer": params["transfer"] if isinstance(params["transfer"], bool) else str(params["transfer"]),
     }
 
 

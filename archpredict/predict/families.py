@@ -13,8 +13,13 @@ from archpredict.errors import UsageError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.predict.batch import ArchLikes, Batch
 from archpredict.predict.calibration import check_labels, standardize
+from archpredict.predict.transfer.direction import warn_of_opposed
+from archpredict.predict.transfer.moments import Moments, numbers_of
 
 __all__ = ["pooled"]
+
+_COMPARED = 512
+"""Networks of a family whose labels are held against those of the others."""
 
 
 def pooled(
@@ -26,7 +31,7 @@ def pooled(
 
     Args:
         families: Architectures (of a space with ``network()``, or computational graphs) and their labels, higher is
-            better.
+            better; where one family's go against the others' expectation, a warning says so.
 
     Returns:
         ``N`` computational graphs, and ``(N,)`` labels with mean 0 and standard deviation about 1 in each family.
@@ -45,9 +50,16 @@ def pooled(
     """
     if not families:
         raise UsageError("families are pairs of architectures and labels, none were given; give one at least")
-    graphs, scores = list[ArchGraph](), list[FloatArray]()
-    for architectures, labels in families:
+    graphs, scores, moments = list[ArchGraph](), list[FloatArray](), dict[str, Moments]()
+    for i, (architectures, labels) in enumerate(families):
         batch = Batch.of(architectures, as_networks=True)
-        scores.append(standardize(check_labels(batch, labels), "ranks"))
-        graphs += batch.networks("labelled families are read as networks")
+        values = check_labels(batch, labels)
+        scores.append(standardize(values, "ranks"))
+        networks = batch.networks("labelled families are read as networks")
+        graphs += networks
+        some = np.unique(np.linspace(0, len(networks) - 1, _COMPARED).astype(int))
+        if np.ptp(values[some]) > 0:
+            name = f"family {i + 1}" if batch.space is None else batch.space.name
+            moments[name] = Moments.of(numbers_of(Batch.of([networks[j] for j in some])), values[some])
+    warn_of_opposed(moments)
     return graphs, np.concatenate(scores)

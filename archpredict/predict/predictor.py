@@ -37,6 +37,7 @@ from archpredict.predict.sources.transfer import ZeroShotScores
 from archpredict.predict.storage import StoredPredictor, check_params, check_state, located, read, saving, write
 from archpredict.predict.training import Training
 from archpredict.predict.transfer.model import origins_of
+from archpredict.predict.transfer.shipped import Transfer, file_of, model_of
 from archpredict.progress import Observer, silent
 from archpredict.regressors.base import Regressor
 from archpredict.spaces.base import Architecture, SearchSpace
@@ -90,7 +91,8 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             weights are those given.
         transfer: Whether regressors that can do so learn from labels of other search spaces too, where the space of the
             training architectures defines its networks (:mod:`archpredict.predict.transfer`); labels of the space
-            itself, or of one that shares its cells, never help. Or the file of a transfer model of your own.
+            itself, or of one that shares its cells, never help. Or the file of a transfer model of your own to learn
+            from instead (:meth:`TransferModel.save <archpredict.predict.transfer.model.TransferModel.save>`).
 
     Attributes:
         ensemble_: The fitted networks and regressors, and the scale of their scores.
@@ -125,7 +127,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         seed: int = 0,
         device: str = "auto",
         cross_fit: bool = True,
-        transfer: bool | str = True,
+        transfer: Transfer = True,
     ) -> None:
         self.encoder = encoder
         self.head = head
@@ -171,8 +173,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         self._builder()
         torch_device(self.device)
         as_sources(self.sources)
-        if not isinstance(self.transfer, bool | str):
-            raise UsageError(f"transfer is True, False or the file of a transfer model, {self.transfer!r} was given")
+        model_of(self.transfer)
         if isinstance(self.vocabulary, str):
             raise UsageError(f"vocabulary is a sequence of labels, {self.vocabulary!r} was given")
         return self
@@ -258,14 +259,14 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             learns from none.
         """
         wished = [source for source in self._wishes(self._builder()) if isinstance(source, ZeroShotScores)]
-        return origins_of(wished[0].known.zero_shot(space) if wished and space.defines_networks else None)
+        return origins_of(wished[0].known.zero_shot_or_none(space) if wished else None)
 
     def _wishes(self, builder: EnsembleBuilder) -> list[SourceLike]:
         """Sources that single regressors read; zero-shot scores from where they are to come from, if from anywhere."""
         named: list[SourceLike] = [name for name in builder.wishes if name != ZeroShotScores.name]
         if self.transfer is False or len(named) == len(builder.wishes):
             return named
-        return [*named, ZeroShotScores(None if self.transfer is True else self.transfer)]
+        return [*named, ZeroShotScores(file_of(self.transfer))]
 
     def fine_tune(
         self,

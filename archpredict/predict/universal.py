@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from archpredict.predict.inputs import Inputs
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.transfer.model import MAIN, TransferModel
 from archpredict.predict.transfer.moments import numbers_of
-from archpredict.predict.transfer.shipped import shipped_model
+from archpredict.predict.transfer.shipped import transfer_model
 
 __all__ = ["UNIVERSAL", "UniversalPredictor"]
 
@@ -36,7 +37,7 @@ class UniversalPredictor:
     ONNX files are read as, get the score of the predictor ``imagenet``.
 
     Args:
-        transfer: What is known of spaces; what comes with the package if left out.
+        transfer: What is known of spaces, a transfer model or the file of one; what comes with the package if left out.
 
     Example:
         >>> from archpredict.spaces import load_space
@@ -51,13 +52,17 @@ class UniversalPredictor:
     has_std = False
     has_novelty = False
 
-    def __init__(self, transfer: TransferModel | None = None) -> None:
+    def __init__(self, transfer: TransferModel | str | Path | None = None) -> None:
         self._transfer = transfer
 
     @cached_property
     def transfer(self) -> TransferModel:
-        """What is known of spaces."""
-        return shipped_model() if self._transfer is None else self._transfer
+        """What is known of spaces.
+
+        Raises:
+            DataError: There is no such file, or it does not hold a transfer model of this version.
+        """
+        return self._transfer if isinstance(self._transfer, TransferModel) else transfer_model(self._transfer)
 
     @cached_property
     def models(self) -> Predictor:

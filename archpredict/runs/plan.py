@@ -32,7 +32,8 @@ Labeller = Union[str, Evaluator, "Table", Callable[[Architecture], Any]]
 class Plan:
     """A search that is checked and ready to run; made by :func:`plan`.
 
-    ``budget`` is what was asked for; ``problem.budget`` is less where a table has fewer architectures.
+    ``budget`` is what was asked for; ``problem.budget`` is less where a table has fewer architectures. ``files`` are
+    those that the strategy reads, by option, with the SHA-256 of their content.
     """
 
     evaluator: Evaluator
@@ -41,6 +42,7 @@ class Plan:
     seed: int
     budget: int
     keywords: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def make_strategy(self, observer: Observer = silent) -> Strategy:
         return self.strategy(self.problem, seed=self.seed, observer=observer, **self.keywords)
@@ -59,7 +61,7 @@ class Plan:
             "within_table": self.problem.within_pool,
             "evaluator": self.evaluator.describe(),
         }
-        return dict(describe(settings))
+        return dict(describe(settings | ({"files": dict(self.files)} if self.files else {})))
 
 
 def plan(
@@ -97,7 +99,7 @@ def plan(
     first = ready.make_strategy()  # what the strategy has to say against its problem, it says here
     if problem.limits and not first.ask(problem.budget):
         raise _nothing_allowed(problem)
-    return ready
+    return replace(ready, files=first.files)
 
 
 def _strategy(given: str | type[Strategy]) -> type[Strategy]:

@@ -227,6 +227,11 @@ class Strategy(ABC):
         return {"sources": [], "left_out": []}
 
     @property
+    def files(self) -> dict[str, str]:
+        """SHA-256 of the files that it reads, by the options that name them: another content is another run."""
+        return {}
+
+    @property
     def num_told(self) -> int:
         return len(self.results)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from archpredict._typing import FloatArray
-from archpredict.errors import DataError
 from archpredict.predict.batch import Batch
 from archpredict.predict.sources.base import Source
 from archpredict.predict.transfer.model import TransferModel, ZeroShot
@@ -43,7 +43,7 @@ class ZeroShotScores(Source):
     name = "transfer"
     is_standardised = True
 
-    model: str | None = None
+    model: str | Path | None = None
     scores: ZeroShot | None = None
 
     @property
@@ -58,10 +58,7 @@ class ZeroShotScores(Source):
     def fit(self, batch: Batch) -> ZeroShotScores:
         if batch.space is None or not batch.has_networks:
             return ZeroShotScores(self.model)
-        try:
-            return ZeroShotScores(self.model, self.known.zero_shot(batch.space))
-        except DataError:  # networks that do not differ
-            return ZeroShotScores(self.model)
+        return ZeroShotScores(self.model, self.known.zero_shot_or_none(batch.space))
 
     def can_read(self, batch: Batch) -> bool:
         return batch.space is not None and batch.has_networks

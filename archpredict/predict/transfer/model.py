@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 
 from archpredict._files import read_tensors, write_atomically
 from archpredict._typing import FloatArray
-from archpredict.errors import DataError
+from archpredict.errors import DataError, RunError
 from archpredict.predict.per_space import PerSpace
 from archpredict.predict.transfer.known import KnownSpace, Sample, classes_of
 from archpredict.predict.transfer.moments import COLUMNS, Moments
@@ -26,6 +27,8 @@ _SAMPLE = 512
 """Unlabelled architectures of a space that is not known."""
 _ARRAYS = ("mean", "covariance", "of_labels", "cells", "networks")
 _MAX_SPACES = 1000
+_MAX_BYTES = 64_000_000
+_FORMAT, _VERSION = "archpredict_transfer", "1"
 
 MAIN = "zero-shot"
 VIEWS: Mapping[str, Rule | None] = {
@@ -108,6 +111,15 @@ class TransferModel:
             found[MAIN] = self.scores_of(self._sample(space))
         return found[MAIN]
 
+    def zero_shot_or_none(self, space: SearchSpace | None) -> ZeroShot | None:
+        """The same; None of no space, one that does not define its networks, and one whose networks all look alike."""
+        if space is None or not space.defines_networks:
+            return None
+        try:
+            return self.zero_shot(space)
+        except DataError:
+            return None
+
     @cached_property
     def _found(self) -> PerSpace[dict[str, ZeroShot]]:
         return PerSpace(dict)
@@ -152,7 +164,11 @@ class TransferModel:
     # ------------------------------------------------------------------ saving
 
     def save(self, path: str | Path) -> None:
-        """Write one safetensors file: arrays, and the rest as JSON in its metadata."""
+        """Write one safetensors file: arrays, and the rest as JSON in its metadata.
+
+        Raises:
+            RunError: It cannot be written; what was there is there still.
+        """
         from safetensors.numpy import save
 
         arrays: dict[str, Any] = {}
@@ -170,8 +186,11 @@ class TransferModel:
                     "about": known.about,
                 }
             )
-        content = {"archpredict_transfer": "1", "columns": json.dumps(self.columns), "spaces": json.dumps(told)}
-        write_atomically(Path(path), save(arrays, content))
+        content = {_FORMAT: _VERSION, "columns": json.dumps(self.columns), "spaces": json.dumps(told)}
+        try:
+            write_atomically(Path(path), save(arrays, content))
+        except OSError as error:
+            raise RunError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
 
     @classmethod
     def load(cls, path: str | Path) -> TransferModel:
@@ -181,13 +200,13 @@ class TransferModel:
             DataError: There is no such file, it does not hold a transfer model, or one of another version.
         """
         try:
-            told, arrays = read_tensors(Path(path), "np")
-            columns, spaces = tuple(json.loads(told["columns"])), json.loads(told["spaces"])
-            if columns != COLUMNS or len(spaces) > _MAX_SPACES:
-                raise ValueError("its numbers are not those that this version computes")
-            return cls([_known(i, given, arrays) for i, given in enumerate(spaces)])
+            return cls(_spaces(Path(path)))
         except FileNotFoundError as error:
-            raise DataError(f"there is no file {path}; give a file that TransferModel.save() has written") from error
+            raise DataError(f"there is no file {path}; give one that TransferModel.save() has written") from error
+        except _OtherError as error:
+            raise DataError(
+                f"{path} does not hold a transfer model: {error}; give a file that TransferModel.save() has written"
+            ) from error
         except Exception as error:  # whatever a damaged or hostile file provokes
             raise DataError(
                 f"{path} does not hold a transfer model of this version: {error}; make it again with this version"
@@ -197,6 +216,35 @@ class TransferModel:
 @lru_cache(maxsize=16)
 def _drawn(space: SearchSpace) -> Sample:
     return Sample.draw(space, _SAMPLE)
+
+
+class _OtherError(ValueError):
+    """The file is something else, or has been damaged."""
+
+
+def _spaces(path: Path) -> list[KnownSpace]:
+    """The known spaces of a file.
+
+    Raises:
+        ValueError: It is of another version, or does not hold together.
+    """
+    size = path.stat().st_size
+    if not path.is_file() or size > _MAX_BYTES:
+        raise _OtherError(f"it is no regular file of at most {_MAX_BYTES:,} bytes")
+    try:
+        told, arrays = read_tensors(path, "np")
+    except SafetensorError as error:
+        raise _OtherError(f"it is no safetensors file, or not whole ({error})") from error
+    if _FORMAT not in told:
+        raise _OtherError("it is a safetensors file of something else")
+    if told[_FORMAT] != _VERSION:
+        raise ValueError(f"its format is {told[_FORMAT]}, and this version reads {_VERSION}")
+    spaces = json.loads(told.get("spaces", "null"))
+    if tuple(json.loads(told.get("columns", "[]"))) != COLUMNS:
+        raise ValueError("its numbers are not those that this version computes")
+    if not isinstance(spaces, list) or len(spaces) > _MAX_SPACES:
+        raise ValueError(f"its spaces are no list of at most {_MAX_SPACES}")
+    return [_known(i, given, arrays) for i, given in enumerate(spaces)]
 
 
 def _known(i: int, told: Mapping[str, Any], arrays: Mapping[str, Any]) -> KnownSpace:
@@ -213,8 +261,12 @@ def _known(i: int, told: Mapping[str, Any], arrays: Mapping[str, Any]) -> KnownS
             own[name].shape != shape or own[name].dtype != np.float64 or not np.isfinite(own[name]).all()
         ):
             raise ValueError(f"its {name} is not {shape} finite numbers")
+    if missing := [name for name in ("mean", "covariance", "cells", "networks") if name not in own]:
+        raise ValueError(f"it holds no {missing[0]} of its space {i}")
     if any(own[name].dtype != np.uint64 or own[name].ndim != 1 for name in ("cells", "networks")):
         raise ValueError("its marks are not 64-bit numbers")
     moments = Moments(int(told["count"]), own["mean"], own["covariance"], own.get("of_labels"))
+    if not moments.is_possible:
+        raise ValueError(f"its covariances of the space {told['name']} are those of no numbers and labels")
     names = (tuple(map(str, told["classes"])), tuple(map(str, told["operators"])))
     return KnownSpace(str(told["name"]), *names, moments, own["cells"], own["networks"], str(told["about"]))

@@ -22,6 +22,8 @@ _READ = ("log ", "edges per node", "count: ", "stage ")
 of single operators do not: adding them made every transfer that was tried worse.)"""
 COLUMNS = (*(name for name in NAMES if name.startswith(_READ)), *PATH_NAMES)
 """Names of the numbers that carry over."""
+_LARGEST = 1e12
+"""Of what no covariance of the numbers comes near."""
 _PLACES = [NAMES.index(name) for name in NAMES if name.startswith(_READ)]
 
 
@@ -71,6 +73,15 @@ class Moments:
         centred = numbers - numbers.mean(axis=0)
         of_labels = None if labels is None else centred.T @ normal_scores(labels, len(numbers)) / len(numbers)
         return cls(len(numbers), numbers.mean(axis=0), centred.T @ centred / len(numbers), of_labels)
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether there can be numbers and labels that have these moments."""
+        if self.count < 2 or not np.allclose(self.covariance, self.covariance.T):
+            return False
+        labels = np.zeros(len(self.mean)) if self.of_labels is None else self.of_labels
+        joint = np.block([[self.covariance, labels[:, None]], [labels[None], np.ones((1, 1))]])
+        return bool(np.abs(joint).max() < _LARGEST and np.linalg.eigvalsh(joint).min() > -1e-6 * np.abs(joint).max())
 
     @property
     def spread(self) -> FloatArray:

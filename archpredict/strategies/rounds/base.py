@@ -14,6 +14,7 @@ import numpy as np
 from archpredict._typing import FloatArray
 from archpredict.evaluators.base import Result
 from archpredict.predict.presets import unfitted
+from archpredict.predict.transfer.shipped import transfer_sha256
 from archpredict.progress import Event, Observer, silent
 from archpredict.registry.options import Option, options_of, takes_any
 from archpredict.spaces.base import Architecture, Choices
@@ -144,12 +145,19 @@ class RoundStrategy(Strategy, Generic[S]):
     def _order(self) -> list[Architecture]:
         """What the search starts with, which follows from problem and seed."""
         count = self._starts[0] // 2
-        order = zero_shot_order(self.problem, count, self.seed, self.observer)
+        order = zero_shot_order(self.problem, count, self.seed, self.observer, self.settings.transfer)
         return [Architecture(self.problem.space, choices) for choices in order]
 
     @property
     def other_labels(self) -> dict[str, list[str]]:
-        return zero_shot_sources(self.problem.space) if self.settings.transfer else super().other_labels
+        return zero_shot_sources(self.problem.space, self.settings.transfer)
+
+    @property
+    def files(self) -> dict[str, str]:
+        own, predictors = self.settings.transfer, self.new_predictor(0).get_params(deep=False).get("transfer", False)
+        given = {"transfer": own} if own is not True else {"predictor.transfer": predictors}
+        found = {name: transfer_sha256(value) for name, value in given.items()}
+        return {name: digest for name, digest in found.items() if digest is not None}
 
     def _keys_with(self, more: Sequence[Architecture]) -> list[str]:
         return [*self.seen, *(architecture.key for architecture in more)]
@@ -183,8 +191,8 @@ class RoundStrategy(Strategy, Generic[S]):
         given = self.settings.predictor
         predictor = unfitted(self.problem.space.predictor if given is None else given)
         wanted: dict[str, Any] = {"seed": seed} if self.device == "auto" else {"seed": seed, "device": self.device}
-        if not self.settings.transfer:
-            wanted["transfer"] = False
+        if self.settings.transfer is not True:  # else the predictor has its own say
+            wanted["transfer"] = self.settings.transfer
         known = predictor.get_params(deep=False)
         return predictor.set_params(**{name: value for name, value in wanted.items() if name in known})
 

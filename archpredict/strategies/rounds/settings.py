@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from archpredict.errors import UnknownNameError
 from archpredict.predict.presets import unfitted
-from archpredict.registry.arguments import check_choice, check_flag, check_integer
+from archpredict.predict.transfer.shipped import Transfer, model_of
+from archpredict.registry.arguments import check_choice, check_integer
 
 
 @dataclass(frozen=True)
@@ -20,16 +21,18 @@ class RoundSettings:
             which copies are fitted; None: the one that the space names.
         rounds: How many.
         transfer: Start with what labels of other search spaces expect most of, and learn from these labels too, where
-            the space defines its networks. Labels of the space itself, or of one that shares its cells, never help.
+            the space defines its networks. Labels of the space itself, or of one that shares its cells, never help. Or
+            the file of a transfer model of your own
+            (:meth:`TransferModel.save <archpredict.predict.transfer.model.TransferModel.save>`) to learn from instead.
     """
 
     predictor: Any = None
     rounds: int = 5
-    transfer: bool = True
+    transfer: Transfer = True
 
     def __post_init__(self) -> None:
         check_integer("rounds", self.rounds, 1)
-        check_flag("transfer", self.transfer)
+        model_of(self.transfer)  # says what is wrong with it
         if self.predictor is not None:
             unfitted(self.predictor)  # says what is wrong with it
 

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from archpredict._typing import FloatArray
-from archpredict.errors import DataError
 from archpredict.predict.batch import Batch
 from archpredict.predict.transfer.model import MAIN, ZeroShot, origins_of
 from archpredict.predict.transfer.moments import numbers_of
-from archpredict.predict.transfer.shipped import shipped_model
+from archpredict.predict.transfer.shipped import Transfer, model_of
 from archpredict.progress import Event, Observer, silent
 from archpredict.spaces.base import Architecture, Choices, SearchSpace
 from archpredict.strategies.base import Problem
@@ -21,7 +20,9 @@ _CANDIDATES, _POPULATION = 2000, 100
 """Of the inner evolution, in spaces that are too large to look at whole."""
 
 
-def zero_shot_order(problem: Problem, count: int, seed: int, observer: Observer = silent) -> list[Choices]:
+def zero_shot_order(
+    problem: Problem, count: int, seed: int, observer: Observer = silent, transfer: Transfer = True
+) -> list[Choices]:
     """The ``count`` architectures that can be labelled and promise most, best first, no two isomorphic.
 
     Args:
@@ -29,8 +30,9 @@ def zero_shot_order(problem: Problem, count: int, seed: int, observer: Observer 
         count: How many; fewer where there are fewer, none in a space that defines no networks.
         seed: Of the inner search.
         observer: Told once, stage ``zero-shot``, how many ``candidates`` were scored.
+        transfer: Whose labels speak: those that come with the package, or those of a file.
     """
-    zero_shot = _zero_shot(problem.space)
+    zero_shot = _zero_shot(problem.space, transfer)
     if zero_shot is None:
         return []
     place = zero_shot.names.index(MAIN)
@@ -52,14 +54,12 @@ def zero_shot_order(problem: Problem, count: int, seed: int, observer: Observer 
     return found
 
 
-def zero_shot_sources(space: SearchSpace) -> dict[str, list[str]]:
+def zero_shot_sources(space: SearchSpace, transfer: Transfer = True) -> dict[str, list[str]]:
     """Names of the spaces whose labels say something of a space, ``sources``, and of those that are ``left_out``."""
-    return origins_of(_zero_shot(space))
+    return origins_of(_zero_shot(space, transfer))
 
 
-def _zero_shot(space: SearchSpace) -> ZeroShot | None:
-    """Zero-shot scores; None of a space that defines no networks, or none that differ."""
-    try:
-        return shipped_model().zero_shot(space) if space.defines_networks else None
-    except DataError:
-        return None
+def _zero_shot(space: SearchSpace, transfer: Transfer) -> ZeroShot | None:
+    """Zero-shot scores; None where there are none, or none are wanted."""
+    model = model_of(transfer)
+    return None if model is None else model.zero_shot_or_none(space)
