@@ -50,7 +50,7 @@ def test_an_unknown_command_is_answered_with_those_there_are() -> None:
     result = CliRunner().invoke(main, ["serch"])
     assert result.exit_code == 2
     assert "unknown command 'serch'; choose from: compare, data, evaluate, " in result.stderr
-    assert "search, spaces, strategies, supernet, train. " in result.stderr
+    assert "search, spaces, strategies, supernet, train, transfer. " in result.stderr
     assert "Did you mean 'search'?" in result.stderr
 
 
