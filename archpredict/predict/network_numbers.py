@@ -27,7 +27,7 @@ _MOST_NODES = 30_000
 """Of the networks that are read at once: more are no faster, and take more memory."""
 
 _Key = ArchGraph | tuple[object, ...]
-"""A graph; or the mark of a space, choices, and the operators that a network is read with."""
+"""A graph; or the mark of a space, what tells its networks apart, and the operators that a network is read with."""
 
 _marks: PerSpace[object] = PerSpace(object)
 _of_choices: OrderedDict[_Key, FloatArray] = OrderedDict()
@@ -78,7 +78,11 @@ def _keys(batch: Batch, reader: str) -> Iterator[_Key]:
     marks = {id(space): _marks[space] for space in {id(o[0]): o[0] for o in origins if o is not None}.values()}
     operators = batch.labels if UNKNOWN in batch.labels else ()
     for i, origin in enumerate(origins):
-        yield batch.network(i, reader) if origin is None else (marks[id(origin[0])], origin[1], operators)
+        if origin is None:
+            yield batch.network(i, reader)
+        else:
+            space, choices = origin
+            yield marks[id(space)], space.network_key(choices), operators
 
 
 def _keep(key: _Key, row: FloatArray) -> None:

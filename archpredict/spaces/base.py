@@ -11,7 +11,7 @@ import math
 import operator
 import reprlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from typing import Any, ClassVar
@@ -101,8 +101,12 @@ class SearchSpace(ABC):
             raise self.invalid(given, str(error)) from error
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """A space that overrides :meth:`parse` need only know texts: what else is given does not fail in it."""
+        """A space that overrides :meth:`parse` need only know texts: what else is given does not fail in it. One that
+        overrides :meth:`network` alone has other networks than the keys of its base class were written for.
+        """
         super().__init_subclass__(**options)
+        if "network" in cls.__dict__ and "network_key" not in cls.__dict__:
+            cls.network_key = SearchSpace.network_key  # type: ignore[method-assign]
         if "parse" in cls.__dict__:
             cls.parse = _for_objects_too(cls.__dict__["parse"])  # type: ignore[method-assign, assignment]
 
@@ -181,6 +185,23 @@ class SearchSpace(ABC):
             f"write {type(self).__name__}.network(choices, *, num_classes, image_size, image_channels, channels) "
             "with archpredict.graph.builder.Builder"
         )
+
+    def network_key(self, choices: Sequence[int]) -> Hashable:
+        """What is equal only for choices that make equal networks: here the choices themselves.
+
+        A space in which parts of an architecture may lead nowhere can leave these out, so that what is computed of
+        networks is computed once for all choices that make the same one.
+
+        Args:
+            choices: A legal vector.
+
+        Example:
+            >>> from archpredict.spaces import load_space
+            >>> space = load_space("nasbench201")
+            >>> space.network_key([3, 0, 1, 0, 2, 0]) == space.network_key([3, 0, 1, 0, 0, 0])
+            True
+        """
+        return tuple(choices)
 
     @property
     def ordered(self) -> Ordered:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import cache, partial
 from itertools import pairwise
 from typing import Any
@@ -172,6 +172,10 @@ class NASBench201(SearchSpace):
         if not pruned or b.op(x) != "conv":  # else it is folded into the convolution, as the norm of that is
             x = b.batch_norm(x)
         return b.output(b.linear(b.global_avg_pool(b.relu(x)), num_classes)).graph()
+
+    def network_key(self, choices: Sequence[int]) -> Hashable:
+        """The edges of the cell that are on a path from its input to its output."""
+        return tuple(_edges(choices, pruned=True))
 
 
 _Edge = tuple[int, int, str]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import re
 import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -198,6 +200,27 @@ def test_equal_nasbench201_cells_give_equal_networks() -> None:
         one, two = ((a, b, 0, c, d, e), (b, a, 0, c, e, d))
         assert NB201.decode(one).key == NB201.decode(two).key
         assert NB201.network(one, cells=2, channels=4).key == NB201.network(two, cells=2, channels=4).key
+
+
+def test_nasbench201_cells_with_one_network_key_have_one_network() -> None:
+    of_key: dict[object, list[tuple[int, ...]]] = {}
+    for choices in itertools.product(range(5), repeat=6):
+        of_key.setdefault(NB201.network_key(choices), []).append(choices)
+    assert len(of_key) == 9445
+    several = [found for found in of_key.values() if len(found) > 1]
+    for first, *_, last in several[:: len(several) // 20]:
+        one, two = (NB201.network(choices, cells=1, channels=4) for choices in (first, last))
+        assert one == two
+
+
+def test_a_space_that_overrides_network_alone_tells_all_choices_apart() -> None:
+    class Whole(NASBench201):
+        def network(self, choices: Sequence[int], **form: Any) -> ArchGraph:
+            return super().network(choices, pruned=False, **form)
+
+    dead, none = (3, 0, 1, 0, 2, 0), (3, 0, 1, 0, 0, 0)
+    assert NB201.network_key(dead) == NB201.network_key(none)
+    assert Whole().network_key(dead) != Whole().network_key(none)
 
 
 def test_skips_join_nodes_so_cells_that_differ_in_their_place_alone_are_one_network() -> None:

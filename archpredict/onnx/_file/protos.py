@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ MAX_RANK = 32
 """Axes of a tensor; NumPy had no more until version 2."""
 MAX_ATTRIBUTE = 4096
 """Elements of an attribute that an operator may have to be understood."""
+_NUMBERS = frozenset(onnx.TensorProto.DataType.values()) - {onnx.TensorProto.STRING}
+"""Types of elements that are read."""
 
 Shape = tuple[int, ...] | None
 
@@ -46,6 +48,7 @@ def plain_domain(domain: str) -> str:
     return "" if domain == "ai.onnx" else domain
 
 
+@cache
 def newest_opset() -> int:
     """The newest version of ONNX's operators that the installed package knows."""
     return int(defs.onnx_opset_version())
@@ -106,7 +109,7 @@ def decoded(tensor: Any) -> Any:
         return None
     if size and not _has_elements(tensor):
         return None
-    if tensor.data_type == onnx.TensorProto.STRING or tensor.data_type not in onnx.TensorProto.DataType.values():
+    if tensor.data_type not in _NUMBERS:
         return None
     try:
         array = np.asarray(numpy_helper.to_array(tensor))

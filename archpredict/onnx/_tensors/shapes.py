@@ -87,20 +87,37 @@ class ShapeRules:
 
     def __init__(self) -> None:
         self.problems: list[tuple[Any, str]] = []
-        self._schemas: dict[tuple[str, str, int], list[Any]] = {}
         self._types: dict[tuple[str, str], dict[str, set[int]]] = {}
         self._elements: dict[Tensor, onnx.TensorProto] = {}
+        self._known: dict[tuple[object, ...], tuple[list[Kind], str]] = {}
 
     def outputs(
         self, node: Any, inputs: Sequence[Value | None], attributes: Mapping[str, Any], opsets: Opsets
     ) -> list[Kind]:
-        """Shape and type of each output of an operator."""
+        """Shape and type of each output of an operator, found once for all operators that are alike."""
+        data = self._data(node, inputs)
+        alike = _signature(node, inputs, data, opsets)
+        if alike not in self._known:
+            self._known[alike] = self._found(node, inputs, attributes, data, opsets)
+        kinds, problem = self._known[alike]
+        if problem:
+            self.problems.append((node, problem))
+        return list(kinds)
+
+    def _found(
+        self,
+        node: Any,
+        inputs: Sequence[Value | None],
+        attributes: Mapping[str, Any],
+        data: dict[str, onnx.TensorProto],
+        opsets: Opsets,
+    ) -> tuple[list[Kind], str]:
+        """The outputs, and what does not fit."""
         first = next((v for v in inputs if v is not None), None)
         unknown = Kind(None, first.dtype if first is not None else 1)
         if not _harmless(node, attributes):
-            self.problems.append((node, "it has attributes that it cannot have"))
-            return [unknown] * len(node.output)
-        found, problem = self._inferred(node, inputs, opsets)
+            return [unknown] * len(node.output), "it has attributes that it cannot have"
+        found, problem = self._inferred(node, inputs, data, opsets)
         kinds = [kind_of(found[name]) if name in found else unknown for name in node.output]
         if plain_domain(node.domain) == "" and first is not None and not first.tensor.constant:
             read = [v.tensor.shape if v is not None else None for v in inputs[:2]]
@@ -108,19 +125,21 @@ class ShapeRules:
         least = 1 if node.op_type in WINDOWS else 0
         if any(d.dim_value < least for t in found.values() for d in t.tensor_type.shape.dim if d.HasField("dim_value")):
             problem = problem or TOO_SMALL
-        if problem:
-            self.problems.append((node, problem))
         if node.op_type in _LIKE_FIRST and first is not None:
-            return [Kind(first.tensor.shape, first.dtype)] * len(node.output)
-        return kinds
+            kinds = [Kind(first.tensor.shape, first.dtype)] * len(node.output)
+        return kinds, problem
 
     def _inferred(
-        self, node: Any, inputs: Sequence[Value | None], opsets: Opsets
+        self,
+        node: Any,
+        inputs: Sequence[Value | None],
+        data: dict[str, onnx.TensorProto],
+        opsets: Opsets,
     ) -> tuple[dict[str, onnx.TypeProto], str]:
         """Types by name, and why there are none."""
         types = {name: _passed_type(v) for name, v in zip(node.input, inputs, strict=True) if v is not None and name}
-        data, problem = self._data(node, inputs), ""
-        for schema in self._candidates(node.op_type, plain_domain(node.domain), opsets):
+        problem = ""
+        for schema in _candidates(node.op_type, plain_domain(node.domain), opsets):
             try:
                 return shape_inference.infer_node_outputs(schema, node, types, data, opset_imports=opsets.imports), ""
             except onnx.checker.ValidationError as error:
@@ -132,7 +151,7 @@ class ShapeRules:
     def known(self, node: Any, opsets: Opsets) -> bool:
         """Whether there is an operator of this name."""
         domain = plain_domain(node.domain)
-        return bool(self._candidates(node.op_type, domain, opsets))
+        return bool(_candidates(node.op_type, domain, opsets))
 
     def attributes(self, node: Any, opsets: Opsets) -> dict[str, Any]:
         """An operator's attributes as Python values, without those of types that they have in no version of
@@ -144,21 +163,13 @@ class ShapeRules:
         domain, op = plain_domain(node.domain), node.op_type
         key = (op, domain)
         if key not in self._types:
-            schemas = self._candidates(op, domain, opsets)
+            schemas = _candidates(op, domain, opsets)
             self._types[key] = {}
             for name, attribute in (pair for schema in schemas for pair in schema.attributes.items()):
                 self._types[key].setdefault(name, set()).add(int(attribute.type.value))
         return {
             k: v for k, v in attributes_of(node, self._types[key]).items() if not self._types[key] or _possible(k, v)
         }
-
-    def _candidates(self, op: str, domain: str, opsets: Opsets) -> list[Any]:
-        """Descriptions of an operator: of the version that the file names, then of the others, the newest first."""
-        version = opsets.get(domain, newest_opset())
-        key = (op, domain, version)
-        if key not in self._schemas:
-            self._schemas[key] = _schemas(op, domain, version)
-        return self._schemas[key]
 
     def _data(self, node: Any, inputs: Sequence[Value | None]) -> dict[str, onnx.TensorProto]:
         found = {}
@@ -172,11 +183,44 @@ class ShapeRules:
         return found
 
 
+def _signature(
+    node: Any, inputs: Sequence[Value | None], data: dict[str, onnx.TensorProto], opsets: Opsets
+) -> tuple[object, ...]:
+    """All that the outputs' shapes and types depend on; names of inputs and outputs do not count."""
+    read = [
+        None
+        if value is None or not name
+        else (
+            value.dtype,
+            value.tensor.shape,
+            value.tensor.constant,
+            None if value.other is None else value.other.SerializeToString(),
+            data[name].SerializeToString() if name in data else None,
+        )
+        for name, value in zip(node.input, inputs, strict=True)
+    ]
+    return (
+        node.op_type,
+        node.domain,
+        node.overload,
+        *opsets.items(),
+        *(attribute.SerializeToString() for attribute in node.attribute),
+        tuple(read),
+        tuple(map(bool, node.output)),
+    )
+
+
 def _passed_type(value: Value) -> onnx.TypeProto:
     return value.other if value.other is not None else _type_of(value.dtype or 1, value.tensor.shape)
 
 
-def _schemas(op: str, domain: str, version: int) -> list[Any]:
+def _candidates(op: str, domain: str, opsets: Opsets) -> Sequence[Any]:
+    """Descriptions of an operator: of the version that the file names, then of the others, the newest first."""
+    return _schemas(op, domain, opsets.get(domain, newest_opset()))
+
+
+@lru_cache(maxsize=1024)
+def _schemas(op: str, domain: str, version: int) -> Sequence[Any]:
     found: list[Any] = []
     newest = newest_opset() if domain == "" else version
     version = min(version, newest)

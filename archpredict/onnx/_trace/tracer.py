@@ -215,8 +215,10 @@ class _Tracer:
 
     def _rounded(self, node: Any, inputs: Sequence[Value | None], scope: Scope) -> bool:
         """Keep a quantiser in which a ReLU may be; whether it is one."""
+        if not is_quantiser(node):
+            return False
         kind = next((a.i for a in node.attribute if a.name == "output_dtype"), 0)
-        top = greatest(node, inputs, kind) if is_quantiser(node) else None
+        top = greatest(node, inputs, kind)
         source = inputs[0].tensor if inputs and inputs[0] is not None else None
         if top is None or source is None or not node.output:
             return False
