@@ -198,7 +198,7 @@ class SearchSpace(ABC):
         Example:
             >>> from archpredict.spaces import load_space
             >>> space = load_space("nasbench201")
-            >>> space.network_key([3, 0, 1, 0, 2, 0]) == space.network_key([3, 0, 1, 0, 0, 0])
+            >>> space.network_key([3, 0, 1, 0, 2, 0]) == space.network_key([3, 0, 0, 0, 2, 0])
             True
         """
         return tuple(choices)

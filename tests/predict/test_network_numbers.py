@@ -58,7 +58,7 @@ def test_they_are_those_of_each_network(computed: list[ArchGraph]) -> None:
 
 
 def test_architectures_of_one_network_are_computed_once(computed: list[ArchGraph]) -> None:
-    found = read(cells([3, 0, 1, 0, 2, 0], [3, 0, 1, 0, 0, 0]))
+    found = read(cells([3, 0, 1, 0, 2, 0], [3, 0, 0, 0, 2, 0]))
     assert len(computed) == 1
     np.testing.assert_array_equal(found[0], found[1])
 

@@ -218,7 +218,7 @@ def test_a_space_that_overrides_network_alone_tells_all_choices_apart() -> None:
         def network(self, choices: Sequence[int], **form: Any) -> ArchGraph:
             return super().network(choices, pruned=False, **form)
 
-    dead, none = (3, 0, 1, 0, 2, 0), (3, 0, 1, 0, 0, 0)
+    dead, none = (3, 0, 1, 0, 2, 0), (3, 0, 0, 0, 2, 0)
     assert NB201.network_key(dead) == NB201.network_key(none)
     assert Whole().network_key(dead) != Whole().network_key(none)
 
