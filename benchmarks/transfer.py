@@ -1,7 +1,8 @@
 """The protocol ``transfer``: order the architectures of a space by what labels of other spaces say, without a label.
 
     OMP_NUM_THREADS=1 python benchmarks/transfer.py            # figures, seeds 0 to 2
-    OMP_NUM_THREADS=1 python benchmarks/transfer.py --tune     # how the constants of the rule were chosen
+    OMP_NUM_THREADS=1 python benchmarks/transfer.py --constants  # what a choice of the constants would be worth
+    OMP_NUM_THREADS=1 python benchmarks/transfer.py --search --sources nasbench101 --seeds $(seq 0 19)
     OMP_NUM_THREADS=1 python benchmarks/transfer.py --write    # make the transfer model that ships
 
 Six sources, 2,000 labelled architectures each (DARTS 1,218), each left out in turn, and two pairs; 2,000 architectures
@@ -13,7 +14,6 @@ and with ``--proxies N`` synflow and naswot on the first N architectures of each
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -24,18 +24,19 @@ from _spaces import SOURCES, Labelled, labelled
 
 from archpredict.metrics import kendall_tau, spearman
 from archpredict.predict.batch import Batch
+from archpredict.predict.protocols import load_protocol
 from archpredict.predict.transfer.known import KnownSpace, Sample, marks
 from archpredict.predict.transfer.model import TransferModel
 from archpredict.predict.transfer.moments import COLUMNS, Moments, numbers_of
-from archpredict.predict.transfer.rule import Rule, coefficients
-from archpredict.predict.transfer.shipped import SHIPPED
+from archpredict.predict.transfer.rule import RULES, Rule, coefficients, in_units, trust_in
+from archpredict.predict.transfer.shipped import SHIPPED, shipped_model
 from archpredict.proxies.base import Proxy
 from archpredict.registry import resolve
 from archpredict.spaces.base import load_space
 
 SIZE = 2000
-TUNED_ON = 100
-"""Seed of the architectures that the constants were chosen on."""
+COMPARED_ON = 100
+"""Seed of the architectures that constants are compared on."""
 SPACES = tuple(name for name in SOURCES if "=" not in name)
 WHOLE = {"once-for-all r=224": "once-for-all"}
 """Targets that are part of a source, and that source."""
@@ -47,8 +48,6 @@ SIZES: Mapping[str, Mapping[str, float]] = {
     "macs": {"log macs": 1.0},
     "macs, layers": {"log macs": 1.0, "log layers": 0.5},
     "macs, params, layers": {"log macs": 1.0, "log params": 0.25, "log layers": 0.5},
-    "macs, more params, layers": {"log macs": 1.0, "log params": 0.5, "log layers": 0.5},
-    "macs, more layers": {"log macs": 1.0, "log layers": 1.0},
 }
 GRID = {
     "reach": (0.4, 0.5, 0.6, 0.8),
@@ -87,12 +86,15 @@ class Spaces:
     def moments(self, name: str) -> Moments:
         return Moments.of(*self.numbers(name))
 
-    def scores(self, target: str, sources: Sequence[str], rule: Rule) -> np.ndarray:
-        """Zero-shot scores of the target's architectures."""
+    def scores(self, target: str, sources: Sequence[str], rules: Sequence[Rule] = RULES) -> np.ndarray:
+        """Zero-shot scores of the target's architectures: the mean by these rules."""
         x, _ = self.numbers(target)
         own = Moments.of(x)
         others = [self.moments(name) for name in SPACES if name != WHOLE.get(target, target)]
-        return (x - own.mean) @ coefficients(own, [self.moments(name) for name in sources], [*others, own], rule)
+        known = [self.moments(name) for name in sources]
+        trust = trust_in(known, [*others, own])
+        weights = [in_units(coefficients(own, known, [*others, own], rule, trust), own) for rule in rules]
+        return (x - own.mean) @ in_units(np.mean(weights, axis=0), own)
 
 
 def others(target: str, *left_out: str) -> list[str]:
@@ -118,7 +120,7 @@ def figures(data: Path, cache: Path, seeds: Iterable[int], proxies: int) -> None
         "parameters": lambda spaces, t, _: spaces.numbers(t)[0][:, COLUMNS.index("log params")],
         "MACs": lambda spaces, t, _: spaces.numbers(t)[0][:, COLUMNS.index("log macs")],
         "best statistic of the sources": best_statistic,
-        "archpredict": lambda spaces, t, sources: spaces.scores(t, sources, Rule()),
+        "archpredict": lambda spaces, t, sources: spaces.scores(t, sources),
     }
     if proxies:
         methods |= {name: proxy(name, proxies) for name in ("synflow", "naswot")}
@@ -151,35 +153,67 @@ def proxy(name: str, count: int) -> Callable[[Spaces, str, list[str]], np.ndarra
     return scores
 
 
-# ---------------------------------------------------------------------- how the constants were chosen
+# ---------------------------------------------------------------------- what a choice of constants would be worth
 
 
-def tune(data: Path, cache: Path) -> None:
-    """Leave one out, twice: what is chosen for a target is chosen by other targets, whose sources leave it out too."""
-    spaces = Spaces(data, cache, TUNED_ON)
-    targets = [name for name in SPACES if name != "enas"]  # whose labels nothing foretells
+def constants(data: Path, cache: Path) -> None:
+    """Each single choice of the constants on its own, and the mean of the scores by all of them: nothing is chosen."""
+    spaces = Spaces(data, cache, COMPARED_ON)
     rules = [dict(zip(GRID, values, strict=True)) for values in product(*GRID.values())]
-    parts = {t: [t, *(part for part, whole in WHOLE.items() if whole == t)] for t in targets}
-
-    def quality(target: str, given: Mapping[str, object], *left_out: str) -> float:
-        rule = Rule(**{**given, "size": SIZES[str(given["size"])]})  # type: ignore[arg-type]
-        return float(
-            np.mean(
-                [spearman(spaces.numbers(p)[1], spaces.scores(p, others(p, *left_out), rule)) for p in parts[target]]
-            )
+    targets = [name for name in SOURCES if name != "enas"]  # whose labels nothing foretells
+    found = {}
+    print(f"Spearman, seed {COMPARED_ON}, {len(rules)} choices of the constants")
+    for target in targets:
+        labels = spaces.numbers(target)[1]
+        each = [
+            spaces.scores(target, others(target), [Rule(**{**rule, "size": SIZES[str(rule["size"])]})])  # type: ignore[arg-type]
+            for rule in rules
+        ]
+        found[target] = np.array([spearman(labels, scores) for scores in each])
+        mean, ours = spearman(labels, np.mean(each, axis=0)), spearman(labels, spaces.scores(target, others(target)))
+        worst, median, best = np.quantile(found[target], [0, 0.5, 1])
+        print(
+            f"{target:20} single: worst {worst:.3f}, median {median:.3f}, best {best:.3f}; "
+            f"mean of all {mean:.3f}; of the {len(RULES)} that are used {ours:.3f}",
+            flush=True,
         )
+    best = np.argsort(-np.mean(list(found.values()), axis=0))[0]
+    print(f"best single one for all: {rules[best]}", {t: round(float(found[t][best]), 3) for t in targets})
 
-    start = time.process_time()
-    inner = {(t, u): np.array([quality(u, r, t) for r in rules]) for t in targets for u in targets if u != t}
-    outer = {t: np.array([quality(t, r) for r in rules]) for t in targets}
-    for t in targets:
-        mean = np.mean([inner[t, u] for u in targets if u != t], axis=0)
-        best = int(np.argmax(mean))
-        print(f"{t:16} chosen by the others: {rules[best]}: {outer[t][best]:.3f} (others {mean[best]:.3f})", flush=True)
-    mean = np.mean(list(outer.values()), axis=0)
-    for i in np.argsort(-mean)[:5]:
-        print(f"all targets {mean[i]:.3f}: {rules[i]}", {t: round(float(outer[t][i]), 3) for t in targets})
-    print(f"{time.process_time() - start:.0f} s")
+
+# ---------------------------------------------------------------------- search without a label
+
+
+def search(data: Path, cache: Path, seeds: Sequence[int], sources: Sequence[str]) -> None:
+    """All cells of NAS-Bench-201 in the order of zero-shot scores: what the first ones reach, isomorphic ones once."""
+    table = load_protocol("nb201-c10", data)
+    cells, labels = table.architectures, np.asarray(table.test_labels)
+    path = cache / "nasbench201-all.npy"
+    if not path.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        np.save(path, numbers_of(Batch.of(cells)))
+    x, keys = np.load(path), np.array([cell.key for cell in cells])
+    own = Moments.of(x)
+
+    def told(title: str, of_seeds: Sequence[np.ndarray]) -> None:
+        reached = []
+        for scores in of_seeds:
+            order = np.argsort(-scores, kind="stable")
+            once = np.sort(np.unique(keys[order], return_index=True)[1])
+            reached.append(np.maximum.accumulate(labels[order[once]]))
+        first = [int(np.argmax(best >= labels.max() - 1e-9)) + 1 for best in reached]
+        shown = ", ".join(f"{np.mean([best[n - 1] for best in reached]):.3f} at {n}" for n in (1, 5, 10, 30))
+        print(f"{title:28} {len(reached)} seeds: {shown}; best cell at query {min(first)} to {max(first)}", flush=True)
+
+    told("multiply-adds", [x[:, COLUMNS.index("log macs")]])
+    told("what ships", [shipped_model().zero_shot(cells[0].space)(x)[:, 0]])
+    found = []
+    for spaces in (Spaces(data, cache, seed) for seed in seeds):
+        known = [spaces.moments(name) for name in sources]
+        trust = trust_in(known, [*known, own])
+        weights = [in_units(coefficients(own, known, [*known, own], rule, trust), own) for rule in RULES]
+        found.append((x - own.mean) @ np.mean(weights, axis=0))
+    told(", ".join(sources), found)
 
 
 # ---------------------------------------------------------------------- what ships
@@ -213,11 +247,15 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs") / "transfer", metavar="FOLDER")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--proxies", type=int, default=0, metavar="N")
-    parser.add_argument("--tune", action="store_true")
+    parser.add_argument("--search", action="store_true")
+    parser.add_argument("--sources", nargs="+", default=others("nasbench201"), choices=SPACES, help="of --search")
+    parser.add_argument("--constants", action="store_true")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    if options.tune:
-        tune(options.data, options.cache)
+    if options.constants:
+        constants(options.data, options.cache)
+    elif options.search:
+        search(options.data, options.cache, options.seeds, options.sources)
     elif options.write:
         write(options.data)
     else:

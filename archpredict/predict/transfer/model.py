@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from archpredict.errors import DataError, RunError
 from archpredict.predict.per_space import PerSpace
 from archpredict.predict.transfer.known import KnownSpace, Sample, classes_of
 from archpredict.predict.transfer.moments import COLUMNS, Moments
-from archpredict.predict.transfer.rule import Rule, coefficients, yardstick
+from archpredict.predict.transfer.rule import RULES, Rule, coefficients, in_units, trust_in, yardstick
 from archpredict.spaces.base import SearchSpace
 
 __all__ = ["VIEWS", "TransferModel", "ZeroShot", "origins_of"]
@@ -31,14 +31,15 @@ _MAX_BYTES = 64_000_000
 _FORMAT, _VERSION = "archpredict_transfer", "1"
 
 MAIN = "zero-shot"
-VIEWS: Mapping[str, Rule | None] = {
-    MAIN: Rule(),
-    "size": None,
-    "own scale": Rule(own_scale=1.0),
-    "shared scale": Rule(own_scale=0.0),
-    "from afar": Rule(reach=1.0),
+VIEWS: Mapping[str, Callable[[Rule], bool]] = {
+    MAIN: lambda rule: True,
+    "size": lambda rule: False,
+    "own scale": lambda rule: rule.own_scale > 0,
+    "shared scale": lambda rule: rule.own_scale == 0,
+    "from afar": lambda rule: rule.reach == max(each.reach for each in RULES),
 }
-"""Zero-shot scores by name: the rule, and others that labels of the space may prefer; None: the size alone."""
+"""Zero-shot scores by name, and which of the rules each is the mean of; of none, it is the size alone. Labels of a
+space may prefer another one than the first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +125,8 @@ class TransferModel:
     def _found(self) -> PerSpace[dict[str, ZeroShot]]:
         return PerSpace(dict)
 
-    def scores_of(self, sample: Sample, views: Mapping[str, Rule | None] = VIEWS) -> ZeroShot:
-        """The same of unlabelled architectures, e.g. those of a table; ``views`` are the scores that are wanted."""
+    def scores_of(self, sample: Sample) -> ZeroShot:
+        """The same of unlabelled architectures, e.g. those of a table."""
         target = sample.moments
         if not target.spread.any():
             raise DataError(
@@ -139,15 +140,17 @@ class TransferModel:
         with_labels = {known.name for known in sources}
         reference = [known.moments for known in others if known.has_labels or known.name not in with_labels]
         reference.append(target)
+        labelled = [known.moments for known in sources]
+        trust = trust_in(labelled, reference)
+        by_rule = [in_units(coefficients(target, labelled, reference, rule, trust), target) for rule in RULES]
+        size = in_units(coefficients(target, [], reference), target)
         rows = []
-        for rule in views.values():
-            labelled = [known.moments for known in sources] if rule is not None else []
-            weights = coefficients(target, labelled, reference, rule or Rule())
-            spread = float(np.sqrt(max(0.0, float(weights @ target.covariance @ weights))))
-            rows.append(weights / spread if spread > 1e-9 else np.zeros(len(weights)))
+        for belongs in VIEWS.values():
+            chosen = [weights for rule, weights in zip(RULES, by_rule, strict=True) if belongs(rule)]
+            rows.append(in_units(np.mean(chosen or [size], axis=0), target))
         left_out = sorted(known.name for known in self.spaces if known.name in related and known.has_labels)
         names = tuple(sorted(known.name for known in sources))
-        return ZeroShot(tuple(views), np.array(rows), target.mean, names, tuple(left_out))
+        return ZeroShot(tuple(VIEWS), np.array(rows), target.mean, names, tuple(left_out))
 
     def without(self, *names: str) -> TransferModel:
         """The model that has learnt nothing from these spaces."""

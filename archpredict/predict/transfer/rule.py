@@ -6,6 +6,9 @@ the mean networks of the two. That is a multi-task Gaussian process (Bonilla, Ch
 Process Prediction", NeurIPS 2007, equation 3) with a linear kernel, whose covariance of tasks is not learnt but read
 from what networks look like, as there are too few spaces to learn it from. Its mean is not 0 but that larger networks
 are better: where nothing like a space is known, that is what is left.
+
+How far coefficients carry and how numbers are scaled are constants that a handful of labelled spaces cannot settle:
+each choice is best somewhere. So none is chosen, scores are the mean over both ends of their ranges.
 """
 
 from __future__ import annotations
@@ -14,14 +17,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.linalg import solve
 
 from archpredict._typing import FloatArray
 from archpredict.predict.transfer.moments import COLUMNS, Moments
 
-__all__ = ["Rule", "coefficients"]
+__all__ = ["RULES", "Rule", "coefficients", "in_units", "trust_in"]
 
 _LEAST_NOISE = 0.05
 """Share of a source's variance that is taken for noise at least."""
+_LEAST_TRUST = 0.1
 _OWN_RIDGE = 0.01
 _TYPICAL_NOISE = 0.2
 _JITTER = 1e-6
@@ -47,11 +52,22 @@ class Rule:
     size: Mapping[str, float] = field(default_factory=lambda: {"log macs": 1.0, "log params": 0.25, "log layers": 0.5})
 
 
+RULES = tuple(Rule(reach=reach, own_scale=own_scale) for reach in (0.4, 0.8) for own_scale in (0.0, 1.0))
+"""Both ends of what is plausible of the two constants that matter most."""
+
+
+def in_units(weights: FloatArray, target: Moments) -> FloatArray:
+    """Weights ``(F,)`` of a score whose standard deviation in the target is 1; 0 if it does not vary there."""
+    spread = float(np.sqrt(max(0.0, float(weights @ target.covariance @ weights))))
+    return weights / spread if spread > 1e-9 else np.zeros(len(weights))
+
+
 def coefficients(
     target: Moments,
     sources: Sequence[Moments],
     reference: Sequence[Moments],
     rule: Rule = Rule(),
+    trust: Sequence[float] | None = None,
 ) -> FloatArray:
     """Coefficients ``(F,)`` of the numbers, less their mean in the space, that give the zero-shot score there.
 
@@ -60,6 +76,7 @@ def coefficients(
         sources: Of labelled architectures of others; none: what is left is the size.
         reference: Of unlabelled architectures of many spaces, which say what spread and what distance is typical.
         rule: The constants.
+        trust: How much the labels of each source count, 1 each without it; see :func:`trust_in`.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -86,10 +103,33 @@ def coefficients(
         own = slice(i * count, (i + 1) * count)
         gram = source.covariance / np.outer(scale[i], scale[i])
         weight = _TYPICAL_NOISE / _noise(gram, source.of_labels / scale[i])
+        weight *= 1.0 if trust is None else trust[i]
         precision[own, own] += weight * gram
         moment[own] = weight * (source.of_labels - rule.prior * source.covariance @ sizes[i]) / scale[i]
-    beyond_size = np.linalg.solve(precision, moment).reshape(len(sources), count)
+    beyond_size = solve(precision, moment, assume_a="pos").reshape(len(sources), count)
     return np.asarray((among @ alike[:-1, -1]) @ beyond_size / scale[-1] + prior)
+
+
+def trust_in(sources: Sequence[Moments], reference: Sequence[Moments], rule: Rule = Rule()) -> list[float]:
+    """How much the labels of each source count: twice the correlation with what the others foretell, from 0.1 to 1.
+
+    Labels that nothing foretells, such as those of weight sharing, are not those that are wanted elsewhere. Of one or
+    two sources it cannot be told which is the odd one.
+
+    Args:
+        sources: Labelled.
+        reference: As of :func:`coefficients`.
+        rule: The constants.
+    """
+    if len(sources) < 3:
+        return [1.0] * len(sources)
+    found = []
+    for source in sources:
+        assert source.of_labels is not None
+        others = [other for other in sources if other is not source]
+        score = in_units(coefficients(source, others, reference, rule), source)
+        found.append(float(np.clip(2 * score @ source.of_labels, _LEAST_TRUST, 1.0)))
+    return found
 
 
 def yardstick(reference: Sequence[Moments]) -> tuple[FloatArray, FloatArray]:
@@ -113,9 +153,7 @@ def _scale(moments: Moments, typical: FloatArray, own: float) -> FloatArray:
 
 def _size(moments: Moments, exponents: Mapping[str, float]) -> FloatArray:
     """Coefficients of the size, whose standard deviation in the space is 1; 0 where all are of one size."""
-    weights = np.array([exponents.get(name, 0.0) for name in COLUMNS])
-    spread = float(np.sqrt(max(0.0, weights @ moments.covariance @ weights)))
-    return weights / spread if spread > 1e-9 else np.zeros(len(weights))
+    return in_units(np.array([exponents.get(name, 0.0) for name in COLUMNS]), moments)
 
 
 def _noise(gram: FloatArray, moment: FloatArray) -> float:

@@ -18,7 +18,7 @@ from archpredict.predict.sources.transfer import ZeroShotScores
 from archpredict.predict.transfer.known import KnownSpace, Sample
 from archpredict.predict.transfer.model import VIEWS, TransferModel
 from archpredict.predict.transfer.moments import COLUMNS, Moments, numbers_of
-from archpredict.predict.transfer.rule import Rule, coefficients
+from archpredict.predict.transfer.rule import Rule, coefficients, trust_in
 from archpredict.predict.transfer.shipped import shipped_model
 from archpredict.spaces.base import SearchSpace, load_space
 from archpredict.spaces.nasbench201 import NASBench201
@@ -65,6 +65,17 @@ class TestTheRule:
         z = numbers(1)
         found = coefficients(Moments.of(z), [], [Moments.of(z)], Rule(size={"log macs": 1.0}))
         assert np.flatnonzero(found).tolist() == [MACS]
+
+    def test_labels_that_the_other_sources_do_not_foretell_count_little(self) -> None:
+        x = [numbers(seed) for seed in range(4)]
+        alike = [Moments.of(each, each[:, 5]) for each in x[:3]]
+        odd = Moments.of(x[3], np.random.default_rng(9).normal(size=len(x[3])))
+        assert trust_in([*alike, odd], [*alike, odd]) == pytest.approx([1.0, 1.0, 1.0, 0.1])
+
+    def test_of_two_sources_it_cannot_be_told_which_is_the_odd_one(self) -> None:
+        x = numbers(0)
+        sources = [Moments.of(x, x[:, 5]), Moments.of(x, -x[:, 5])]
+        assert trust_in(sources, sources) == [1.0, 1.0]
 
     @pytest.mark.parametrize("own_scale", [0.0, 0.5, 1.0])
     def test_units_do_not_matter(self, own_scale: float) -> None:
