@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -77,6 +78,26 @@ def read_tensors(path: str | Path, framework: Literal["np", "pt"]) -> tuple[dict
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
         copied = {name: value.copy() if framework == "np" else value.clone() for name, value in tensors.items()}
         return opened.metadata() or {}, copied
+
+
+def damage(error: Exception) -> str:
+    """What is wrong with a file, by what reading it has raised, as the end of a sentence.
+
+    Example:
+        >>> damage(KeyError("card")), damage(FileNotFoundError(2, "No such file or directory", "m/weights.safetensors"))
+        ("it has no 'card'", 'weights.safetensors is not there')
+        >>> damage(ValueError("its format is 9, this version reads 1"))
+        'its format is 9, this version reads 1'
+    """
+    if isinstance(error, FileNotFoundError) and error.filename is not None:
+        return f"{Path(error.filename).name} is not there"
+    if isinstance(error, KeyError) and error.args:
+        return f"it has no {error.args[0]!r}"
+    if isinstance(error, json.JSONDecodeError):
+        return f"its JSON is damaged ({error})"
+    if isinstance(error, AttributeError | TypeError | IndexError):
+        return f"it is laid out in another way ({error})"
+    return str(error)
 
 
 def cache_folder() -> Path | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -216,20 +216,33 @@ def check_learns(predictor: Predictor, name: str, given: Invocation, space: Sear
     Raises:
         UsageError: The predictor or the space cannot do so.
     """
+    from archpredict.predict.transfer.shipped import transfer_model
+
     if given["transfer"] is None:
         return
     predictor.check()
     origins = predictor.learns_from(space)
     if not any(origins.values()):
-        why = (
-            f"the predictor {name} learns from no labels of other spaces"
-            if space.defines_networks
-            else f"the space {space.name} does not define network(), by which spaces are compared"
-        )
+        why = f"the predictor {name} learns from no labels of other spaces"
+        if not space.defines_networks:
+            why = f"the space {space.name} does not define network(), by which spaces are compared"
+        elif transfer_model(given["transfer"]).zero_shot_or_none(space) is None:
+            why = f"the networks of the space {space.name} are all of the same size and depth"
         raise UsageError(f"nothing can be learnt from --transfer {given['transfer']}: {why}; leave it out")
-    if not origins["sources"]:
+    warn_if_left_out(given["transfer"], origins, space)
+
+
+def warn_if_left_out(transfer: str, origins: Mapping[str, Sequence[str]], space: SearchSpace) -> None:
+    """Say so where all that a transfer model knows is left out in a space.
+
+    Args:
+        transfer: What ``--transfer`` says.
+        origins: Names of the spaces that it has learnt from, ``sources`` and ``left_out``.
+        space: The space of the architectures.
+    """
+    if not origins["sources"] and origins["left_out"]:
         warnings.warn(
-            f"nothing is learnt from {given['transfer']}: it knows labels of {', '.join(origins['left_out'])} alone, "
+            f"nothing is learnt from {transfer}: it knows labels of {', '.join(origins['left_out'])} alone, "
             f"which are the space {space.name} itself or share its cells",
             stacklevel=2,
         )

@@ -272,6 +272,14 @@ def _transfer(invocation: Mapping[str, Any]) -> dict[str, Any]:
     raise UsageError(f"the strategy {strategy} learns from no labels of other spaces; leave --transfer out")
 
 
+def _warn_if_useless(plan: Plan, invocation: Mapping[str, Any]) -> None:
+    """Say so where ``--transfer`` knows labels of the space itself alone."""
+    from archpredict.cli._predictors import warn_if_left_out
+
+    if invocation["transfer"] is not None:
+        warn_if_left_out(invocation["transfer"], plan.make_strategy().other_labels, plan.problem.space)
+
+
 def _run(ctx: click.Context, plan: Plan, invocation: Mapping[str, Any], given: Mapping[str, Any]) -> SearchResult:
     from archpredict.cli._console import progress, say
     from archpredict.cli._interrupts import resumable
@@ -282,6 +290,8 @@ def _run(ctx: click.Context, plan: Plan, invocation: Mapping[str, Any], given: M
     resume = given["resume"] is not None
     name = f"{plan.problem.space.name}-{plan.strategy.name}-seed{plan.seed}"
     with run_directory(given["resume"] or given["out"], name) as out:
+        if not resume:
+            _warn_if_useless(plan, invocation)
         if not given["quiet"]:
             doing = "Resuming the search of" if resume else "Searching"
             say(

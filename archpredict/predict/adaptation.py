@@ -11,7 +11,7 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from archpredict._files import read_tensors
+from archpredict._files import damage, read_tensors
 from archpredict._typing import FloatArray
 from archpredict.errors import DataError
 from archpredict.metrics import kendall_tau
@@ -254,7 +254,7 @@ class AdaptedPredictor:
                 raise ValueError("its members are not those of its predictor")
             return cls(base, Reweighting(known, labels), card)
         except Exception as error:  # whatever a damaged or hostile folder provokes
-            raise DataError(f"{folder} does not hold a valid adapted predictor: {error}") from error
+            raise DataError(f"{folder} does not hold a valid adapted predictor: {damage(error)}") from error
 
 
 def load_ranker(path: str | Path, device: str = "auto") -> Predictor | AdaptedPredictor:

@@ -14,6 +14,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
+from archpredict._files import damage
 from archpredict._typing import FloatArray
 from archpredict.backends import torch_device
 from archpredict.encoders.base import Encoder
@@ -601,7 +602,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             predictor = cls(**{**arguments_from_json(stored.params, classes), "device": device})
             return predictor._restored(stored, where)
         except Exception as error:  # whatever a damaged or hostile file provokes
-            raise DataError(f"{folder} does not hold a valid predictor: {error}") from error
+            raise DataError(f"{folder} does not hold a valid predictor: {damage(error)}") from error
 
     def _restored(self, stored: StoredPredictor, where: torch.device) -> Predictor:
         builder, spec = self._builder(), InputSpec.from_dict(stored.fitted["spec"])

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from archpredict._files import read_tensors
+from archpredict._files import damage, read_tensors
 from archpredict.backends import versions
 from archpredict.encoders.base import Encoder
 from archpredict.errors import DataError, UnknownNameError, UsageError
@@ -88,7 +88,7 @@ class PretrainedEncoder:
         try:
             return cls._read(folder)
         except Exception as error:  # whatever a damaged or hostile file provokes
-            raise DataError(f"{folder} does not hold a valid encoder: {error}") from error
+            raise DataError(f"{folder} does not hold a valid encoder: {damage(error)}; pre-train it again") from error
 
     @classmethod
     def _read(cls, folder: Path) -> PretrainedEncoder:
@@ -96,14 +96,11 @@ class PretrainedEncoder:
             raise ValueError(f"a file is larger than {_MAX_BYTES:,} bytes")
         content = json.loads((folder / ENCODER_MANIFEST).read_text(encoding="utf-8"))
         if content.get("archpredict_encoder") != _FORMAT:
-            raise ValueError(
-                f"its format is {content.get('archpredict_encoder')!r}, this version reads {_FORMAT}; "
-                "pre-train it again"
-            )
+            raise ValueError(f"its format is {content.get('archpredict_encoder')!r}, this version reads {_FORMAT}")
         if content["operators"] != list(OPERATORS) or content["numbers"] != list(NAMES)[: len(content["numbers"])]:
             raise ValueError(
                 f"it was made by archpredict {content['versions']['archpredict']} and knows other operators or numbers "
-                "of nodes than this version; pre-train it again"
+                "of nodes than this version"
             )
         name, options = content["encoder"]["name"], content["encoder"]["options"]
         if not isinstance(name, str) or ":" in name:

@@ -104,6 +104,11 @@ class UniversalPredictor:
                 "zero-shot scores of different spaces cannot be compared, and architectures of several were given; "
                 "rank those of one space at a time"
             )
+        if not batch.has_networks:
+            raise UsageError(
+                f"the space {batch.space.name} does not define network(), by which {UNIVERSAL} compares it with "
+                "others; write that method, or fit a predictor to labels of its architectures, which needs none"
+            )
         zero_shot = self.transfer.zero_shot(batch.space)
         return np.asarray(zero_shot(numbers_of(batch))[:, zero_shot.names.index(MAIN)])
 

@@ -90,6 +90,7 @@ class TestASearch:
         result = json.loads(cli(*SEARCH, *GUIDED, "--out", "own", "--json").stdout)
         assert result["best"]["architecture"].count("nor_conv_3x3") == 6  # of labels that are sizes: the largest
 
+    @pytest.mark.filterwarnings("default")
     def test_leaves_out_what_the_file_has_learnt_from_the_space_itself(self, cli: Any, own: str) -> None:
         words = ["nasbench-macro" if word == "nasbench201" else word for word in SEARCH]
         assert cli(*words, *GUIDED, "--out", "run").exit_code == 0
@@ -155,3 +156,13 @@ def test_wrong_usage_is_said_before_anything_is_written(
 ) -> None:
     assert message in cli.fails("transfer", *words)
     assert not list(Path().glob("*.safetensors"))
+
+
+@pytest.mark.filterwarnings("default")
+def test_that_nothing_is_learnt_is_said_of_a_search_too(cli: Any, own: str) -> None:
+    words = ["nasbench-macro" if word == "nasbench201" else word for word in SEARCH]
+    assert "it knows labels of nasbench-macro alone" in cli(*words, *GUIDED, "--out", "run").stderr
+    toys = ("--space", "archpredict.testing.toys:ToySpace", "--evaluator", "archpredict.testing.toys:ToyEvaluator")
+    message = cli.fails("search", *toys, "--budget", "8", *GUIDED)
+    assert "the space toy does not define network(), by which spaces are compared" in message
+    assert message.endswith("leave out --transfer")

@@ -63,3 +63,20 @@ def test_a_search_keeps_it_in_its_record(cli: Any) -> None:
     assert kept[0]["other_labels"]["left_out"] == ["nasbench-macro"]
     assert kept[1]["other_labels"] == {"sources": [], "left_out": []}
     assert kept[1]["settings"]["options"]["transfer"] is False
+
+
+def test_a_space_that_does_not_define_its_networks_says_what_is_still_possible(cli: Any, table: Path) -> None:
+    toys = ("--space", "archpredict.testing.toys:ToySpace")
+    Path("toys.csv").write_text('architecture\n"[1, 1, 1, 1, 1, 1]"\n')
+    message = cli.fails("predict", "--model", "universal", *toys, "--data", "toys.csv", "--out", "x.csv")
+    assert "the space toy does not define network(), by which universal compares it with others" in message
+    assert "fit a predictor to labels of its architectures, which needs none" in message
+
+
+def test_one_architecture_alone_has_a_score_as_the_space_is_what_it_is_held_against(
+    cli: Any, cells: list[Architecture]
+) -> None:
+    Path("one.csv").write_text(f"architecture\n{cells[0]}\n")
+    words = ("predict", "--model", "universal", "--space", "nasbench201", "--data", "one.csv", "--out", "-", "--quiet")
+    score = float(cli(*words).stdout.splitlines()[1].rpartition(",")[2])
+    assert score == pytest.approx(UniversalPredictor().predict(cells)[0])

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archpredict._typing import FloatArray
+from archpredict.errors import DataError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.predict.batch import Batch
 from archpredict.predict.transfer.moments import Moments, numbers_of
@@ -50,8 +51,14 @@ class Sample:
 
         Raises:
             UsageError: The space does not define its networks.
+            DataError: It has one architecture alone.
         """
         rows = np.unique(space.sample(count, np.random.default_rng(_SEED)), axis=0)
+        if len(rows) < 2:
+            raise DataError(
+                f"the space {space.name} has one architecture alone, beside which there is none to score it; give "
+                "a space with several"
+            )
         return cls.of(space, space.architectures(rows))
 
     @classmethod

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError
 
-from archpredict._files import read_tensors, write_atomically
+from archpredict._files import damage, read_tensors, write_atomically
 from archpredict._typing import FloatArray
 from archpredict.errors import DataError, RunError
 from archpredict.predict.per_space import PerSpace
@@ -212,7 +212,8 @@ class TransferModel:
             ) from error
         except Exception as error:  # whatever a damaged or hostile file provokes
             raise DataError(
-                f"{path} does not hold a transfer model of this version: {error}; make it again with this version"
+                f"{path} does not hold a transfer model of this version: {damage(error)}; make it again "
+                "with this version"
             ) from error
 
 

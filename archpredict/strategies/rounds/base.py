@@ -22,7 +22,7 @@ from archpredict.strategies.base import Problem, Recommendation, State, Strategy
 from archpredict.strategies.rounds.merge import Candidate, with_predicted
 from archpredict.strategies.rounds.prequential import Prequential
 from archpredict.strategies.rounds.settings import RoundSettings, S, with_options
-from archpredict.strategies.rounds.zero_shot import zero_shot_order, zero_shot_sources
+from archpredict.strategies.rounds.zero_shot import check_useful, zero_shot_order, zero_shot_sources
 
 MIN_LABELS = 4
 """Labels below which there is nothing to learn a ranking from."""
@@ -81,6 +81,7 @@ class RoundStrategy(Strategy, Generic[S]):
         presets: Mapping[str, Any] = self.presets
         self.device = device
         self.settings: S = with_options(self.name, presets, preset, options)
+        check_useful(self.settings.transfer, problem.space)
         pool = problem.budget if problem.pool is None else len(problem.pool)
         self._starts = self._round_starts(min(problem.budget, pool))
         self._queue: list[Choices] = []

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from archpredict._typing import FloatArray
+from archpredict.errors import UsageError
 from archpredict.predict.batch import Batch
 from archpredict.predict.transfer.model import MAIN, ZeroShot, origins_of
 from archpredict.predict.transfer.moments import numbers_of
-from archpredict.predict.transfer.shipped import Transfer, model_of
+from archpredict.predict.transfer.shipped import Transfer, file_of, model_of
 from archpredict.progress import Event, Observer, silent
 from archpredict.spaces.base import Architecture, Choices, SearchSpace
 from archpredict.strategies.base import Problem
@@ -52,6 +53,19 @@ def zero_shot_order(
         if problem.is_labelable(scored.architectures[i]):
             found.append(scored.architectures[i].choices)
     return found
+
+
+def check_useful(transfer: Transfer, space: SearchSpace) -> None:
+    """Check that something can be learnt from a file of one's own.
+
+    Raises:
+        UsageError: The space defines no networks.
+    """
+    if (file := file_of(transfer)) is not None and not space.defines_networks:
+        raise UsageError(
+            f"nothing can be learnt from the transfer model {file}: the space {space.name} does not define network(), "
+            "by which spaces are compared; write that method, or leave out `transfer`"
+        )
 
 
 def zero_shot_sources(space: SearchSpace, transfer: Transfer = True) -> dict[str, list[str]]:
