@@ -182,6 +182,8 @@ def show_result(result: SearchResult, plan: Plan) -> None:
         rows.append((str(rank), score, mark, *(si(known[c]) for c in costs), *([text] if show_texts else [])))
     show_table(f"Best architectures of {result.space} found by {result.strategy}", columns, rows)
     click.echo(f"\nScores are {str(plan.evaluator.describe()['labels']).rstrip('.')}.")
+    if result.believed is not None:
+        click.echo(f"{result.believed}.")
     if not all(r.evaluated for r in result.top):
         outside = (
             ": the table does not hold them (--within-table leaves them out)" if plan.problem.pool is not None else ""

@@ -107,6 +107,9 @@ def _fit(given: dict[str, Any]) -> None:
         print_json({"out": str(given["out"]), **card})
         return
     click.echo(f"Fitted {name} on {labels} in {card['seconds']:.1f} s; saved in {given['out']}")
+    low, high = card["range"]
+    error = f"; error on held-out labels {card['held_out_error']:.3g}" if "held_out_error" in card else ""
+    click.echo(f"Labels from {low:.4g} to {high:.4g}: of scores beyond believe the order alone{error}")
     if summary is not None:
         tau, spread = summary.mean["kendall_tau"], summary.std["kendall_tau"]
         click.echo(f"Kendall's tau in {given['folds']}-fold cross-validation: {tau:.3f} ± {spread:.3f}")

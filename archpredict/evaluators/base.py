@@ -89,6 +89,10 @@ class Evaluator(ABC):
         of this evaluator is, and is shown to the user.
         """
 
+    def believed(self, score: float) -> str | None:
+        """How far this score can be believed, in a sentence that is shown to the user; None where it is what it is."""
+        return None
+
     def pool(self) -> IntArray | None:
         """The choices ``(R, L)`` of the only architectures that can be labelled, or None where all can."""
         return None

@@ -37,6 +37,7 @@ class SurrogateEvaluator(Evaluator):
         name: What to call it.
         card: Its model card; ``card["labels"]`` says in one sentence what the predictions estimate.
         sha256: Digest of its files, to tell two versions of it apart.
+        label_range: The smallest and the largest label that it has learnt from, if that is known.
 
     Example:
         >>> from archpredict.spaces import load_space
@@ -57,11 +58,13 @@ class SurrogateEvaluator(Evaluator):
         *,
         card: Mapping[str, Any] | None = None,
         sha256: str | None = None,
+        label_range: tuple[float, float] | None = None,
     ) -> None:
         self.predictor = predictor
         self.predictor_name = name or type(predictor).__name__
         self.card = dict(card or {})
         self.sha256 = sha256
+        self.label_range = label_range
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto") -> SurrogateEvaluator:
@@ -75,7 +78,8 @@ class SurrogateEvaluator(Evaluator):
         from archpredict.predict.storage import located
 
         predictor, folder = Predictor.load(path, device), located(path)
-        return cls(predictor, folder.name, card=predictor.card_, sha256=_digest(folder))
+        digest, labels = _digest(folder), predictor.label_range_
+        return cls(predictor, folder.name, card=predictor.card_, sha256=digest, label_range=labels)
 
     @classmethod
     def for_space(
@@ -117,6 +121,27 @@ class SurrogateEvaluator(Evaluator):
                 yield Result(architecture, score, seconds=seconds)
             else:
                 yield Result(architecture, None, f"the surrogate predicted {score}, no finite number", seconds)
+
+    def believed(self, score: float) -> str | None:
+        """What is to be said of a score at or beyond the end of the labels that the surrogate has learnt from.
+
+        Example:
+            >>> SurrogateEvaluator(None, "mine", label_range=(90.0, 94.5)).believed(95.4).partition(":")[0]
+            'The score 95.4 is beyond what mine has learnt from, labels from 90 to 94.5'
+        """
+        if self.label_range is None or self.label_range[0] < score < self.label_range[1]:
+            return None
+        low, high = self.label_range
+        figures: Any = list((self.card.get("cross_validation") or {}).values())
+        tau = figures[-1].get("kendall_tau") if figures else None
+        error = self.card.get("held_out_error")
+        told = "" if tau is None else f"; Kendall's tau with held-out labels {tau:.3f}"
+        told += "" if error is None else f"; error on held-out labels {error:.3g}"
+        place = "at the end of" if score in self.label_range else "beyond"
+        return (
+            f"The score {score:.4g} is {place} what {self.predictor_name} has learnt from, labels from {low:.4g} to "
+            f"{high:.4g}: believe the order, not the value{told}"
+        )
 
     def describe(self) -> dict[str, Any]:
         meaning = f": {self.card['labels']}" if "labels" in self.card else ""

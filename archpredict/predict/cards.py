@@ -60,6 +60,8 @@ def fitted_card(
         "seed": int(predictor.seed),
         "seconds": round(seconds, 2),
     }
+    if predictor.held_out_error_ is not None:
+        card["held_out_error"] = round(predictor.held_out_error_, 6)
     if summary is not None:
         card["protocol"] = f"{folds}-fold cross-validation, seed {predictor.seed}, isomorphic rows in one fold"
         card["cross_validation"] = {name: _figures(summary)}

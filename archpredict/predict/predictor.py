@@ -382,6 +382,13 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         return low, high
 
     @property
+    def held_out_error_(self) -> float | None:
+        """Root mean square error on labels that its parts had not seen; None where they were not weighed by such."""
+        ensemble = self._fitted()
+        error = float(ensemble.calibration.margin)
+        return None if ensemble.weighing is None or np.isinf(error) else error
+
+    @property
     def has_std(self) -> bool:
         """Whether it knows standard deviations: with more than one member, or one that knows its uncertainty."""
         if "ensemble_" in self.__dict__:

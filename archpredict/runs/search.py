@@ -39,6 +39,7 @@ class SearchResult:
         seconds: Time worked on the run, over all its sessions.
         failed: Number of evaluations that gave no score.
         best_evaluated: The best of what was evaluated, which may not be in ``top``.
+        believed: How far the best score can be believed, in a sentence; None where it is what it is.
     """
 
     space: str
@@ -51,6 +52,7 @@ class SearchResult:
     seconds: float
     failed: int = 0
     best_evaluated: Recommendation | None = None
+    believed: str | None = None
 
     @property
     def best(self) -> Recommendation:
@@ -68,6 +70,7 @@ class SearchResult:
             "top": [_as_json(r) for r in self.top],
             "run_dir": None if self.run_dir is None else str(self.run_dir),
             "seconds": round(self.seconds, 3),
+            **({} if self.believed is None else {"believed": self.believed}),
         }
 
 
@@ -189,6 +192,7 @@ def _result(loop: Loop, top: int) -> SearchResult:
         seconds=loop.history.seconds,
         failed=sum(r.score is None for r in strategy.results),
         best_evaluated=strategy.best_evaluated(1)[0],
+        believed=None if recommended[0].score is None else loop.plan.evaluator.believed(recommended[0].score),
     )
     return result if loop.directory is None else _kept(result, loop.directory, is_news=loop.evaluated_now > 0)
 
