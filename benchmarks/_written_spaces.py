@@ -15,7 +15,7 @@ import numpy as np
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.spaces.base import Ordered, SearchSpace
 
-__all__ = ["WRITTEN", "ChannelCounts", "FiveNodes", "MnasBlocks", "SixNodes"]
+__all__ = ["WRITTEN", "ChannelCounts", "FiveNodes", "MnasBlocks", "SixNodes", "made_up_label"]
 
 CHANNELS = (16, 24, 32, 48, 64, 96, 128, 192)
 STAGES = 6
@@ -149,3 +149,8 @@ def _chain(ops: Sequence[str], cells: Sequence[int] | None = None) -> ArchGraph:
     n = len(ops)
     of = tuple(range(n)) if cells is None else tuple(cells)
     return ArchGraph(("input", *ops, "output"), tuple((i, i + 1) for i in range(n + 1)), cells=(0, *of, of[-1]))
+
+
+def made_up_label(space: type[SearchSpace], choices: Sequence[int]) -> float:
+    """The label of an architecture, the same each time."""
+    return WRITTEN[space](choices, float(np.random.default_rng(list(choices)).normal()))

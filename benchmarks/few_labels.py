@@ -21,7 +21,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
 
 import numpy as np
 from _protocols import add_data_option
-from _written_spaces import WRITTEN
+from _spaces import labelled
+from _written_spaces import WRITTEN, made_up_label
 
 from archpredict._typing import FloatArray
 from archpredict.evaluators.once_for_all import OnceForAllEvaluator
@@ -29,14 +30,9 @@ from archpredict.metrics import coverage, kendall_tau
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.protocols import load_protocol
 from archpredict.spaces.base import Architecture, load_space
-from archpredict.tables.table import Table
 
 PROTOCOLS = {"nasbench101": "nb101-20k", "nasbench201": "nb201-c10"}
-FILES = {
-    "darts": ("darts", "darts/nasbench301_1218.csv.gz", "val_accuracy"),
-    "enas": ("enas", "enas/final_structures6.txt.gz", None),
-    "nasbench-macro": ("nasbench-macro", "nas_bench_macro/nas_bench_macro_cifar10.csv.gz", "mean_acc"),
-}
+FILES = ("darts", "enas", "nasbench-macro")
 OTHERS = ("mobilenetv3", *(space.name for space in WRITTEN))
 TABLES = (*PROTOCOLS, *FILES, *OTHERS)
 SAMPLED, TESTED = 2000, 1000
@@ -52,8 +48,7 @@ def table(name: str, folder: Path) -> Labelled:
         protocol = load_protocol(PROTOCOLS[name], folder)
         return protocol.architectures, protocol.train_labels
     if name in FILES:
-        space, file, target = FILES[name]
-        read = Table.read(folder / file, space, target)
+        read = labelled(name, folder)
         return read.architectures, read.labels
     rng = np.random.default_rng(0)
     if name == "mobilenetv3":
@@ -63,15 +58,14 @@ def table(name: str, folder: Path) -> Labelled:
         chosen = space.architectures(rows)
         evaluator = OnceForAllEvaluator.load(folder / "once_for_all" / "mbv3_accuracy_predictor.npz")
         return chosen, np.asarray(evaluator.predict(chosen))
-    kind, label = next((kind, label) for kind, label in WRITTEN.items() if kind.name == name)
+    kind = next(kind for kind in WRITTEN if kind.name == name)
     rows = rng.permutation(np.unique(kind().sample(SAMPLED, rng), axis=0))
-    noise = (float(np.random.default_rng(row).normal()) for row in rows.tolist())
-    return kind().architectures(rows), np.array([label(*given) for given in zip(rows.tolist(), noise, strict=True)])
+    return kind().architectures(rows), np.array([made_up_label(kind, row) for row in rows.tolist()])
 
 
-def trial(labelled: Labelled, n: int, seed: int) -> dict[str, float]:
+def trial(known: Labelled, n: int, seed: int) -> dict[str, float]:
     """Figures of one fit."""
-    architectures, labels = labelled
+    architectures, labels = known
     order = np.random.default_rng(seed).permutation(len(labels))
     train, test = order[:n], order[max(n, len(order) - TESTED) :]
     start = time.process_time()
@@ -97,10 +91,10 @@ def trial(labelled: Labelled, n: int, seed: int) -> dict[str, float]:
 def lines(options: argparse.Namespace) -> Iterator[str]:
     """A line for each table and number of labels."""
     for name in options.tables:
-        labelled = table(name, Path(options.data))
-        trial(labelled, 20, 0)  # pre-training is kept for all that follow
+        known = table(name, Path(options.data))
+        trial(known, 20, 0)  # pre-training is kept for all that follow
         for n in options.sizes:
-            trials = [trial(labelled, n, seed) for seed in options.seeds]
+            trials = [trial(known, n, seed) for seed in options.seeds]
             mean = {key: float(np.mean([figures[key] for figures in trials])) for key in trials[0]}
             parts = {key: value for key, value in mean.items() if key not in ("all", "coverage", "seconds")}
             yield (

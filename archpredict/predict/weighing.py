@@ -50,7 +50,8 @@ class Weighing:
         noise, factor: ``(M,)`` at least 0.
         inflation: What the standard deviations of the mixture are multiplied by, so that 90 % intervals hold 90 % of
             held-out labels: split conformal prediction (Lei et al., "Distribution-free predictive inference for
-            regression", JASA 113, 2018) with errors relative to these deviations.
+            regression", JASA 113, 2018) with errors relative to these deviations, as if ``n - P - 1`` labels had made
+            them: what is found on them, the lines and weights of ``P`` parts, fits them a little too well.
     """
 
     weights: FloatArray
@@ -84,7 +85,8 @@ class Weighing:
         mean, std = found.mixture(held_out.scores, held_out.stds)
         errors = np.abs(labels - calibration(mean)) / np.maximum(calibration.spread(mean, std), 1e-300)
         at = min(1.0, _LEVEL * (1 + 1 / len(labels)))
-        inflation = float(np.quantile(errors, at)) / _QUANTILE
+        fitted = min(len(prior) + 1, len(labels) // 2)
+        inflation = float(np.quantile(errors, at)) / _QUANTILE * np.sqrt(len(labels) / (len(labels) - fitted))
         return cls(found.weights, offset, slope, noise, factor, float(np.clip(inflation, 0.1, 100.0)))
 
     def spread_over(self, counts: list[int]) -> Weighing:

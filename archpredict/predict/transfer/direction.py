@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from archpredict.predict.transfer.moments import Moments
-from archpredict.predict.transfer.rule import coefficients
+from archpredict.predict.transfer.rule import agreement
 
 __all__ = ["opposed", "warn_of_opposed"]
 
@@ -42,7 +42,7 @@ def opposed(labelled: Mapping[str, Moments], reference: Sequence[Moments] = ()) 
     while True:
         others = [*reference, *kept.values()]
         expected = {
-            name: (_agreement(own, [m for n, m in kept.items() if n != name], others), _agreement(own, [], others))
+            name: (agreement(own, [m for n, m in kept.items() if n != name], others), agreement(own, [], others))
             for name, own in kept.items()
             if name not in found
         }
@@ -70,11 +70,3 @@ def warn_of_opposed(labelled: Mapping[str, Moments], reference: Sequence[Moments
             "else go on",
             stacklevel=3,
         )
-
-
-def _agreement(own: Moments, sources: Sequence[Moments], reference: Sequence[Moments]) -> float:
-    """The correlation of labels with the scores that other labels give; 0 where these are all equal."""
-    assert own.of_labels is not None
-    weights = coefficients(own, sources, reference)
-    spread = float(np.sqrt(max(0.0, float(weights @ own.covariance @ weights))))
-    return float(weights @ own.of_labels) / spread if spread > 1e-9 else 0.0

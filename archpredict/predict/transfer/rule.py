@@ -22,7 +22,7 @@ from scipy.linalg import solve
 from archpredict._typing import FloatArray
 from archpredict.predict.transfer.moments import COLUMNS, Moments
 
-__all__ = ["RULES", "Rule", "coefficients", "in_units", "trust_in"]
+__all__ = ["RULES", "Rule", "agreement", "coefficients", "in_units", "trust_in"]
 
 _LEAST_NOISE = 0.05
 """Share of a source's variance that is taken for noise at least."""
@@ -123,13 +123,24 @@ def trust_in(sources: Sequence[Moments], reference: Sequence[Moments], rule: Rul
     """
     if len(sources) < 3:
         return [1.0] * len(sources)
-    found = []
-    for source in sources:
-        assert source.of_labels is not None
-        others = [other for other in sources if other is not source]
-        score = in_units(coefficients(source, others, reference, rule), source)
-        found.append(float(np.clip(2 * score @ source.of_labels, _LEAST_TRUST, 1.0)))
-    return found
+    others = [[other for other in sources if other is not source] for source in sources]
+    found = [agreement(*pair, reference, rule) for pair in zip(sources, others, strict=True)]
+    return [min(max(2 * each, _LEAST_TRUST), 1.0) for each in found]
+
+
+def agreement(
+    own: Moments, sources: Sequence[Moments], reference: Sequence[Moments] = (), rule: Rule = Rule()
+) -> float:
+    """The correlation of a space's labels with the zero-shot scores that others give it; 0 if these are all equal.
+
+    Args:
+        own: Labelled.
+        sources: Labelled, of other spaces; none: the agreement with the size.
+        reference: As of :func:`coefficients`.
+        rule: The constants.
+    """
+    assert own.of_labels is not None
+    return float(in_units(coefficients(own, sources, reference, rule), own) @ own.of_labels)
 
 
 def yardstick(reference: Sequence[Moments]) -> tuple[FloatArray, FloatArray]:

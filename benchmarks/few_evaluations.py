@@ -1,0 +1,80 @@
+"""Search with few evaluations on spaces written for this: are the default strategies ever behind evolution?
+
+    OMP_NUM_THREADS=1 python benchmarks/few_evaluations.py --jobs 2
+    OMP_NUM_THREADS=1 python benchmarks/few_evaluations.py --spaces channel-counts --budgets 60 --seeds 5
+
+Spaces and labels are those of ``_written_spaces.py``, which define no networks, so nothing is transferred. Prints the
+label of the recommended architecture, mean and deviation over seeds; the mean difference to evolution over the same
+seeds, and the p-value of a paired two-sided Wilcoxon test; CPU seconds of a search.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import product
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
+
+import numpy as np
+from _written_spaces import WRITTEN, made_up_label
+from scipy.stats import wilcoxon
+
+from archpredict.evaluators.base import Result
+from archpredict.registry import resolve
+from archpredict.strategies.base import Problem, Strategy
+
+SPACES = {space.name: space for space in WRITTEN}
+STRATEGIES = ("evolution", "random", "predictor-guided", "ctnas")
+
+
+def run(given: tuple[str, str, int, int]) -> tuple[float, float]:
+    """One search: label of the recommended architecture, CPU seconds."""
+    import torch
+
+    torch.set_num_threads(1)
+    strategy_name, space, budget, seed = given
+    kind = SPACES[space]
+    start = time.process_time()
+    strategy = resolve("strategies", strategy_name, Strategy)(Problem(kind(), budget), seed=seed)
+    while batch := strategy.ask(budget - strategy.num_told):
+        strategy.tell([Result(a, made_up_label(kind, a.choices)) for a in batch])
+    return made_up_label(kind, strategy.recommend(1)[0].architecture.choices), time.process_time() - start
+
+
+def lines(options: argparse.Namespace) -> Iterator[str]:
+    """A line for each space, budget and strategy."""
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    names = ("evolution", *(name for name in options.only if name != "evolution"))
+    with ProcessPoolExecutor(options.jobs) as pool:
+        for space, budget in product(options.spaces, options.budgets):
+            found = {}
+            for name in names:
+                results = pool.map(run, [(name, space, budget, seed) for seed in seeds])
+                labels, seconds = np.array(list(results)).T
+                found[name] = labels
+                line = f"{space} {budget} evaluations | {name} {labels.mean():.3f} ± {labels.std():.3f}"
+                if name != "evolution":
+                    ahead = labels - found["evolution"]
+                    p = wilcoxon(ahead).pvalue if ahead.any() else 1.0
+                    line += f" | ahead by {ahead.mean():+.3f}, p = {p:.3g}"
+                yield f"{line} | {seconds.mean():.1f} s"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--spaces", nargs="+", default=list(SPACES), choices=list(SPACES))
+    parser.add_argument("--budgets", type=int, nargs="+", default=[30, 60, 100])
+    parser.add_argument("--only", nargs="+", default=list(STRATEGIES), choices=list(STRATEGIES))
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1)
+    for line in lines(parser.parse_args()):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
