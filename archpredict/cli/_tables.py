@@ -27,6 +27,7 @@ def read_labelled(given: Mapping[str, Any], space: SearchSpace, features: Sequen
     if target in features:
         raise UsageError(f"{target!r} is the --target; a predictor that reads it as a feature would learn nothing else")
     table = Table.read(given["data"], space, target, features, column=given["column"] or ARCHITECTURE)
+    _warn_of_scales(table)
     found = table.duplicates()
     if found.num_conflicts:
         warnings.warn(
@@ -35,6 +36,21 @@ def read_labelled(given: Mapping[str, Any], space: SearchSpace, features: Sequen
             stacklevel=2,
         )
     return table
+
+
+def _warn_of_scales(table: Table) -> None:
+    """Say so where some labels look like fractions and the others like percent."""
+    labels = table.labels
+    small, large = labels[(labels > 0) & (labels <= 1)], labels[labels > 1]
+    if not len(small) or not len(large) or len(small) + len(large) < len(labels):
+        return
+    if ((100 * small >= large.min()) & (100 * small <= large.max())).all():
+        warnings.warn(
+            f"{table.path}: {len(small):,} of {len(labels):,} values in {table.target!r} are at most 1, the others "
+            f"{large.min():.4g} to {large.max():.4g}: if those are fractions and these percent, bring them to one "
+            "scale",
+            stacklevel=3,
+        )
 
 
 def read_families(texts: Sequence[str]) -> list[Table]:
@@ -51,7 +67,9 @@ def read_families(texts: Sequence[str]) -> list[Table]:
         path, _, target = rest.rpartition(":")
         if not (space and path and target):
             raise UsageError(f"--family {text}: expected SPACE=FILE:COLUMN, e.g. nasbench201=cells.csv:accuracy")
-        tables.append(Table.read(path, load_space(space), target))
+        table = Table.read(path, load_space(space), target)
+        _warn_of_scales(table)
+        tables.append(table)
     return tables
 
 

@@ -80,3 +80,19 @@ def test_one_architecture_alone_has_a_score_as_the_space_is_what_it_is_held_agai
     words = ("predict", "--model", "universal", "--space", "nasbench201", "--data", "one.csv", "--out", "-", "--quiet")
     score = float(cli(*words).stdout.splitlines()[1].rpartition(",")[2])
     assert score == pytest.approx(UniversalPredictor().predict(cells)[0])
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize(("divided", "is_said"), [(3, True), (0, False), (40, False)])
+def test_labels_of_which_some_are_fractions_and_others_percent_are_named(
+    cli: Any, cells: list[Architecture], divided: int, is_said: bool
+) -> None:
+    percent = [60 + 0.75 * i for i in range(40)]
+    labels = [label / 100 if 10 <= i < 10 + divided else label for i, label in enumerate(percent)]
+    if divided == 40:
+        labels = [label / 100 for label in percent]
+    Path("mixed.csv").write_text("\n".join(["architecture,y", *(f"{c},{y}" for c, y in zip(cells, labels))]))  # noqa: B905
+    words = ("fit", "--space", "nasbench201", "--data", "mixed.csv", "--target", "y", "--out", "m", "--quiet")
+    result = cli(*words, "--predictor", "bayesian-ridge")
+    assert result.exit_code == 0
+    assert ("3 of 40 values in 'y' are at most 1" in result.stderr) == is_said
