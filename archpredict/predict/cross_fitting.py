@@ -10,7 +10,7 @@ import torch
 from archpredict._typing import BoolArray, FloatArray
 from archpredict.predict.ensemble_builder import EnsembleBuilder
 from archpredict.predict.inputs import Inputs, InputSpec
-from archpredict.predict.session import TrainingSession
+from archpredict.predict.session import TrainingSession, run_together
 from archpredict.predict.training import Training
 from archpredict.predict.weighing import HeldOut
 from archpredict.progress import Event, Observer, silent
@@ -54,10 +54,15 @@ def cross_fit(
     half = replace(builder, ensemble=networks, training=_without_early_stop(builder.training))
     parts = networks + len(builder.choices)
     scores, stds = np.zeros((parts, len(labels))), np.zeros((parts, len(labels)))
-    for i, learnt in enumerate((first, ~first)):
+    sessions = []
+    for learnt in (first, ~first):
         ensemble = half.build(spec, device)
         half.pretrain(ensemble, space, silent)
-        TrainingSession(ensemble, inputs[np.flatnonzero(learnt)], labels[learnt], half.training, int(half.seed)).run()
+        known = inputs[np.flatnonzero(learnt)], labels[learnt]
+        sessions.append(TrainingSession(ensemble, *known, half.training, int(half.seed)))
+    run_together(sessions)
+    for i, learnt in enumerate((first, ~first)):
+        ensemble = sessions[i].ensemble
         said = ensemble.member_predictions(inputs[np.flatnonzero(~learnt)])
         scores[:, ~learnt] = ensemble.standardized(said.scores)
         stds[:, ~learnt] = said.stds / ensemble.scale[:, None]

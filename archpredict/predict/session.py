@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from archpredict._typing import FloatArray
@@ -15,7 +17,7 @@ from archpredict.predict.training import PseudoPairs, Training
 from archpredict.predict.weighing import HeldOut
 from archpredict.progress import Observer, silent
 
-__all__ = ["TrainingSession"]
+__all__ = ["TrainingSession", "run_together"]
 
 
 class TrainingSession:
@@ -51,11 +53,7 @@ class TrainingSession:
         Raises:
             RunError: The training diverged.
         """
-        fit_all(self._trainers, observer)
-        for trainer in self._trainers:
-            trainer.optimizer.leaves.detach()
-        self.ensemble.fit_regressors(self.inputs, self._target)
-        self.rescale()
+        run_together([self], observer)
 
     def refine(self, pairs: PseudoPairs, *, share: float, epochs: int, slow_down: float) -> None:
         """A few more epochs on the training set and on pairs with predicted labels; regressors stay as they are.
@@ -98,3 +96,22 @@ class TrainingSession:
         """
         self._held_out = held_out
         self.ensemble.weigh(self._held_out, self._target, self.labels)
+
+
+def run_together(sessions: Sequence[TrainingSession], observer: Observer = silent) -> None:
+    """Run several sessions as :meth:`TrainingSession.run` does each, all networks as one model where that is possible.
+
+    Args:
+        sessions: Of ensembles that are built alike, which may learn from different labels.
+        observer: As for one session; epochs of all count together.
+
+    Raises:
+        RunError: A training diverged.
+    """
+    trainers = [trainer for session in sessions for trainer in session._trainers]
+    fit_all(trainers, observer)
+    for trainer in trainers:
+        trainer.optimizer.leaves.detach()
+    for session in sessions:
+        session.ensemble.fit_regressors(session.inputs, session._target)
+        session.rescale()

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from archpredict.graph.batch import GraphBatch
+from archpredict.graph.packed import PackedGraphs
 from archpredict.predict.model import Model
 from archpredict.predict.optimizer import Flat
-from archpredict.predict.trainer import Trainer, draw_from, dropouts, trained
+from archpredict.predict.trainer import GraphBatches, Trainer, draw_from, dropouts, trained
 from archpredict.progress import Event, Observer
 from archpredict.runtime import few_threads, linear
 
@@ -23,7 +24,7 @@ def fit_all(trainers: Sequence[Trainer], observer: Observer) -> None:
     """Train all members, as one model where they can be stacked; each learns what it would learn alone.
 
     Args:
-        trainers: Of members alike, on the same training set.
+        trainers: Of members alike; their training sets may differ.
         observer: Told after each epoch, stage ``training``; epochs of all members count together.
     """
     if _stackable(trainers):
@@ -40,7 +41,7 @@ def fit_all(trainers: Sequence[Trainer], observer: Observer) -> None:
 
 def _stackable(trainers: Sequence[Trainer]) -> bool:
     """Whether encoder and head work with stacked weights, and nothing stops a member before the others."""
-    return len(trainers) > 1 and all(
+    return len({len(trainer.inputs) for trainer in trainers}) == 1 < len(trainers) and all(
         trainer.device.type == "cpu"
         and not trainer.has_held_out
         and trainer.model.head.stackable
@@ -51,7 +52,11 @@ def _stackable(trainers: Sequence[Trainer]) -> bool:
 
 
 class _Stack:
-    """Trainers whose models share one storage, one batch and one optimiser."""
+    """Trainers whose models share one storage, one batch and one optimiser.
+
+    Args:
+        trainers: Of training sets of one size.
+    """
 
     def __init__(self, trainers: Sequence[Trainer]) -> None:
         self._trainers = trainers
@@ -61,6 +66,21 @@ class _Stack:
         self._optimizer = first.adam(self._flat.values, self._flat.gradients, self._flat.stacked_leaves(parameters))
         self._model = _stacked(first.model, parameters)
         self._dropouts = dropouts(self._model)
+        self._batches, self._side, self._y = first.batches, first.side, first.y
+        self._begin = [0] * len(trainers)
+        if any(trainer.inputs is not first.inputs for trainer in trainers):
+            self._join()
+
+    def _join(self) -> None:
+        """Lay the members' training sets end to end."""
+        graphs = PackedGraphs.concat([trainer.inputs.graphs for trainer in self._trainers])
+        if self._model.encoder is not None:
+            _ = graphs.levels  # found once, as for a training set
+        self._batches = GraphBatches(graphs, self._trainers[0].device)
+        sides = [trainer.side for trainer in self._trainers if trainer.side is not None]
+        self._side = torch.cat(sides) if sides else None
+        self._y = torch.cat([trainer.y for trainer in self._trainers])
+        self._begin = [i * len(trainer.inputs) for i, trainer in enumerate(self._trainers)]
 
     def fit(self, observer: Observer) -> None:
         """All epochs."""
@@ -77,7 +97,7 @@ class _Stack:
         with few_threads(len(first.inputs.graphs.op) // first.num_batches * len(orders)):
             self._model.train()
             for indices in zip(*orders, strict=True):
-                loss = self._loss(np.concatenate(indices))
+                loss = self._loss(np.concatenate([begin + i for begin, i in zip(self._begin, indices, strict=True)]))
                 self._optimizer.rate = first.next_rate()
                 self._optimizer.minimize(loss.sum())
                 losses.append(loss.detach())
@@ -89,12 +109,12 @@ class _Stack:
 
     def _loss(self, index: np.ndarray) -> Tensor:
         """``(M,)`` losses of the members, each on its part of ``index``."""
-        first, members = self._trainers[0], len(self._trainers)
-        batch = first.batches.of(index) if self._model.encoder is not None else None
+        members = len(self._trainers)
+        batch = self._batches.of(index) if self._model.encoder is not None else None
         rows = torch.from_numpy(index)
-        side = None if first.side is None else first.side[rows].view(members, -1, first.side.shape[1])
+        side = None if self._side is None else self._side[rows].view(members, -1, self._side.shape[1])
         z = _encoded(self._model, members, batch, side)
-        return self._model.head.loss(z, first.y[rows].view(members, -1))
+        return self._model.head.loss(z, self._y[rows].view(members, -1))
 
 
 def _stacked(model: Model, parameters: Mapping[str, nn.Parameter]) -> Model:

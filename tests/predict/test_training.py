@@ -325,18 +325,19 @@ def test_encoding_many_equals_encoding_each_and_nothing_is_encoded_to_nothing() 
 # ---------------------------------------------------------------------- members trained as one model
 
 
-def members_alike(encoder: str | None, **training: Any) -> list[Trainer]:
+def members_alike(encoder: str | None, parts: Sequence[slice] | None = None, **training: Any) -> list[Trainer]:
     space = load_space("nasbench201")
     cells = space.architectures(space.sample(24, np.random.default_rng(3)))
     spec, inputs = InputSpec.fit(cells, form="nodes", sources=("statistics",))
     labels = np.linspace(-1, 1, 24)
     trainers = []
-    for seed in (7, 8):
+    for i, seed in enumerate((7, 8)):
         torch.manual_seed(seed)
+        own, known = (inputs, labels) if parts is None else (inputs[parts[i]], labels[parts[i]])
         graph = None if encoder is None else Asynchronous(spec.num_ops, spec.num_cells, dim=8)
         side = nn.Linear(spec.num_side, 6)
         model = Model(graph, Pairwise((0 if graph is None else graph.out_features) + 6, hidden=5), side, dropout=0.3)
-        trainers.append(Trainer(model, spec, inputs, labels, Training(**training), seed=seed, device=CPU))
+        trainers.append(Trainer(model, spec, own, known, Training(**training), seed=seed, device=CPU))
     return trainers
 
 
@@ -357,6 +358,20 @@ def test_members_trained_as_one_model_learn_what_each_learns_alone(encoder: str 
         # any other: the last bias, on which no difference of scores depends, and a bit of others.
         torch.testing.assert_close(scores(second), scores(first), atol=2e-3, rtol=0)
     assert (scores(alone[0]) - scores(alone[1])).abs().max() > 0.02
+
+
+@pytest.mark.parametrize("sizes", [(12, 12), (11, 13)], ids=["of one size", "of two sizes"])
+@pytest.mark.parametrize("encoder", ["asynchronous", None])
+def test_members_with_training_sets_of_their_own_learn_what_each_learns_alone(
+    encoder: str | None, sizes: tuple[int, int]
+) -> None:
+    parts = slice(0, sizes[0]), slice(sizes[0], None)
+    alone, together = (members_alike(encoder, parts, epochs=6, batch_size=6) for _ in range(2))
+    for trainer in alone:
+        trainer.fit()
+    fit_all(together, lambda event: None)
+    for first, second in zip(alone, together, strict=True):
+        torch.testing.assert_close(scores(second), scores(first), atol=2e-3, rtol=0)
 
 
 def scores(trainer: Trainer) -> torch.Tensor:
