@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from _protocols import load_nb201
 from _recipes import recipe_of
-from sklearn.model_selection import GroupKFold
 
 from archpredict.evaluators.once_for_all import OnceForAllEvaluator
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.network_statistics import network_statistics
 from archpredict.onnx.reader import read
+from archpredict.predict.protocols import FAMILY_FOLDS, family_folds
 from archpredict.spaces import load_space
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
     "recipe_figures",
 ]
 
-FOLDS, HOLDOUTS = 5, 24
+FOLDS, HOLDOUTS = FAMILY_FOLDS, 24
 Splits = list[tuple[np.ndarray, np.ndarray]]
 
 
@@ -185,8 +185,7 @@ def kind_of(family: str) -> str:
 
 
 def family_splits(models: Models, shuffle: int) -> Splits:
-    folds = GroupKFold(FOLDS, shuffle=True, random_state=shuffle)
-    return list(folds.split(models.top1, groups=models.family))
+    return [tuple(fold) for fold in family_folds(models.family.tolist(), shuffle)]
 
 
 def holdout_splits(models: Models) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -12,8 +12,10 @@ import click
 from archpredict.cli._messages import in_flags
 from archpredict.cli._onnx import input_shape_options
 from archpredict.cli._options import debug_option, json_option
+from archpredict.cli._speed import settings_of, speed_options
 
 if TYPE_CHECKING:
+    from archpredict.costs.settings import Setting
     from archpredict.onnx.reader import OnnxModel
 
 _PATH = click.Path(path_type=Path)
@@ -23,6 +25,14 @@ _PATH = click.Path(path_type=Path)
 @click.argument("file", type=_PATH)
 @input_shape_options
 @click.option("--draw", type=_PATH, metavar="FILE", help="Draw the graph: out.svg or out.png.")
+@click.option(
+    "--device",
+    "devices",
+    multiple=True,
+    metavar="NAME",
+    help="Device that the model is to run on, as 'archpredict devices' lists them: predicts its speed; repeatable.",
+)
+@speed_options
 @json_option
 @debug_option
 def command(
@@ -31,7 +41,9 @@ def command(
     input_size: int,
     sequence_length: int,
     draw: Path | None,
+    devices: tuple[str, ...],
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Summarise an ONNX model: operators, stages, parameters, multiply-adds, and what was folded.
 
@@ -41,6 +53,7 @@ def command(
     from archpredict.onnx.files import read_model
     from archpredict.onnx.reader import OpenSizes
 
+    settings = settings_of(devices, given)
     with warnings_as_lines():
         if draw is not None:
             from archpredict.graph.drawing import check_drawing
@@ -51,7 +64,7 @@ def command(
             from archpredict.graph.drawing import draw as draw_graph
 
             draw_graph(model.graph, draw, f"{file.name}: {model.graph.num_nodes:,} nodes")
-    content = _described(model, draw)
+    content = {**_described(model, draw), **({"speed": _speeds(model, settings)} if settings else {})}
     if as_json:
         from archpredict.cli._output import print_json
 
@@ -84,6 +97,14 @@ def _described(model: OnnxModel, drawing: Path | None) -> dict[str, Any]:
         "warnings": [in_flags(text) for text in model.warnings],
         "drawing": None if drawing is None else str(drawing),
     }
+
+
+def _speeds(model: OnnxModel, settings: list[Setting]) -> list[dict[str, Any]]:
+    """Its speed in each setting."""
+    from archpredict.costs.shipped import shipped_speed
+
+    found = [shipped_speed().predict([model.graph], setting)[0].to_dict() for setting in settings]
+    return [{**row, "warnings": [in_flags(text) for text in row["warnings"]]} for row in found]
 
 
 def _whole(row: dict[str, Any]) -> dict[str, Any]:
@@ -122,10 +143,34 @@ def _show(content: Mapping[str, Any]) -> None:
             for row in content["stages"]
         ],
     )
+    if content.get("speed"):
+        _show_speeds(content["speed"])
     for warning in content["warnings"]:
         click.echo(f"Warning: {warning}")
     if content["drawing"] is not None:
         click.echo(f"Drawn: {content['drawing']}")
+
+
+def _show_speeds(rows: list[Mapping[str, Any]]) -> None:
+    from archpredict.cli._console import show_table
+    from archpredict.predict.ranking_table import shown
+
+    names = ("device", "precision", "layout", "compiler", "runtime", "mode")
+    show_table(
+        "Speed",
+        {**dict.fromkeys(names, "left"), "batch size": "right", "images/s": "right", "nine in ten": "right"},
+        [
+            (
+                *(row[name] for name in names),
+                str(row["batch_size"]),
+                shown(row["images_per_second"]),
+                f"{shown(row['low'])}-{shown(row['high'])}",
+            )
+            for row in rows
+        ],
+    )
+    for text in dict.fromkeys(text for row in rows for text in row["warnings"]):
+        click.echo(f"Speed: {text}")
 
 
 def _tensors(shapes: Mapping[str, list[int]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,13 @@ import click
 from archpredict.cli._messages import in_flags
 from archpredict.cli._onnx import input_shape_options
 from archpredict.cli._options import debug_option, json_option
-from archpredict.cli._predictors import device_option, quiet_option
+from archpredict.cli._predictors import quiet_option
+from archpredict.cli._speed import read_limits, settings_of, speed_options, split_devices
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
-    from archpredict.predict.ranking import Ranking
+    from archpredict.costs.speed import Speed
+    from archpredict.predict.ranking import Ranked, Ranking
     from archpredict.progress import Event, Observer
     from archpredict.tables.formats.base import Kind
 
@@ -52,13 +55,37 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "csv"]),
+    type=click.Choice(["table", "csv", "markdown"]),
     default="table",
     show_default=True,
     help="What to print on stdout.",
 )
+@click.option(
+    "--device",
+    "devices",
+    multiple=True,
+    metavar="NAME",
+    help="Device that the models are to run on, as 'archpredict devices' lists them: predicts their speed; repeatable. "
+    "auto, cpu or cuda say where the predictor computes.",
+)
+@speed_options
+@click.option("--pareto", is_flag=True, help="Show the models that no other beats in score and speed.")
+@click.option(
+    "--at-least",
+    callback=read_limits,
+    multiple=True,
+    metavar="NAME=N",
+    help="Leave out models below: score, throughput, params, macs or nodes, such as throughput=1000; repeatable.",
+)
+@click.option(
+    "--at-most",
+    callback=read_limits,
+    multiple=True,
+    metavar="NAME=N",
+    help="Leave out models above, such as params=20e6; repeatable.",
+)
+@click.option("--plot", type=_PATH, metavar="FILE", help="Draw score over speed: out.svg, out.png or out.pdf.")
 @json_option
-@device_option
 @quiet_option
 @debug_option
 @click.pass_context
@@ -70,14 +97,18 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     """
     from archpredict.cli._console import warnings_as_lines
 
+    given["device"], given["devices"] = split_devices(given["devices"])
     _check(given)
     with warnings_as_lines(), _progress(given["quiet"]) as observer:
         result = _result(given, observer)
     _say_unmatched(result)
+    _say_left_out(result)
     if given["as_json"]:
         _print_json(result, given["save"])
     elif given["form"] == "csv":
         _print_csv(result)
+    elif given["form"] == "markdown":
+        _print_markdown(result)
     else:
         _print_table(result)
     if result.failures:
@@ -86,8 +117,15 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
 def _check(given: Mapping[str, Any]) -> None:
     """What can be told before anything is read."""
-    if given["as_json"] and given["form"] == "csv":
-        raise UsageError("--json and --format csv both say what to print; leave one of them out")
+    if given["as_json"] and given["form"] != "table":
+        raise UsageError(f"--json and --format {given['form']} both say what to print; leave one of them out")
+    for flag in ("pareto", "plot"):
+        if given[flag] and not given["devices"]:
+            raise UsageError(f"--{flag} weighs score against speed; give --device NAME too")
+    if given["plot"] is not None:
+        from archpredict.cli._choice_plot import check_plot
+
+        check_plot(given["plot"])
     if given["save"] is not None and given["labels"] is None:
         raise UsageError("--save keeps a predictor that --labels adapts; give --labels too, or leave --save out")
     if given["save"] is not None:
@@ -102,6 +140,10 @@ def _result(given: Mapping[str, Any], observer: Observer) -> Ranking:
     from archpredict.predict.ranking import rank
 
     shapes = dict(given["input_shape"])
+    settings = settings_of(given["devices"], given)
+    limits = [*given["at_least"], *given["at_most"]]
+    if any(limit.name == "throughput" for limit in limits) and not settings:
+        raise UsageError("a limit on throughput needs a device that the models are to run on; give --device NAME too")
     result = rank(
         given["files"],
         given["predictor"],
@@ -111,12 +153,18 @@ def _result(given: Mapping[str, Any], observer: Observer) -> Ranking:
         sequence_length=given["sequence_length"],
         labels=given["labels"],
         recipe=given["recipe"],
+        settings=settings,
         device=given["device"],
         observer=observer,
     )
     if given["save"] is not None and result.adaptation is not None:
         result.adaptation.ranker.save(given["save"])
-    return result
+    if given["plot"] is not None and len(result):
+        from archpredict.cli._choice_plot import draw_choice
+
+        draw_choice(result, given["plot"])
+    result = result.within(limits)
+    return replace(result, rows=result.front) if given["pareto"] else result
 
 
 @contextmanager
@@ -143,6 +191,8 @@ def _print_json(result: Ranking, saved: Path | None) -> None:
     content = result.to_dict()
     for row in content["ranking"]:
         row["warnings"] = list(map(in_flags, row["warnings"]))
+        for speed in row.get("speed", ()):
+            speed["warnings"] = list(map(in_flags, speed["warnings"]))
     for failure in content["failed"]:
         failure["error"] = in_flags(failure["error"])
     if "adaptation" in content:
@@ -156,20 +206,53 @@ def _print_csv(result: Ranking) -> None:
 
     kinds: dict[str, Kind] = {"rank": "integer", "model": "text"}
     kinds |= dict.fromkeys(("score", "std", "beats_next"), "number")
-    kinds |= {"params": "integer", "macs": "integer", "nodes": "integer", "warnings": "text"}
-    records = [row.to_dict() for row in result]
-    print_csv(kinds, [{**record, "warnings": in_flags("; ".join(record["warnings"]))} for record in records])
+    kinds |= {"params": "integer", "macs": "integer", "nodes": "integer"}
+    speeds = [f"{name}: {speed.setting}" for speed in _speeds(result) for name in _SPEED]
+    kinds |= dict.fromkeys(speeds, "number")
+    kinds |= {**({"pareto": "text"} if speeds else {}), "warnings": "text"}
+    print_csv(kinds, [_record(row) for row in result])
     if result.adaptation is not None:
         say(str(result.adaptation))
     _say_failed(result)
 
 
+_SPEED = ("images_per_second", "low", "high")
+
+
+def _speeds(result: Ranking) -> tuple[Speed, ...]:
+    """The speeds of the first model, of which all have the settings."""
+    return result[0].speeds if len(result) else ()
+
+
+def _record(row: Ranked) -> dict[str, Any]:
+    """A model as a row of CSV."""
+    record = row.to_dict()
+    speeds = {f"{name}: {speed.setting}": getattr(speed, name) for speed in row.speeds for name in _SPEED}
+    warned = [*record["warnings"], *(remark for speed in row.speeds for remark in speed.remarks)]
+    front = {"pareto": "yes" if row.on_front else "no"} if row.speeds else {}
+    return {**record, **speeds, **front, "warnings": in_flags("; ".join(dict.fromkeys(warned)))}
+
+
+def _print_markdown(result: Ranking) -> None:
+    from archpredict.cli._console import say
+    from archpredict.predict.ranking_table import cells, columns
+
+    headings = columns(result.rows)
+    click.echo("| " + " | ".join(headings) + " |")
+    click.echo("|" + "|".join("---:" if align == "right" else "---" for align in headings.values()) + "|")
+    for row in cells(result.rows):
+        click.echo("| " + " | ".join(text.replace("|", "\\|") for text in row) + " |")
+    for note in result.notes:
+        say(in_flags(note))
+    _say_failed(result)
+
+
 def _print_table(result: Ranking) -> None:
     from archpredict.cli._console import show_table
-    from archpredict.predict.ranking_table import COLUMNS, cells
+    from archpredict.predict.ranking_table import cells, columns
 
     if len(result):
-        show_table(result.title, COLUMNS, cells(result.rows))
+        show_table(result.title, columns(result.rows), cells(result.rows))
     for note in result.notes:
         click.echo(in_flags(note))
     _say_failed(result)
@@ -182,6 +265,16 @@ def _say_unmatched(result: Ranking) -> None:
     unmatched = None if result.adaptation is None else result.adaptation.labels.unmatched
     if unmatched is not None:
         say(f"Warning: {unmatched}")
+
+
+def _say_left_out(result: Ranking) -> None:
+    """Which models the limits leave out, and whether they leave any."""
+    from archpredict.cli._console import say
+
+    for row in result.left_out:
+        say(f"Left out: {row.name}: {row.reason}")
+    if result.left_out and not len(result):
+        say("Warning: no model is inside of the limits; loosen one of them")
 
 
 def _say_failed(result: Ranking) -> None:

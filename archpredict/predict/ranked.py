@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from archpredict.costs.speed import Speed
+
 
 @dataclass(frozen=True)
 class Remark:
@@ -31,6 +33,9 @@ class Ranked:
         remarks: What to know, the gravest first.
         model: The model as it was given; of a folder or pattern, the file.
         assumed: Shapes of inputs of which the file leaves lengths open, as they were taken.
+        speeds: Predicted, in each of the settings that were asked for.
+        on_front: Whether no other model is at least as good in score and in the first setting's speed, and better in
+            one of them; None where no speed was asked for.
     """
 
     rank: int
@@ -46,9 +51,11 @@ class Ranked:
     remarks: tuple[Remark, ...]
     model: Any = field(compare=False, repr=False)
     assumed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    speeds: tuple[Speed, ...] = ()
+    on_front: bool | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; ``assumed`` is there where the file leaves lengths of inputs open."""
+        """For JSON; ``assumed`` is there where the file leaves lengths of inputs open, ``speed`` where one asks."""
         assumed = {name: list(shape) for name, shape in self.assumed.items()}
         return {
             "rank": self.rank,
@@ -60,5 +67,6 @@ class Ranked:
             "macs": self.macs,
             "nodes": self.nodes,
             **({"assumed": assumed} if assumed else {}),
+            **({"speed": [speed.to_dict() for speed in self.speeds], "pareto": self.on_front} if self.speeds else {}),
             "warnings": [remark.sentence for remark in self.remarks],
         }

@@ -6,12 +6,15 @@ import importlib
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archpredict._typing import FloatArray
+from archpredict.costs.settings import Setting
+from archpredict.costs.shipped import shipped_speed
+from archpredict.costs.speed import Speed
 from archpredict.errors import MissingDependencyError, UsageError, counted, whole_number
 from archpredict.graph.operators import OPERATORS
 from archpredict.networks.form import Form
@@ -19,11 +22,12 @@ from archpredict.onnx.files import ONLY, Failure, not_a_classifier
 from archpredict.onnx.reader import DEFAULT_SIZES, SIZE_TAKEN, OpenSizes
 from archpredict.predict._candidates import Candidate, Reading, equal
 from archpredict.predict.adaptation import AdaptedPredictor, load_ranker
+from archpredict.predict.choosing import LeftOut, Limit, split, with_front
 from archpredict.predict.own_labels import Adaptation, adapted
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.ranked import Ranked, Remark
 from archpredict.predict.ranker import Ranker
-from archpredict.predict.ranking_table import notes, table
+from archpredict.predict.ranking_table import notes, speed_notes, table
 from archpredict.progress import Observer, silent
 
 if TYPE_CHECKING:
@@ -52,6 +56,7 @@ class Ranking(Sequence[Ranked]):
         sizes: Of images and sequences, where files leave them open.
         recipe: By which the models are taken to be trained; None where the predictor knows no recipes, or was adapted
             to labels, whose recipe is then meant.
+        left_out: Models outside of limits, and why (:meth:`within`).
     """
 
     predictor: str
@@ -61,6 +66,7 @@ class Ranking(Sequence[Ranked]):
     adaptation: Adaptation | None = field(default=None, compare=False)
     sizes: OpenSizes = DEFAULT_SIZES
     recipe: str | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -80,7 +86,7 @@ class Ranking(Sequence[Ranked]):
     @property
     def notes(self) -> list[str]:
         """Notes below a table, a line each: what columns mean, what to know of models, how well labels were learnt."""
-        found = notes(self.rows, self.meaning)
+        found = [*notes(self.rows, self.meaning), *speed_notes(self.rows)]
         if self._takes_sizes:
             size = self.sizes.image
             taken = f"images as {size} x {size}, sequences as {self.sizes.sequence} long, batches as 1"
@@ -100,8 +106,8 @@ class Ranking(Sequence[Ranked]):
         """For JSON, stable from version to version.
 
         Its keys are ``predictor``, ``score`` (what it means), ``recipe`` (where the predictor knows recipes),
-        ``input_size`` and ``sequence_length`` (where files leave the sizes of inputs open), ``ranking``, ``failed``
-        and, with labels, ``adaptation``.
+        ``input_size`` and ``sequence_length`` (where files leave the sizes of inputs open), ``ranking``, ``failed``,
+        with limits ``left_out`` and, with labels, ``adaptation``.
         """
         content: dict[str, Any] = {
             "predictor": self.predictor,
@@ -111,7 +117,26 @@ class Ranking(Sequence[Ranked]):
             "ranking": [row.to_dict() for row in self.rows],
             "failed": [{"model": failure.model, "error": failure.error} for failure in self.failures],
         }
+        if self.left_out:
+            content["left_out"] = [{"model": row.name, "reason": row.reason} for row in self.left_out]
         return content if self.adaptation is None else {**content, "adaptation": self.adaptation.to_dict()}
+
+    def within(self, limits: Sequence[Limit]) -> Ranking:
+        """The models inside of all limits, with the ranks that they have among all.
+
+        Args:
+            limits: On ``score``, ``params``, ``macs``, ``nodes``, or ``throughput`` in the first setting.
+
+        Raises:
+            UsageError: There is a limit on ``throughput``, and no speeds were asked for.
+        """
+        kept, left_out = split(self.rows, limits)
+        return replace(self, rows=with_front(kept), left_out=(*self.left_out, *left_out))
+
+    @property
+    def front(self) -> tuple[Ranked, ...]:
+        """The models that no other beats in both score and speed; empty where no speeds were asked for."""
+        return tuple(row for row in self.rows if row.on_front)
 
     def to_pandas(self) -> Any:
         """A ``pandas.DataFrame`` with one row per model; what is not known is missing.
@@ -125,8 +150,11 @@ class Ranking(Sequence[Ranked]):
             raise MissingDependencyError(
                 "to_pandas() needs the package pandas, which is not installed; pip install pandas, or use to_dict()"
             ) from error
-        names = [name for name in Ranked.__dataclass_fields__ if name not in ("remarks", "model", "assumed")]
+        others = ("remarks", "model", "assumed", "speeds", "on_front")
+        names = [name for name in Ranked.__dataclass_fields__ if name not in others]
         columns = {name: [getattr(row, name) for row in self.rows] for name in names}
+        for i, speed in enumerate(self.rows[0].speeds if self.rows else ()):
+            columns[f"images per second: {speed.setting}"] = [row.speeds[i].images_per_second for row in self.rows]
         remarks = ["; ".join(remark.sentence for remark in row.remarks) for row in self.rows]
         return pandas.DataFrame({**columns, "remarks": remarks})
 
@@ -143,6 +171,7 @@ def rank(
     labels: LabelsLike | None = None,
     recipe: str | None = None,
     form: Form | None = None,
+    settings: Sequence[Setting | str] = (),
     device: str = "auto",
     observer: Observer = silent,
 ) -> Ranking:
@@ -172,6 +201,8 @@ def rank(
         recipe: How the models are taken to be trained: one of the recipes that the predictor has learnt from, its own
             choice if left out. With labels, where the adaptation starts from.
         form: Images and options with which architectures become networks; as for CIFAR-10 if left out.
+        settings: Where the models are to run: names of devices, or settings of the predictor of speed
+            (:func:`archpredict.costs.shipped.shipped_speed`). The rows have a speed for each.
         device: Where to predict: ``auto``, ``cpu`` or ``cuda``. A fitted predictor stays where it is.
         observer: Is told how many models are read.
 
@@ -190,6 +221,7 @@ def rank(
         >>> [row.name for row in ranking], ranking[0].params
         (['wide', 'narrow'], 84392)
     """
+    asked = [shipped_speed().setting(each) if isinstance(each, str) else each for each in settings]
     name = str(predictor) if isinstance(predictor, str | Path) else type(predictor).__name__
     ranker = load_ranker(predictor, device) if isinstance(predictor, str | Path) else predictor
     if recipe is not None:
@@ -210,7 +242,20 @@ def rank(
     meaning = str(card.get("meaning") or card.get("labels") or "higher is better").rstrip(".")
     stated = ranker.recipe_ if isinstance(ranker, Predictor) else None
     meaning += "" if stated is None else f", {_described(stated, card)}"
-    return Ranking(name, meaning, tuple(_ranked(candidates, ranker)), tuple(failures), adaptation, sizes, stated)
+    rows = tuple(_ranked(candidates, ranker, _speeds(candidates, asked)))
+    return Ranking(name, meaning, with_front(rows), tuple(failures), adaptation, sizes, stated)
+
+
+def _speeds(candidates: Sequence[Candidate], settings: Sequence[Setting]) -> list[tuple[Speed, ...]]:
+    """Speeds of each candidate, one for each setting.
+
+    Raises:
+        UsageError: They are no networks as a whole.
+    """
+    if not settings or not candidates:
+        return [() for _ in candidates]
+    graphs = [candidate.graph for candidate in candidates]
+    return list(zip(*(shipped_speed().predict(graphs, setting) for setting in settings), strict=True))
 
 
 def _under(ranker: Any, name: str, recipe: str) -> Predictor:
@@ -292,7 +337,7 @@ def _predicted(ranker: Ranker, architectures: Sequence[Any]) -> _Predicted:
     return _Predicted(*ranker.predict(inputs, return_std=True), novelty)
 
 
-def _ranked(candidates: Sequence[Candidate], ranker: Ranker) -> list[Ranked]:
+def _ranked(candidates: Sequence[Candidate], ranker: Ranker, speeds: Sequence[tuple[Speed, ...]]) -> list[Ranked]:
     """The models, best first; equal ones are scored once and tied."""
     if not candidates:
         return []
@@ -325,6 +370,7 @@ def _ranked(candidates: Sequence[Candidate], ranker: Ranker) -> list[Ranked]:
             remarks=_remarks(candidate, novelty is not None and bool(novelty[k] > 1)),
             assumed={} if candidate.source is None else candidate.source.assumed,
             model=candidate.model,
+            speeds=speeds[i],
         )
         rows.append(row)
     return rows
