@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from archpredict.graph.arch_graph import ArchGraph
     from archpredict.predict.parts import Part
     from archpredict.predict.predictor import Predictor
-    from archpredict.predict.ranking import Ranking, rank
-    from archpredict.predict.training import Training
+    from archpredict.predict.rank.ranking import Ranking, rank
+    from archpredict.predict.training.training import Training
     from archpredict.predict.universal import UniversalPredictor
     from archpredict.progress import Event
     from archpredict.runs.search import SearchResult, search
@@ -55,17 +55,17 @@ _HOME = {
     "Part": "predict.parts",
     "Predictor": "predict.predictor",
     "Problem": "strategies.base",
-    "Ranking": "predict.ranking",
+    "Ranking": "predict.rank.ranking",
     "Recommendation": "strategies.base",
     "Result": "evaluators.base",
     "SearchResult": "runs.search",
     "SearchSpace": "spaces.base",
     "Strategy": "strategies.base",
     "Table": "tables.table",
-    "Training": "predict.training",
+    "Training": "predict.training.training",
     "UniversalPredictor": "predict.universal",
     "load_space": "spaces.base",
-    "rank": "predict.ranking",
+    "rank": "predict.rank.ranking",
     "search": "runs.search",
 }
 

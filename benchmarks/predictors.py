@@ -28,7 +28,7 @@ from _protocols import Protocol, add_data_option
 
 from archpredict.predict.parts import Part
 from archpredict.predict.presets import names, preset
-from archpredict.predict.pretraining import forget
+from archpredict.predict.pretraining.cells import forget
 from archpredict.predict.protocols import load_protocol
 from archpredict.predict.validation import evaluate_predictions
 

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from archpredict.predict.predictor import Predictor
-from archpredict.predict.pretrained_weights import SHIPPED
+from archpredict.predict.pretraining.pretrained_weights import SHIPPED
 from archpredict.spaces.base import load_space
 
 SPACES = ("nasbench101", "nasbench201", "darts", "enas", "enas-micro", "mobilenetv3")

@@ -42,13 +42,13 @@ from archpredict.graph.batch import batched
 from archpredict.graph.packed import PackedGraphs
 from archpredict.metrics import kendall_tau, spearman
 from archpredict.predict.calibration import standardize
-from archpredict.predict.corpus import Corpus
-from archpredict.predict.encoder_pretraining import OBJECTIVES, Pretraining, pretrain, untrained
 from archpredict.predict.families import pooled
 from archpredict.predict.inputs import InputSpec
 from archpredict.predict.parts import Part
 from archpredict.predict.presets import preset
-from archpredict.predict.pretrained_encoder import PretrainedEncoder, encoder_of
+from archpredict.predict.pretraining.corpus import Corpus
+from archpredict.predict.pretraining.networks import OBJECTIVES, Pretraining, pretrain, untrained
+from archpredict.predict.pretraining.pretrained_encoder import PretrainedEncoder, encoder_of
 
 SPACES = ("nasbench101", "nasbench201", "darts", "enas")
 PAIRS: Mapping[str, tuple[tuple[str, ...], str]] = {

@@ -41,7 +41,7 @@ from archpredict.evaluators.surrogate import SurrogateEvaluator
 from archpredict.predict.families import pooled
 from archpredict.predict.fine_tuned import FineTuned
 from archpredict.predict.presets import preset
-from archpredict.predict.pretrained_encoder import PretrainedEncoder
+from archpredict.predict.pretraining.pretrained_encoder import PretrainedEncoder
 from archpredict.registry import resolve
 from archpredict.spaces.base import Architecture, load_space
 from archpredict.strategies.base import Problem, Strategy

@@ -20,7 +20,10 @@ os.environ["ARCHPREDICT_CACHE"] = ""  # nothing is kept from one run of the test
 import pytest
 from hypothesis import settings
 
-from archpredict.predict import cross_fitting, ensemble_builder, predictor, pretraining
+from archpredict.predict import predictor
+from archpredict.predict.ensemble import builder as ensemble_builder
+from archpredict.predict.ensemble import cross_fitting
+from archpredict.predict.pretraining import cells as pretraining
 from archpredict.runs import report
 from archpredict.strategies.rounds import base as rounds
 from archpredict.strategies.rounds import zero_shot
@@ -73,7 +76,7 @@ def _not_drawn(_: Any, path: Path) -> Path:
 
 
 def _not_cross_fitted(*arguments: Any) -> None:
-    """What :func:`archpredict.predict.cross_fitting.cross_fit` gives where there are too few labels."""
+    """What :func:`archpredict.predict.ensemble.cross_fitting.cross_fit` gives where there are too few labels."""
 
 
 def _no_order(*arguments: Any) -> list[Any]:
@@ -82,7 +85,7 @@ def _no_order(*arguments: Any) -> list[Any]:
 
 
 def _not_pretrained(*arguments: Any, **options: Any) -> None:
-    """What :func:`archpredict.predict.pretraining.pretrained` gives where it cannot be done."""
+    """What :func:`archpredict.predict.pretraining.cells.pretrained` gives where it cannot be done."""
 
 
 _FORKED = """

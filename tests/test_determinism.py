@@ -29,8 +29,8 @@ from archpredict.networks.recipe import Recipe
 from archpredict.networks.supernet import Supernet
 from archpredict.networks.supernet_training import SupernetTraining
 from archpredict.networks.trained_supernet import load_supernet
-from archpredict.predict.adaptation import load_ranker
 from archpredict.predict.predictor import Predictor
+from archpredict.predict.rank.adaptation import load_ranker
 from archpredict.runs.checkpoint import Checkpoint
 from archpredict.runs.search import search
 from archpredict.runtime import owned

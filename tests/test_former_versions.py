@@ -20,9 +20,9 @@ from archpredict.evaluators.base import Evaluator
 from archpredict.heads.base import Head
 from archpredict.images.base import ImageSet, load_images
 from archpredict.predict import presets
-from archpredict.predict.adaptation import load_ranker
 from archpredict.predict.predictor import Predictor
-from archpredict.predict.training import Training
+from archpredict.predict.rank.adaptation import load_ranker
+from archpredict.predict.training.training import Training
 from archpredict.proxies.base import Proxy
 from archpredict.registry import names, resolve
 from archpredict.regressors.base import Regressor

@@ -83,10 +83,11 @@ def test_every_import_points_downwards() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_every_import_inside_onnx_points_downwards() -> None:
-    floors, wrong = _floors("floors onnx"), []
+@pytest.mark.parametrize("room", ["onnx", "predict"])
+def test_every_import_inside_a_large_room_points_downwards(room: str) -> None:
+    floors, wrong = _floors(f"floors {room}"), []
     for module, imported in _arrows():
-        if _room(module) == _room(imported) == "onnx" and module.count(".") > 1:
+        if _room(module) == _room(imported) == room and module.count(".") > 1:
             own, other = (name.split(".")[2] for name in (module, imported))
             if own != other and floors[other] >= floors[own]:
                 wrong.append(f"{module} must not know {imported}")

@@ -14,9 +14,9 @@ from archpredict.errors import UsageError
 from archpredict.evaluators.zero_cost import ZeroCostEvaluator
 from archpredict.metrics import kendall_tau, n_at_k, ndcg, precision_at_k, regret
 from archpredict.onnx.files import find_models
-from archpredict.predict.adaptation import load_ranker
 from archpredict.predict.batch import Batch
 from archpredict.predict.protocols import hold_out, k_folds
+from archpredict.predict.rank.adaptation import load_ranker
 from archpredict.predict.sources.proxies import Proxies
 from archpredict.registry import names, resolve
 from archpredict.spaces.base import SearchSpace

@@ -9,8 +9,8 @@ from archpredict.backends import nothing_left_at_home
 from archpredict.errors import RunError, UsageError
 
 if TYPE_CHECKING:
-    from archpredict.predict.ranked import Ranked
-    from archpredict.predict.ranking import Ranking
+    from archpredict.predict.rank.ranked import Ranked
+    from archpredict.predict.rank.ranking import Ranking
 
 ENDINGS = (".svg", ".png", ".pdf")
 _PLACES = [(x * step, y * step) for step in (1, 2, 3, 5, 8) for x in (1, -1, 0) for y in (1, -1, 0) if x or y]
@@ -41,7 +41,7 @@ def draw_choice(ranking: Ranking, path: Path) -> Path:
     Raises:
         RunError: It cannot be written.
     """
-    from archpredict.predict.ranking_table import short_names
+    from archpredict.predict.rank.ranking_table import short_names
     from archpredict.runs.report import new_figure, save_figure
 
     with nothing_left_at_home():

@@ -279,9 +279,9 @@ def model_space(model: Predictor | UniversalPredictor, reference: str, space: st
 
 
 def _network(arguments: Mapping[str, Any], device: str, seed: int) -> Predictor:
-    from archpredict.predict.ensemble_builder import NETWORK_PARTS
+    from archpredict.predict.ensemble.builder import NETWORK_PARTS
     from archpredict.predict.predictor import Predictor
-    from archpredict.predict.pretrained_encoder import pretrained_encoder
+    from archpredict.predict.pretraining.pretrained_encoder import pretrained_encoder
     from archpredict.registry import resolve
 
     begun = pretrained_encoder(arguments.get("encoder"))

@@ -12,7 +12,7 @@ from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
     from archpredict.costs.settings import Setting
-    from archpredict.predict.choosing import Limit
+    from archpredict.predict.rank.choosing import Limit
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 _OPTIONS = ("batch_size", "precision", "layout", "compiler", "mode")
@@ -36,7 +36,7 @@ def speed_options(command: _Decorated) -> _Decorated:
 
 def read_limits(ctx: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> list[Limit]:
     """Limits as one types them, ``params=20e6``: from below or from above, as the option's name says."""
-    from archpredict.predict.choosing import Limit
+    from archpredict.predict.rank.choosing import Limit
 
     found = []
     for text in texts:

@@ -153,7 +153,7 @@ def _show(content: Mapping[str, Any]) -> None:
 
 def _show_speeds(rows: list[Mapping[str, Any]]) -> None:
     from archpredict.cli._console import show_table
-    from archpredict.predict.ranking_table import shown
+    from archpredict.predict.rank.ranking_table import shown
 
     names = ("device", "precision", "layout", "compiler", "runtime", "mode")
     show_table(

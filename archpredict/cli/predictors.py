@@ -16,7 +16,7 @@ def command(as_json: bool) -> None:
     """List the named predictors, encoders, heads, and the shipped models."""
     from archpredict.cli._listing import described
     from archpredict.cli._output import print_json
-    from archpredict.predict.ensemble_builder import NETWORK_PARTS
+    from archpredict.predict.ensemble.builder import NETWORK_PARTS
 
     parts = {"predictors": _presets(), **{kind: described(kind, base) for kind, base in NETWORK_PARTS.items()}}
     models = _shipped()

@@ -16,10 +16,10 @@ from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
     from archpredict.onnx.files import Failure
-    from archpredict.predict.corpus import Corpus
-    from archpredict.predict.encoder_pretraining import Pretraining
     from archpredict.predict.parts import Part
-    from archpredict.predict.pretrained_encoder import PretrainedEncoder
+    from archpredict.predict.pretraining.corpus import Corpus
+    from archpredict.predict.pretraining.networks import Pretraining
+    from archpredict.predict.pretraining.pretrained_encoder import PretrainedEncoder
     from archpredict.progress import Observer
 
 _PATH = click.Path(path_type=Path)
@@ -78,10 +78,10 @@ def _settings(given: Mapping[str, Any]) -> tuple[Part, Pretraining]:
     """The encoder to train and how, checked before anything is read."""
     from archpredict.cli._plugin_options import full_names
     from archpredict.encoders.comp_graph import CompGraph
-    from archpredict.predict.encoder_pretraining import OBJECTIVES, Pretraining
-    from archpredict.predict.objectives.contrastive import Spectral
     from archpredict.predict.parts import Part
-    from archpredict.predict.pretrained_encoder import encoder_of
+    from archpredict.predict.pretraining.networks import OBJECTIVES, Pretraining
+    from archpredict.predict.pretraining.objectives.contrastive import Spectral
+    from archpredict.predict.pretraining.pretrained_encoder import encoder_of
     from archpredict.registry.arguments import check_choice
     from archpredict.registry.options import options_of
 
@@ -104,7 +104,7 @@ def _settings(given: Mapping[str, Any]) -> tuple[Part, Pretraining]:
 
 def _check_out(given: Mapping[str, Any]) -> None:
     from archpredict.cli._output import check_folder, check_replaceable
-    from archpredict.predict.pretrained_encoder import ENCODER_MANIFEST
+    from archpredict.predict.pretraining.pretrained_encoder import ENCODER_MANIFEST
 
     interrupted = (given["out"] / _CHECKPOINT).is_file()
     if interrupted and not given["resume"]:
@@ -122,7 +122,7 @@ def _check_out(given: Mapping[str, Any]) -> None:
 def _corpus(given: Mapping[str, Any], observer: Observer) -> tuple[Corpus, list[Failure]]:
     """All networks that can be read; the others are told."""
     from archpredict.cli._console import say
-    from archpredict.predict.corpus import Corpus, of_models, of_space
+    from archpredict.predict.pretraining.corpus import Corpus, of_models, of_space
 
     parts = [of_space(space, given["samples"], given["seed"], observer) for space in given["space"]]
     failures = []
@@ -138,7 +138,7 @@ def _corpus(given: Mapping[str, Any], observer: Observer) -> tuple[Corpus, list[
 def _encoder(
     given: Mapping[str, Any], corpus: Corpus, part: Part, how: Pretraining, observer: Observer
 ) -> PretrainedEncoder:
-    from archpredict.predict.encoder_pretraining import pretrain, untrained
+    from archpredict.predict.pretraining.networks import pretrain, untrained
 
     if given["objective"] == "none":
         return untrained(corpus, part, how.seed)

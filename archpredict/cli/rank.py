@@ -20,7 +20,7 @@ from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
     from archpredict.costs.speed import Speed
-    from archpredict.predict.ranking import Ranked, Ranking
+    from archpredict.predict.rank.ranking import Ranked, Ranking
     from archpredict.progress import Event, Observer
     from archpredict.tables.formats.base import Kind
 
@@ -130,14 +130,14 @@ def _check(given: Mapping[str, Any]) -> None:
         raise UsageError("--save keeps a predictor that --labels adapts; give --labels too, or leave --save out")
     if given["save"] is not None:
         from archpredict.cli._output import check_replaceable
-        from archpredict.predict.adaptation import MANIFEST
+        from archpredict.predict.rank.adaptation import MANIFEST
 
         check_replaceable(given["save"], MANIFEST, "adapted predictor", "--save")
 
 
 def _result(given: Mapping[str, Any], observer: Observer) -> Ranking:
     from archpredict.onnx.files import ONLY
-    from archpredict.predict.ranking import rank
+    from archpredict.predict.rank.ranking import rank
 
     shapes = dict(given["input_shape"])
     settings = settings_of(given["devices"], given)
@@ -235,7 +235,7 @@ def _record(row: Ranked) -> dict[str, Any]:
 
 def _print_markdown(result: Ranking) -> None:
     from archpredict.cli._console import say
-    from archpredict.predict.ranking_table import cells, columns
+    from archpredict.predict.rank.ranking_table import cells, columns
 
     headings = columns(result.rows)
     click.echo("| " + " | ".join(headings) + " |")
@@ -249,7 +249,7 @@ def _print_markdown(result: Ranking) -> None:
 
 def _print_table(result: Ranking) -> None:
     from archpredict.cli._console import show_table
-    from archpredict.predict.ranking_table import cells, columns
+    from archpredict.predict.rank.ranking_table import cells, columns
 
     if len(result):
         show_table(result.title, columns(result.rows), cells(result.rows))

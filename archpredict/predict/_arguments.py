@@ -9,7 +9,7 @@ from typing import Any
 from archpredict.errors import UsageError
 from archpredict.predict.parts import Part, kind_of, options_of, with_options
 from archpredict.predict.sources.proxies import Proxies
-from archpredict.predict.training import Training
+from archpredict.predict.training.training import Training
 from archpredict.registry import resolve
 from archpredict.regressors.base import Regressor
 

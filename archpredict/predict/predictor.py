@@ -26,17 +26,17 @@ from archpredict.predict._arguments import arguments_from_json, arguments_to_jso
 from archpredict.predict._data import Architectures, Columns, as_columns, is_one
 from archpredict.predict.batch import ArchLike, ArchLikes, Batch
 from archpredict.predict.calibration import check_labels, fit_deviation
-from archpredict.predict.cross_fitting import cross_fit
-from archpredict.predict.ensemble import Ensemble
-from archpredict.predict.ensemble_builder import EnsembleBuilder, Regressors
+from archpredict.predict.ensemble.builder import EnsembleBuilder, Regressors
+from archpredict.predict.ensemble.cross_fitting import cross_fit
+from archpredict.predict.ensemble.ensemble import Ensemble
+from archpredict.predict.ensemble.session import TrainingSession
 from archpredict.predict.inputs import Inputs, InputSpec
 from archpredict.predict.parts import PartLike, with_options
-from archpredict.predict.session import TrainingSession
 from archpredict.predict.sources.base import SourceLike, as_sources
 from archpredict.predict.sources.recipe import TrainingRecipes
 from archpredict.predict.sources.transfer import ZeroShotScores
 from archpredict.predict.storage import StoredPredictor, check_params, check_state, located, read, saving, write
-from archpredict.predict.training import Training
+from archpredict.predict.training.training import Training
 from archpredict.predict.transfer.model import origins_of
 from archpredict.predict.transfer.shipped import Transfer, file_of, model_of
 from archpredict.progress import Observer, silent
@@ -68,9 +68,8 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
     Args:
         encoder: Name of an encoder (see ``archpredict.encoders``), a class derived from ``Encoder``, a
             :class:`~archpredict.predict.parts.Part` of either with options, or None for networks that read the numbers
-            alone. Or one to begin with that has learnt from unlabelled networks: its folder
-            (:class:`~archpredict.predict.pretrained_encoder.PretrainedEncoder`), or the name of a shipped one,
-            ``networks``.
+            alone. Or one to begin with that has learnt from unlabelled networks: its folder, or the name of a shipped
+            one, ``networks`` (:class:`~archpredict.predict.pretraining.pretrained_encoder.PretrainedEncoder`).
         head: Name of a head, a class derived from ``Head``, or a Part of either.
         sources: Numbers read beside the graph: ``statistics`` (:class:`archpredict.graph.statistics.Statistics`, with
             the costs that the space computes), ``choices`` (one-hot), ``network`` (of computational graphs,
@@ -79,7 +78,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         regressors: Names of regressors (see ``archpredict.regressors``), or classes, and their weights, where the
             networks together weigh 1: ``{"gaussian-process": 0.5}``, or with options
             ``{"gaussian-process": (0.5, {"kernel": "laplacian"})}``.
-        training: How networks are trained, :class:`archpredict.predict.training.Training`.
+        training: How networks are trained, :class:`archpredict.predict.training.training.Training`.
         ensemble: Number of networks; 0 for regressors alone.
         vocabulary: Operator labels; taken from the training architectures (and their spaces) if left out. Of
             computational graphs they are always :data:`archpredict.graph.operators.OPERATORS`.
@@ -87,9 +86,9 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         device: ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
         cross_fit: Whether networks and regressors are weighed by how likely labels are that these have not seen, for
             which all are trained on half of the labels too, and the weights given count as eight labels
-            (:class:`archpredict.predict.weighing.Weighing`); so a part that cannot help costs nothing, and standard
-            deviations hold what they say. If not, or where there is one kind of members, or fewer than ten labels, the
-            weights are those given.
+            (:class:`archpredict.predict.ensemble.weighing.Weighing`); so a part that cannot help costs nothing, and
+            standard deviations hold what they say. If not, or where there is one kind of members, or fewer than ten
+            labels, the weights are those given.
         transfer: Whether regressors that can do so learn from labels of other search spaces too, where the space of the
             training architectures defines its networks (:mod:`archpredict.predict.transfer`); labels of the space
             itself, or of one that shares its cells, never help. Or the file of a transfer model of your own to learn
@@ -465,8 +464,9 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
     def novelty(self, architectures: Architectures, features: Columns | None = None) -> FloatArray:
         """Novelty ``(n,)``: how unlike the training set architectures are; above 1, their scores are a guess.
 
-        Distances in the numbers that it reads beside the graph (:class:`archpredict.predict.novelty.Novelty`): of
-        architectures like the training set about one in a hundred is above 1.
+        Distances in the numbers that it reads beside the graph
+        (:class:`archpredict.predict.ensemble.novelty.Novelty`): of architectures like the training set about one in a
+        hundred is above 1.
 
         Raises:
             UsageError: It reads the graph alone.

@@ -17,7 +17,7 @@ from archpredict.predict._arguments import of_today
 from archpredict.predict.fine_tuned import FineTuned
 from archpredict.predict.parts import Part
 from archpredict.predict.predictor import Predictor
-from archpredict.predict.training import Training
+from archpredict.predict.training.training import Training
 
 __all__ = ["ALONE", "PRESETS", "PUBLISHED_GCN", "PUBLISHED_TRAINING", "Preset", "names", "preset", "unfitted"]
 

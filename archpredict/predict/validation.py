@@ -169,7 +169,7 @@ def cross_validate(
 
     Example:
         >>> from archpredict.predict.predictor import Predictor
-        >>> from archpredict.predict.training import Training
+        >>> from archpredict.predict.training.training import Training
         >>> from archpredict.spaces import load_space
         >>> space = load_space("nasbench201")
         >>> cells = space.architectures(space.sample(20, np.random.default_rng(0)))

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from archpredict.cli.main import main
 from archpredict.predict.predictor import Predictor
-from archpredict.predict.training import Training
+from archpredict.predict.training.training import Training
 from archpredict.spaces.base import Architecture, load_space
 
 

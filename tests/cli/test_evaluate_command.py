@@ -13,7 +13,7 @@ import pytest
 from archpredict.predict import validation
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.protocols import hold_out
-from archpredict.predict.training import Training
+from archpredict.predict.training.training import Training
 from archpredict.predict.validation import evaluate_predictions
 from archpredict.spaces.base import Architecture
 

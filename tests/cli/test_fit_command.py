@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from archpredict.predict.predictor import Predictor
-from archpredict.predict.training import Training
+from archpredict.predict.training.training import Training
 from archpredict.spaces.base import Architecture, load_space
 
 SMALL = ("--encoder", "gcn", "--head", "pairwise", "--epochs", "2", "--ensemble", "1")

@@ -15,7 +15,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from archpredict.predict.predictor import Predictor
-from archpredict.predict.training import Training
+from archpredict.predict.training.training import Training
 from archpredict.spaces.base import Architecture
 from archpredict.testing.toys import ToySpace
 

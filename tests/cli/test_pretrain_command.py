@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from archpredict.predict import encoder_pretraining
-from archpredict.predict.pretrained_encoder import PretrainedEncoder
+from archpredict.predict.pretraining import networks as encoder_pretraining
+from archpredict.predict.pretraining.pretrained_encoder import PretrainedEncoder
 
 SMALL = ("--option", "dim=8", "--option", "layers=1", "--option", "batch_size=4", "--steps", "3")
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from archpredict.predict.adaptation import AdaptedPredictor
 from archpredict.predict.predictor import Predictor
+from archpredict.predict.rank.adaptation import AdaptedPredictor
 from archpredict.spaces.base import load_space
 
 BY = ("--predictor", "ranker")

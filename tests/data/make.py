@@ -77,7 +77,7 @@ def columns(architectures: Sequence[Architecture]) -> dict[str, list[float]]:
 def make_predictors(folder: Path) -> dict[str, list[float]]:
     """Save one of each kind; returns what they predict of the ten architectures after the training set."""
     try:
-        from archpredict.predict.adaptation import AdaptedPredictor
+        from archpredict.predict.rank.adaptation import AdaptedPredictor
     except ModuleNotFoundError:  # before there were packages
         from archpredict.adaptation import AdaptedPredictor
 

@@ -9,7 +9,7 @@ from archpredict.errors import UnknownNameError, UsageError
 from archpredict.evaluators.surrogate import SurrogateEvaluator
 from archpredict.predict import storage
 from archpredict.predict.predictor import Predictor
-from archpredict.predict.training import Training
+from archpredict.predict.training.training import Training
 from archpredict.testing.evaluators import EvaluatorContract
 from archpredict.testing.toys import ToySpace
 

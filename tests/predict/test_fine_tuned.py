@@ -14,7 +14,7 @@ from archpredict.predict.fine_tuned import FineTuned
 from archpredict.predict.parts import Part
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.presets import unfitted
-from archpredict.predict.training import Training
+from archpredict.predict.training.training import Training
 from archpredict.spaces.base import Architecture, load_space
 
 

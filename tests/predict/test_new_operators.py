@@ -24,7 +24,7 @@ from archpredict.predict.batch import Batch
 from archpredict.predict.inputs import InputSpec
 from archpredict.predict.parts import Part
 from archpredict.predict.predictor import Predictor
-from archpredict.predict.training import Training
+from archpredict.predict.training.training import Training
 from archpredict.spaces.base import load_space
 from archpredict.testing.graphs import random_computational_graph
 

@@ -28,8 +28,8 @@ from archpredict.predict.calibration import Calibration, standardize
 from archpredict.predict.parts import Part
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.storage import shipped
-from archpredict.predict.trainer import Trainer
-from archpredict.predict.training import PseudoPairs, Training
+from archpredict.predict.training.trainer import Trainer
+from archpredict.predict.training.training import PseudoPairs, Training
 from archpredict.registry import names, resolve
 from archpredict.spaces.base import Architecture, load_space
 from archpredict.spaces.nasbench201 import NASBench201

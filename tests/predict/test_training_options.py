@@ -12,7 +12,7 @@ import pytest
 from sklearn.base import clone
 
 from archpredict.errors import UsageError
-from archpredict.predict.training import Training
+from archpredict.predict.training.training import Training
 
 NAN = float("nan")
 

@@ -7,8 +7,8 @@ import pytest
 
 from archpredict.errors import UsageError
 from archpredict.metrics import kendall_tau
-from archpredict.predict.adaptation import load_ranker
 from archpredict.predict.predictor import Predictor
+from archpredict.predict.rank.adaptation import load_ranker
 from archpredict.predict.transfer.shipped import shipped_model
 from archpredict.predict.universal import UNIVERSAL, UniversalPredictor
 from archpredict.spaces.base import load_space

@@ -14,7 +14,7 @@ from sklearn.linear_model import Ridge
 from archpredict.errors import UsageError
 from archpredict.predict.parts import Part
 from archpredict.predict.predictor import Predictor
-from archpredict.predict.training import Training
+from archpredict.predict.training.training import Training
 from archpredict.runs.search import search
 from archpredict.spaces.base import Architecture
 from archpredict.strategies.base import Problem

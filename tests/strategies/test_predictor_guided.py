@@ -15,7 +15,7 @@ from archpredict.predict.fine_tuned import FineTuned
 from archpredict.predict.parts import Part
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.presets import preset
-from archpredict.predict.training import Training
+from archpredict.predict.training.training import Training
 from archpredict.progress import Event
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 from archpredict.strategies.base import Problem

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from archpredict._typing import FloatArray, IntArray
 from archpredict.predict.inputs import Inputs
-from archpredict.predict.optimizer import Adam, Flat
 from archpredict.predict.predictor import Predictor
-from archpredict.predict.training import PseudoPairs
+from archpredict.predict.training.optimizer import Adam, Flat
+from archpredict.predict.training.training import PseudoPairs
 from archpredict.progress import Event, Observer
 from archpredict.runtime import few_threads, seeded
 from archpredict.spaces.base import Architecture, Choices

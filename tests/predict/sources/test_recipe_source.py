@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from archpredict.errors import DataError, UnknownNameError, UsageError
-from archpredict.predict.adaptation import AdaptedPredictor
 from archpredict.predict.inputs import InputSpec
 from archpredict.predict.predictor import Predictor
+from archpredict.predict.rank.adaptation import AdaptedPredictor
 from archpredict.predict.sources.base import Source
 from archpredict.predict.sources.recipe import TrainingRecipes
 from archpredict.spaces.base import Architecture, load_space

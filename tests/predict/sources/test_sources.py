@@ -22,7 +22,7 @@ from archpredict.graph.statistics import Statistics
 from archpredict.predict.batch import ArchLike, Batch
 from archpredict.predict.inputs import InputSpec
 from archpredict.predict.presets import preset
-from archpredict.predict.ranking import rank
+from archpredict.predict.rank.ranking import rank
 from archpredict.predict.sources.base import Source, as_sources, source_names
 from archpredict.predict.sources.choices import OneHotChoices
 from archpredict.predict.sources.features import FeatureColumns

@@ -1,0 +1,105 @@
+"""Choosing among ranked models: limits on what they may cost, and those that no other beats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from archpredict._typing import BoolArray, FloatArray
+from archpredict.errors import UnknownNameError, UsageError
+from archpredict.graph.summary import si
+from archpredict.predict.rank.ranked import Ranked
+
+__all__ = ["LeftOut", "Limit", "on_front"]
+
+_NUMBERS = ("score", "throughput", "params", "macs", "nodes")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A limit on a number of ranked models.
+
+    Args:
+        name: ``score``, ``params``, ``macs``, ``nodes``, or ``throughput``: images per second in the first setting.
+        least, most: What it may be; None for no limit.
+
+    Raises:
+        UnknownNameError: There is no such number.
+    """
+
+    name: str
+    least: float | None = None
+    most: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.name not in _NUMBERS:
+            raise UnknownNameError("number of models", self.name, _NUMBERS)
+
+    def broken_by(self, row: Ranked) -> str | None:
+        """How a model is outside of the limit; None if it is not.
+
+        Raises:
+            UsageError: The limit is on a speed that was not asked for.
+        """
+        value = _value(row, self.name)
+        if value is None:
+            return f"its {self.name} is not known"
+        if self.least is not None and value < self.least:
+            return f"its {self.name} is {si(value)}, below {si(self.least)}"
+        if self.most is not None and value > self.most:
+            return f"its {self.name} is {si(value)}, above {si(self.most)}"
+        return None
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A model outside of a limit: its name, and the reason."""
+
+    name: str
+    reason: str
+
+
+def split(rows: Sequence[Ranked], limits: Sequence[Limit]) -> tuple[tuple[Ranked, ...], tuple[LeftOut, ...]]:
+    """The models inside of all limits, and the others."""
+    kept, left_out = list[Ranked](), list[LeftOut]()
+    for row in rows:
+        broken = [reason for limit in limits if (reason := limit.broken_by(row)) is not None]
+        if broken:
+            left_out.append(LeftOut(row.name, "; ".join(broken)))
+        else:
+            kept.append(row)
+    return tuple(kept), tuple(left_out)
+
+
+def on_front(values: FloatArray) -> BoolArray:
+    """Which rows no other row dominates: is at least as large in every column, and larger in one.
+
+    Args:
+        values: ``(n, m)``, larger is better.
+
+    Example:
+        >>> on_front(np.array([[1.0, 3.0], [2.0, 2.0], [1.0, 2.0], [2.0, 2.0]]))
+        array([ True,  True, False,  True])
+    """
+    as_good = (values[:, None] >= values[None]).all(axis=2)
+    better = (values[:, None] > values[None]).any(axis=2)
+    return np.asarray(~(as_good & better).any(axis=0))
+
+
+def with_front(rows: tuple[Ranked, ...]) -> tuple[Ranked, ...]:
+    """The rows, told whether they are on the front of score and speed in the first setting."""
+    if not rows or not rows[0].speeds:
+        return rows
+    front = on_front(np.array([[row.score, row.speeds[0].images_per_second] for row in rows]))
+    return tuple(replace(row, on_front=bool(best)) for row, best in zip(rows, front, strict=True))
+
+
+def _value(row: Ranked, name: str) -> float | None:
+    if name != "throughput":
+        value: float | None = getattr(row, name)
+        return value
+    if not row.speeds:
+        raise UsageError("a limit on throughput needs a device that the models are to run on; give `settings` too")
+    return row.speeds[0].images_per_second
