@@ -52,6 +52,7 @@ TARGET = Path(__file__).resolve().parent.parent / "archpredict" / "pretrained" /
 SEEDS = (0, 1, 2)
 FEWEST = 300
 """Models of a setting that counts in means over settings."""
+FARTHEST = 8
 COSTS = ("log params", "log macs", "log activations of layers", "log input size")
 METHODS = ("MACs", "ridge on log costs", "ExtraTrees", "peaks", "borrowed", "roofline", "archpredict")
 
@@ -81,6 +82,7 @@ def main() -> None:
     _print_settings(data.table.settings, figures)
     _print_summary(data.table, regimes, figures)
     _print_kinds(data, runs)
+    _print_families(data, runs)
     print(f"CPU seconds: {time.process_time() - start:.0f}")
     if options.write:
         _write(data, figures)
@@ -211,6 +213,28 @@ def _print_kinds(data: SpeedData, runs: list[Run]) -> None:
         print(f"| {name} | {int(here.sum())} | {' | '.join(_errors(data, runs, here))} |")
     print(f"| all | {len(data.graphs)} | {' | '.join(_errors(data, runs, np.ones(len(data.graphs), bool)))} |")
     assert set().union(*marks.values()) <= set(KINDS)
+
+
+def _print_families(data: SpeedData, runs: list[Run]) -> None:
+    """Families of models that are farthest off in each regime: predicted over measured speed."""
+    print("\n| regime | families that are farthest off, predicted over measured speed |")
+    print("|---|---|")
+    for name in REGIMES:
+        rows = _rows_of(data, name)
+        errors = np.mean([run.scores["archpredict"][rows] for run in runs], axis=0) - np.log(data.table.speeds[rows])
+        means = {
+            family: float(np.nanmean(errors[:, data.family == family]))
+            for family in np.unique(data.family)
+            if np.isfinite(errors[:, data.family == family]).any()
+        }
+        far = sorted(means, key=lambda family: -abs(means[family]))[:FARTHEST]
+        print(f"| {name} | {', '.join(f'{family} {np.exp(means[family]):.2f}' for family in far)} |")
+
+
+def _rows_of(data: SpeedData, name: str) -> list[int]:
+    """Settings of a regime."""
+    regimes = [regime_of(setting, device(setting.device)).name for setting in data.table.settings]
+    return [s for s, regime in enumerate(regimes) if regime == name]
 
 
 def _errors(data: SpeedData, runs: list[Run], where: np.ndarray) -> Iterator[str]:

@@ -18,7 +18,7 @@ from archpredict.costs.work import DEPTHWISE, KINDS, MATRIX, Traffic, Work, work
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import COLUMNS
 
-__all__ = ["TERMS", "roofline", "usual"]
+__all__ = ["TERMS", "launching", "roofline", "usual"]
 
 LAUNCH = 1e-5
 """Seconds: the unit of what a kernel costs that does nothing."""
@@ -32,6 +32,8 @@ _LAUNCHED = {
     "pool": ("pool", "reduce", "resize"),
     "move": ("permute", "concat"),
 }
+_LAUNCHES_OF_A_STEP = 3
+"""Forwards, and backwards for inputs and weights."""
 _DEPTHWISE_PEAK = 4.0
 """How much slower ordinary arithmetic is than matrix units, about."""
 
@@ -66,6 +68,29 @@ def roofline(work: Work, setting: Setting, device: Device, batch_size: FloatArra
         2.56e-05
     """
     return np.stack([term.seconds for term in _terms(work, setting, device, batch_size)], axis=1)
+
+
+def launching(work: Work, setting: Setting, device: Device, batch_size: float) -> FloatArray:
+    """Seconds per sample that launching the kernels takes at least, however little they do.
+
+    Accelerators work while the next kernels are launched, so that a batch takes as long as either. A launch from Python
+    takes 5 to 10 microseconds; where a processor runs the kernels itself, launches are in the terms alone.
+
+    Args:
+        work: Of ``G`` networks.
+        setting: What is fused, or merged, is launched once.
+        device: Where.
+        batch_size: Samples that share a launch.
+
+    Returns:
+        ``(G,)``, 0 on CPUs.
+    """
+    terms = _Terms(work, setting, device, np.full(work.count, float(batch_size)))
+    views = work.is_kind("slice", "permute")
+    launched = terms.alive & (terms.traffic.written > 0) & ~views
+    each = LAUNCH / 2 * (_LAUNCHES_OF_A_STEP if setting.mode == "train" else 1)
+    counts = work.sums(np.ones(len(work.kind)), launched)
+    return np.asarray(counts * each / batch_size * (device.kind == "gpu"))
 
 
 def usual(eager: bool) -> FloatArray:

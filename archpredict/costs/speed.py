@@ -13,7 +13,7 @@ from archpredict.costs.known import FOLDS, KnownSetting, Seen, known_settings, s
 from archpredict.costs.model import Numbers, SpeedModel
 from archpredict.costs.numbers import numbers_of, read, side
 from archpredict.costs.regimes import regime_of
-from archpredict.costs.roofline import roofline
+from archpredict.costs.roofline import launching, roofline
 from archpredict.costs.settings import Setting, device
 from archpredict.costs.table import SpeedTable
 from archpredict.errors import DataError, NotFittedError, UnknownNameError, UsageError, counted
@@ -24,7 +24,7 @@ __all__ = ["Speed", "SpeedPredictor", "Speeds"]
 _FEWEST = 10
 """Models that a setting is learnt from at least."""
 _BORROWED = 1.5
-"""How much wider intervals are where nothing was measured."""
+"""How much wider intervals are in settings or at batch sizes that were not measured."""
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,9 @@ class SpeedPredictor:
             width = _BORROWED * max(alike or [k.width for k in self.known_])
         else:
             logarithm = model.predict(self.known_.index(known), terms, similar)
-            width = known.width
+            width = known.width * (1.0 if known.smallest <= size <= known.largest else _BORROWED)
+        least = np.concatenate([launching(part, setting, where, float(size)) for part in work])
+        logarithm = -np.log(np.maximum(np.exp(-logarithm), least))
         half = width * spread(similar)
         remarks = tuple(
             (*self._on_setting(setting, known), *_on_network(graph, seen, float(row.max())))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archpredict.costs.fitting import coefficients
-from archpredict.costs.roofline import TERMS, roofline, usual
+from archpredict.costs.roofline import TERMS, launching, roofline, usual
 from archpredict.costs.settings import Device, Setting, devices
 from archpredict.costs.work import Work, work_of
 from archpredict.graph.operators import Operation, computational_graph
@@ -90,3 +90,19 @@ def test_coefficients_are_found_again_and_never_below_zero() -> None:
 def test_a_term_that_no_model_shows_keeps_its_prior() -> None:
     terms = np.array([[1.0, 0.0], [2.0, 0.0]])
     assert coefficients(terms, np.array([3.0, 6.0]), np.array([1.0, 7.0]), np.full(2, 1e-6))[1] == 7.0
+
+
+def test_kernels_are_launched_once_for_a_batch_and_fused_ones_once_together() -> None:
+    eager, compiled = Setting("toy", "fp32"), Setting("toy", "fp32", compiler="dynamo")
+    assert launching(network(), eager, TOY, 1.0).tolist() == pytest.approx([2 * 5e-6])
+    assert launching(network(), eager, TOY, 10.0).tolist() == pytest.approx([2 * 5e-7])
+    shape = (1, 64, 8, 8)
+    nodes = [
+        Operation("input", shape),
+        Operation("relu", shape),
+        Operation("sigmoid", shape),
+        Operation("output", shape),
+    ]
+    chain = work_of([computational_graph(nodes, [(0, 1), (1, 2), (2, 3)])])
+    assert launching(chain, eager, TOY, 1.0).tolist() == pytest.approx([2 * 5e-6])
+    assert launching(chain, compiled, TOY, 1.0).tolist() == pytest.approx([5e-6])

@@ -101,6 +101,15 @@ def test_a_batch_size_that_was_not_measured_is_said(predictor: SpeedPredictor) -
     assert predictor.predict(GRAPHS[:1], EAGER.with_batch_size(64)).remarks == ((),)
 
 
+def test_small_batches_are_bound_by_launches_and_have_wider_intervals() -> None:
+    graphs = [network(16, depth, side=32) for depth in (4, 16)]
+    predictor = shipped_speed()
+    alone, many = (predictor.predict(graphs, predictor.setting("rtx4090", batch_size=n)) for n in (1, 1024))
+    assert (alone.images_per_second < many.images_per_second / 20).all()
+    assert (alone.images_per_second < 1 / (5e-6 * np.array([8, 32]))).all()
+    assert (alone.high / alone.low > many.high / many.low).all()
+
+
 def test_a_setting_that_was_not_measured_is_said_and_borrows_from_others(predictor: SpeedPredictor) -> None:
     borrowed = predictor.predict(GRAPHS, Setting("rtx3090"))
     assert all("nothing was measured in the setting rtx3090" in remarks[0] for remarks in borrowed.remarks)

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archpredict.errors import DataError, UnknownNameError, UsageError
-from archpredict.predict.protocols import hold_out, k_folds, load_protocol, protocol_names, table_protocol
+from archpredict.predict.protocols import (
+    family_folds,
+    hold_out,
+    k_folds,
+    load_protocol,
+    protocol_names,
+    table_protocol,
+)
 from archpredict.spaces.base import load_space
 from archpredict.tables.table import Table
 
@@ -156,3 +163,13 @@ def test_folds_follow_their_seed() -> None:
 def test_folds_that_cannot_be_are_refused(folds: int, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         k_folds(10, folds)
+
+
+def test_folds_by_family_never_tear_a_family_apart() -> None:
+    families = [name for name in "abcdefgh" for _ in range(3)]
+    for seed in (0, 1):
+        folds = family_folds(families, seed)
+        assert len(folds) == 5
+        assert sorted(row for fold in folds for row in fold.test.tolist()) == list(range(len(families)))
+        for fold in folds:
+            assert not {families[row] for row in fold.train} & {families[row] for row in fold.test}
