@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from archpredict.cli._proxies import feature_options
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
+    from archpredict._typing import FloatArray
     from archpredict.predict.protocols import Protocol
     from archpredict.predict.validation import Summary, Trial
 
@@ -144,6 +146,7 @@ def _evaluate_model(given: Mapping[str, Any]) -> None:
     predicted = model.predict(packed)
     std = model.predict_std(packed) if model.has_std else None
     figures = evaluate_predictions(data.labels, predicted, std, given["k"])
+    _warn_of_scale(getattr(model, "label_range_", None), data.labels)
     if given["csv_file"] is not None:
         write_table(given["csv_file"], number_columns([figures]), [figures])
     if given["plots"] is not None:
@@ -161,6 +164,18 @@ def _evaluate_model(given: Mapping[str, Any]) -> None:
     rows = [(heading, f"{figures[name]:.4g}") for name, heading in headings.items()]
     title = f"{given['model']} on {len(data):,} architectures, column {given['target']} of {given['data']}"
     show_table(title, {"figure": "left", "value": "right"}, rows)
+
+
+def _warn_of_scale(learnt: tuple[float, float] | None, labels: FloatArray) -> None:
+    """Labels none of which is where those that were learnt from lie are on another scale."""
+    if learnt is None or (labels.max() >= learnt[0] and labels.min() <= learnt[1]):
+        return
+    warnings.warn(
+        f"the labels are {labels.min():.4g} to {labels.max():.4g}, and {learnt[0]:.4g} to {learnt[1]:.4g} where the "
+        "predictor has learnt: what is said of order holds, what is said of errors and intervals does "
+        "not; bring labels on the same scale",
+        stacklevel=2,
+    )
 
 
 def _evaluate_folds(given: Mapping[str, Any]) -> None:

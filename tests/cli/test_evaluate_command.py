@@ -54,6 +54,18 @@ def test_a_saved_model_is_shown_as_a_table_and_a_picture(cli: Any, table: Path, 
     assert (row["n"], row["k"]) == ("40", "5")
 
 
+@pytest.mark.filterwarnings("default")
+def test_labels_on_another_scale_than_those_learnt_from_are_named(
+    cli: Any, model: Path, cells: list[Architecture]
+) -> None:
+    rows = [f'"{cell}",{label + 1000}' for cell, label in zip(cells, labels_of(cells), strict=True)]
+    Path("far.csv").write_text("\n".join(["architecture,size", *rows]))
+    result = cli("evaluate", "--model", "model", "--data", "far.csv", "--target", "size", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert "what is said of order holds, what is said of errors and intervals does not" in result.stderr
+    assert json.loads(result.stdout)["kendall_tau"] > 0
+
+
 def test_figures_that_are_not_defined_are_null_in_json(
     cli: Any, table: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
