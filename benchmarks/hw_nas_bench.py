@@ -27,12 +27,12 @@ from collections.abc import Callable
 import numpy as np
 from _protocols import add_data_option
 
+from archpredict.graph.operator_counts import operator_counts
 from archpredict.metrics import spearman
 from archpredict.predict.device_predictor import DevicePredictor, layer_wise_sum
 from archpredict.predict.device_protocols import DeviceProtocol, load_hw_nas_bench
 from archpredict.regressors.bayesian_ridge import BayesianRidge
 from archpredict.spaces.nasbench201 import EDGES, OPERATORS
-from archpredict.spaces.operator_counts import operator_counts
 
 METRICS = ("latency", "energy")
 

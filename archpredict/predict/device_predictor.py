@@ -37,7 +37,7 @@ class DevicePredictor:
     Args:
         others: Costs of all ``N`` architectures on other devices, ``(N,)`` each by any name, positive; not a number
             where an architecture was not measured.
-        numbers: ``(N, F)`` of the architectures, e.g. :func:`archpredict.spaces.operator_counts.operator_counts`.
+        numbers: ``(N, F)`` of the architectures, e.g. :func:`archpredict.graph.operator_counts.operator_counts`.
 
     Raises:
         DataError: Costs that are not positive, numbers that are not finite, or not one row for each architecture.

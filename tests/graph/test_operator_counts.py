@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from archpredict.graph.operator_counts import operator_counts
 from archpredict.spaces.nasbench201 import EDGES, OPERATORS, NASBench201
-from archpredict.spaces.operator_counts import operator_counts
 
 
 def counted(text):
