@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ def with_batch(model: onnx.ModelProto, batch_size: int) -> onnx.ModelProto:
 
     Inputs get the batch as their first axis, what is computed from them is reshaped to as many times the length that
     the file has for the first axis, and what is joined to it but not computed from it is repeated. That is right where
-    the images of a batch lie one after the other in memory; :func:`check_rows` tells whether it was.
+    the images of a batch lie one after the other in memory; :func:`check_row` tells whether it was.
 
     Args:
         model: With a batch of 1; it stays as it is.
@@ -88,10 +88,7 @@ def with_batch(model: onnx.ModelProto, batch_size: int) -> onnx.ModelProto:
     made = onnx.ModelProto()
     made.CopyFrom(model)
     graph = made.graph
-    stored = {tensor.name: tensor for tensor in graph.initializer}
-    stored |= {
-        n.output[0]: a.t for n in graph.node if n.op_type == "Constant" for a in n.attribute if a.name == "value"
-    }
+    stored = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in stored]
     for value in inputs:
         for axis in list(value.type.tensor_type.shape.dim)[:1]:
@@ -100,84 +97,110 @@ def with_batch(model: onnx.ModelProto, batch_size: int) -> onnx.ModelProto:
     for value in graph.output:
         value.type.tensor_type.ClearField("shape")
     del graph.value_info[:]
-    of_data = {value.name for value in inputs}
-    nodes = []
-    for i, node in enumerate(graph.node):
-        if of_data.isdisjoint(node.input):
-            nodes.append(node)
-            continue
-        of_data.update(node.output)
-        if node.op_type == "Reshape" and len(node.input) > 1:
-            _reshape_all(graph, node, stored.get(node.input[1]), batch_size, f"{node.input[1]}/batch{i}")
-        elif node.op_type == "Concat":
-            nodes += _repeated(graph, node, [n for n in node.input if n not in of_data], stored, batch_size, i)
-        nodes.append(node)
+    nodes = list(_Batched({value.name for value in inputs}).nodes(graph.node))
     copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
     graph.node.extend(copies)
+    graph.initializer.extend(
+        numpy_helper.from_array(np.array(value, np.int64), f"{_OWN}{name}")
+        for name, value in {"0": [0], "1": [1], "batch": [batch_size], "end": [2**62]}.items()
+    )
     return made
 
 
-def _reshape_all(
-    graph: onnx.GraphProto, node: onnx.NodeProto, target: onnx.TensorProto | None, batch_size: int, name: str
-) -> None:
-    """Have a node reshape a whole batch; its target gets a name of its own, as another node may read the same one."""
-    if target is None or target.data_location == onnx.TensorProto.EXTERNAL:
-        return
-    lengths = numpy_helper.to_array(target).copy()
-    if lengths.ndim == 1 and len(lengths) and lengths[0] > 0:
-        lengths[0] *= batch_size
-        graph.initializer.append(numpy_helper.from_array(lengths, name))
-        node.input[1] = name
+_OWN = "archpredict.batch/"
+"""What names of new tensors begin with."""
 
 
-def _repeated(
-    graph: onnx.GraphProto,
-    node: onnx.NodeProto,
-    others: Sequence[str],
-    stored: Mapping[str, onnx.TensorProto],
-    batch_size: int,
-    place: int,
-) -> Iterator[onnx.NodeProto]:
-    """Nodes that repeat what a concatenation joins to each image, such as a class token; the node reads them."""
-    for k, name in enumerate(dict.fromkeys(others)):
-        tensor = stored.get(name)
-        if tensor is None or len(tensor.dims) < 2 or tensor.dims[0] != 1:  # vectors are shapes
-            continue
-        shape, output = f"{name}/repeats{place}.{k}", f"{name}/batch{place}.{k}"
-        lengths = np.array([batch_size] + [1] * (len(tensor.dims) - 1), np.int64)
-        graph.initializer.append(numpy_helper.from_array(lengths, shape))
-        yield helper.make_node("Expand", [name, shape], [output])
-        for i, read in enumerate(node.input):
-            if read == name:
-                node.input[i] = output
-
-
-def check_rows(one: Sequence[npt.NDArray[Any]], many: Sequence[npt.NDArray[Any]], batch_size: int) -> None:
-    """The outputs for a batch of one image, repeated, are those for this image.
+class _Batched:
+    """The nodes of a graph for one image, changed for several.
 
     Args:
-        one: Of the model as it is in the file, for one image.
-        many: Of the model for batches.
-        batch_size: How often the image is in the batch.
+        of_data: Names of the inputs.
+    """
+
+    def __init__(self, of_data: set[str]) -> None:
+        self._of_data = of_data
+        self._writers: dict[str, onnx.NodeProto] = {}
+        self._added = 0
+
+    def nodes(self, nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+        """The nodes, and new ones before those that read what they write."""
+        for node in nodes:
+            self._writers.update(dict.fromkeys(node.output, node))
+            if self._of_data.isdisjoint(node.input):
+                yield node
+                continue
+            self._of_data.update(node.output)
+            if node.op_type == "Reshape" and len(node.input) > 1:
+                yield from self._reshape_all(node)
+            elif node.op_type == "Concat" and helper.get_node_attr_value(node, "axis") > 0:  # along 0: of lengths
+                yield from self._repeat(node)
+            yield node
+
+    def _reshape_all(self, node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
+        """Have a node reshape a whole batch, where its first length does not follow from the data."""
+        target = node.input[1]
+        if target not in self._of_data:
+            node.input[1] = yield from self._more(target)
+            return
+        writer = self._writers.get(target)
+        if writer is not None and writer.op_type == "Concat" and writer.input[0] not in self._of_data:
+            first = yield from self._more(writer.input[0])
+            node.input[1] = yield from self._node("Concat", [first, *writer.input[1:]], axis=0)
+
+    def _repeat(self, node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
+        """Have a node join to each image what it joins to one, such as a class token."""
+        for i, name in enumerate(node.input):
+            if name not in self._of_data:
+                lengths = yield from self._node("Shape", [name])
+                lengths = yield from self._more(lengths)
+                node.input[i] = yield from self._node("Expand", [name, lengths])
+
+    def _more(self, lengths: str) -> Generator[onnx.NodeProto, None, str]:
+        """Lengths of which the first is for the whole batch, unless it follows from the others (-1, 0)."""
+        first = yield from self._node("Slice", [lengths, f"{_OWN}0", f"{_OWN}1"])
+        rest = yield from self._node("Slice", [lengths, f"{_OWN}1", f"{_OWN}end"])
+        known = yield from self._node("Greater", [first, f"{_OWN}0"])
+        factor = yield from self._node("Where", [known, f"{_OWN}batch", f"{_OWN}1"])
+        product = yield from self._node("Mul", [first, factor])
+        return (yield from self._node("Concat", [product, rest], axis=0))
+
+    def _node(self, op: str, inputs: Sequence[str], **attributes: Any) -> Generator[onnx.NodeProto, None, str]:
+        """Yield a node with one output, and return the name of that."""
+        self._added += 1
+        name = f"{_OWN}{op}{self._added}"
+        yield helper.make_node(op, inputs, [name], name, **attributes)
+        return name
+
+
+def check_row(
+    single: Sequence[npt.NDArray[Any]], several: Sequence[npt.NDArray[Any]], place: int, batch_size: int
+) -> None:
+    """The outputs for an image of a batch are those for this image alone.
+
+    Args:
+        single: Of the model as it is in the file, for one image.
+        several: Of the model for batches.
+        place: Of the image in the batch, from 0.
+        batch_size: How many images are in it.
 
     Raises:
         ModelFileError: They are not, so that the batch cannot be changed.
 
     Example:
-        >>> check_rows([np.ones((1, 10))], [np.ones((4, 10))], 4)
-        >>> check_rows([np.ones((1, 10))], [np.ones((1, 40))], 4)
+        >>> check_row([np.ones((1, 10))], [np.ones((4, 10))], 0, 4)
+        >>> check_row([np.ones((1, 10))], [np.ones((1, 40))], 0, 4)
         Traceback (most recent call last):
         archpredict.errors.ModelFileError: its file has a batch of 1, and no batch of 4 can be made of that: ...
     """
-    for single, several in zip(one, many, strict=True):
-        wanted = (batch_size, *single.shape[1:]) if single.shape[:1] == (1,) else None
-        if several.shape != wanted:
-            got = "x".join(map(str, several.shape))
+    for alone, all_of_them in zip(single, several, strict=True):
+        if alone.shape[:1] != (1,) or all_of_them.shape != (batch_size, *alone.shape[1:]):
+            got = "x".join(map(str, all_of_them.shape))
             raise ModelFileError(UNCHANGEABLE.format(batch_size, f"an output has shape {got}"))
-        if single.dtype.kind != "f":
+        if alone.dtype.kind != "f":
             continue
-        single, several = single.astype(np.float64), several.astype(np.float64)
-        largest = np.max(np.abs(single), initial=0.0, where=np.isfinite(single))
-        if not np.allclose(several, single, rtol=0, atol=_NEAR * largest, equal_nan=True):
+        wanted, found = alone[0].astype(np.float64), all_of_them[place].astype(np.float64)
+        largest = np.max(np.abs(wanted), initial=0.0, where=np.isfinite(wanted))
+        if not np.allclose(found, wanted, rtol=0, atol=_NEAR * largest, equal_nan=True):
             raise ModelFileError(UNCHANGEABLE.format(batch_size, "images would change each other"))

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 
 from archpredict.errors import InvalidGraphError, MissingDependencyError, ModelFileError
-from archpredict.measuring.batching import UNCHANGEABLE, check_rows, filled_shapes, is_rewritten, with_batch
+from archpredict.measuring.batching import UNCHANGEABLE, check_row, filled_shapes, is_rewritten, with_batch
 from archpredict.measuring.timing import DEFAULT_LIMITS, Limits
 from archpredict.measuring.weights import absent, stored_elements, weights_of
 from archpredict.onnx.files import Shapes, read_model
@@ -146,13 +146,14 @@ def _for_batch(
     single: Any, model: onnx.ModelProto, feeds: Mapping[str, Any], weights: Mapping[str, Any], question: Question
 ) -> Any:
     """A session that runs a batch of a model for one image; ``single`` runs one."""
-    outputs = _run(single, {name: array[:1] for name, array in feeds.items()})
     try:
         session = _session(with_batch(model, question.batch_size), weights, Path(question.path).parent, question)
         several = _run(session, feeds)
     except ModelFileError as error:
         raise ModelFileError(UNCHANGEABLE.format(question.batch_size, error)) from error
-    check_rows(outputs, several, question.batch_size)
+    for place in (0, question.batch_size - 1):
+        image = {name: array[place : place + 1] for name, array in feeds.items()}
+        check_row(_run(single, image), several, place, question.batch_size)
     return session
 
 
@@ -206,17 +207,16 @@ def _refused(error: Exception) -> ModelFileError:
 
 
 def _feeds(session: Any, shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, Any]:
-    """Inputs of random numbers, each image of a batch the same; integers, which are indices or masks, are 1."""
+    """Inputs of random numbers; integers, which are indices or masks, are 1."""
     feeds = {}
     for place, given in enumerate(session.get_inputs()):
         kind = given.type.removeprefix("tensor(").removesuffix(")")
         if kind not in _INPUTS or given.name not in shapes:
             raise ModelFileError(f"its input {given.name[:60]!r} is {given.type}, of which no values are made up")
         shape, dtype = shapes[given.name], np.dtype(_INPUTS[kind])
-        one = (1, *shape[1:]) if shape else ()
         rng = np.random.default_rng([seed, place])
-        values = rng.standard_normal(one, np.float32).astype(dtype) if dtype.kind == "f" else np.ones(one, dtype)
-        feeds[given.name] = np.repeat(values, shape[0], axis=0) if shape else values
+        is_float = dtype.kind == "f"
+        feeds[given.name] = rng.standard_normal(shape, np.float32).astype(dtype) if is_float else np.ones(shape, dtype)
     return feeds
 
 

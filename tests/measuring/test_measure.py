@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from archpredict.costs.settings import Setting
 from archpredict.errors import DataError, MissingDependencyError, UnknownNameError, UsageError
 from archpredict.measuring import measure as module
 from archpredict.measuring.measure import measure
@@ -109,6 +110,20 @@ def test_a_wide_interval_is_not_trusted(toys: Any, files: None, monkeypatch: pyt
     (row,) = measure("a.onnx", reference=toys.quiet)
     assert (row.step_time_low_ms, row.trusted) == (None, "no")
     assert row.reason == "1 runs are fewer than the 6 that an interval takes"
+
+
+def test_a_row_tells_a_setting_in_the_words_of_predicted_speed(toys: Any, files: None, asked: list[Any]) -> None:
+    (row,) = measure("a.onnx", batch_sizes=[4], device_name="mine", reference=toys.quiet)
+    setting = Setting.from_dict(row.to_dict())
+    assert (setting.device, setting.precision, setting.batch_size, setting.mode) == ("mine", "fp32", 4, "infer")
+    assert setting.runtime == row.runtime
+
+
+def test_a_model_that_is_not_there_is_a_row(toys: Any, place: Path) -> None:
+    Path("a.onnx").write_bytes(toys.convolution().SerializeToString())
+    first, second = measure(["a.onnx", "b.onnx"], threads=1, reference=toys.quiet, limits=toys.QUICK)
+    assert not first.failed
+    assert second.reason == "there is no file b.onnx; give the path of an ONNX file"
 
 
 def test_a_table_comes_back_as_it_was_written(place: Path) -> None:

@@ -66,7 +66,39 @@ def test_constants_for_one_image_are_changed_to_those_for_several(toys: Any, pla
     path = save(toys.class_token())
     one, several = run(path)[0], run(path, 3)[0]
     assert (one.shape, several.shape) == ((1, 256), (3, 256))
-    np.testing.assert_allclose(several, np.repeat(one, 3, axis=0), rtol=1e-5)
+    np.testing.assert_allclose(several[:1], one, rtol=1e-5)  # the first image is the same one
+
+
+def test_lengths_that_are_computed_are_changed_too(toys: Any, place: Path) -> None:
+    numbers = {"one": [1], "three": [3], "rest": [-1], "five": [5]}
+    constants = [numpy_helper.from_array(np.array(value), name) for name, value in numbers.items()]
+    token = numpy_helper.from_array(np.random.default_rng(0).random((1, 1, 64), np.float32), "token")
+    nodes = [
+        helper.make_node("Concat", ["one", "three", "rest"], ["tokens"], axis=0),
+        helper.make_node("Reshape", ["x", "tokens"], ["t"]),
+        helper.make_node("Concat", ["one", "five", "one"], ["wide"], axis=0),
+        helper.make_node("Expand", ["token", "wide"], ["five_tokens"]),
+        helper.make_node("Concat", ["five_tokens", "t"], ["all"], axis=1),
+        helper.make_node("Shape", ["all"], ["shape"]),
+        helper.make_node("Gather", ["shape", "two"], ["width"]),
+        helper.make_node("Concat", ["one", "rest", "width"], ["same"], axis=0),
+        helper.make_node("Reshape", ["all", "same"], ["y"]),
+    ]
+    path = save(toys.net(nodes, [*constants, token, numpy_helper.from_array(np.array([2]), "two")]))
+    one, several = run(path)[0], run(path, 3)[0]
+    assert (one.shape, several.shape) == ((1, 8, 64), (3, 8, 64))
+    np.testing.assert_array_equal(several[:1], one)
+
+
+def test_a_network_that_mixes_the_images_of_a_batch_has_no_other_batch(toys: Any, place: Path) -> None:
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["mean"], axes=[0], keepdims=1),
+        helper.make_node("Sub", ["x", "mean"], ["off"]),
+        helper.make_node("Add", ["off", "x"], ["y"]),
+    ]
+    path = save(toys.net(nodes))
+    with pytest.raises(ModelFileError, match="images would change each other"):
+        run(path, 2)
 
 
 def test_a_network_whose_images_would_change_each_other_has_no_other_batch(toys: Any, place: Path) -> None:
