@@ -14,7 +14,9 @@ import pytest
 
 import archpredict
 from archpredict import errors
+from archpredict.encoders.base import Encoder
 from archpredict.errors import ArchPredictError, UnknownNameError
+from archpredict.registry import resolve
 
 _ARGUMENTS: dict[type[BaseException], tuple[object, ...]] = {
     UnknownNameError: ("encoder", "gcm", ["gcn", "lstm"], "See the list.")
@@ -28,10 +30,6 @@ def _exceptions() -> Iterable[type[BaseException]]:
         for value in vars(module).values():
             if inspect.isclass(value) and value.__module__ == module.__name__ and issubclass(value, BaseException):
                 yield value
-
-
-def _fail() -> None:
-    raise UnknownNameError("encoder", "gcm", ["gcn", "lstm"])
 
 
 class OwnError(ArchPredictError):
@@ -61,4 +59,4 @@ def test_an_exception_of_someone_elses_keeps_what_its_constructor_cannot_be_give
 
 def test_an_unknown_name_in_a_worker_is_raised_where_its_result_is_waited_for() -> None:
     with ProcessPoolExecutor(1, get_context("spawn")) as pool, pytest.raises(UnknownNameError, match="choose from"):
-        pool.submit(_fail).result(timeout=120)
+        pool.submit(resolve, "encoders", "gcm", Encoder).result(timeout=120)

@@ -17,7 +17,7 @@ from archpredict.spaces._nasbench201_notation import ATTRIBUTES, edges_of
 from archpredict.spaces._paths import on_paths, pruned_cells
 from archpredict.spaces.base import Choices, SearchSpace
 
-__all__ = ["NASBench201"]
+__all__ = ["EDGES", "OPERATORS", "NASBench201"]
 
 OPERATORS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 """The official order; choices are indices into it."""

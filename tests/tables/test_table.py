@@ -132,8 +132,8 @@ def test_a_missing_file_a_folder_and_an_unknown_format(tmp_path, write):
     assert "is a folder; give the table's file" in refusal(tmp_path / "folder.csv")
     message = refusal(write("t.dat", CSV))
     assert (
-        "is not known from its name; expected a name that ends in .csv, .db, .json, .jsonl, .parquet, .tfrecord"
-        in message
+        "is not known from its name; expected a name that ends in .csv, .db, .json, .jsonl, .npz, .parquet, "
+        ".tfrecord" in message
     )
     with pytest.raises(DataError, match="no file's path"):
         read("t\0.csv")
