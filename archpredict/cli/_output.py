@@ -7,13 +7,12 @@ import math
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from archpredict.errors import RunError, UsageError
+from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
     from archpredict.tables.formats.base import Kind
@@ -81,19 +80,10 @@ def check_replaceable(path: Path, manifest: str, what: str, option: str) -> None
 
 def write_table(path: Path, columns: Mapping[str, Kind], rows: Iterable[Record]) -> None:
     """Write rows in the format that the name says; what was there before stays until the new file is whole."""
-    from archpredict.tables.formats.base import format_to_write
+    from archpredict.tables.formats.base import write_rows
 
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     kinds = {} if ".csv" in path.suffixes else columns  # CSV is text: what was read stays as it was written
-    try:
-        format_to_write(path).write(part, columns, (_values(row, kinds) for row in rows))
-        part.replace(path)
-    except BaseException as error:
-        with suppress(OSError):
-            part.unlink()
-        if isinstance(error, OSError):
-            raise RunError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
-        raise
+    write_rows(path, columns, (_values(row, kinds) for row in rows))
 
 
 def print_csv(columns: Mapping[str, Kind], rows: Iterable[Record]) -> None:

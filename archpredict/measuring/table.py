@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from archpredict.errors import DataError, RunError
-from archpredict.tables.formats.base import Kind, format_to_write, read_rows
+from archpredict.errors import DataError
+from archpredict.tables.formats.base import Kind, read_rows, write_rows
 from archpredict.tables.reading.numbers import as_kind
 
 __all__ = ["COLUMNS", "Measurement", "read_measurements", "write_measurements"]
@@ -170,13 +168,4 @@ def write_measurements(path: str | Path, rows: Iterable[Measurement], others: Se
     records = [row.to_dict() for row in rows]
     for record, other in zip(records, others, strict=False):
         record.update(other)
-    part = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        format_to_write(path).write(part, {**COLUMNS, **own}, records)
-        part.replace(path)
-    except BaseException as error:
-        with suppress(OSError):
-            part.unlink()
-        if isinstance(error, OSError):
-            raise RunError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
-        raise
+    write_rows(path, {**COLUMNS, **own}, records)

@@ -6,18 +6,20 @@ goes by and yields rows. Other distributions join through the entry-point group 
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from archpredict.errors import DataError, UsageError
+from archpredict.errors import DataError, RunError, UsageError
 from archpredict.progress import Observer, silent
 from archpredict.registry import names, resolve
 from archpredict.tables.reading.files import is_folder
 
-__all__ = ["Format", "Row", "format_of", "format_to_write", "read_rows"]
+__all__ = ["Format", "Row", "format_of", "format_to_write", "read_rows", "write_rows"]
 
 ARCHITECTURE = "architecture"
 """The column of the architectures where a format has no name of its own for it."""
@@ -134,6 +136,30 @@ def format_to_write(path: str | Path) -> Format:
         if form.writable:
             return form
     raise UsageError(f"a table cannot be written as {Path(path).name}; give a name that ends in {writable_endings()}")
+
+
+def write_rows(path: Path, columns: Mapping[str, Kind], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows in the format that the name says; what was there before stays until the new file is whole.
+
+    Args:
+        path: The file, which is replaced.
+        columns: Their names, and what they hold.
+        rows: Values by column.
+
+    Raises:
+        UsageError: No table can be written under this name.
+        RunError: The file cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        format_to_write(path).write(part, columns, rows)
+        part.replace(path)
+    except BaseException as error:
+        with suppress(OSError):
+            part.unlink()
+        if isinstance(error, OSError):
+            raise RunError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
+        raise
 
 
 def writable_endings() -> str:
