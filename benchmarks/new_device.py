@@ -23,7 +23,8 @@ from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from archpredict.costs.adapted import AdaptedCost, Elsewhere
+from archpredict.costs.adapted import AdaptedCost
+from archpredict.costs.elsewhere import Elsewhere
 from archpredict.costs.model import Numbers, SpeedModel
 from archpredict.costs.numbers import numbers_of
 from archpredict.costs.regimes import regime_of

@@ -32,10 +32,10 @@ def check_plot(path: Path) -> None:
 
 
 def draw_choice(ranking: Ranking, path: Path) -> Path:
-    """Score over the speed in the first setting.
+    """Score over the first cost: speed, or what else was measured.
 
     Args:
-        ranking: Of models with speeds.
+        ranking: Of models with costs.
         path: Where to.
 
     Raises:
@@ -50,13 +50,12 @@ def draw_choice(ranking: Ranking, path: Path) -> Path:
         rows = list(ranking)
         for row in rows:
             _draw_point(axes, row)
-        front = sorted(ranking.front, key=lambda row: row.speeds[0].images_per_second)
-        axes.plot(
-            [row.speeds[0].images_per_second for row in front], [row.score for row in front], color="C1", zorder=1
-        )
-        setting = rows[0].speeds[0].setting
-        axes.set(xscale="log", xlabel=f"images per second ({setting})", ylabel="predicted score", title=ranking.title)
-        points = [(row.speeds[0].images_per_second, row.score) for row in rows]
+        front = sorted(ranking.front, key=lambda row: row.speeds[0].value)
+        axes.plot([row.speeds[0].value for row in front], [row.score for row in front], color="C1", zorder=1)
+        cost = rows[0].speeds[0]
+        label = f"{'images per second' if cost.is_speed else cost.what} ({cost.where})"
+        axes.set(xscale="log", xlabel=label, ylabel="predicted score", title=ranking.title)
+        points = [(row.speeds[0].value, row.score) for row in rows]
         _write_names(drawing, axes, points, short_names(rows))
         try:
             save_figure(drawing, path)
@@ -66,10 +65,10 @@ def draw_choice(ranking: Ranking, path: Path) -> Path:
 
 
 def _draw_point(axes: Any, row: Ranked) -> None:
-    speed = row.speeds[0]
-    across = [[speed.images_per_second - speed.low], [speed.high - speed.images_per_second]]
+    cost = row.speeds[0]
+    across = [[cost.value - cost.low], [cost.high - cost.value]]
     axes.errorbar(
-        speed.images_per_second,
+        cost.value,
         row.score,
         xerr=across,
         yerr=row.std,

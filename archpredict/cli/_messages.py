@@ -31,6 +31,7 @@ _ALIASES = {
     "form": ("network",),
     "evaluator_options": ("option",),
     "options": ("option",),
+    "settings": ("devices",),
 }
 """Arguments that commands have under another name, or under one or the other."""
 

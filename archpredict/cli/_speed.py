@@ -1,4 +1,4 @@
-"""Options that say where models are to run, and the settings that they mean."""
+"""Options that say where models are to run, and the places that they mean."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
-    from archpredict.costs.settings import Setting
+    from archpredict.costs.places import Place
     from archpredict.predict.rank.choosing import Limit
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
@@ -52,22 +52,27 @@ def read_limits(ctx: click.Context, option: click.Parameter, texts: tuple[str, .
     return found
 
 
-def settings_of(names: Iterable[str], given: Mapping[str, Any]) -> list[Setting]:
-    """The settings that are meant, one for each device.
+def places_of(names: Iterable[str], given: Mapping[str, Any]) -> list[Place]:
+    """The places that are meant, one for each device or file of an adapted cost.
 
     Raises:
         UsageError: There is no such device, precision and so on, or no device that they could be of.
     """
     devices = list(dict.fromkeys(names))
     asked = {name: given[name] for name in _OPTIONS if given[name] is not None}
+    flag = "--" + next(iter(asked), "").replace("_", "-")
     if not devices:
         if asked:
-            flag = "--" + next(iter(asked)).replace("_", "-")
             raise UsageError(f"{flag} is of a device that models are to run on; give --device NAME too")
         return []
-    from archpredict.costs.shipped import shipped_speed
+    from archpredict.costs import places
 
-    return [shipped_speed().setting(name, **asked) for name in devices]
+    if asked and all(map(places.is_file, devices)):
+        raise UsageError(
+            f"{flag} is of devices that 'archpredict devices' lists, and {' and '.join(devices)} was measured in a "
+            "setting of its own; leave it out"
+        )
+    return places.places_of(devices, **asked)
 
 
 def split_devices(given: Iterable[str]) -> tuple[str, list[str]]:

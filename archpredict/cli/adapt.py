@@ -57,7 +57,7 @@ def _read_where(ctx: click.Context, option: click.Parameter, texts: tuple[str, .
     help="Read the rows of one setting only, such as batch_size=64; repeatable.",
 )
 @click.option("--out", type=_PATH, metavar="FILE", help="Write the estimates as a table, .csv and the like.")
-@click.option("--save", type=_PATH, metavar="FILE", help="Keep what was learnt, .safetensors.")
+@click.option("--save", type=_PATH, metavar="FILE", help="Keep what was learnt, .safetensors: a --device.")
 @input_shape_options
 @json_option
 @quiet_option
@@ -117,7 +117,7 @@ def _estimated(
     from archpredict.costs.adapted import AdaptedCost
 
     measured = labels.models
-    cost = AdaptedCost.fit([graphs[i] for i in measured], labels.scores, costs.column)
+    cost = AdaptedCost.fit([graphs[i] for i in measured], labels.scores, costs.column, setting=costs.setting)
     every, own = cost.predict(graphs), cost.left_out
     value, low, high = (np.array(each) for each in (every.values, every.low, every.high))
     value[measured], low[measured], high[measured] = own.values, own.low, own.high

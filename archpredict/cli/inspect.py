@@ -12,10 +12,10 @@ import click
 from archpredict.cli._messages import in_flags
 from archpredict.cli._onnx import input_shape_options
 from archpredict.cli._options import debug_option, json_option
-from archpredict.cli._speed import settings_of, speed_options
+from archpredict.cli._speed import places_of, speed_options
 
 if TYPE_CHECKING:
-    from archpredict.costs.settings import Setting
+    from archpredict.costs.places import Place
     from archpredict.onnx.reader import OnnxModel
 
 _PATH = click.Path(path_type=Path)
@@ -30,7 +30,8 @@ _PATH = click.Path(path_type=Path)
     "devices",
     multiple=True,
     metavar="NAME",
-    help="Device that the model is to run on, as 'archpredict devices' lists them: predicts its speed; repeatable.",
+    help="Device that the model is to run on, as 'archpredict devices' lists them, or a file that 'archpredict adapt' "
+    "saved: predicts its speed; repeatable.",
 )
 @speed_options
 @json_option
@@ -53,7 +54,7 @@ def command(
     from archpredict.onnx.files import read_model
     from archpredict.onnx.reader import OpenSizes
 
-    settings = settings_of(devices, given)
+    places = places_of(devices, given)
     with warnings_as_lines():
         if draw is not None:
             from archpredict.graph.drawing import check_drawing
@@ -64,7 +65,7 @@ def command(
             from archpredict.graph.drawing import draw as draw_graph
 
             draw_graph(model.graph, draw, f"{file.name}: {model.graph.num_nodes:,} nodes")
-    content = {**_described(model, draw), **({"speed": _speeds(model, settings)} if settings else {})}
+    content = {**_described(model, draw), **({"speed": _speeds(model, places)} if places else {})}
     if as_json:
         from archpredict.cli._output import print_json
 
@@ -99,11 +100,11 @@ def _described(model: OnnxModel, drawing: Path | None) -> dict[str, Any]:
     }
 
 
-def _speeds(model: OnnxModel, settings: list[Setting]) -> list[dict[str, Any]]:
-    """Its speed in each setting."""
-    from archpredict.costs.shipped import shipped_speed
+def _speeds(model: OnnxModel, places: list[Place]) -> list[dict[str, Any]]:
+    """What it costs in each place."""
+    from archpredict.costs.places import costs_at
 
-    found = [shipped_speed().predict([model.graph], setting)[0].to_dict() for setting in settings]
+    found = [cost.to_dict() for cost in costs_at(places, [model.graph])[0]]
     return [{**row, "warnings": [in_flags(text) for text in row["warnings"]]} for row in found]
 
 
@@ -153,24 +154,30 @@ def _show(content: Mapping[str, Any]) -> None:
 
 def _show_speeds(rows: list[Mapping[str, Any]]) -> None:
     from archpredict.cli._console import show_table
-    from archpredict.predict.rank.ranking_table import shown
 
-    names = ("device", "precision", "layout", "compiler", "runtime", "mode")
-    show_table(
-        "Speed",
-        {**dict.fromkeys(names, "left"), "batch size": "right", "images/s": "right", "nine in ten": "right"},
-        [
-            (
-                *(row[name] for name in names),
-                str(row["batch_size"]),
-                shown(row["images_per_second"]),
-                f"{shown(row['low'])}-{shown(row['high'])}",
-            )
-            for row in rows
-        ],
-    )
+    names = ("device", "precision", "layout", "compiler", "runtime", "mode", "batch_size")
+    predicted, own = [row for row in rows if "column" not in row], [row for row in rows if "column" in row]
+    if predicted:
+        show_table(
+            "Speed",
+            {**dict.fromkeys(names[:-1], "left"), "batch size": "right", "images/s": "right", "nine in ten": "right"},
+            [(*(str(row[name]) for name in names), *_interval(row, row["images_per_second"])) for row in predicted],
+        )
+    if own:
+        show_table(
+            "Devices of one's own",
+            {"device": "left", "column": "left", "value": "right", "nine in ten": "right", "measured models": "right"},
+            [(row["device"], row["column"], *_interval(row, row["value"]), str(row["measured_models"])) for row in own],
+        )
     for text in dict.fromkeys(text for row in rows for text in row["warnings"]):
         click.echo(f"Speed: {text}")
+
+
+def _interval(row: Mapping[str, Any], value: float) -> tuple[str, str]:
+    """A number, and what it lies between."""
+    from archpredict.predict.rank.ranking_table import shown
+
+    return shown(value), "measured" if row.get("measured") else f"{shown(row['low'])}-{shown(row['high'])}"
 
 
 def _tensors(shapes: Mapping[str, list[int]]) -> str:

@@ -15,11 +15,10 @@ from archpredict.cli._messages import in_flags
 from archpredict.cli._onnx import input_shape_options
 from archpredict.cli._options import debug_option, json_option
 from archpredict.cli._predictors import quiet_option
-from archpredict.cli._speed import read_limits, settings_of, speed_options, split_devices
+from archpredict.cli._speed import places_of, read_limits, speed_options, split_devices
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
-    from archpredict.costs.speed import Speed
     from archpredict.predict.rank.ranking import Ranked, Ranking
     from archpredict.progress import Event, Observer
     from archpredict.tables.formats.base import Kind
@@ -65,8 +64,8 @@ _PATH = click.Path(path_type=Path)
     "devices",
     multiple=True,
     metavar="NAME",
-    help="Device that the models are to run on, as 'archpredict devices' lists them: predicts their speed; repeatable. "
-    "auto, cpu or cuda say where the predictor computes.",
+    help="Device that the models are to run on, as 'archpredict devices' lists them, or a file that 'archpredict "
+    "adapt' saved: predicts their speed; repeatable. auto, cpu or cuda say where the predictor computes.",
 )
 @speed_options
 @click.option("--pareto", is_flag=True, help="Show the models that no other beats in score and speed.")
@@ -75,14 +74,15 @@ _PATH = click.Path(path_type=Path)
     callback=read_limits,
     multiple=True,
     metavar="NAME=N",
-    help="Leave out models below: score, throughput, params, macs or nodes, such as throughput=1000; repeatable.",
+    help="Leave out models below: score, throughput, params, macs, nodes, or what a file of --device tells, such as "
+    "throughput=1000; repeatable.",
 )
 @click.option(
     "--at-most",
     callback=read_limits,
     multiple=True,
     metavar="NAME=N",
-    help="Leave out models above, such as params=20e6; repeatable.",
+    help="Leave out models above, such as params=20e6 or latency=5; repeatable.",
 )
 @click.option("--plot", type=_PATH, metavar="FILE", help="Draw score over speed: out.svg, out.png or out.pdf.")
 @json_option
@@ -137,13 +137,13 @@ def _check(given: Mapping[str, Any]) -> None:
 
 def _result(given: Mapping[str, Any], observer: Observer) -> Ranking:
     from archpredict.onnx.files import ONLY
+    from archpredict.predict.rank.choosing import check_limit
     from archpredict.predict.rank.ranking import rank
 
     shapes = dict(given["input_shape"])
-    settings = settings_of(given["devices"], given)
-    limits = [*given["at_least"], *given["at_most"]]
-    if any(limit.name == "throughput" for limit in limits) and not settings:
-        raise UsageError("a limit on throughput needs a device that the models are to run on; give --device NAME too")
+    places, limits = places_of(given["devices"], given), [*given["at_least"], *given["at_most"]]
+    for limit in limits:
+        check_limit(limit, [place.what for place in places])
     result = rank(
         given["files"],
         given["predictor"],
@@ -153,7 +153,7 @@ def _result(given: Mapping[str, Any], observer: Observer) -> Ranking:
         sequence_length=given["sequence_length"],
         labels=given["labels"],
         recipe=given["recipe"],
-        settings=settings,
+        settings=places,
         device=given["device"],
         observer=observer,
     )
@@ -207,8 +207,8 @@ def _print_csv(result: Ranking) -> None:
     kinds: dict[str, Kind] = {"rank": "integer", "model": "text"}
     kinds |= dict.fromkeys(("score", "std", "beats_next"), "number")
     kinds |= {"params": "integer", "macs": "integer", "nodes": "integer"}
-    speeds = [f"{name}: {speed.setting}" for speed in _speeds(result) for name in _SPEED]
-    kinds |= dict.fromkeys(speeds, "number")
+    speeds = _costs(result[0]) if len(result) else {}
+    kinds |= {name: "text" if isinstance(value, str) else "number" for name, value in speeds.items()}
     kinds |= {**({"pareto": "text"} if speeds else {}), "warnings": "text"}
     print_csv(kinds, [_record(row) for row in result])
     if result.adaptation is not None:
@@ -216,21 +216,25 @@ def _print_csv(result: Ranking) -> None:
     _say_failed(result)
 
 
-_SPEED = ("images_per_second", "low", "high")
-
-
-def _speeds(result: Ranking) -> tuple[Speed, ...]:
-    """The speeds of the first model, of which all have the settings."""
-    return result[0].speeds if len(result) else ()
-
-
 def _record(row: Ranked) -> dict[str, Any]:
     """A model as a row of CSV."""
     record = row.to_dict()
-    speeds = {f"{name}: {speed.setting}": getattr(speed, name) for speed in row.speeds for name in _SPEED}
     warned = [*record["warnings"], *(remark for speed in row.speeds for remark in speed.remarks)]
     front = {"pareto": "yes" if row.on_front else "no"} if row.speeds else {}
-    return {**record, **speeds, **front, "warnings": in_flags("; ".join(dict.fromkeys(warned)))}
+    return {**record, **_costs(row), **front, "warnings": in_flags("; ".join(dict.fromkeys(warned)))}
+
+
+def _costs(row: Ranked) -> dict[str, float | str]:
+    """What a model costs in each place: columns of CSV."""
+    from archpredict.costs.cost import OwnCost
+
+    found: dict[str, float | str] = {}
+    for cost in row.speeds:
+        numbers = {cost.what: cost.value, "low": cost.low, "high": cost.high}
+        found |= {f"{name}: {cost.where}": value for name, value in numbers.items()}
+        if isinstance(cost, OwnCost):
+            found[f"measured: {cost.where}"] = "yes" if cost.is_measured else "no"
+    return found
 
 
 def _print_markdown(result: Ranking) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,21 +16,19 @@ from scipy.special import softmax
 
 from archpredict._files import read_tensors, write_atomically
 from archpredict._typing import FloatArray
-from archpredict.costs.numbers import read
-from archpredict.costs.regimes import regime_of
+from archpredict.costs.elsewhere import Elsewhere, digest_of, regimes_of
 from archpredict.costs.residual import Similarity
-from archpredict.costs.roofline import roofline
-from archpredict.costs.settings import device
 from archpredict.costs.shipped import shipped_speed
 from archpredict.costs.speed import SpeedPredictor
 from archpredict.errors import DataError, counted
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.network_statistics import NAMES
 
-__all__ = ["AdaptedCost", "Elsewhere", "Estimates"]
+__all__ = ["AdaptedCost", "Estimates"]
 
-_VERSION = "1"
+_VERSION = "2"
 _FEWEST, _MOST = 3, 5000
+_LARGEST_FILE, _LONGEST = 1 << 26, 200
 _COSTS = [NAMES.index(name) for name in ("log params", "log macs", "log activations of layers", "log input size")]
 _OFFSET, _SETTINGS, _STATISTICS, _OWN_COSTS, _NOISE = 100.0, 0.09, 0.1, 0.05**2, 0.01
 """Variances of logarithms: of the unit, of what other settings tell of differences between models, of what statistics
@@ -40,42 +38,6 @@ _UNLIKE_SPEED = 1.0
 _SHAPE, _SCALE = 4.0, 2.0
 """Of the inverse gamma distribution of a factor of all these variances."""
 _NORMAL = 1.6448536269514722
-
-
-@dataclass(frozen=True, eq=False)
-class Elsewhere:
-    """What is known of ``G`` networks without measuring them here.
-
-    Args:
-        speeds: ``(G, S)`` logarithms of their predicted speeds in the known settings, each at its usual batch size.
-        statistics: ``(G, F)`` of :func:`archpredict.graph.network_statistics.network_statistics`.
-    """
-
-    speeds: FloatArray
-    statistics: FloatArray
-
-    @classmethod
-    def of(cls, graphs: Sequence[ArchGraph], predictor: SpeedPredictor) -> Elsewhere:
-        """What a predictor of speed says of networks.
-
-        Args:
-            graphs: ``G`` computational graphs.
-            predictor: Fitted.
-        """
-        model, _ = predictor.fitted
-        work, statistics = read(graphs)
-        similar = model.similarity(statistics)
-        columns = []
-        for place, known in enumerate(predictor.known_):
-            where, size = device(known.setting.device), float(known.setting.batch_size or 1)
-            terms = np.concatenate([roofline(part, known.setting, where, size) for part in work])
-            columns.append(model.predict(place, terms, similar))
-        return cls(np.stack(columns, axis=1), statistics)
-
-    def rows(self, index: npt.ArrayLike) -> Elsewhere:
-        """Those of some of the networks."""
-        chosen = np.asarray(index)
-        return Elsewhere(self.speeds[chosen], self.statistics[chosen])
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +69,8 @@ class AdaptedCost:
         similarity: Between networks, by statistics.
         name: What was measured.
         digest: Of the predictor of speed that ``measured`` is by.
+        keys: ``n`` :attr:`archpredict.graph.arch_graph.ArchGraph.key` of the measured networks; empty if not known.
+        setting: What was the same for all of them, such as ``{"batch_size": "64"}``.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -124,6 +88,8 @@ class AdaptedCost:
     similarity: Similarity
     name: str = "images_per_second"
     digest: str = ""
+    keys: Sequence[str] = ()
+    setting: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         values = np.asarray(self.values, dtype=np.float64)
@@ -146,6 +112,7 @@ class AdaptedCost:
         values: npt.ArrayLike,
         name: str = "images_per_second",
         predictor: SpeedPredictor | None = None,
+        setting: Mapping[str, str] | None = None,
     ) -> AdaptedCost:
         """From measurements.
 
@@ -154,6 +121,7 @@ class AdaptedCost:
             values: ``(n,)`` what each costs, above 0, in any unit.
             name: What was measured.
             predictor: Of speed, fitted; that which ships if left out.
+            setting: What was the same for all of them: device, precision, batch size and so on.
 
         Raises:
             DataError: Values that are not above 0, or too few of them.
@@ -162,10 +130,12 @@ class AdaptedCost:
         return cls(
             Elsewhere.of(graphs, base),
             np.asarray(values, dtype=np.float64),
-            _regimes(base),
+            regimes_of(base),
             base.fitted[0].similarity,
             name,
-            _digest(base),
+            digest_of(base),
+            [graph.key for graph in graphs],
+            dict(setting or {}),
         )
 
     def predict(self, graphs: Sequence[ArchGraph], predictor: SpeedPredictor | None = None) -> Estimates:
@@ -190,6 +160,17 @@ class AdaptedCost:
             parts.append((mean, scale * np.maximum(spread, _NOISE)))
         means, variances = (np.array(each) for each in zip(*parts, strict=True))
         return _estimates(weights @ means, weights @ (variances + means**2) - (weights @ means) ** 2)
+
+    def known(self, graphs: Sequence[ArchGraph]) -> FloatArray:
+        """``(G,)`` what networks were measured to cost, the median of equal ones; not a number of those that were not.
+
+        Args:
+            graphs: ``G`` computational graphs.
+        """
+        found: dict[str, list[float]] = {}
+        for key, value in zip(self.keys, self.values.tolist(), strict=False):
+            found.setdefault(key, []).append(value)
+        return np.array([np.median(found.get(graph.key, [np.nan])) for graph in graphs])
 
     @property
     def left_out(self) -> Estimates:
@@ -268,7 +249,14 @@ class AdaptedCost:
         from safetensors.numpy import save
 
         arrays = {"values": self.values, "speeds": self.measured.speeds, "statistics": self.measured.statistics}
-        told = {"archpredict_cost": _VERSION, "name": self.name, "digest": self.digest, "statistics": json.dumps(NAMES)}
+        told = {
+            "archpredict_cost": _VERSION,
+            "name": self.name,
+            "digest": self.digest,
+            "statistics": json.dumps(NAMES),
+            "keys": json.dumps(list(self.keys)),
+            "setting": json.dumps(dict(self.setting)),
+        }
         write_atomically(Path(path), save({k: np.ascontiguousarray(v) for k, v in arrays.items()}, told))
 
     @classmethod
@@ -284,23 +272,48 @@ class AdaptedCost:
         """
         base = predictor or shipped_speed()
         try:
+            if Path(path).stat().st_size > _LARGEST_FILE:
+                raise ValueError("it is larger than any")
             told, arrays = read_tensors(Path(path), "np")
-            if told.get("archpredict_cost") != _VERSION or json.loads(told["statistics"]) != list(NAMES):
-                raise ValueError("it was written by another version")
-            if told["digest"] != _digest(base):
-                raise ValueError("it belongs to another predictor of speed")
-            values, speeds, statistics = (arrays[name] for name in ("values", "speeds", "statistics"))
-            shapes = (values.shape, speeds.shape, statistics.shape)
-            if shapes != ((len(values),), (len(values), len(base.known_)), (len(values), len(NAMES))):
-                raise ValueError("its arrays do not go together")
-            if not (np.isfinite(speeds).all() and np.isfinite(statistics).all()):
-                raise ValueError("its arrays are not finite")
-            similarity = base.fitted[0].similarity
-            return cls(Elsewhere(speeds, statistics), values, _regimes(base), similarity, told["name"], told["digest"])
+            made = cls._of_file(told, arrays, base)
+            with np.errstate(over="raise", divide="raise", invalid="raise"):
+                if not np.isfinite(made._weights).all():  # which later calls need anyway
+                    raise ValueError("its numbers lead nowhere")
+            return made
         except FileNotFoundError as error:
             raise DataError(f"there is no file {path}; give one that an adapted cost was saved in") from error
         except Exception as error:  # whatever a damaged or hostile file provokes
-            raise DataError(f"{path} does not hold an adapted cost: {error}; adapt it again") from error
+            why = " ".join(str(error).split())[:200].rstrip(".")
+            raise DataError(f"{path} does not hold an adapted cost: {why}; adapt it again") from error
+
+    @classmethod
+    def _of_file(cls, told: Mapping[str, str], arrays: Mapping[str, Any], base: SpeedPredictor) -> AdaptedCost:
+        """The cost that metadata and arrays of a file hold.
+
+        Raises:
+            ValueError: They do not go together, or belong to something else.
+        """
+        if "archpredict_cost" not in told:
+            raise ValueError("it is a file of something else")
+        if told["archpredict_cost"] != _VERSION or json.loads(told["statistics"]) != list(NAMES):
+            raise ValueError("it was written by another version")
+        if told["digest"] != digest_of(base):
+            raise ValueError("it belongs to another predictor of speed")
+        values, speeds, statistics = (arrays[name] for name in ("values", "speeds", "statistics"))
+        shapes = (values.shape, speeds.shape, statistics.shape)
+        if shapes != ((len(values),), (len(values), len(base.known_)), (len(values), len(NAMES))):
+            raise ValueError("its arrays do not go together")
+        if not (np.isfinite(speeds).all() and np.isfinite(statistics).all()):
+            raise ValueError("its arrays are not finite")
+        keys, setting = json.loads(told["keys"]), json.loads(told["setting"])
+        texts = [told["name"], *keys, *setting, *setting.values()]
+        if not all(isinstance(text, str) and text.isprintable() and len(text) <= _LONGEST for text in texts):
+            raise ValueError("its texts are none")
+        if len(keys) not in (0, len(values)):
+            raise ValueError("its networks and values do not go together")
+        known = Elsewhere(speeds, statistics)
+        similarity = base.fitted[0].similarity
+        return cls(known, values, regimes_of(base), similarity, told["name"], told["digest"], keys, setting)
 
 
 @dataclass(frozen=True)
@@ -325,12 +338,3 @@ def _apart(a: FloatArray, b: FloatArray) -> FloatArray:
 def _estimates(mean: FloatArray, variance: FloatArray) -> Estimates:
     half = _NORMAL * np.sqrt(np.maximum(variance, 0.0))
     return Estimates(np.exp(mean), np.exp(mean - half), np.exp(mean + half))
-
-
-def _regimes(predictor: SpeedPredictor) -> list[str]:
-    return [regime_of(known.setting, device(known.setting.device)).name for known in predictor.known_]
-
-
-def _digest(predictor: SpeedPredictor) -> str:
-    model, _ = predictor.fitted
-    return hashlib.sha256(model.weights.tobytes() + model.shared.tobytes()).hexdigest()

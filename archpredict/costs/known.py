@@ -62,6 +62,24 @@ class Seen:
     largest_side: float
     farthest: float
 
+    def unlike(self, graph: ArchGraph, similar: float) -> list[str]:
+        """What of a network is outside of what was measured.
+
+        Args:
+            graph: Computational.
+            similar: Its similarity to the measured network that is most like it.
+        """
+        found = []
+        unseen = sorted({op for op in graph.ops if op not in self.operators})
+        if unseen:
+            found.append(f"no measured model has {', '.join(unseen)}")
+        pixels, smallest, largest = side(graph), self.smallest_side, self.largest_side
+        if pixels and not smallest <= pixels <= largest:
+            found.append(f"images of {pixels:g} pixels were not measured, only of {smallest:g} to {largest:g}")
+        if not found and similar < self.farthest:
+            found.append("it is unlike all measured models")
+        return found
+
 
 def seen_of(graphs: Sequence[ArchGraph]) -> Seen:
     """What networks have in common."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from archpredict.costs.cost import SPEEDS
 from archpredict.errors import DataError
 from archpredict.tables.columns import listed, named, value_of
 from archpredict.tables.formats.base import Row, read_rows
@@ -20,7 +21,7 @@ from archpredict.tables.reading.numbers import number
 __all__ = ["MeasuredCosts", "read_costs"]
 
 _MODELS = ("model", "file")
-_COSTS = ("samples_per_sec", "images_per_second", "throughput", "latency", "latency_ms", "energy", "memory")
+_COSTS = (*SPEEDS, "latency", "latency_ms", "energy", "memory")
 _SETTING = ("device", "precision", "layout", "compiler", "torch", "runtime", "mode", "batch_size", "threads")
 _APART = 10.0
 """Factor between two measurements of one model from which on one of them is wrong."""
@@ -37,6 +38,7 @@ class MeasuredCosts:
         values: By the model's name as it stands in the table; of several measurements their median.
         without: Models whose rows have no value.
         untrusted: How many rows say that they are not to be trusted; they count nonetheless.
+        setting: What is the same in all rows: device, precision, batch size and so on.
     """
 
     path: Path
@@ -45,6 +47,7 @@ class MeasuredCosts:
     values: Mapping[str, float]
     without: Sequence[str] = ()
     untrusted: int = 0
+    setting: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_costs(path: str | Path, column: str | None = None, where: Mapping[str, str] | None = None) -> MeasuredCosts:
@@ -66,7 +69,7 @@ def read_costs(path: str | Path, column: str | None = None, where: Mapping[str, 
     of_model = _column(table, rows[0], _MODELS, "the models", None)
     of_cost = _column(table, rows[0], _COSTS, "what was measured", column)
     rows = _chosen(table, rows, where or {})
-    _check_setting(table, rows)
+    setting = _one_setting(table, rows)
     found: dict[str, list[tuple[str, float]]] = defaultdict(list)
     without = []
     untrusted = 0
@@ -86,7 +89,7 @@ def read_costs(path: str | Path, column: str | None = None, where: Mapping[str, 
         _check_agree(table, name, of_cost, each)
     values = {name: float(np.median([value for _, value in each])) for name, each in found.items()}
     left = [name for name in dict.fromkeys(without) if name not in values]
-    return MeasuredCosts(table, file_sha256(table), of_cost, values, left, untrusted)
+    return MeasuredCosts(table, file_sha256(table), of_cost, values, left, untrusted, setting)
 
 
 def _column(path: Path, first: Row, usual: Sequence[str], what: str, asked: str | None) -> str:
@@ -115,18 +118,26 @@ def _same(given: Any, wanted: str) -> bool:
     return str(given).strip() == wanted.strip() or (one is not None and one == other)
 
 
-def _check_setting(path: Path, rows: Sequence[Row]) -> None:
-    """All rows were measured in one setting."""
+def _one_setting(path: Path, rows: Sequence[Row]) -> dict[str, str]:
+    """What all rows were measured in.
+
+    Raises:
+        DataError: It is not the same in all of them.
+    """
+    found = {}
     for name in _SETTING:
         column = named(rows[0].values, name)
         if column is None:
             continue
-        values = sorted({str(row.values.get(column, "")).strip() for row in rows} - {""})
+        values = sorted({str(row.values.get(column, "")).strip() for row in rows} - {"", "None"})
         if len(values) > 1:
             raise DataError(
                 f"{path} has rows of several settings, {column} is {listed(values)}; costs of one setting are "
                 f"compared: choose the rows where it is one of these"
             )
+        if values:
+            found["runtime" if name == "torch" else name] = f"torch {values[0]}" if name == "torch" else values[0]
+    return found
 
 
 def _check_agree(path: Path, name: str, column: str, found: Sequence[tuple[str, float]]) -> None:

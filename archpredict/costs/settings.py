@@ -102,6 +102,11 @@ class Setting:
         return ", ".join(self.options) + size
 
     @property
+    def what(self) -> str:
+        """What is known of networks in it."""
+        return "images_per_second"
+
+    @property
     def options(self) -> tuple[str, ...]:
         """All but the batch size."""
         return (self.device, self.precision, self.layout, self.compiler, self.runtime, self.mode)

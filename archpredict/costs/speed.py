@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 
 import numpy as np
 
 from archpredict._typing import FloatArray
 from archpredict.costs.known import FOLDS, KnownSetting, Seen, known_settings, seen_of, spread
 from archpredict.costs.model import Numbers, SpeedModel
-from archpredict.costs.numbers import numbers_of, read, side
+from archpredict.costs.numbers import numbers_of, read
 from archpredict.costs.regimes import regime_of
 from archpredict.costs.roofline import launching, roofline
 from archpredict.costs.settings import Setting, device
@@ -42,6 +42,24 @@ class Speed:
     low: float
     high: float
     remarks: tuple[str, ...] = ()
+    what: ClassVar[str] = "images_per_second"
+    is_speed: ClassVar[bool] = True
+    is_measured: ClassVar[bool] = False
+
+    @property
+    def value(self) -> float:
+        """The speed, as what a network costs in general (:class:`archpredict.costs.cost.Cost`)."""
+        return self.images_per_second
+
+    @property
+    def device(self) -> str:
+        """Name of the device."""
+        return self.setting.device
+
+    @property
+    def where(self) -> str:
+        """The setting, in words."""
+        return str(self.setting)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, stable from version to version."""
@@ -258,7 +276,7 @@ class SpeedPredictor:
         logarithm = -np.log(np.maximum(np.exp(-logarithm), least))
         half = width * spread(similar)
         remarks = tuple(
-            (*self._on_setting(setting, known), *_on_network(graph, seen, float(row.max())))
+            (*self._on_setting(setting, known), *seen.unlike(graph, float(row.max())))
             for graph, row in zip(graphs, similar, strict=True)
         )
         speeds = np.exp(logarithm)
@@ -280,19 +298,3 @@ class SpeedPredictor:
             return []
         seen = f"{known.smallest}" if known.smallest == known.largest else f"{known.smallest} to {known.largest}"
         return [f"batch size {size} was not measured on {setting.device} in this setting, only {seen}"]
-
-
-def _on_network(graph: ArchGraph, seen: Seen, similar: float) -> list[str]:
-    """What of a network is outside of what was measured."""
-    found = []
-    unseen = sorted({op for op in graph.ops if op not in seen.operators})
-    if unseen:
-        found.append(f"no measured model has {', '.join(unseen)}")
-    pixels = side(graph)
-    if pixels and not seen.smallest_side <= pixels <= seen.largest_side:
-        found.append(
-            f"images of {pixels:g} pixels were not measured, only of {seen.smallest_side:g} to {seen.largest_side:g}"
-        )
-    if not found and similar < seen.farthest:
-        found.append("it is unlike all measured models")
-    return found

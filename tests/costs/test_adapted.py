@@ -6,11 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
-from archpredict.costs.adapted import AdaptedCost, Elsewhere
+from archpredict._files import read_tensors
+from archpredict.costs.adapted import AdaptedCost
+from archpredict.costs.elsewhere import Elsewhere
 from archpredict.costs.measured import read_costs
+from archpredict.costs.places import costs_at, place_of
 from archpredict.costs.residual import Similarity
-from archpredict.errors import DataError
+from archpredict.errors import DataError, UsageError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.builder import Builder
 from archpredict.graph.network_statistics import NAMES
@@ -136,3 +140,48 @@ class TestTables:
     def test_what_cannot_be_read_is_told(self, tmp_path: Path, lines: tuple[str, ...], sentence: str) -> None:
         with pytest.raises(DataError, match=sentence):
             read_costs(self.written(tmp_path, *lines))
+
+
+class TestPlaces:
+    def test_a_ranking_takes_what_was_adapted(self, tmp_path: Path) -> None:
+        graphs = networks(range(4, 24, 2))
+        cost = AdaptedCost.fit(graphs[:8], np.arange(1.0, 9.0), "latency", setting={"device": "board"})
+        cost.save(tmp_path / "cost.safetensors")
+        (of_object, of_file) = (costs_at([place_of(each)], graphs) for each in (cost, tmp_path / "cost.safetensors"))
+        assert [row[0].value for row in of_object] == [row[0].value for row in of_file]
+        assert (of_object[0][0].device, of_file[0][0].device) == ("board", "cost")
+        assert [row[0].value for row in of_object[:8]] == list(range(1, 9))
+        assert [row[0].is_measured for row in of_object] == [True] * 8 + [False] * 2
+
+    def test_equal_networks_cost_the_median_of_what_they_were_measured_to(self) -> None:
+        graphs = networks(range(4, 8))
+        cost = AdaptedCost.fit([*graphs, graphs[0]], [1.0, 2.0, 3.0, 4.0, 3.0])
+        np.testing.assert_array_equal(cost.known([graphs[0], graphs[2], *networks(range(9, 10))]), [2.0, 3.0, np.nan])
+
+    @pytest.mark.parametrize(
+        ("changed", "number"),
+        [("speeds", 1e300), ("statistics", -1e300), ("statistics", np.nan), ("values", -1.0), ("values", np.inf)],
+    )
+    def test_numbers_that_lead_nowhere_are_refused(self, tmp_path: Path, changed: str, number: float) -> None:
+        path = tmp_path / "cost.safetensors"
+        AdaptedCost.fit(networks(range(4, 8)), np.arange(1.0, 5.0)).save(path)
+        told, arrays = read_tensors(path, "np")
+        arrays[changed][0] = number
+        path.write_bytes(save(arrays, told))
+        with pytest.raises(DataError, match=r"cost.safetensors does not hold an adapted cost: .*adapt it again"):
+            AdaptedCost.load(path)
+
+    @pytest.mark.parametrize(
+        "told", [{"setting": "[1]"}, {"keys": '["a"]'}, {"name": "\x1b[2J"}, {"digest": "0"}, {"statistics": "[]"}]
+    )
+    def test_a_foreign_head_is_refused(self, tmp_path: Path, told: dict[str, str]) -> None:
+        path = tmp_path / "cost.safetensors"
+        AdaptedCost.fit(networks(range(4, 8)), np.arange(1.0, 5.0)).save(path)
+        head, arrays = read_tensors(path, "np")
+        path.write_bytes(save(arrays, {**head, **told}))
+        with pytest.raises(DataError, match="does not hold an adapted cost"):
+            AdaptedCost.load(path)
+
+    def test_what_is_no_place_is_told(self) -> None:
+        with pytest.raises(UsageError, match="int was given"):
+            place_of(3)  # type: ignore[arg-type]

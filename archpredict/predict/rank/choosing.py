@@ -14,7 +14,8 @@ from archpredict.predict.rank.ranked import Ranked
 
 __all__ = ["LeftOut", "Limit", "on_front"]
 
-_NUMBERS = ("score", "throughput", "params", "macs", "nodes")
+_THROUGHPUT, _SPEED = "throughput", "images_per_second"
+_NUMBERS = ("score", _THROUGHPUT, "params", "macs", "nodes")
 
 
 @dataclass(frozen=True)
@@ -22,27 +23,22 @@ class Limit:
     """A limit on a number of ranked models.
 
     Args:
-        name: ``score``, ``params``, ``macs``, ``nodes``, or ``throughput``: images per second in the first setting.
+        name: ``score``, ``params``, ``macs``, ``nodes``; ``throughput``: images per second in the first place that
+            speeds are known of; or what else was measured on a device of the user's own, such as ``latency``.
         least, most: What it may be; None for no limit.
-
-    Raises:
-        UnknownNameError: There is no such number.
     """
 
     name: str
     least: float | None = None
     most: float | None = None
 
-    def __post_init__(self) -> None:
-        if self.name not in _NUMBERS:
-            raise UnknownNameError("number of models", self.name, _NUMBERS)
-
     def broken_by(self, row: Ranked) -> str | None:
         """How a model is outside of the limit; None if it is not.
 
         Raises:
-            UsageError: The limit is on a speed that was not asked for.
+            UsageError: The limit is on a cost that was not asked for.
         """
+        check_limit(self, [cost.what for cost in row.speeds])
         value = _value(row, self.name)
         if value is None:
             return f"its {self.name} is not known"
@@ -89,17 +85,40 @@ def on_front(values: FloatArray) -> BoolArray:
 
 
 def with_front(rows: tuple[Ranked, ...]) -> tuple[Ranked, ...]:
-    """The rows, told whether they are on the front of score and speed in the first setting."""
+    """The rows, told whether they are on the front of score and the first cost: speed, of which more is better, or
+    another one, of which less is.
+    """
     if not rows or not rows[0].speeds:
         return rows
-    front = on_front(np.array([[row.score, row.speeds[0].images_per_second] for row in rows]))
+    first = [row.speeds[0] for row in rows]
+    costs = [cost.value if cost.is_speed else -cost.value for cost in first]
+    front = on_front(np.column_stack([[row.score for row in rows], costs]))
     return tuple(replace(row, on_front=bool(best)) for row, best in zip(rows, front, strict=True))
 
 
+def check_limit(limit: Limit, costs: Sequence[str]) -> None:
+    """A limit is on something that is known of models.
+
+    Args:
+        limit: The limit.
+        costs: What is known of what they cost: ``images_per_second``, ``latency`` and the like.
+
+    Raises:
+        UnknownNameError: There is no such number.
+        UsageError: It is on throughput, and no speeds are known.
+    """
+    if limit.name not in (*_NUMBERS, *costs):
+        raise UnknownNameError("number of models", limit.name, dict.fromkeys((*_NUMBERS, *costs)))
+    if limit.name == _THROUGHPUT and _SPEED not in costs:
+        raise UsageError(
+            "a limit on throughput needs a device that the models are to run on and whose speed is known; give "
+            "`settings` too"
+        )
+
+
 def _value(row: Ranked, name: str) -> float | None:
-    if name != "throughput":
+    if name in _NUMBERS and name != _THROUGHPUT:
         value: float | None = getattr(row, name)
         return value
-    if not row.speeds:
-        raise UsageError("a limit on throughput needs a device that the models are to run on; give `settings` too")
-    return row.speeds[0].images_per_second
+    what = _SPEED if name == _THROUGHPUT else name
+    return next(cost.value for cost in row.speeds if cost.what == what)

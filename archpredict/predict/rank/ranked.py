@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archpredict.costs.speed import Speed
+from archpredict.costs.cost import Cost
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Ranked:
         remarks: What to know, the gravest first.
         model: The model as it was given; of a folder or pattern, the file.
         assumed: Shapes of inputs of which the file leaves lengths open, as they were taken.
-        speeds: Predicted, in each of the settings that were asked for.
-        on_front: Whether no other model is at least as good in score and in the first setting's speed, and better in
-            one of them; None where no speed was asked for.
+        speeds: Speeds, or what else is known of devices of the user's own, in each place that was asked for.
+        on_front: Whether no other model is at least as good in score and in the first of these, and better in one of
+            them; None where nothing was asked for.
     """
 
     rank: int
@@ -51,7 +51,7 @@ class Ranked:
     remarks: tuple[Remark, ...]
     model: Any = field(compare=False, repr=False)
     assumed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    speeds: tuple[Speed, ...] = ()
+    speeds: tuple[Cost, ...] = ()
     on_front: bool | None = None
 
     def to_dict(self) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archpredict._typing import FloatArray
+from archpredict.costs.adapted import AdaptedCost
+from archpredict.costs.cost import Cost
+from archpredict.costs.places import OwnDevice, Place, costs_at, places_of
 from archpredict.costs.settings import Setting
-from archpredict.costs.shipped import shipped_speed
-from archpredict.costs.speed import Speed
 from archpredict.errors import MissingDependencyError, UsageError, counted, whole_number
 from archpredict.graph.operators import OPERATORS
 from archpredict.networks.form import Form
@@ -125,10 +126,10 @@ class Ranking(Sequence[Ranked]):
         """The models inside of all limits, with the ranks that they have among all.
 
         Args:
-            limits: On ``score``, ``params``, ``macs``, ``nodes``, or ``throughput`` in the first setting.
+            limits: On ``score``, ``params``, ``macs``, ``nodes``, ``throughput``, or another cost that is known.
 
         Raises:
-            UsageError: There is a limit on ``throughput``, and no speeds were asked for.
+            UsageError: There is a limit on ``throughput`` or another cost, and nothing is known of it.
         """
         kept, left_out = split(self.rows, limits)
         return replace(self, rows=with_front(kept), left_out=(*self.left_out, *left_out))
@@ -154,7 +155,8 @@ class Ranking(Sequence[Ranked]):
         names = [name for name in Ranked.__dataclass_fields__ if name not in others]
         columns = {name: [getattr(row, name) for row in self.rows] for name in names}
         for i, speed in enumerate(self.rows[0].speeds if self.rows else ()):
-            columns[f"images per second: {speed.setting}"] = [row.speeds[i].images_per_second for row in self.rows]
+            what = "images per second" if speed.is_speed else speed.what
+            columns[f"{what}: {speed.where}"] = [row.speeds[i].value for row in self.rows]
         remarks = ["; ".join(remark.sentence for remark in row.remarks) for row in self.rows]
         return pandas.DataFrame({**columns, "remarks": remarks})
 
@@ -171,7 +173,7 @@ def rank(
     labels: LabelsLike | None = None,
     recipe: str | None = None,
     form: Form | None = None,
-    settings: Sequence[Setting | str] = (),
+    settings: Sequence[Setting | OwnDevice | AdaptedCost | str | Path] = (),
     device: str = "auto",
     observer: Observer = silent,
 ) -> Ranking:
@@ -201,8 +203,10 @@ def rank(
         recipe: How the models are taken to be trained: one of the recipes that the predictor has learnt from, its own
             choice if left out. With labels, where the adaptation starts from.
         form: Images and options with which architectures become networks; as for CIFAR-10 if left out.
-        settings: Where the models are to run: names of devices, or settings of the predictor of speed
-            (:func:`archpredict.costs.shipped.shipped_speed`). The rows have a speed for each.
+        settings: Where the models are to run: names of devices, settings of the predictor of speed
+            (:func:`archpredict.costs.shipped.shipped_speed`), adapted costs
+            (:class:`archpredict.costs.adapted.AdaptedCost`) or files of these. The rows have a speed, or another cost,
+            for each.
         device: Where to predict: ``auto``, ``cpu`` or ``cuda``. A fitted predictor stays where it is.
         observer: Is told how many models are read.
 
@@ -221,7 +225,7 @@ def rank(
         >>> [row.name for row in ranking], ranking[0].params
         (['wide', 'narrow'], 84392)
     """
-    asked = [shipped_speed().setting(each) if isinstance(each, str) else each for each in settings]
+    asked = places_of(settings)
     name = str(predictor) if isinstance(predictor, str | Path) else type(predictor).__name__
     ranker = load_ranker(predictor, device) if isinstance(predictor, str | Path) else predictor
     if recipe is not None:
@@ -246,16 +250,15 @@ def rank(
     return Ranking(name, meaning, with_front(rows), tuple(failures), adaptation, sizes, stated)
 
 
-def _speeds(candidates: Sequence[Candidate], settings: Sequence[Setting]) -> list[tuple[Speed, ...]]:
-    """Speeds of each candidate, one for each setting.
+def _speeds(candidates: Sequence[Candidate], places: Sequence[Place]) -> list[tuple[Cost, ...]]:
+    """What each candidate costs, once for each place.
 
     Raises:
         UsageError: They are no networks as a whole.
     """
-    if not settings or not candidates:
+    if not places or not candidates:
         return [() for _ in candidates]
-    graphs = [candidate.graph for candidate in candidates]
-    return list(zip(*(shipped_speed().predict(graphs, setting) for setting in settings), strict=True))
+    return costs_at(places, [candidate.graph for candidate in candidates])
 
 
 def _under(ranker: Any, name: str, recipe: str) -> Predictor:
@@ -337,7 +340,7 @@ def _predicted(ranker: Ranker, architectures: Sequence[Any]) -> _Predicted:
     return _Predicted(*ranker.predict(inputs, return_std=True), novelty)
 
 
-def _ranked(candidates: Sequence[Candidate], ranker: Ranker, speeds: Sequence[tuple[Speed, ...]]) -> list[Ranked]:
+def _ranked(candidates: Sequence[Candidate], ranker: Ranker, speeds: Sequence[tuple[Cost, ...]]) -> list[Ranked]:
     """The models, best first; equal ones are scored once and tied."""
     if not candidates:
         return []

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from archpredict.costs.cost import Cost, OwnCost
 from archpredict.graph.summary import si
 from archpredict.predict.rank.ranked import Ranked
 
@@ -21,12 +22,8 @@ _UNKNOWN = "-"
 
 
 def columns(rows: Sequence[Ranked]) -> Mapping[str, Align]:
-    """Headings with their alignment: :data:`COLUMNS`, and a speed for each setting before the warnings."""
-    speeds: dict[str, Align] = {}
-    for speed in rows[0].speeds if rows else ():
-        heading = f"img/s {speed.setting.device}"
-        heading += f" {len(speeds) + 1}" if heading in speeds else ""
-        speeds[heading] = "right"
+    """Headings with their alignment: :data:`COLUMNS`, and a cost for each place before the warnings."""
+    speeds: dict[str, Align] = dict.fromkeys(_cost_headings(rows), "right")
     front: dict[str, Align] = {"front": "left"} if speeds else {}
     before = {name: align for name, align in COLUMNS.items() if name != "warnings"}
     return {**before, **speeds, **front, "warnings": "left"}
@@ -42,7 +39,7 @@ def cells(rows: Sequence[Ranked]) -> list[tuple[str, ...]]:
         costs = (_UNKNOWN if cost is None else si(cost) for cost in (row.params, row.macs))
         words = [remark.words for remark in row.remarks]
         words += ["speed" for speed in row.speeds if speed.remarks]
-        speeds = [f"{shown(speed.images_per_second)} ({shown(speed.low)}-{shown(speed.high)})" for speed in row.speeds]
+        speeds = [_cost(cost) for cost in row.speeds]
         front = ["*" if row.on_front else ""] if row.speeds else []
         warned = ", ".join(dict.fromkeys(words))
         found.append((place, name, score, std, better, *costs, str(row.nodes), *speeds, *front, warned))
@@ -64,10 +61,15 @@ def speed_notes(rows: Sequence[Ranked]) -> list[str]:
     """The lines below the table on speeds: what the columns mean, and what is outside of what was measured."""
     if not rows or not rows[0].speeds:
         return []
-    names = [heading for heading in columns(rows) if heading.startswith("img/s ")]
-    settings = [speed.setting for speed in rows[0].speeds]
-    found = [f"{name}: images per second in the setting {s}." for name, s in zip(names, settings, strict=True)]
-    found.append("In parentheses: nine in ten speeds of models of other families lie between.")
+    found: list[str] = []
+    names, costs = _cost_headings(rows), rows[0].speeds
+    for name, cost in zip(names, costs, strict=True):
+        what = "images per second in the setting" if cost.is_speed else f"{cost.what}, of which less is better, on"
+        found.append(f"{name}: {what} {cost.where}.")
+    if any(isinstance(cost, OwnCost) for cost in costs):
+        found.append("In parentheses: nine in ten lie between; of measured models, what was measured.")
+    else:
+        found.append("In parentheses: nine in ten speeds of models of other families lie between.")
     found.append(f"front: no other model is better in score or {names[0]} without being worse in the other.")
     remarks: dict[str, list[str]] = {}
     for row, name in zip(rows, short_names(rows), strict=True):
@@ -79,8 +81,23 @@ def speed_notes(rows: Sequence[Ranked]) -> list[str]:
     return found
 
 
+def _cost_headings(rows: Sequence[Ranked]) -> list[str]:
+    """A heading for each place, all different."""
+    found: list[str] = []
+    for cost in rows[0].speeds if rows else ():
+        heading = f"{'img/s' if cost.is_speed else cost.what} {cost.device}"
+        found.append(heading + (f" {len(found) + 1}" if heading in found else ""))
+    return found
+
+
+def _cost(cost: Cost) -> str:
+    if cost.is_measured:
+        return f"{shown(cost.value)} (measured)"
+    return f"{shown(cost.value)} ({shown(cost.low)}-{shown(cost.high)})"
+
+
 def shown(speed: float) -> str:
-    """A speed with three digits.
+    """A speed or another cost with three digits.
 
     Example:
         >>> shown(1234.5), shown(3.14159), shown(0.01234)
