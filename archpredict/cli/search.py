@@ -41,6 +41,7 @@ _INVOCATION: dict[str, tuple[type, ...]] = {
     "seed": (int,),
     "device": (str,),
     "limit": (dict,),
+    "objective": (list,),
     "within_table": (bool,),
     "jobs": (int,),
     "top": (int,),
@@ -85,7 +86,11 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option("--timeout", type=_SECONDS, help="Seconds that one try of --command may take.  [default: no limit]")
 @click.option("--retries", type=_FROM_0, default=0, show_default=True, help="Further tries of --command.")
 @click.option("--data", type=_PATH, help="Table with labelled architectures (see docs/data.md).")
-@click.option("--target", help="Column of --data with the labels, higher is better.")
+@click.option(
+    "--target",
+    help="Column of --data with the labels, higher is better; of what --command prints, the entry.  [default: the "
+    "first --objective; of --command score]",
+)
 @column_option
 @click.option("--dataset", help="Images to train on: digits, cifar10:PATH, cifar100:PATH, folder:PATH, ....")
 @pairs_option("--training", "epochs=10", "How --evaluator train trains, e.g. epochs=10; repeatable.")
@@ -103,7 +108,19 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
     show_default=True,
     help="Where models are trained.",
 )
-@pairs_option("--limit", "params=4e6", "Recommend nothing above this cost, e.g. params=4e6; repeatable.", name=str)
+@click.option(
+    "--objective",
+    multiple=True,
+    metavar="NAME[:min|:max[:REFERENCE]]",
+    help="What is to be good, where it is more than the score: a column of --data, an entry of what --command prints, "
+    "a cost of the space, e.g. accuracy, latency:min; repeatable (see docs/objectives.md).",
+)
+@pairs_option(
+    "--limit",
+    "params=4e6",
+    "Recommend nothing above this cost, or below it where more is better, e.g. params=4e6; repeatable.",
+    name=str,
+)
 @click.option("--within-table", is_flag=True, help="Recommend only what the table of --data holds.")
 @click.option(
     "--jobs", type=_FROM_1, default=1, show_default=True, help="Evaluations at a time: runs of --command, or trainings."
@@ -143,6 +160,7 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
     from archpredict.runs.directory import corrupt_config, read_config
 
     values = {name: given[name] for name in _INVOCATION}
+    values["objective"] = list(given["objective"])
     values["data"] = None if given["data"] is None else str(given["data"].absolute())
     values["transfer"] = None if given["transfer"] is None else str(Path(given["transfer"]).absolute())
     for name in ("space", "strategy", "evaluator", "dataset"):
@@ -162,6 +180,7 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
     kept.setdefault("column", None)
     kept.setdefault("no_transfer", False)
     kept.setdefault("transfer", None)
+    kept.setdefault("objective", [])
     for name, types in _INVOCATION.items():
         if not isinstance(kept.get(name, ...), types):
             raise corrupt_config(given["resume"], f"{name!r} in its invocation is {kept.get(name, 'not there')!r}")
@@ -228,6 +247,7 @@ def _plan(invocation: Mapping[str, Any]) -> Plan:
         budget=invocation["budget"],
         seed=invocation["seed"],
         limits=invocation["limit"],
+        objectives=invocation["objective"],
         within_table=invocation["within_table"],
         device=invocation["device"],
         preset=invocation["preset"],

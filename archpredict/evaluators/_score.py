@@ -7,26 +7,24 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-SCORE = "score"
-
 
 class BadScoreError(Exception):
     """No score can be read; the message ends the sentence that begins with who gave it."""
 
 
-def read_score(value: object) -> tuple[float, dict[str, Any]]:
-    """A finite score and the metadata beside it, from a number or a mapping that has a ``score``.
+def read_score(value: object, name: str) -> tuple[float, dict[str, Any]]:
+    """A finite score and the metadata beside it, from a number or a mapping that has an entry of this name.
 
     Raises:
         BadScoreError: There is no score, or it is no finite number.
     """
     if not isinstance(value, Mapping):
         return _finite(value, "a value"), {}
-    if SCORE not in value:
+    if name not in value:
         keys = ", ".join(str(key) for key in list(value)[:20])
-        raise BadScoreError(f"gave no {SCORE!r} but only: {keys or 'nothing'}")
-    metadata = {str(key): item for key, item in value.items() if key != SCORE}
-    return _finite(value[SCORE], f"a {SCORE!r}"), parse_json(json.dumps(metadata, default=_plain, skipkeys=True))
+        raise BadScoreError(f"gave no {name!r} but only: {keys or 'nothing'}")
+    metadata = {str(key): item for key, item in value.items() if key != name}
+    return _finite(value[name], f"a {name!r}"), parse_json(json.dumps(metadata, default=_plain, skipkeys=True))
 
 
 def parse_json(text: str) -> Any:

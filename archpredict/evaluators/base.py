@@ -17,8 +17,10 @@ from archpredict.spaces.base import Architecture, SearchSpace, load_space
 from archpredict.tables.table import Table
 
 _KIND = "evaluators"
+SCORE = "score"
+"""What the label of an evaluator is called where it has no name of its own."""
 
-__all__ = ["Evaluator", "Result", "as_evaluator", "evaluator_options"]
+__all__ = ["SCORE", "Evaluator", "Result", "as_evaluator", "evaluator_options"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Result:
         error: One sentence, set exactly where ``score`` is None.
         seconds: Wall time the evaluation took.
         metadata: Whatever else the evaluator knows, JSON-serialisable.
+        values: The numbers that a search asks for beside one score, by name: its objectives, and what is limited. The
+            search fills them in, from metadata, score and costs; an evaluator leaves them empty.
     """
 
     architecture: Architecture
@@ -38,6 +42,7 @@ class Result:
     error: str | None = None
     seconds: float = 0.0
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
 
 
 class Evaluator(ABC):
@@ -89,6 +94,16 @@ class Evaluator(ABC):
         of this evaluator is, and is shown to the user.
         """
 
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Names under which the score may be asked for as an objective, the first of them for sentences."""
+        return (SCORE,)
+
+    @property
+    def also_measures(self) -> tuple[str, ...] | None:
+        """Names of the numbers in the metadata of its results, None where only an evaluation can tell."""
+        return None
+
     def believed(self, score: float) -> str | None:
         """How far this score can be believed, in a sentence that is shown to the user; None where it is what it is."""
         return None
@@ -106,6 +121,7 @@ def as_evaluator(
     seed: int = 0,
     device: str = "auto",
     jobs: int = 1,
+    measured: Sequence[str] = (),
 ) -> Evaluator:
     """The evaluator that was given: as an object, by name with its options, as a table, or as a function.
 
@@ -117,6 +133,8 @@ def as_evaluator(
         seed: For an evaluator given by name that has this option.
         device: The same.
         jobs: Evaluations at a time, for those too and for callables.
+        measured: Names of the numbers that are wanted of an evaluation, where it is not the score alone. The first is
+            the ``target`` of an evaluator that has this option and is not given it, the others are ``features`` of it.
 
     Raises:
         UsageError: It is none of these, a table of another space, or has other options.
@@ -127,7 +145,8 @@ def as_evaluator(
     """
     space = load_space(space)
     if isinstance(given, str):
-        return _named(given, space, options or {}, {"seed": seed, "device": device, "jobs": jobs})
+        common = {"seed": seed, "device": device, "jobs": jobs, **_wanted(measured, options or {})}
+        return _named(given, space, options or {}, common)
     if options:
         raise UsageError(
             f"`evaluator_options` are for an evaluator that is given by name, {', '.join(options)} were given with an "
@@ -143,7 +162,9 @@ def as_evaluator(
             )
         return _built_in("table", given)
     if callable(given) and not isinstance(given, type):
-        return _built_in("function", given, jobs=jobs)
+        return _built_in(
+            "function", given, jobs=jobs, **{k: v for k, v in _wanted(measured, {}).items() if k == "target"}
+        )
     what = f"the class {given.__name__}" if isinstance(given, type) else f"an object of type {type(given).__name__}"
     raise UsageError(
         f"{what} was given as the evaluator; expected an Evaluator instance, the name of one, a Table, "
@@ -156,9 +177,17 @@ def evaluator_options(reference: str) -> dict[str, Option]:
 
     Example:
         >>> list(evaluator_options("command"))
-        ['command', 'timeout', 'retries', 'jobs']
+        ['command', 'target', 'timeout', 'retries', 'jobs']
     """
     return _options(_found(reference)[0])
+
+
+def _wanted(measured: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that say which numbers are wanted of an evaluation."""
+    if not measured:
+        return {}
+    target = options.get("target", measured[0])
+    return {"target": target, "features": [name for name in measured if name not in (target, SCORE)]}
 
 
 def _built_in(name: str, *arguments: Any, **options: Any) -> Evaluator:

@@ -22,7 +22,7 @@ from typing import IO, Any
 from archpredict.errors import EvaluationError, UsageError
 from archpredict.evaluators._parallel import as_they_finish, check_jobs
 from archpredict.evaluators._score import BadScoreError, parse_json, read_score, short
-from archpredict.evaluators.base import Evaluator, Result
+from archpredict.evaluators.base import SCORE, Evaluator, Result
 from archpredict.spaces.base import Architecture
 
 __all__ = ["CommandEvaluator"]
@@ -45,14 +45,15 @@ class CommandEvaluator(Evaluator):
     The architecture, in its space's notation, takes the place of ``{architecture}`` in the command; without
     one it comes on the program's standard input. It is in the environment too, as
     ``ARCHPREDICT_ARCHITECTURE``, and its choices as a JSON list in ``ARCHPREDICT_CHOICES``. The last line
-    that is not blank on the standard output is a JSON object with a ``score``, whose other entries become the
-    result's metadata, or one number.
+    that is not blank on the standard output is a JSON object with the entry ``target``, whose other entries become
+    the result's metadata, or one number.
 
     A program that fails, hangs or prints no score gives a failed result. When a program ends or its time is
     up, all that it has started and left running is killed; so it is when the search is interrupted.
 
     Args:
         command: The program and its arguments, split like a shell does, but no shell runs it.
+        target: Which entry of the JSON object is the score, higher is better.
         timeout: Seconds that one attempt may take; None: no limit.
         retries: Further attempts after one that fails.
         jobs: Programs at a time.
@@ -72,8 +73,17 @@ class CommandEvaluator(Evaluator):
 
     name = "command"
 
-    def __init__(self, command: str, *, timeout: float | None = None, retries: int = 0, jobs: int = 1) -> None:
+    def __init__(
+        self,
+        command: str,
+        *,
+        target: str = SCORE,
+        timeout: float | None = None,
+        retries: int = 0,
+        jobs: int = 1,
+    ) -> None:
         self.command = command
+        self.target = target
         self.timeout = timeout
         self.retries = retries
         self.jobs = check_jobs(jobs)
@@ -97,7 +107,12 @@ class CommandEvaluator(Evaluator):
             "evaluator": self.name,
             "labels": f"what the command prints: {self.command}",
             "command": self.command,
+            **({} if self.target == SCORE else {"target": self.target}),
         }
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        return (self.target,)
 
     def _label(self, architecture: Architecture, running: _Running) -> Result:
         start = time.perf_counter()
@@ -129,7 +144,7 @@ class CommandEvaluator(Evaluator):
                 stdin.write(text.encode() + b"\n")
                 stdin.seek(0)
             ended = running.run(arguments, environment, stdin, self.timeout)
-        return _score(ended, self.timeout)
+        return _score(ended, self.timeout, self.target)
 
 
 class _FailedError(Exception):
@@ -243,7 +258,7 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _score(ended: _Ended, timeout: float | None) -> tuple[float, dict[str, Any]]:
+def _score(ended: _Ended, timeout: float | None, target: str) -> tuple[float, dict[str, Any]]:
     if ended.timed_out:
         raise _FailedError(f"the program was killed because it took longer than {timeout:g} s")
     if ended.code:
@@ -252,14 +267,14 @@ def _score(ended: _Ended, timeout: float | None) -> tuple[float, dict[str, Any]]
         raise _FailedError(f"the program {_how_it_ended(ended.code)} {said}")
     line = _last_line(ended.stdout)
     if line is None:
-        raise _FailedError("the program printed nothing; expected a JSON object with a 'score', or a number")
+        raise _FailedError(f"the program printed nothing; expected a JSON object with a {target!r}, or a number")
     try:
-        return read_score(_parse(line))
+        return read_score(_parse(line, target), target)
     except BadScoreError as bad:
         raise _FailedError(f"the program {bad}") from bad
 
 
-def _parse(line: str) -> Any:
+def _parse(line: str, target: str) -> Any:
     try:
         return parse_json(line)
     except (ValueError, RecursionError):
@@ -268,7 +283,7 @@ def _parse(line: str) -> Any:
         return float(line)  # nan and inf as Python and C print them
     except ValueError:
         raise _FailedError(
-            f"the program's last line is {short(line)!r}; expected a JSON object with a 'score', or a number"
+            f"the program's last line is {short(line)!r}; expected a JSON object with a {target!r}, or a number"
         ) from None
 
 

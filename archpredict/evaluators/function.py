@@ -9,7 +9,7 @@ from typing import Any, SupportsFloat
 from archpredict.errors import UsageError
 from archpredict.evaluators._parallel import as_they_finish, check_jobs
 from archpredict.evaluators._score import BadScoreError, read_score, short
-from archpredict.evaluators.base import Evaluator, Result
+from archpredict.evaluators.base import SCORE, Evaluator, Result
 from archpredict.registry.arguments import describe
 from archpredict.spaces.base import Architecture, SearchSpace
 
@@ -24,8 +24,9 @@ class FunctionEvaluator(Evaluator):
     An exception of the function, or a score that is no finite number, becomes a failed result.
 
     Args:
-        function: Takes an Architecture; returns its score, higher is better, or a mapping with a ``score``,
+        function: Takes an Architecture; returns its score, higher is better, or a mapping with the entry ``target``,
             whose other entries become the result's metadata (as far as JSON can hold them, else as text).
+        target: Which entry of a mapping is the score.
         jobs: Calls at a time, in threads. A running call cannot be cut short: with ``jobs=1`` it runs in the
             calling thread, where Ctrl-C reaches it; with more, leaving waits for the calls that have begun.
 
@@ -43,8 +44,9 @@ class FunctionEvaluator(Evaluator):
 
     name = "function"
 
-    def __init__(self, function: Function, *, jobs: int = 1) -> None:
+    def __init__(self, function: Function, *, target: str = SCORE, jobs: int = 1) -> None:
         self.function = function
+        self.target = target
         self.jobs = check_jobs(jobs)
 
     @classmethod
@@ -69,13 +71,18 @@ class FunctionEvaluator(Evaluator):
             "evaluator": self.name,
             "labels": f"what the Python function {name} returns",
             "function": describe(function),
+            **({} if self.target == SCORE else {"target": self.target}),
         }
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        return (self.target,)
 
     def _call(self, architecture: Architecture) -> Result:
         start = time.perf_counter()
         score, error, metadata = None, None, dict[str, Any]()
         try:
-            score, metadata = read_score(self.function(architecture))
+            score, metadata = read_score(self.function(architecture), self.target)
         except BadScoreError as bad:
             error = f"the function {bad}"
         except Exception as raised:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from archpredict._typing import FloatArray
 from archpredict.errors import DataError, UsageError
-from archpredict.evaluators.base import Evaluator, Result
+from archpredict.evaluators.base import SCORE, Evaluator, Result
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 from archpredict.spaces.mobilenetv3 import EXPANSIONS, KERNELS, MAX_DEPTH, RESOLUTIONS, STAGES, MobileNetV3, Subnet
 
@@ -129,6 +129,10 @@ class OnceForAllEvaluator(Evaluator):
             x = np.maximum(x @ w.T + b, 0)
         scores: FloatArray = np.round(100 * (x @ weight.T + bias)[:, 0], _DIGITS)
         return scores
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        return (SCORE, "accuracy")
 
     def describe(self) -> dict[str, Any]:
         return {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archpredict.errors import DataError, TrainingError, UsageError
-from archpredict.evaluators.base import Evaluator, Result
+from archpredict.evaluators.base import SCORE, Evaluator, Result
 from archpredict.spaces.base import Architecture, SearchSpace
 
 if TYPE_CHECKING:
@@ -117,6 +117,10 @@ class SupernetEvaluator(Evaluator):
 
     def evaluate(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
         return map(self._result, architectures)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        return (SCORE, "accuracy")
 
     def describe(self) -> dict[str, Any]:
         about = self.trained.about["belongs_to"]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archpredict.errors import UsageError
-from archpredict.evaluators.base import Evaluator, Result
+from archpredict.evaluators.base import SCORE, Evaluator, Result
 from archpredict.spaces.base import Architecture, SearchSpace
 
 __all__ = ["SurrogateEvaluator"]
@@ -142,6 +142,10 @@ class SurrogateEvaluator(Evaluator):
             f"The score {score:.4g} is {place} what {self.predictor_name} has learnt from, labels from {low:.4g} to "
             f"{high:.4g}: believe the order, not the value{told}"
         )
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        return (SCORE, "accuracy")
 
     def describe(self) -> dict[str, Any]:
         meaning = f": {self.card['labels']}" if "labels" in self.card else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from archpredict._typing import IntArray
-from archpredict.evaluators.base import Evaluator, Result
+from archpredict.evaluators.base import SCORE, Evaluator, Result
 from archpredict.spaces.base import Architecture, SearchSpace
 from archpredict.tables.formats.base import ARCHITECTURE
 from archpredict.tables.table import Table
@@ -37,7 +37,13 @@ class TableEvaluator(Evaluator):
 
     @classmethod
     def for_space(
-        cls, space: str | SearchSpace, /, data: str | Path, target: str, column: str = ARCHITECTURE
+        cls,
+        space: str | SearchSpace,
+        /,
+        data: str | Path,
+        target: str,
+        column: str = ARCHITECTURE,
+        features: Sequence[str] = (),
     ) -> TableEvaluator:
         """The evaluator of a file.
 
@@ -46,8 +52,9 @@ class TableEvaluator(Evaluator):
             data: A table with labelled architectures (CSV, JSONL, Parquet, ...).
             target: The column with the labels, higher is better.
             column: The column of the architectures.
+            features: Further columns of numbers, which results hold beside the label.
         """
-        return cls(Table.read(data, space, target, column=column))
+        return cls(Table.read(data, space, target, features, column=column))
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -59,7 +66,8 @@ class TableEvaluator(Evaluator):
                 error = f"{self.table.path.name} has no row for this architecture, nor for one isomorphic to it"
                 yield Result(architecture, None, error=error)
             else:
-                yield Result(architecture, float(self.table.labels[row]))
+                more = {name: float(column[row]) for name, column in self.table.features.items()}
+                yield Result(architecture, float(self.table.labels[row]), metadata=more)
 
     def describe(self) -> dict[str, Any]:
         table = self.table
@@ -71,7 +79,16 @@ class TableEvaluator(Evaluator):
             "target": table.target,
             "rows": len(table),
             "sha256": table.sha256,
+            **({"features": sorted(table.features)} if table.features else {}),
         }
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        return (self.table.target, SCORE)
+
+    @property
+    def also_measures(self) -> tuple[str, ...]:
+        return tuple(self.table.features)
 
     def pool(self) -> IntArray | None:
         """None where the table is whole: where it has as many (distinct) rows as the space has vectors.

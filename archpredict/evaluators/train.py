@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from archpredict.errors import TrainingError, UsageError
 from archpredict.evaluators._parallel import as_they_finish, check_jobs
-from archpredict.evaluators.base import Evaluator, Result
+from archpredict.evaluators.base import SCORE, Evaluator, Result
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 
 if TYPE_CHECKING:
@@ -126,6 +126,10 @@ class TrainEvaluator(Evaluator):
         if self.jobs == 1:
             return map(self._alone, architectures)
         return self._packed(architectures) if self.task.device.type == "cuda" else self._spread(architectures)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        return (SCORE, "accuracy")
 
     def describe(self) -> dict[str, Any]:
         epochs, images = self.task.recipe.epochs, self.images

@@ -21,16 +21,21 @@ from archpredict.spaces.base import SearchSpace
 
 __all__ = ["History", "RecordedEvent", "Tally", "running_best"]
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE evaluations (
     number INTEGER PRIMARY KEY, choices TEXT NOT NULL, architecture TEXT NOT NULL, key TEXT NOT NULL,
-    score REAL, error TEXT, seconds REAL NOT NULL, metadata TEXT NOT NULL, time REAL NOT NULL);
+    score REAL, error TEXT, seconds REAL NOT NULL, metadata TEXT NOT NULL, time REAL NOT NULL,
+    "values" TEXT NOT NULL DEFAULT '{}');
 CREATE TABLE events (
     sequence INTEGER PRIMARY KEY, round INTEGER NOT NULL, stage TEXT NOT NULL, step INTEGER NOT NULL,
     total INTEGER NOT NULL, "values" TEXT NOT NULL);
 CREATE TABLE sessions (number INTEGER PRIMARY KEY, started REAL NOT NULL, seconds REAL NOT NULL);
 """
+_FROM_1 = """
+BEGIN; ALTER TABLE evaluations ADD COLUMN "values" TEXT NOT NULL DEFAULT '{}'; PRAGMA user_version = 2; COMMIT;
+"""
+"""Makes a history of format 1, which had no objectives, one of format 2."""
 _TABLES = {"evaluations", "events", "sessions"}
 _BUFFERED_EVENTS = 500
 _MOST = 2**63 - 1
@@ -121,6 +126,7 @@ class History:
             result.seconds,
             json.dumps(dict(result.metadata)),
             time.time(),
+            json.dumps(dict(result.values)),
         )
         with self._transaction() as db:
             db.execute(f"INSERT OR REPLACE INTO evaluations VALUES ({', '.join('?' * len(row))})", row)
@@ -128,15 +134,16 @@ class History:
 
     def results(self, space: SearchSpace, start: int = 0, stop: int = _MOST) -> dict[int, Result]:
         """Recorded results by number, those from ``start`` to before ``stop``."""
-        columns = "number, choices, score, error, seconds, metadata"
+        columns = 'number, choices, score, error, seconds, metadata, "values"'
         query = f"SELECT {columns} FROM evaluations WHERE number >= ? AND number < ? ORDER BY number"
         results = {}
-        for number, choices, score, error, seconds, metadata in self._rows(query, start, stop):
+        for number, choices, score, error, seconds, metadata, values in self._rows(query, start, stop):
             try:
                 architecture = space.architecture(json.loads(choices))
                 score = None if score is None else float(score)
-                results[number] = Result(architecture, score, error, float(seconds), dict(json.loads(metadata)))
-            except (ValueError, TypeError) as wrong:
+                known = {str(name): float(value) for name, value in json.loads(values).items()}
+                results[number] = Result(architecture, score, error, float(seconds), dict(json.loads(metadata)), known)
+            except (ValueError, TypeError, AttributeError) as wrong:
                 raise self._corrupt(f"evaluation {number} cannot be read: {wrong}") from wrong
         return results
 
@@ -152,9 +159,10 @@ class History:
 
     def rows(self) -> list[dict[str, Any]]:
         """All evaluations as plain values, in the order they were asked for."""
-        columns = ("number", "architecture", "score", "error", "seconds", "time", "metadata")
-        query = f"SELECT {', '.join(columns)} FROM evaluations ORDER BY number"
-        return [dict(zip(columns, row, strict=True)) for row in self._rows(query)]
+        columns = ("number", "architecture", "score", "error", "seconds", "time", "metadata", "values")
+        query = f"""SELECT {", ".join(f'"{name}"' for name in columns)} FROM evaluations ORDER BY number"""
+        rows = [dict(zip(columns, row, strict=True)) for row in self._rows(query)]
+        return [{**row, "values": json.loads(row["values"])} for row in rows]
 
     def __len__(self) -> int:
         return int(self._scalar("SELECT COUNT(*) FROM evaluations"))
@@ -231,7 +239,10 @@ class History:
             raise self._corrupt(str(state).splitlines()[0])
         if missing := sorted(_TABLES - tables):
             raise self._corrupt(f"it lacks the tables {', '.join(missing)}")
-        if version != _VERSION:
+        if version == 1:
+            with self._errors():
+                self._db.executescript(_FROM_1)
+        elif version != _VERSION:
             raise self._corrupt(f"it has the format {version}, this version of archpredict reads format {_VERSION}")
 
     def _corrupt(self, why: str) -> RunDirectoryError:

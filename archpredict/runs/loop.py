@@ -15,8 +15,12 @@ from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from archpredict.errors import ArchPredictError, EvaluationError, RunDirectoryError, described
 from archpredict.evaluators.base import Result
+from archpredict.evaluators.objectives.measured import measured
+from archpredict.metrics.fronts import on_front
 from archpredict.progress import Event, Observer
 from archpredict.runs.directory import RunDirectory
 from archpredict.runs.history import History
@@ -53,7 +57,11 @@ class Loop:
         self.evaluated_now = 0
         self._observer = observer
         self._tally = history.tally()
-        self.strategy = self._restored(list(history.results(plan.problem.space).values()))
+        recorded = list(history.results(plan.problem.space).values())
+        self._front = np.empty((0, len(plan.problem.objectives)))
+        for result in recorded if plan.problem.objectives else ():
+            self._extend_front(result)
+        self.strategy = self._restored(recorded)
 
     def run(self) -> Strategy:
         """The strategy when it has been told all that it asks for.
@@ -87,7 +95,7 @@ class Loop:
                     f"the evaluator {self.plan.evaluator.name} gave a result for {result.architecture}, "
                     "which it was not asked for, or twice"
                 )
-            known[i] = _checked(result)
+            known[i] = self._measured(_checked(result))
             self._record(start + i, known[i])
         if position:
             raise EvaluationError(
@@ -99,6 +107,10 @@ class Loop:
             raise _all_failed(results, self.directory)
         self._stop_if(self._tally.all_failed and self._tally.count >= _HOPELESS)
         return results
+
+    def _measured(self, result: Result) -> Result:
+        problem = self.plan.problem
+        return measured(result, problem.objectives, problem.names, self.plan.evaluator.label_names)
 
     def _known(self, batch: Sequence[Architecture], start: int) -> dict[int, Result]:
         """Recorded results of a batch, by place in it."""
@@ -144,10 +156,18 @@ class Loop:
             values["score"] = result.score
         if tally.failed:
             values["failed"] = tally.failed
-        if tally.best > -math.inf:
+        if len(self.plan.problem.objectives) > 1:
+            self._extend_front(result)
+            values["front"] = float(len(self._front))
+        elif tally.best > -math.inf:
             values["best"] = tally.best
         self._observer(Event(LABEL, tally.count, self.plan.problem.budget, values))
         self._stop_if(tally.all_failed and self.evaluated_now >= _HOPELESS_IN_A_BATCH)
+
+    def _extend_front(self, result: Result) -> None:
+        if result.score is not None and self.plan.problem.keeps_limits(result.values):
+            points = np.vstack([self._front, self.plan.problem.oriented([result.values])])
+            self._front = points[on_front(points)]
 
     def _stop_if(self, hopeless: bool) -> None:
         if hopeless:

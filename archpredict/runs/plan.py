@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Union
 
@@ -10,6 +10,8 @@ import numpy as np
 
 from archpredict.errors import BudgetError, UsageError, whole_number
 from archpredict.evaluators.base import Evaluator, as_evaluator
+from archpredict.evaluators.objectives.measured import check_measured
+from archpredict.evaluators.objectives.objective import Objective, as_objectives
 from archpredict.evaluators.table import TableEvaluator
 from archpredict.progress import Observer, silent
 from archpredict.registry import resolve
@@ -61,6 +63,8 @@ class Plan:
             "within_table": self.problem.within_pool,
             "evaluator": self.evaluator.describe(),
         }
+        if self.problem.objectives:
+            settings["objectives"] = [str(objective) for objective in self.problem.objectives]
         return dict(describe(settings | ({"files": dict(self.files)} if self.files else {})))
 
 
@@ -72,6 +76,7 @@ def plan(
     budget: int | None = None,
     seed: int = 0,
     limits: Mapping[str, float] | None = None,
+    objectives: Sequence[str | Objective] = (),
     within_table: bool = False,
     device: str = "auto",
     preset: str | None = None,
@@ -85,21 +90,45 @@ def plan(
     check_space(loaded)
     found = _strategy(strategy)
     jobs = whole_number("jobs, the number of evaluations at a time,", jobs, 1)
-    labeller = as_evaluator(evaluator, loaded, options=evaluator_options, seed=seed, device=device, jobs=jobs)
+    wanted = as_objectives(objectives)
+    limits = {} if limits is None else limits
+    names = _measured(loaded, wanted, limits)
+    labeller = as_evaluator(
+        evaluator, loaded, options=evaluator_options, seed=seed, device=device, jobs=jobs, measured=names
+    )
     pool = labeller.pool()
     if within_table and pool is None and not isinstance(labeller, TableEvaluator):
         raise UsageError(
             f"`within_table` needs an evaluator with a table; {labeller.name} can label the whole space: leave it out"
         )
     asked = found.default_budget if budget is None else whole_number("the budget, a number of evaluations,", budget, 1)
-    problem = Problem(loaded, asked, {} if limits is None else limits, pool, within_table)
+    problem = Problem(loaded, asked, limits, pool, within_table, wanted, labeller.also_measures)
+    check_measured(problem.names, labeller, problem.costs)
     if pool is not None:
         problem = _within_pool(problem, labeller, found)
     ready = Plan(labeller, problem, found, seed, asked, _keywords(found, device, preset, options or {}))
     first = ready.make_strategy()  # what the strategy has to say against its problem, it says here
-    if problem.limits and not first.ask(problem.budget):
+    if len(problem.limits_after) < len(problem.limits) and not first.ask(problem.budget):
         raise _nothing_allowed(problem)
     return replace(ready, files=first.files)
+
+
+def _measured(space: SearchSpace, objectives: Sequence[Objective], limits: Mapping[str, float]) -> list[str]:
+    """Names of the numbers that the evaluator has to give: what is an objective or limited, and no cost of the space.
+
+    Nothing where the score alone is wanted.
+    """
+    if not objectives and not limits:
+        return []
+    costs = space.cost(space.sample(1, np.random.default_rng(0))[0].tolist())
+    wanted = dict.fromkeys([*(o.name for o in objectives), *(limits if isinstance(limits, Mapping) else ())])
+    names = [name for name in wanted if name not in costs]
+    if objectives and not any(o.name not in costs for o in objectives):
+        raise UsageError(
+            f"the space computes {', '.join(o.name for o in objectives)} without an evaluation, so there is nothing to "
+            "search for; add an objective that an evaluation tells, such as accuracy"
+        )
+    return names if objectives else ["score", *names] if names else []
 
 
 def _strategy(given: str | type[Strategy]) -> type[Strategy]:
@@ -132,8 +161,9 @@ def _nothing_allowed(problem: Problem) -> UsageError:
     rng = np.random.default_rng(0)
     rows = problem.space.sample(_BLOCK, rng) if problem.pool is None else problem.pool[:_BLOCK]
     costs = [problem.space.cost(row) for row in rows.tolist()]
-    least = ", ".join(f"{name} {min(c[name] for c in costs):g}" for name in problem.limits)
-    limits = ", ".join(f"{name} {value:g}" for name, value in problem.limits.items())
+    known = {name: value for name, value in problem.limits.items() if problem.is_known(name)}
+    least = ", ".join(f"{name} {min(c[name] for c in costs):g}" for name in known)
+    limits = ", ".join(f"{name} {value:g}" for name, value in known.items())
     return UsageError(
         f"no architecture of the space {problem.space.name} was found within the limits ({limits}); the least among "
         f"{len(rows):,} of them: {least}; raise the limits"

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from archpredict.backends import nothing_left_at_home
+from archpredict.evaluators.base import Result
+from archpredict.evaluators.objectives.objective import Objective
+from archpredict.metrics.fronts import knee, on_front
 from archpredict.runs.history import History, RecordedEvent, running_best
+from archpredict.runs.volume import kept_values, volume
+from archpredict.strategies.base import Problem
 
 __all__ = ["write_report"]
 
@@ -18,24 +26,33 @@ CONTROLLER = "controller"
 TAU = "kendall_tau"
 """Value of any event that is drawn over the number of labels."""
 
+_MOST_PANELS = 6
+
 _COLUMNS = ("number", "architecture", "score", "best", "error", "seconds", "time", "metadata")
 
 
-def write_report(history: History, folder: Path) -> list[Path]:
+def write_report(history: History, folder: Path, problem: Problem | None = None) -> list[Path]:
     """Write ``history.csv`` and the pictures that the run has figures for.
 
     Args:
         history: The record of the run.
         folder: Made where it is missing.
+        problem: What was searched; its front is drawn where it has several objectives.
 
     Returns:
-        The files, of ``history.csv``, ``best_so_far.png``, ``training.png``, ``tau.png``.
+        The files, of ``history.csv``, ``best_so_far.png``, ``front.png``, ``hypervolume.png``, ``training.png``,
+        ``tau.png``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows, events = history.rows(), history.events()
     files = [_write_csv(rows, folder / "history.csv")]
     with nothing_left_at_home():
-        files.append(_draw_best(rows, folder / "best_so_far.png"))
+        if problem is not None and len(problem.objectives) > 1:
+            results = list(history.results(problem.space).values())
+            files += [_draw_front(problem, results, folder / "front.png")]
+            files += [_draw_volume(problem, results, folder / "hypervolume.png")]
+        else:
+            files.append(_draw_best(rows, folder / "best_so_far.png"))
         training = [e for e in events if e.event.stage == CONTROLLER and {"reward", "entropy"} & set(e.event.values)]
         if training:
             files.append(_draw_training(training, folder / "training.png"))
@@ -47,11 +64,12 @@ def write_report(history: History, folder: Path) -> list[Path]:
 
 def _write_csv(rows: Sequence[dict[str, Any]], path: Path) -> Path:
     best = running_best(row["score"] for row in rows)
+    named = dict.fromkeys(name for row in rows for name in row["values"] if name not in _COLUMNS)
     with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, _COLUMNS)
+        writer = csv.DictWriter(file, [*_COLUMNS, *named], extrasaction="ignore")
         writer.writeheader()
         for row, best_so_far in zip(rows, best, strict=True):
-            writer.writerow({**row, "best": "" if best_so_far != best_so_far else best_so_far})
+            writer.writerow({**row["values"], **row, "best": "" if best_so_far != best_so_far else best_so_far})
     return path
 
 
@@ -75,6 +93,45 @@ def _draw_best(rows: Sequence[dict[str, Any]], path: Path) -> Path:
         )
     axes.set(xlabel="evaluations", ylabel="score", title="Best score so far")
     axes.legend(loc="lower right")
+    return save_figure(figure, path)
+
+
+def _draw_front(problem: Problem, results: Sequence[Result], path: Path) -> Path:
+    """What was tried and the front, a panel for each pair of objectives."""
+    values = kept_values(problem, results)
+    values = values[np.isfinite(values).all(axis=1)]
+    signs, names = [o.sign for o in problem.objectives], [o.name for o in problem.objectives]
+    pairs = list(combinations(range(len(names)), 2))[:_MOST_PANELS]
+    figure = new_figure()
+    figure.set_size_inches(5.5 * len(pairs) if len(pairs) > 1 else 7, 4)
+    front = values[on_front(values)]
+    for axes, (i, j) in zip(figure.subplots(1, len(pairs), squeeze=False)[0], pairs, strict=True):
+        axes.scatter(signs[j] * values[:, j], signs[i] * values[:, i], s=14, alpha=0.4, color="0.5", label="evaluated")
+        order = np.argsort(front[:, j], kind="stable")
+        across, up = signs[j] * front[order, j], signs[i] * front[order, i]
+        axes.plot(across, up, "o-" if len(names) == 2 else "o", ms=4, lw=1, color="C1", label="front")
+        if len(front):
+            at = knee(front)
+            axes.plot(signs[j] * front[at, j], signs[i] * front[at, i], "D", ms=7, mfc="none", color="C3", label="knee")
+        axes.set(xlabel=_with_direction(problem.objectives[j]), ylabel=_with_direction(problem.objectives[i]))
+    figure.axes[0].legend(loc="best")
+    figure.suptitle(f"Front of {len(front)} among {len(results)} evaluations")
+    return save_figure(figure, path)
+
+
+def _with_direction(objective: Objective) -> str:
+    return f"{objective.name} ({'more' if objective.sign > 0 else 'less'} is better)"
+
+
+def _draw_volume(problem: Problem, results: Sequence[Result], path: Path) -> Path:
+    found = volume(problem, results)
+    figure = new_figure()
+    axes = figure.subplots()
+    if found is not None:
+        curve = found.over_evaluations
+        axes.step(range(1, len(curve) + 1), curve, where="post", color="C1")
+        point = ", ".join(f"{name} {value:.6g}" for name, value in found.reference.items())
+        axes.set(xlabel="evaluations", ylabel="hypervolume", title=f"Hypervolume of the front (reference: {point})")
     return save_figure(figure, path)
 
 

@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from archpredict.errors import EvaluationError, UsageError, whole_number
+from archpredict.evaluators.base import Result
+from archpredict.evaluators.objectives.objective import Objective
+from archpredict.metrics.fronts import knee
 from archpredict.progress import Observer, silent
 from archpredict.runs.directory import RunDirectory
 from archpredict.runs.history import History
 from archpredict.runs.loop import Loop
 from archpredict.runs.plan import Labeller, Plan, plan
+from archpredict.runs.volume import Volume, volume
 from archpredict.spaces.base import SearchSpace
-from archpredict.strategies.base import Recommendation, Strategy
+from archpredict.strategies.base import Problem, Recommendation, Strategy
 
 __all__ = ["SearchResult", "run", "search"]
 
@@ -40,6 +44,10 @@ class SearchResult:
         failed: Number of evaluations that gave no score.
         best_evaluated: The best of what was evaluated, which may not be in ``top``.
         believed: How far the best score can be believed, in a sentence; None where it is what it is.
+        objectives: The objectives, where there are several; then ``top`` is of the front, in the order of the first.
+        front: All that was evaluated, keeps the limits, and is beaten in all objectives by nothing.
+        knee: The member of the front that gives up least of each objective (:func:`archpredict.metrics.fronts.knee`).
+        volume: The hypervolume that the front dominates, over evaluations.
     """
 
     space: str
@@ -53,10 +61,15 @@ class SearchResult:
     failed: int = 0
     best_evaluated: Recommendation | None = None
     believed: str | None = None
+    objectives: Sequence[Objective] = ()
+    front: Sequence[Recommendation] = ()
+    knee: Recommendation | None = None
+    volume: Volume | None = None
 
     @property
     def best(self) -> Recommendation:
-        return self.top[0]
+        """The first of ``top``; of several objectives the knee of the front."""
+        return self.top[0] if self.knee is None else self.knee
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values, as in ``best.json``."""
@@ -71,6 +84,17 @@ class SearchResult:
             "run_dir": None if self.run_dir is None else str(self.run_dir),
             "seconds": round(self.seconds, 3),
             **({} if self.believed is None else {"believed": self.believed}),
+            **self._front_as_json(),
+        }
+
+    def _front_as_json(self) -> dict[str, Any]:
+        if self.volume is None:
+            return {}
+        return {
+            "objectives": [str(objective) for objective in self.objectives],
+            "front": [_as_json(r) for r in self.front],
+            "knee": None if self.knee is None else _as_json(self.knee),
+            "hypervolume": self.volume.to_dict(),
         }
 
 
@@ -82,6 +106,7 @@ def search(
     budget: int | None = None,
     seed: int = 0,
     limits: Mapping[str, float] | None = None,
+    objectives: Sequence[str | Objective] = (),
     within_table: bool = False,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -102,7 +127,10 @@ def search(
         strategy: A name or a class.
         budget: Number of evaluations in all, failed ones included; None: the strategy's default.
         seed: Source of all randomness.
-        limits: Largest allowed value per cost that the space computes, e.g. ``{"params": 4e6}``.
+        limits: Largest allowed value per cost that the space computes, e.g. ``{"params": 4e6}``, or per number that an
+            evaluation tells; of an objective that is maximised the smallest.
+        objectives: What is to be good, where it is not the one score: names of costs of the space, columns of the
+            table, entries of what the function returns, each with its direction: ``["accuracy", "latency:min"]``.
         within_table: Recommend only what the evaluator's table holds.
         out: Directory for the record of the run; None: keep no record.
         resume: Go on with the run in ``out``.
@@ -132,6 +160,7 @@ def search(
         budget=budget,
         seed=seed,
         limits=limits,
+        objectives=objectives,
         within_table=within_table,
         device=device,
         preset=preset,
@@ -175,12 +204,13 @@ def run(
 def _result(loop: Loop, top: int) -> SearchResult:
     """The result of the loop, as it is kept in the directory of the run."""
     strategy = loop.run()
-    _warn_if_equal([r.score for r in strategy.results if r.score is not None])
+    problem = loop.plan.problem
+    _warn_if_equal(problem, [r for r in strategy.results if r.score is not None])
     recommended = strategy.recommend(top)
     if not recommended:
-        raise EvaluationError(
-            "the strategy recommends nothing: no architecture it knows keeps what was asked; loosen the limits"
-        )
+        raise _nothing_kept(problem, strategy.results)
+    several = len(problem.objectives) > 1
+    front = strategy.front() if several else []
     result = SearchResult(
         space=loop.plan.problem.space.name,
         strategy=strategy.name,
@@ -193,11 +223,17 @@ def _result(loop: Loop, top: int) -> SearchResult:
         failed=sum(r.score is None for r in strategy.results),
         best_evaluated=strategy.best_evaluated(1)[0],
         believed=None if recommended[0].score is None else loop.plan.evaluator.believed(recommended[0].score),
+        objectives=problem.objectives if several else (),
+        front=tuple(front),
+        knee=front[knee(problem.oriented([r.values for r in front]))] if front else None,
+        volume=volume(problem, strategy.results) if several else None,
     )
-    return result if loop.directory is None else _kept(result, loop.directory, is_news=loop.evaluated_now > 0)
+    if loop.directory is None:
+        return result
+    return _kept(result, loop.plan, loop.directory, is_news=loop.evaluated_now > 0)
 
 
-def _kept(result: SearchResult, directory: RunDirectory, *, is_news: bool) -> SearchResult:
+def _kept(result: SearchResult, plan: Plan, directory: RunDirectory, *, is_news: bool) -> SearchResult:
     """The result, with report and best.json written unless the run had been finished before."""
     finished = directory.finished_seconds
     if finished is not None and not is_news:
@@ -206,7 +242,7 @@ def _kept(result: SearchResult, directory: RunDirectory, *, is_news: bool) -> Se
     try:
         from archpredict.runs.report import write_report
 
-        write_report(directory.history, directory.report)
+        write_report(directory.history, directory.report, plan.problem)
     except Exception as error:  # a picture is not worth a run
         warnings.warn(f"the report in {directory.report} could not be drawn: {error}", RuntimeWarning, stacklevel=2)
     result = replace(result, seconds=directory.history.seconds)
@@ -214,14 +250,38 @@ def _kept(result: SearchResult, directory: RunDirectory, *, is_news: bool) -> Se
     return result
 
 
-def _warn_if_equal(scores: Sequence[float]) -> None:
-    if len(scores) >= _SUSPICIOUS and len(set(scores)) == 1:
-        warnings.warn(
-            f"all {len(scores)} scores are {scores[0]:g}: they do not tell architectures apart, so the recommendation "
-            "is arbitrary; check the evaluator",
-            RuntimeWarning,
-            stacklevel=2,
+def _warn_if_equal(problem: Problem, results: Sequence[Result]) -> None:
+    if len(results) < _SUSPICIOUS:
+        return
+    names = [o.name for o in problem.objectives]
+    numbers = {f"values of the objective {n!r}": {r.values[n] for r in results} for n in names if len(names) > 1}
+    for what, found in (numbers or {"scores": {r.score for r in results}}).items():
+        if len(found) == 1:
+            rest = "is not weighed" if numbers else "is arbitrary"
+            warnings.warn(
+                f"all {len(results)} {what} are {next(iter(found)):g}: they do not tell architectures apart, so the "
+                f"recommendation {rest}{' by it' if numbers else ''}; check the evaluator",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+
+def _nothing_kept(problem: Problem, results: Sequence[Result]) -> EvaluationError:
+    """The error where nothing that was evaluated keeps the limits, with what came nearest."""
+    scored = [r for r in results if r.score is not None]
+    if not problem.limits_after or not scored:
+        return EvaluationError(
+            "the strategy recommends nothing: no architecture it knows keeps what was asked; loosen the limits"
         )
+    told = []
+    for name, limit in problem.limits_after.items():
+        sign = problem.sign(name)
+        nearest = sign * max(sign * r.values[name] for r in scored)
+        told.append(f"{name} {limit:g}, where the {'smallest' if sign < 0 else 'largest'} was {nearest:g}")
+    return EvaluationError(
+        f"none of the {len(scored)} architectures that were evaluated keeps the limits ({'; '.join(told)}); loosen "
+        "them, or search longer; what was evaluated is kept in the record"
+    )
 
 
 def _as_json(recommendation: Recommendation) -> dict[str, Any]:
@@ -229,5 +289,6 @@ def _as_json(recommendation: Recommendation) -> dict[str, Any]:
         "architecture": str(recommendation.architecture),
         "score": recommendation.score,
         "evaluated": recommendation.evaluated,
+        **({"values": dict(recommendation.values)} if recommendation.values else {}),
         "costs": {name: float(value) for name, value in recommendation.architecture.cost.items()},
     }

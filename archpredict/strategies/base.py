@@ -21,14 +21,17 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from archpredict._typing import BoolArray, IntArray, freeze
+from archpredict._typing import BoolArray, FloatArray, IntArray, freeze
 from archpredict.errors import BudgetError, UsageError, integer
 from archpredict.evaluators.base import Result
+from archpredict.evaluators.objectives.objective import Objective, as_objectives
+from archpredict.metrics.fronts import contributions, on_front
 from archpredict.progress import Observer, silent
 from archpredict.registry.arguments import check_integer
 from archpredict.registry.options import Option, options_of
@@ -57,11 +60,13 @@ class Recommendation:
         score: Its label where ``evaluated``; otherwise what the strategy's predictor expects, on the label's scale
             where the strategy can tell, else None.
         evaluated: Whether the score is a label.
+        values: Objectives and limited numbers by name, in their own units, where a search has such.
     """
 
     architecture: Architecture
     score: float | None
     evaluated: bool
+    values: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,17 +76,25 @@ class Problem:
     Args:
         space: The search space; a name, a reference or a class are loaded.
         budget: Number of evaluations in all, at least 1.
-        limits: Largest allowed value per cost that ``space.cost`` computes, e.g. ``{"params": 4e6}``.
+        limits: Largest allowed value per cost that ``space.cost`` computes, e.g. ``{"params": 4e6}``; or of another
+            number of an evaluation, which only that can tell. Of an objective that is maximised it is the smallest.
         pool: ``(R, L)`` choices that alone can be labelled (a table that holds part of the space); None: all can.
         within_pool: Recommend only what is in the pool.
+        objectives: What is to be good, as objects or texts such as ``latency:min``; none: the score of the evaluator.
+        measured: Names that may be limited though the space does not compute them; the objectives may in any case.
+            None: whatever is named.
 
     Raises:
         BudgetError: The budget is no integer of at least 1.
-        UsageError: No such space; a limit of a cost that the space does not compute, or that is no number.
+        UsageError: No such space; a limit of a cost that the space does not compute, or that is no number; an objective
+            without direction, or two of one name.
 
     Example:
         >>> Problem("nasbench201", budget=10).space.num_choices
         (5, 5, 5, 5, 5, 5)
+        >>> two = Problem("nasbench201", 10, {"latency": 5.0}, objectives=["accuracy", "latency:min"])
+        >>> two.names, two.is_known("latency")
+        (('accuracy', 'latency'), False)
     """
 
     space: SearchSpace
@@ -89,6 +102,8 @@ class Problem:
     limits: Mapping[str, float] = field(default_factory=dict)
     pool: IntArray | None = None
     within_pool: bool = False
+    objectives: Sequence[Objective] = ()
+    measured: Sequence[str] | None = ()
 
     if TYPE_CHECKING:
 
@@ -99,6 +114,8 @@ class Problem:
             limits: Mapping[str, float] = ...,
             pool: IntArray | None = ...,
             within_pool: bool = ...,
+            objectives: Sequence[str | Objective] = ...,
+            measured: Sequence[str] | None = ...,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -110,26 +127,88 @@ class Problem:
         if self.pool is not None:
             object.__setattr__(self, "pool", self.space.rows(self.pool))
             freeze(self, "pool")
+        object.__setattr__(self, "objectives", as_objectives(self.objectives))
         self._check_limits()
+
+    # ------------------------------------------------------------------ objectives and limits
+
+    @cached_property
+    def costs(self) -> frozenset[str]:
+        """Names of the costs that the space computes."""
+        return frozenset(self.space.cost(self.space.sample(1, np.random.default_rng(0))[0].tolist()))
+
+    def is_known(self, name: str) -> bool:
+        """Whether a number is known without an evaluation."""
+        return name in self.costs
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the numbers that every evaluation must give: the objectives, and what is limited beside them."""
+        return tuple(dict.fromkeys([*(o.name for o in self.objectives), *self.limits_after]))
+
+    @cached_property
+    def limits_after(self) -> dict[str, float]:
+        """The limits that only an evaluation can check."""
+        return {name: limit for name, limit in self.limits.items() if not self.is_known(name)}
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether one number is to be good and all limits are known without an evaluation."""
+        return len(self.objectives) < 2 and not self.limits_after
+
+    def sign(self, name: str) -> int:
+        """What a number is multiplied with so that more is better; what is only limited is to be small."""
+        return next((o.sign for o in self.objectives if o.name == name), -1)
+
+    def keeps_limits(self, values: Mapping[str, float]) -> bool:
+        """Whether the numbers of an evaluation keep the limits that only it can check."""
+        return all(self.sign(n) * values[n] >= self.sign(n) * limit for n, limit in self.limits_after.items())
+
+    def oriented(self, values: Sequence[Mapping[str, float]]) -> FloatArray:
+        """Objectives of evaluations such that more is better.
+
+        Args:
+            values: Numbers by name of ``n`` evaluations.
+
+        Returns:
+            ``(n, m)``, one column for each objective.
+        """
+        rows = [[o.sign * v[o.name] for o in self.objectives] for v in values]
+        return np.array(rows, dtype=np.float64).reshape(len(values), len(self.objectives))
+
+    def reference(self, values: FloatArray) -> FloatArray:
+        """The reference point of hypervolumes: of each objective what was given, else the worst value that is known.
+
+        Args:
+            values: ``(n, m)`` as from :meth:`oriented`, ``n`` at least 1.
+
+        Returns:
+            ``(m,)``, more is better.
+        """
+        worst = values.min(axis=0)
+        given = [worst[i] if o.reference is None else o.sign * o.reference for i, o in enumerate(self.objectives)]
+        return np.array(given, dtype=np.float64)
 
     def _check_limits(self) -> None:
         if not isinstance(self.limits, Mapping):
             raise UsageError(f"limits maps costs to numbers, e.g. {{'params': 4e6}}; {self.limits!r} was given")
-        costs = self.space.cost(self.space.sample(1, np.random.default_rng(0))[0].tolist()) if self.limits else {}
         limits: Mapping[str, Any] = self.limits
+        costs = self.costs if limits else ()
+        others = None if self.measured is None else {*self.measured, *(o.name for o in self.objectives)}
         for name, value in limits.items():
-            if name not in costs:
+            if name not in costs and others is not None and name not in others:
                 computed = f"it computes: {', '.join(sorted(costs))}" if costs else "it computes no costs"
                 raise UsageError(f"the space {self.space.name} has no cost {name!r} to limit; {computed}")
             if isinstance(value, bool) or not isinstance(value, Real) or math.isnan(value):
                 raise UsageError(f"the limit of {name!r} is a number, {value!r} was given")
 
     def is_allowed(self, choices: IntArray) -> BoolArray:
-        """Mask ``(B,)`` of the rows of ``(B, L)`` that keep all limits."""
-        if not self.limits:
+        """Mask ``(B,)`` of the rows of ``(B, L)`` that keep all limits that are known without an evaluation."""
+        known = {name: limit for name, limit in self.limits.items() if self.is_known(name)}
+        if not known:
             return np.ones(len(choices), dtype=bool)
-        costs = self.space.costs(choices)
-        allowed: BoolArray = np.all([costs[name] <= limit for name, limit in self.limits.items()], axis=0)
+        costs, signs = self.space.costs(choices), {name: self.sign(name) for name in known}
+        allowed: BoolArray = np.all([signs[n] * costs[n] >= signs[n] * limit for n, limit in known.items()], axis=0)
         return allowed
 
     def can_label(self, choices: IntArray) -> BoolArray:
@@ -203,12 +282,20 @@ class Strategy(ABC):
     name: ClassVar[str]
     min_budget: ClassVar[int] = 1
     default_budget: ClassVar[int] = 100
+    several_objectives: ClassVar[bool] = False
+    """Whether it deals with several objectives, and with limits that only an evaluation can check."""
 
     def __init__(self, problem: Problem, *, seed: int = 0, observer: Observer = silent) -> None:
         if problem.budget < self.min_budget:
             raise BudgetError(
                 f"the strategy {self.name} needs a budget of at least {self.min_budget} evaluations, "
                 f"{problem.budget} was given"
+            )
+        if not problem.is_plain and not self.several_objectives:
+            raise UsageError(
+                f"the strategy {self.name} has one objective and limits that the space computes "
+                f"({', '.join(sorted(problem.costs)) or 'none here'}); take one that weighs several, such as "
+                "predictor-guided, nsga2, ctnas or random"
             )
         check_integer("seed", seed, 0)
         self.problem = problem
@@ -253,10 +340,33 @@ class Strategy(ABC):
         return self.best_evaluated(k)
 
     def best_evaluated(self, k: int) -> list[Recommendation]:
-        """The best ``k`` architectures that have a label, best first; fewer where there are fewer."""
-        scored = [(r.score, r.architecture) for r in self.results if r.score is not None]
-        scored.sort(key=lambda pair: -pair[0])
-        return [Recommendation(architecture, score, evaluated=True) for score, architecture in scored[: max(k, 0)]]
+        """The best ``k`` architectures that have a label and keep the limits, best first; fewer where there are fewer.
+
+        Of several objectives these are members of the front, those that add most to its hypervolume, in the order of
+        the first objective.
+        """
+        if len(self.problem.objectives) > 1:
+            return thinned(self.problem, self.front(), k)
+        scored = [_recommended(r) for r in self.feasible()]
+        return sorted(scored, key=lambda r: -np.inf if r.score is None else -r.score)[: max(k, 0)]
+
+    def feasible(self) -> list[Result]:
+        """Results that have a score and keep the limits, in the order told."""
+        return [r for r in self.results if r.score is not None and self.problem.keeps_limits(r.values)]
+
+    def front(self) -> list[Recommendation]:
+        """What was evaluated, keeps the limits and is beaten in all objectives by nothing: best in the first one first.
+
+        One architecture for each point of the front. Without objectives it is empty.
+        """
+        if not self.problem.objectives:
+            return []
+        found = self.feasible()
+        values = self.problem.oriented([r.values for r in found])
+        first: dict[tuple[float, ...], Result] = {}
+        for i in np.flatnonzero(on_front(values)).tolist():
+            first.setdefault(tuple(values[i].tolist()), found[i])
+        return [_recommended(first[point]) for point in sorted(first, reverse=True)]
 
     def rng(self, *stream: int) -> np.random.Generator:
         """A generator that depends on the seed, on how much has been told, and on ``stream``."""
@@ -269,3 +379,24 @@ class Strategy(ABC):
     def load_state_dict(self, state: State, results: Sequence[Result]) -> None:
         """Restore :meth:`state_dict` as it was after ``results`` had been told."""
         self.results = list(results)
+
+
+def thinned(problem: Problem, front: Sequence[Recommendation], k: int) -> list[Recommendation]:
+    """The ``k`` members of a front without which most of its hypervolume were lost, in their order; ends always count.
+
+    Args:
+        problem: With the objectives.
+        front: As :meth:`Strategy.front` gives it.
+        k: How many at most.
+    """
+    kept = list(front)
+    while len(kept) > max(k, 0):
+        values = problem.oriented([r.values for r in kept])
+        lost = contributions(values, values.min(axis=0) - 1e-9 * (1 + np.abs(values).max(axis=0)))
+        lost[(values == values.max(axis=0)).any(axis=1) & (len(kept) > len(problem.objectives))] = np.inf
+        del kept[int(np.argmin(lost))]
+    return kept
+
+
+def _recommended(result: Result) -> Recommendation:
+    return Recommendation(result.architecture, result.score, evaluated=True, values=result.values)

@@ -17,6 +17,7 @@ class RandomSearch(Strategy):
     """
 
     name = "random"
+    several_objectives = True
 
     def ask(self, n: int) -> list[Architecture]:
         n = min(n, self.problem.budget - self.num_told)

@@ -17,6 +17,7 @@ __all__ = ["ToyEvaluator", "ToySpace"]
 _BRANCH_OPS = ("none", "conv", "pool")
 _CHAIN_OPS = ("skip", "conv", "pool")
 _PARAMS = {"none": 0.0, "skip": 0.0, "pool": 1.0, "conv": 9.0}
+_LATENCY = {"none": 0.0, "skip": 0.5, "pool": 2.5, "conv": 3.0}
 
 
 class ToySpace(SearchSpace):
@@ -51,12 +52,17 @@ class ToySpace(SearchSpace):
         return ArchGraph(("input", *branches, *chain, "output"), tuple(edges))
 
     def cost(self, choices: Sequence[int]) -> dict[str, float]:
-        labels = [_BRANCH_OPS[c] for c in choices[:3]] + [_CHAIN_OPS[c] for c in choices[3:]]
-        return {"params": sum(_PARAMS[label] for label in labels)}
+        return {"params": sum(_PARAMS[label] for label in _labels(choices))}
+
+
+def _labels(choices: Sequence[int]) -> list[str]:
+    return [_BRANCH_OPS[c] for c in choices[:3]] + [_CHAIN_OPS[c] for c in choices[3:]]
 
 
 class ToyEvaluator(Evaluator):
     """An evaluator of :class:`ToySpace`: convolutions help, early ones more; pooling helps in one branch only.
+
+    Beside the score it tells a ``latency``, which operations add up to.
 
     Args:
         failing: Keys of architectures whose evaluation fails.
@@ -74,7 +80,8 @@ class ToyEvaluator(Evaluator):
             if architecture.key in self.failing:
                 yield Result(architecture, None, error="this one fails")
             else:
-                yield Result(architecture, self._score(architecture.choices))
+                seconds = sum(_LATENCY[label] for label in _labels(architecture.choices))
+                yield Result(architecture, self._score(architecture.choices), metadata={"latency": seconds})
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -83,6 +90,10 @@ class ToyEvaluator(Evaluator):
             "failing": sorted(self.failing),
             "constant": self.constant,
         }
+
+    @property
+    def also_measures(self) -> tuple[str, ...]:
+        return ("latency",)
 
     def _score(self, choices: Sequence[int]) -> float:
         if self.constant is not None:

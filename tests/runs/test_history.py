@@ -126,7 +126,7 @@ def test_another_version_of_the_format_is_named(tmp_path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 7")
     db.close()
-    with pytest.raises(RunDirectoryError, match="it has the format 7, this version of archpredict reads format 1"):
+    with pytest.raises(RunDirectoryError, match="it has the format 7, this version of archpredict reads format 2"):
         History(path)
 
 

@@ -19,7 +19,7 @@ from archpredict.predict.inputs import InputSpec
 from archpredict.predict.parts import Part, PartLike, kind_of, options_of
 from archpredict.predict.pretraining.checkpoint import read_checkpoint, write_checkpoint
 from archpredict.predict.pretraining.corpus import Corpus
-from archpredict.predict.pretraining.objectives.base import Objective
+from archpredict.predict.pretraining.objectives.base import PretrainingObjective
 from archpredict.predict.pretraining.objectives.contrastive import Contrastive, Spectral
 from archpredict.predict.pretraining.objectives.statistics import RegressedStatistics
 from archpredict.predict.pretraining.pretrained_encoder import PretrainedEncoder, encoder_of
@@ -31,7 +31,9 @@ from archpredict.runtime import seeded
 
 __all__ = ["OBJECTIVES", "Pretraining", "pretrain", "untrained"]
 
-OBJECTIVES: Mapping[str, type[Objective]] = {kind.name: kind for kind in (Contrastive, Spectral, RegressedStatistics)}
+OBJECTIVES: Mapping[str, type[PretrainingObjective]] = {
+    kind.name: kind for kind in (Contrastive, Spectral, RegressedStatistics)
+}
 """Objectives by name."""
 
 _NODES = 32_768
@@ -57,7 +59,7 @@ class Pretraining:
         UsageError: A value out of its range.
     """
 
-    objective: Objective = field(default_factory=Spectral)
+    objective: PretrainingObjective = field(default_factory=Spectral)
     steps: int = 1000
     batch_size: int = 64
     batches: Literal["mixed", "one"] = "one"

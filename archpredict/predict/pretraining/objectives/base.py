@@ -1,4 +1,4 @@
-"""Objective: what an encoder of networks is pre-trained for, without any label."""
+"""PretrainingObjective: what an encoder of networks is pre-trained for, without any label."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from archpredict._typing import FloatArray
 from archpredict.graph.arch_graph import ArchGraph
 
-__all__ = ["Objective"]
+__all__ = ["PretrainingObjective"]
 
 
-class Objective(ABC):
+class PretrainingObjective(ABC):
     """An objective of pre-training: numbers known of every graph, and a loss of encodings given these."""
 
     name: ClassVar[str]

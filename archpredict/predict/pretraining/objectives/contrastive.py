@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from archpredict._typing import FloatArray
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.spectrum import laplacian_spectrum
-from archpredict.predict.pretraining.objectives.base import Objective
+from archpredict.predict.pretraining.objectives.base import PretrainingObjective
 from archpredict.registry.arguments import check_integer, check_positive
 
 __all__ = ["Contrastive", "Spectral", "contrastive_loss", "positive_weights"]
@@ -72,7 +72,7 @@ def positive_weights(distance: Tensor, spread: float, positives: int | None = No
 
 
 @dataclass(frozen=True)
-class Spectral(Objective):
+class Spectral(PretrainingObjective):
     """Contrastive pre-training with positives weighted by the distance of their spectra.
 
     Han, Mills et al., "A General-Purpose Transferable Predictor for Neural Architecture Search", SDM 2023, arXiv
@@ -123,7 +123,7 @@ class Spectral(Objective):
 
 
 @dataclass(frozen=True)
-class Contrastive(Objective):
+class Contrastive(PretrainingObjective):
     """Plain contrastive pre-training: the graphs with the nearest spectra are positives, and all count alike.
 
     The ablation beside :class:`Spectral`: the same loss with equal weights. With equal weights on all others in a batch

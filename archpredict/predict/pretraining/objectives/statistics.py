@@ -14,7 +14,7 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.network_statistics import network_statistics_of
 from archpredict.graph.network_view import NetworkView
 from archpredict.graph.path_statistics import path_statistics_of
-from archpredict.predict.pretraining.objectives.base import Objective
+from archpredict.predict.pretraining.objectives.base import PretrainingObjective
 
 __all__ = ["RegressedStatistics"]
 
@@ -25,7 +25,7 @@ _PIECE = 100
 
 
 @dataclass(frozen=True)
-class RegressedStatistics(Objective):
+class RegressedStatistics(PretrainingObjective):
     """Regression of network and path statistics: mean squared error of a linear layer on the encodings.
 
     The statistics are those of :func:`archpredict.graph.network_statistics.network_statistics` and
