@@ -255,7 +255,7 @@ def _warn_if_equal(problem: Problem, results: Sequence[Result]) -> None:
         return
     names = [o.name for o in problem.objectives]
     numbers = {f"values of the objective {n!r}": {r.values[n] for r in results} for n in names if len(names) > 1}
-    for what, found in (numbers or {"scores": {r.score for r in results}}).items():
+    for what, found in (numbers or {"scores": {r.score for r in results if r.score is not None}}).items():
         if len(found) == 1:
             rest = "is not weighed" if numbers else "is arbitrary"
             warnings.warn(
