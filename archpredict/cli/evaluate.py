@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from archpredict.cli._options import column_option, debug_option, flag_of, json_option
 from archpredict.cli._predictors import device_option, predictor_options, quiet_option, space_option
 from archpredict.cli._proxies import feature_options
-from archpredict.errors import UsageError
+from archpredict.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from archpredict._typing import FloatArray
@@ -40,6 +40,8 @@ _TRAINING = (
     "seeds",
 )
 """Options that say what is trained, and how often: not for a saved model."""
+_OF_DEVICES = ("train_sizes", "seeds")
+"""Those of them that a protocol of devices has too."""
 
 _HEADINGS = {
     "kendall_tau": "tau",
@@ -58,13 +60,25 @@ _HEADINGS = {
 """Figures and what they are called in tables; ``k`` and ``n`` are said beside them."""
 
 
+def _of_devices(protocol: str | None) -> bool:
+    """Whether a protocol holds out devices, not architectures."""
+    if protocol is None:
+        return False
+    from archpredict.predict.device_protocols import device_protocol_names
+
+    return protocol in device_protocol_names()
+
+
 def _sizes(ctx: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, ...]:
     try:
         sizes = tuple(int(part) for part in (text or "").split(",") if part.strip())
     except ValueError:
         sizes = (0,)
-    if text is not None and (not sizes or min(sizes) < 2):
-        raise click.BadParameter(f"{text!r} is no list of numbers of labels from 2, e.g. 100,172,423", ctx, parameter)
+    fewest = 0 if _of_devices(ctx.params.get("protocol")) else 2
+    if text is not None and (not sizes or min(sizes) < fewest):
+        raise click.BadParameter(
+            f"{text!r} is no list of numbers of labels from {fewest}, e.g. 100,172,423", ctx, parameter
+        )
     return tuple(dict.fromkeys(sizes))
 
 
@@ -72,11 +86,17 @@ def _sizes(ctx: click.Context, parameter: click.Parameter, text: str | None) -> 
 @click.option("--model", metavar="DIR|NAME", help="A saved or shipped predictor; without it, new ones are trained.")
 @space_option
 @click.option("--data", type=_PATH, help="Table with labelled architectures; with --protocol, the folder of tables.")
-@click.option("--target", help="Column of --data with the labels, higher is better.")
+@click.option(
+    "--target", help="Column of --data with the labels, higher is better; of hw-nas-bench: latency or energy."
+)
 @column_option
 @predictor_options
 @feature_options
-@click.option("--protocol", help="Published split and labels, e.g. nb101-20k, instead of --target and --space.")
+@click.option(
+    "--protocol",
+    is_eager=True,  # which numbers of labels there may be follows from it
+    help="Published split and labels, e.g. nb101-20k, instead of --target and --space; hw-nas-bench: costs on devices.",
+)
 @click.option("--folds", type=click.IntRange(min=2), help="Cross-validation.  [default: 5]")
 @click.option("--train-sizes", callback=_sizes, metavar="N,N", help="Learning curve: labels to learn from.")
 @click.option("--seeds", type=_FROM_1, help="Repetitions.  [default: 5, 1 for cross-validation]")
@@ -92,7 +112,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     """Measure how well a predictor ranks.
 
     A saved one on a table (--model), or one to be trained: by cross-validation (--folds), as a learning curve over
-    the number of labels (--train-sizes), or under a published protocol (--protocol).
+    the number of labels (--train-sizes), or under a published protocol (--protocol). Under hw-nas-bench, what cells
+    cost on a device is told from others and a few measurements.
     """
     from archpredict.cli._console import warnings_as_lines
     from archpredict.cli._output import check_folder, check_output
@@ -105,6 +126,10 @@ def command(ctx: click.Context, /, **given: Any) -> None:
             check_folder(given["plots"])
         if given["model"] is not None:
             _evaluate_model(given)
+        elif _of_devices(given["protocol"]):
+            from archpredict.cli._device_evaluation import evaluate
+
+            evaluate(given, _data_folder(given))
         elif given["protocol"] is not None or given["train_sizes"]:
             _evaluate_curve(given)
         else:
@@ -115,7 +140,16 @@ def _check(ctx: click.Context, given: Mapping[str, Any]) -> None:
     """Options that do not go together, and those that are missing."""
     explicit = {name for name in given if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
     way = next((name for name in ("model", "protocol", "train_sizes") if name in explicit), "folds")
+    if way == "protocol" and _of_devices(given["protocol"]):
+        way = "devices"
     unwanted = {
+        "devices": (
+            *(name for name in _TRAINING if name not in ("train_sizes", "seeds")),
+            "space",
+            "column",
+            "k",
+            "plots",
+        ),
         "model": (*(name for name in _TRAINING if name != "transfer"), "protocol"),
         "protocol": ("space", "target", "column", "folds"),
         "train_sizes": ("folds",),
@@ -123,8 +157,9 @@ def _check(ctx: click.Context, given: Mapping[str, Any]) -> None:
     }[way]
     for name in unwanted:
         if name in explicit:
-            raise UsageError(f"{flag_of(name)} does not go together with {flag_of(way)}; leave one of them out")
-    needed = {"model": ("data", "target"), "protocol": ()}.get(way, ("space", "data", "target"))
+            which = f"--protocol {given['protocol']}" if way == "devices" else flag_of(way)
+            raise UsageError(f"{flag_of(name)} does not go together with {which}; leave one of them out")
+    needed = {"model": ("data", "target"), "protocol": (), "devices": ()}.get(way, ("space", "data", "target"))
     missing = [flag_of(name) for name in needed if given[name] is None]
     if missing:
         other = "; or say --model or --protocol" if way == "folds" else ""
@@ -304,17 +339,27 @@ def _say_transfer(others: Mapping[str, Sequence[str]]) -> None:
 def _protocol(given: Mapping[str, Any], columns: Sequence[str]) -> tuple[Protocol, dict[str, Any], dict[str, Any]]:
     """The protocol, features (columns) of its rows, and where the labels are from."""
     from archpredict.cli._tables import read_labelled
-    from archpredict.predict.protocols import load_protocol, table_protocol
+    from archpredict.predict.protocols import load_protocol, protocol_names, table_protocol
     from archpredict.spaces.base import load_space
 
     if given["protocol"] is None:
         data = read_labelled(given, load_space(given["space"]), columns)
         return table_protocol(data), dict(data.features), {"space": data.space.name, **_source(data)}
-    folder = given["data"] or os.environ.get("ARCHPREDICT_DATA")
-    if folder is None:
-        raise UsageError("--protocol needs --data, the folder of the benchmark tables (or $ARCHPREDICT_DATA)")
+    folder = _data_folder(given)
+    if given["protocol"] not in protocol_names():
+        from archpredict.predict.device_protocols import device_protocol_names
+
+        raise UnknownNameError("protocol", given["protocol"], [*device_protocol_names(), *protocol_names()])
     protocol = load_protocol(given["protocol"], folder)
     return protocol, {}, {"space": protocol.space.name, "data": str(folder)}
+
+
+def _data_folder(given: Mapping[str, Any]) -> str | Path:
+    """Where the tables of protocols are."""
+    folder: str | Path | None = given["data"] or os.environ.get("ARCHPREDICT_DATA")
+    if folder is None:
+        raise UsageError("--protocol needs --data, the folder of the benchmark tables (or $ARCHPREDICT_DATA)")
+    return folder
 
 
 def _source(table: Any) -> dict[str, Any]:

@@ -7,20 +7,21 @@ is needed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from archpredict._typing import FloatArray, IntArray
+from archpredict._typing import BoolArray, FloatArray, IntArray
 from archpredict.errors import DataError, UnknownNameError, UsageError
+from archpredict.graph.operator_counts import operator_counts
 from archpredict.predict.protocols import HoldOut
 from archpredict.spaces.base import SearchSpace
-from archpredict.spaces.nasbench201 import NASBench201
+from archpredict.spaces.nasbench201 import EDGES, OPERATORS, NASBench201
 from archpredict.tables.formats.base import ARCHITECTURE, read_rows
 
-__all__ = ["DeviceProtocol", "load_hw_nas_bench"]
+__all__ = ["DeviceProtocol", "device_protocol_names", "load_device_protocol", "load_hw_nas_bench"]
 
 METRICS = ("latency", "energy")
 DEVICES = ("edgegpu", "raspi4", "edgetpu", "pixel3", "eyeriss", "fpga")
@@ -32,16 +33,22 @@ class DeviceProtocol:
 
     Args:
         name: What the figures quote.
+        description: Devices and architectures, in one line.
         space: The search space.
-        choices: ``(N, L)``.
+        choices: ``(N, L)``; of each the first is no operator at all.
+        counts: ``(N, F)`` numbers of operators, as :func:`archpredict.graph.operator_counts.operator_counts` has them.
+        connected: ``(N,)`` whether there is a path from input to output.
         costs: ``(N,)`` by device and metric; not a number where an architecture was not measured.
         metric: The one that is predicted.
         train_sizes: Numbers of measurements of the held-out device that figures are quoted for.
     """
 
     name: str
+    description: str
     space: SearchSpace
     choices: IntArray
+    counts: FloatArray
+    connected: BoolArray
     costs: Mapping[tuple[str, str], FloatArray]
     metric: str = "latency"
     train_sizes: tuple[int, ...] = (0, 10, 20)
@@ -111,4 +118,39 @@ def load_hw_nas_bench(folder: str | Path, metric: str = "latency") -> DeviceProt
     missing = [device for device in DEVICES if (device, "latency") not in costs]
     if missing:
         raise DataError(f"{path} has no column {missing[0]}_latency, which the protocol hw-nas-bench needs")
-    return DeviceProtocol("hw-nas-bench", space, choices, costs, metric)
+    counts = operator_counts(choices, EDGES, len(OPERATORS))
+    return DeviceProtocol(
+        name="hw-nas-bench",
+        description=f"15,625 cells of NAS-Bench-201, {metric} on a device by that on others and a few measurements",
+        space=space,
+        choices=choices,
+        counts=counts,
+        connected=counts[:, -(len(OPERATORS) - 1) :].max(axis=1) > 0,
+        costs=costs,
+        metric=metric,
+    )
+
+
+_LOADERS: Mapping[str, Callable[[str | Path, str], DeviceProtocol]] = {"hw-nas-bench": load_hw_nas_bench}
+
+
+def device_protocol_names() -> list[str]:
+    """Names that :func:`load_device_protocol` knows."""
+    return sorted(_LOADERS)
+
+
+def load_device_protocol(name: str, folder: str | Path, metric: str = "latency") -> DeviceProtocol:
+    """The protocol of a name.
+
+    Args:
+        name: One of :func:`device_protocol_names`.
+        folder: Where the benchmark tables are.
+        metric: What is predicted.
+
+    Raises:
+        UnknownNameError: There is no such protocol or metric.
+        DataError: Its table is not in the folder, or is not what it should be.
+    """
+    if name not in _LOADERS:
+        raise UnknownNameError("protocol", name, _LOADERS)
+    return _LOADERS[name](folder, metric)

@@ -132,6 +132,21 @@ def test_a_protocol_trains_on_its_sizes_and_names_the_figures_of_others(cli: Any
     assert Path("learning_curve.png").read_bytes().startswith(PNG)
 
 
+def test_devices_are_held_out_and_told_by_the_others(cli: Any, data_folder: Path) -> None:
+    words = ("evaluate", "--protocol", "hw-nas-bench", "--data", str(data_folder), "--target", "energy", "--seeds", "1")
+    result = cli(*words, "--train-sizes", "0,10", "--csv", "trials.csv", "--json", "--quiet")
+    assert (result.exit_code, result.stderr) == (0, "")
+    shown = json.loads(result.stdout)
+    assert (shown["metric"], shown["devices"], shown["seeds"]) == ("energy", ["edgegpu", "eyeriss", "fpga"], 1)
+    assert [(row["n"], row["method"]) for row in shown["methods"]][:3] == [
+        (0, "MACs"), (0, "archpredict"), (10, "MACs"),
+    ]  # fmt: skip
+    own = next(row for row in shown["methods"] if (row["n"], row["method"]) == (10, "archpredict"))
+    assert own["mean"]["spearman"] > 0.85
+    assert own["mean"].keys() == own["std"].keys() == own["devices"]["fpga"].keys()
+    assert len(rows_of("trials.csv")) == len(shown["trials"]) == 3 * (2 + 5)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -147,7 +162,23 @@ def test_a_protocol_trains_on_its_sizes_and_names_the_figures_of_others(cli: Any
         ((*TRAINED, "--k", "9"), "k must be 1 to the size of the smallest test set, 8; 9 was given"),
         ((*TRAINED, "--csv", "cells.csv"), "cells.csv is the file that is read; write to another one"),
         ((*TRAINED, "--plots", "cells.csv"), "cells.csv is no folder; choose another place for cells.csv"),
-        (("--protocol", "nb301", "--data", "."), "unknown protocol 'nb301'; choose from: nb101-20k, nb201-c10."),
+        (
+            ("--protocol", "nb301", "--data", "."),
+            "unknown protocol 'nb301'; choose from: hw-nas-bench, nb101-20k, nb201-c10.",
+        ),
+        (("--protocol", "hw-nas-bench", "--data", "."), "there is no file nasbench201/hw_nas_bench.npz"),
+        (
+            ("--protocol", "hw-nas-bench", "--data", ".", "--target", "size"),
+            "unknown metric 'size'; choose from: energy, latency",
+        ),
+        (
+            ("--protocol", "hw-nas-bench", "--data", ".", "--epochs", "2"),
+            "--epochs does not go together with --protocol hw",
+        ),
+        (
+            ("--protocol", "hw-nas-bench", "--data", ".", "--train-sizes", "-1"),
+            "'-1' is no list of numbers of labels from 0",
+        ),
         (("--protocol", "nb101-20k", "--data", "."), "there is no file nasbench101/labelled_20k.npz; the protocol"),
         (("--protocol", "nb201-c10", "--data", "."), "there is no file nasbench201/nasbench201.csv.gz"),
         (("--protocol", "nb101-20k", "--target", "x"), "--target does not go together with --protocol"),

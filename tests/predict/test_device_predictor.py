@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
+from archpredict._files import read_tensors
 from archpredict.errors import DataError, NotFittedError, UsageError
 from archpredict.metrics import spearman
 from archpredict.predict.device_predictor import DevicePredictor, layer_wise_sum
@@ -75,7 +77,7 @@ def test_equal_measurements_are_predicted_everywhere():
 @pytest.mark.parametrize(
     ("rows", "costs", "error", "message"),
     [
-        ([0], [1.0], DataError, "1 costs of 1 architectures were given; expected one each, of at least 2"),
+        ([0], [1.0], DataError, "1 costs of 1 architectures were given; expected one each, of 2 to 2,000"),
         ([0, 1], [1.0], DataError, "1 costs of 2 architectures"),
         ([0, 1], [1.0, 0.0], DataError, "measured costs must be positive and finite, got 0 to 1"),
         ([0, 1], [1.0, np.nan], DataError, "measured costs must be positive and finite"),
@@ -113,3 +115,74 @@ def test_a_layer_wise_sum_by_hand():
 def test_no_layer_of_a_sum_costs_less_than_nothing():
     counts = np.array([[0.0], [1.0], [2.0]])
     np.testing.assert_allclose(layer_wise_sum(counts, [0, 1, 2], [3.0, 2.0, 1.0]), [2, 2, 2])
+
+
+def test_what_a_compiler_leaves_out_is_told_by_the_device_that_this_one_resembles():
+    counts, others, third = devices(400)
+    nothing = np.arange(400) >= 380  # cost next to nothing on one of the others, and here
+    others = {"a": np.where(nothing, 1e-3 * others["a"], others["a"]), "b": others["b"], "c": third}
+    true = 2 * others["a"] * np.exp(0.03 * np.random.default_rng(0).normal(size=400))
+    said = DevicePredictor(others, counts).fit(np.arange(20), true[:20]).predict()
+    assert np.abs(said[nothing] / true[nothing] - 1).mean() < 0.1
+    assert np.abs(said[~nothing] / true[~nothing] - 1).mean() < 0.1
+
+
+@pytest.mark.parametrize("n", [10, 20, 30])
+def test_intervals_hold_nine_in_ten(n):
+    inside = []
+    for seed in range(20):
+        counts, others, costs = devices(300, seed)
+        true = costs * np.exp(0.1 * np.random.default_rng([seed, 1]).normal(size=300))
+        said = DevicePredictor(others, counts).fit(np.arange(n), true[:n]).estimates()
+        inside.append(np.mean((said.low <= true)[n:] & (true <= said.high)[n:]))
+        assert np.all((said.low < said.values) & (said.values < said.high))
+    assert 0.85 < np.mean(inside) < 0.95
+
+
+@pytest.mark.parametrize("measured", [0, 12])
+def test_a_file_says_the_same(tmp_path, measured):
+    counts, others, costs = devices()
+    gaps = {**others, "a": np.where(np.arange(200) % 5, others["a"], np.nan)}
+    predictor = DevicePredictor(gaps, counts)
+    if measured:
+        predictor.fit(np.arange(measured), costs[:measured])
+    predictor.save(tmp_path / "devices.safetensors")
+    again = DevicePredictor.load(tmp_path / "devices.safetensors")
+    np.testing.assert_array_equal(again.order(), predictor.order())
+    if measured:
+        for name in ("values", "low", "high"):
+            np.testing.assert_array_equal(getattr(again.estimates(), name), getattr(predictor.estimates(), name))
+    else:
+        with pytest.raises(NotFittedError):
+            again.predict()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("numbers", np.ones((3, 1))),
+        ("numbers", np.full((200, 3), np.inf)),
+        ("others", np.ones(5)),
+        ("others", -np.ones((200, 2))),
+        ("rows", np.arange(12) + 500),
+        ("rows", np.ones(12)),
+        ("costs", np.full(12, 1e308)),
+        ("costs", np.zeros(12)),
+    ],
+)
+def test_a_file_whose_numbers_cannot_be_is_refused(tmp_path, name, value):
+    counts, others, costs = devices()
+    path = tmp_path / "devices.safetensors"
+    DevicePredictor(others, counts).fit(np.arange(12), costs[:12]).save(path)
+    told, arrays = read_tensors(path, "np")
+    path.write_bytes(save({**arrays, name: value}, told))
+    with pytest.raises(DataError, match=r"devices.safetensors holds no predictor of devices: .*; save it again"):
+        DevicePredictor.load(path)
+
+
+def test_a_file_of_something_else_or_none_is_refused(tmp_path):
+    with pytest.raises(DataError, match="there is no file"):
+        DevicePredictor.load(tmp_path / "none.safetensors")
+    (tmp_path / "other.safetensors").write_bytes(save({"a": np.ones(2)}, {}))
+    with pytest.raises(DataError, match="it is a file of something else"):
+        DevicePredictor.load(tmp_path / "other.safetensors")
