@@ -1,11 +1,13 @@
-"""Search with few evaluations on spaces written for this: are the default strategies ever behind evolution?
+"""Search with few evaluations: are the default strategies ever behind evolution?
 
     OMP_NUM_THREADS=1 python benchmarks/few_evaluations.py --jobs 2
     OMP_NUM_THREADS=1 python benchmarks/few_evaluations.py --spaces channel-counts --budgets 60 --seeds 5
 
-Spaces and labels are those of ``_written_spaces.py``, which define no networks, so nothing is transferred. Prints the
-label of the recommended architecture, mean and deviation over seeds; the mean difference to evolution over the same
-seeds, and the p-value of a paired two-sided Wilcoxon test; CPU seconds of a search.
+Spaces and labels are those of ``_written_spaces.py``, which define no networks, so nothing is transferred; and
+NAS-Bench-201, whose validation accuracy is paid for and whose test accuracy is reported. Prints the label of the
+recommended architecture, mean and deviation over seeds; the mean difference to evolution over the same seeds, and the
+p-value of a paired two-sided Wilcoxon test; CPU seconds of a search. A search divides its budget among its rounds, so
+each budget is a run of its own.
 """
 
 from __future__ import annotations
@@ -13,36 +15,58 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
 from itertools import product
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
 
 import numpy as np
+from _protocols import add_data_option, load_nb201
 from _written_spaces import WRITTEN, made_up_label
 from scipy.stats import wilcoxon
 
 from archpredict.evaluators.base import Result
 from archpredict.registry import resolve
+from archpredict.spaces.base import Choices, SearchSpace
 from archpredict.strategies.base import Problem, Strategy
 
-SPACES = {space.name: space for space in WRITTEN}
+SPACES = (*(space.name for space in WRITTEN), "nasbench201")
 STRATEGIES = ("evolution", "random", "predictor-guided", "ctnas")
 
+Label = Callable[[Choices], float]
 
-def run(given: tuple[str, str, int, int]) -> tuple[float, float]:
+
+@cache
+def labelled(name: str, data: Path) -> tuple[SearchSpace, Label, Label]:
+    """A space, the label that a search pays for, and the one that is reported."""
+    if name == "nasbench201":
+        protocol = load_nb201(data)
+        row = {tuple(choices): i for i, choices in enumerate(protocol.choices.tolist())}
+        return (
+            protocol.space,
+            lambda choices: float(protocol.train_labels[row[choices]]),
+            lambda choices: float(protocol.test_labels[row[choices]]),
+        )
+    kind = next(kind for kind in WRITTEN if kind.name == name)
+    label = partial(made_up_label, kind)
+    return kind(), label, label
+
+
+def run(given: tuple[str, str, Path, int, int]) -> tuple[float, float]:
     """One search: label of the recommended architecture, CPU seconds."""
     import torch
 
     torch.set_num_threads(1)
-    strategy_name, space, budget, seed = given
-    kind = SPACES[space]
+    strategy_name, name, data, budget, seed = given
+    space, paid, reported = labelled(name, data)
     start = time.process_time()
-    strategy = resolve("strategies", strategy_name, Strategy)(Problem(kind(), budget), seed=seed)
+    strategy = resolve("strategies", strategy_name, Strategy)(Problem(space, budget), seed=seed)
     while batch := strategy.ask(budget - strategy.num_told):
-        strategy.tell([Result(a, made_up_label(kind, a.choices)) for a in batch])
-    return made_up_label(kind, strategy.recommend(1)[0].architecture.choices), time.process_time() - start
+        strategy.tell([Result(a, paid(a.choices)) for a in batch])
+    return reported(strategy.recommend(1)[0].architecture.choices), time.process_time() - start
 
 
 def lines(options: argparse.Namespace) -> Iterator[str]:
@@ -53,7 +77,7 @@ def lines(options: argparse.Namespace) -> Iterator[str]:
         for space, budget in product(options.spaces, options.budgets):
             found = {}
             for name in names:
-                results = pool.map(run, [(name, space, budget, seed) for seed in seeds])
+                results = pool.map(run, [(name, space, options.data, budget, seed) for seed in seeds])
                 labels, seconds = np.array(list(results)).T
                 found[name] = labels
                 line = f"{space} {budget} evaluations | {name} {labels.mean():.3f} ± {labels.std():.3f}"
@@ -66,7 +90,8 @@ def lines(options: argparse.Namespace) -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--spaces", nargs="+", default=list(SPACES), choices=list(SPACES))
+    add_data_option(parser)
+    parser.add_argument("--spaces", nargs="+", default=SPACES, choices=SPACES)
     parser.add_argument("--budgets", type=int, nargs="+", default=[30, 60, 100])
     parser.add_argument("--only", nargs="+", default=list(STRATEGIES), choices=list(STRATEGIES))
     parser.add_argument("--seeds", type=int, default=20)

@@ -2,6 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/few_labels.py
     OMP_NUM_THREADS=1 python benchmarks/few_labels.py --tables darts channel-counts --sizes 50 --seeds 0 1
+    OMP_NUM_THREADS=1 python benchmarks/few_labels.py --tables darts --sizes 10 25 --no-transfer
 
 Tables are the benchmarks in the data folder, MobileNetV3 as labelled by the Once-for-All predictor at 224 pixels,
 and spaces written for this with labels made up (``_written_spaces.py``). ``numpy.random.default_rng(seed).permutation``
@@ -63,13 +64,15 @@ def table(name: str, folder: Path) -> Labelled:
     return kind().architectures(rows), np.array([made_up_label(kind, row) for row in rows.tolist()])
 
 
-def trial(known: Labelled, n: int, seed: int) -> dict[str, float]:
+def trial(known: Labelled, n: int, seed: int, transfer: bool = True) -> dict[str, float]:
     """Figures of one fit."""
     architectures, labels = known
     order = np.random.default_rng(seed).permutation(len(labels))
     train, test = order[:n], order[max(n, len(order) - TESTED) :]
     start = time.process_time()
-    predictor = Predictor(seed=seed, device="cpu").fit([architectures[i] for i in train], labels[train])
+    predictor = Predictor(seed=seed, device="cpu", transfer=transfer).fit(
+        [architectures[i] for i in train], labels[train]
+    )
     seconds = time.process_time() - start
     inputs, true, ensemble = predictor.pack([architectures[i] for i in test]), labels[test], predictor.ensemble_
     members = ensemble.member_predictions(inputs)
@@ -92,13 +95,15 @@ def lines(options: argparse.Namespace) -> Iterator[str]:
     """A line for each table and number of labels."""
     for name in options.tables:
         known = table(name, Path(options.data))
-        trial(known, 20, 0)  # pre-training is kept for all that follow
+        trial(known, 20, 0, options.transfer)  # pre-training is kept for all that follow
         for n in options.sizes:
-            trials = [trial(known, n, seed) for seed in options.seeds]
+            trials = [trial(known, n, seed, options.transfer) for seed in options.seeds]
+            spread = np.std([figures["all"] for figures in trials])
             mean = {key: float(np.mean([figures[key] for figures in trials])) for key in trials[0]}
             parts = {key: value for key, value in mean.items() if key not in ("all", "coverage", "seconds")}
             yield (
-                f"{name} n={n} | all {mean['all']:.3f} | best part {max(parts.values()):.3f} | "
+                f"{name} n={n}{'' if options.transfer else ' without transfer'} | "
+                f"all {mean['all']:.3f} ± {spread:.3f} | best part {max(parts.values()):.3f} | "
                 + ", ".join(f"{key} {value:.3f}" for key, value in parts.items())
                 + f" | in 90 % interval {mean['coverage']:.3f} | {mean['seconds']:.1f} s"
             )
@@ -110,6 +115,7 @@ def main() -> None:
     parser.add_argument("--tables", nargs="+", default=TABLES, choices=TABLES)
     parser.add_argument("--sizes", type=int, nargs="+", default=[50, 150, 400])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--no-transfer", dest="transfer", action="store_false", help="learn from own labels alone")
     for line in lines(parser.parse_args()):
         print(line, flush=True)
 

@@ -1,20 +1,23 @@
 """The protocol ``transfer``: order the architectures of a space by what labels of other spaces say, without a label.
 
     OMP_NUM_THREADS=1 python benchmarks/transfer.py            # figures, seeds 0 to 2
+    OMP_NUM_THREADS=1 python benchmarks/transfer.py --proxies 200 --seeds 0  # synflow and naswot beside
     OMP_NUM_THREADS=1 python benchmarks/transfer.py --constants  # what a choice of the constants would be worth
     OMP_NUM_THREADS=1 python benchmarks/transfer.py --search --sources nasbench101 --seeds $(seq 0 19)
     OMP_NUM_THREADS=1 python benchmarks/transfer.py --write    # make the transfer model that ships
 
 Six sources, 2,000 labelled architectures each (DARTS 1,218), each left out in turn, and two pairs; 2,000 architectures
 of the target, of which nothing but the networks is known. Spearman and Kendall's tau-b, mean and deviation over seeds.
-Beside the rule: parameters, multiply-adds, the one statistic of networks that goes best with the labels of the sources,
-and with ``--proxies N`` synflow and naswot on the first N architectures of each target.
+Beside the rule: parameters, multiply-adds, the one statistic of networks that goes best with the labels of the sources.
+With ``--proxies N`` the zero-cost proxies synflow and naswot too, and all of it on the first N architectures of each
+target alone, for they take seconds each.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -56,6 +59,10 @@ GRID = {
     "own_scale": (0.0, 0.5, 1.0),
     "size": tuple(SIZES),
 }
+
+
+Method = Callable[["Spaces", str, list[str]], np.ndarray]
+"""Scores of a target's architectures, by the name of the target and those of the sources."""
 
 
 class Spaces:
@@ -114,9 +121,9 @@ def best_statistic(spaces: Spaces, target: str, sources: Sequence[str]) -> np.nd
     return np.sign(mean[best]) * spaces.numbers(target)[0][:, best]
 
 
-def figures(data: Path, cache: Path, seeds: Iterable[int], proxies: int) -> None:
+def figures(data: Path, folder: Path, seeds: Iterable[int], proxies: int) -> None:
     plan = [*((f"{a} -> {b}", b, [a]) for a, b in PAIRS), *((f"others -> {t}", t, others(t)) for t in SOURCES)]
-    methods: dict[str, Callable[[Spaces, str, list[str]], np.ndarray]] = {
+    methods: dict[str, Method] = {
         "parameters": lambda spaces, t, _: spaces.numbers(t)[0][:, COLUMNS.index("log params")],
         "MACs": lambda spaces, t, _: spaces.numbers(t)[0][:, COLUMNS.index("log macs")],
         "best statistic of the sources": best_statistic,
@@ -124,12 +131,12 @@ def figures(data: Path, cache: Path, seeds: Iterable[int], proxies: int) -> None
     }
     if proxies:
         methods |= {name: proxy(name, proxies) for name in ("synflow", "naswot")}
-    every = [Spaces(data, cache, seed) for seed in seeds]
+    every = [Spaces(data, folder, seed) for seed in seeds]
     for title, target, sources in plan:
         for name, method in methods.items():
             rho, tau = [], []
             for spaces in every:
-                found = method(spaces, target, sources)
+                found = method(spaces, target, sources)[: proxies or SIZE]
                 labels = spaces.numbers(target)[1][: len(found)]
                 rho.append(spearman(labels, found))
                 tau.append(kendall_tau(labels, found))
@@ -137,20 +144,22 @@ def figures(data: Path, cache: Path, seeds: Iterable[int], proxies: int) -> None
             print(f"{title:30} {name:30} Spearman, tau {shown}", flush=True)
 
 
-def proxy(name: str, count: int) -> Callable[[Spaces, str, list[str]], np.ndarray]:
-    """A zero-cost proxy on the first architectures of a target, with 64 images of noise of 32 x 32 pixels."""
+def proxy(name: str, count: int) -> Method:
+    """A zero-cost proxy on the first architectures of a target, with 32 images of noise of 32 x 32 pixels."""
     import torch
 
     generator = torch.Generator().manual_seed(0)
-    images, classes = torch.randn(64, 3, 32, 32, generator=generator), torch.randint(10, (64,), generator=generator)
+    images, classes = torch.randn(32, 3, 32, 32, generator=generator), torch.randint(10, (32,), generator=generator)
     kind: Proxy = resolve("proxies", name, Proxy)()
 
-    def scores(spaces: Spaces, target: str, sources: list[str]) -> np.ndarray:
+    @cache
+    def of_target(spaces: Spaces, target: str) -> np.ndarray:
         architectures = spaces.rows(target).architectures[:count]
         networks = (a.space.network(a.choices, image_size=32) for a in architectures)
-        return np.array([kind.score_graph(network, images, classes) for network in networks])
+        scores = np.array([kind.score_graph(network, images, classes) for network in networks])
+        return np.where(np.isfinite(scores), scores, -np.finfo(np.float64).max)  # no score is the worst one
 
-    return scores
+    return lambda spaces, target, sources: of_target(spaces, target)
 
 
 # ---------------------------------------------------------------------- what a choice of constants would be worth

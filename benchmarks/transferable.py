@@ -48,6 +48,7 @@ from archpredict.predict.parts import Part
 from archpredict.predict.presets import preset
 from archpredict.predict.pretraining.corpus import Corpus
 from archpredict.predict.pretraining.networks import OBJECTIVES, Pretraining, pretrain, untrained
+from archpredict.predict.pretraining.objectives.base import Objective
 from archpredict.predict.pretraining.pretrained_encoder import PretrainedEncoder, encoder_of
 
 SPACES = ("nasbench101", "nasbench201", "darts", "enas")
@@ -57,6 +58,7 @@ PAIRS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "others-201": (("nasbench101", "darts", "enas"), "nasbench201"),
 }
 NAMES = ("none", *OBJECTIVES)
+CONTRASTIVE = ("contrastive", "spectral")
 RIDGE = 1e4
 """Chosen on seed 100, from 1e2 and 1e4, for all objectives together."""
 FEW = 100
@@ -141,6 +143,14 @@ def trained(encoder: PretrainedEncoder, families: Mapping[str, Family], pair: st
     return np.asarray(general.predict(families[target].networks))
 
 
+def objective(name: str, options: argparse.Namespace) -> Objective:
+    """An objective by its name, the contrastive ones with the options that were given."""
+    if name not in CONTRASTIVE:
+        return OBJECTIVES[name]()
+    given = {"temperature": options.temperature, "eigenvalues": options.eigenvalues}
+    return OBJECTIVES[name](**{key: value for key, value in given.items() if value is not None})
+
+
 def figures(options: argparse.Namespace, name: str, seed: int) -> Iterator[tuple[str, float, float]]:
     """Spearman and tau of one objective, by what was predicted."""
     families = {f: family(f, options.size, seed, options.data) for f in SPACES}
@@ -152,7 +162,7 @@ def figures(options: argparse.Namespace, name: str, seed: int) -> Iterator[tuple
     encoder = (
         untrained(corpus, part, seed)
         if name == "none"
-        else pretrain(corpus, part, replace(how, objective=OBJECTIVES[name]()))
+        else pretrain(corpus, part, replace(how, objective=objective(name, options)))
     )
     print(f"  {name}, seed {seed}: pre-trained in {time.process_time() - start:.0f} CPU s", flush=True)
     encoded = {f: encodings(encoder, labelled_ones[f].packed) for f in SPACES}
@@ -215,15 +225,22 @@ def main() -> None:
     parser.add_argument("--batches", default="one", choices=("one", "mixed"))
     parser.add_argument("--dim", type=int, default=64)
     parser.add_argument("--layers", type=int, default=3)
+    parser.add_argument("--temperature", type=float, help="of the contrastive objectives")
+    parser.add_argument("--eigenvalues", type=int, help="of the contrastive objectives")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.spectra:
         spectra(options)
         return
     seeds = range(options.first_seed, options.first_seed + options.seeds)
+    contrast = "".join(
+        f"{key} {value}, "
+        for key, value in (("temperature", options.temperature), ("eigenvalues", options.eigenvalues))
+        if value is not None
+    )
     print(
         f"{options.size} networks of each of {', '.join(SPACES)}; {options.steps} steps, dim {options.dim}, "
-        f"{options.layers} layers, seeds {seeds[0]} to {seeds[-1]}; Spearman, Kendall's tau",
+        f"{options.layers} layers, {contrast}seeds {seeds[0]} to {seeds[-1]}; Spearman, Kendall's tau",
         flush=True,
     )
     for name in options.only:

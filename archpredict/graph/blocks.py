@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-Name = tuple[str, int]
-"""What a node is called, and how many nodes of its scope were called so before."""
+from archpredict.graph.operators import Operation
 
 
 @dataclass(frozen=True)
@@ -17,52 +17,63 @@ class Block:
 
     Args:
         nodes: Numbers of the operations of its ``n`` nodes.
-        names: Of the nodes, without the scope that the block is in.
+        scopes: Of the nodes, inside the one that the block is in.
         edges: ``(source, target)``.
         result: What the block gives.
-        shared: Nodes without weights, each with the number of its operation and what it reads: where another node
-            computes the same, both are one.
+        shared: Nodes without weights that another node may be one with, as it reads the same: what the block was given,
+            or what it gives. Each with the number of its operation and what it reads.
     """
 
     nodes: tuple[int, ...]
-    names: tuple[Name, ...]
+    scopes: tuple[str, ...]
     edges: tuple[tuple[int, int], ...]
     result: int
     shared: tuple[tuple[int, int, tuple[int, ...]], ...]
 
-    @classmethod
-    def of(
-        cls,
-        nodes: Sequence[int],
-        shared: Sequence[bool],
-        names: Sequence[Name],
-        edges: Sequence[tuple[int, int]],
-        begin: int,
-        given: Sequence[int],
-        result: int,
-    ) -> Block | None:
-        """The block of the last nodes of a network; None where they read others than those that were given.
-
-        Args:
-            nodes: Numbers of the operations of all nodes of the block.
-            shared: Whether a node is one with any other that computes the same.
-            names: Theirs, without the scope of the block.
-            edges: All edges to them.
-            begin: The first of them in the network.
-            given: Nodes of the network that the block was given.
-            result: The node of the network that the block gives.
-        """
-        place = {x: -1 - k for k, x in reversed([*enumerate(given)])}
-        place |= {begin + i: i for i in range(len(nodes))}
-        if result not in place or any(source not in place for source, _ in edges):
-            return None
-        inner = [(place[source], place[target]) for source, target in edges]
-        reads: list[list[int]] = [[] for _ in nodes]
-        for source, target in inner:
-            reads[target].append(source)
-        known = [(i, nodes[i], tuple(reads[i])) for i, is_shared in enumerate(shared) if is_shared]
-        return cls(tuple(nodes), tuple(names), tuple(inner), place[result], tuple(known))
-
     def places(self, begin: int, given: Sequence[int]) -> list[int]:
         """Nodes of a network by their place in the block, if it begins there and is given these."""
         return [*range(begin, begin + len(self.nodes)), *reversed(given)]
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """The last nodes of a network: a block, if it is asked for again.
+
+    Args:
+        operations: All distinct ones.
+        nodes: Numbers of the operations of the nodes.
+        scopes: Of the nodes, whole.
+        width: Letters of the scope that the block is in.
+        edges: All edges to the nodes.
+        begin: The first of them in the network.
+        given: Nodes of the network that the block was given.
+        result: The node of the network that the block gives.
+    """
+
+    operations: Sequence[Operation]
+    nodes: Sequence[int]
+    scopes: Sequence[str]
+    width: int
+    edges: Sequence[tuple[int, int]]
+    begin: int
+    given: Sequence[int]
+    result: int
+
+    @cached_property
+    def block(self) -> Block | None:
+        """The block; None where its nodes read others than those that were given."""
+        place = {x: -1 - k for k, x in reversed([*enumerate(self.given)])}
+        place |= {self.begin + i: i for i in range(len(self.nodes))}
+        if self.result not in place or any(source not in place for source, _ in self.edges):
+            return None
+        inner = tuple([(place[source], place[target]) for source, target in self.edges])
+        result, reads = place[self.result], [list[int]() for _ in self.nodes]
+        for source, target in inner:
+            reads[target].append(source)
+        shared = [
+            (i, number, tuple(sources))
+            for i, (number, sources) in enumerate(zip(self.nodes, reads, strict=True))
+            if not self.operations[number].weight and all(source < 0 or source == result for source in sources)
+        ]
+        scopes = tuple([scope[self.width :] for scope in self.scopes])
+        return Block(tuple(self.nodes), scopes, inner, result, tuple(shared))

@@ -13,8 +13,8 @@ from math import prod
 
 from archpredict.errors import InvalidGraphError, UnknownNameError, integer, whole_number
 from archpredict.graph.arch_graph import ArchGraph
-from archpredict.graph.blocks import Block, Name
-from archpredict.graph.layers import Shape, plain, sliced, weighted, windowed
+from archpredict.graph.blocks import Block, Written
+from archpredict.graph.layers import Shape, convolution, plain, sliced, weighted, windowed
 from archpredict.graph.operators import ACTIVATIONS, Operation, graph_of_few_operations
 
 __all__ = ["Builder"]
@@ -66,12 +66,11 @@ class Builder:
         self._numbers: dict[Operation, int] = {}
         self._nodes: list[int] = []  # numbers of operations
         self._edges: list[tuple[int, int]] = []
-        self._known: dict[tuple[int, tuple[int, ...]], int] = {}
-        self._prefix = ""
-        self._names: list[Name] = []
+        self._known: dict[tuple[int, tuple[int, ...]], int] = {}  # nodes without weights, by what they compute
+        self._scope = ""
+        self._scopes: list[str] = []  # of the nodes
         self._found = 0  # the first node that another one was merged with, since a block began
-        self._named: dict[str, int] = {}
-        self._blocks: dict[tuple[object, ...], Block] = {}
+        self._blocks: dict[tuple[object, ...], Written] = {}
 
     def shape(self, x: int) -> Shape:
         """Shape of what a node gives, batch first."""
@@ -87,8 +86,7 @@ class Builder:
 
     def graph(self) -> ArchGraph:
         """The graph that was built so far."""
-        names = [f"{name}{number}" if number else name for name, number in self._names]
-        return graph_of_few_operations(self._operations, self._nodes, self._edges, names)
+        return graph_of_few_operations(self._operations, self._nodes, self._edges, self._names())
 
     def scope(self, name: str | int) -> _NameScope:
         """Name what is built inside: layers with equal names share weights in a supernet.
@@ -105,7 +103,7 @@ class Builder:
             >>> b.graph().names
             ('stage1/0/input', 'stage1/0/conv')
         """
-        return _NameScope(self, f"{self._prefix}{name}/")
+        return _NameScope(self, f"{self._scope}{name}/")
 
     def block(self, key: Hashable, build: Callable[..., int], *xs: int) -> int:
         """What a function adds, copied where it added the same before: several times faster for networks of cells.
@@ -128,38 +126,31 @@ class Builder:
         """
         known = (key, tuple(map(self.shape, xs)), tuple(map(xs.index, xs)))
         if known in self._blocks:
-            copied = self._copied(self._blocks[known], xs)
+            block = self._blocks[known].block
+            copied = None if block is None else self._copied(block, xs)
             return build(*xs) if copied is None else copied
-        begin, before, width = len(self._nodes), len(self._edges), len(self._prefix)
+        begin, before, width = len(self._nodes), len(self._edges), len(self._scope)
         outside, self._found = self._found, begin
         result = build(*xs)
         merged = self._found < begin  # with a node from before, which may be one of those given by chance
         self._found = min(outside, self._found)
-        names = [(name[width:], number) for name, number in self._names[begin:]]
-        nodes = self._nodes[begin:]
-        shared = [not self._operations[number].weight for number in nodes]
-        block = Block.of(nodes, shared, names, self._edges[before:], begin, xs, result)
-        counted_on = any(dict(reversed(names)).values())  # from names that the scope had before the block
-        if block is not None and not counted_on and not merged:
-            self._blocks[known] = block
+        if not merged:
+            nodes, scopes, edges = self._nodes[begin:], self._scopes[begin:], self._edges[before:]
+            self._blocks[known] = Written(self._operations, nodes, scopes, width, edges, begin, xs, result)
         return result
 
     def _copied(self, block: Block, xs: tuple[int, ...]) -> int | None:
-        """The result of a copy; None where nodes or names of it are there already."""
+        """The result of a copy; None where nodes of it are there already."""
         begin = len(self._nodes)
         places = block.places(begin, xs)
-        names = [(self._prefix + name, number) for name, number in block.names]
         shared = {
             (number, tuple([places[source] for source in sources])): begin + i for i, number, sources in block.shared
         }
-        if not self._named.keys().isdisjoint(name for name, _ in names):
-            return None
         if self._merge and not self._known.keys().isdisjoint(shared):
             return None
         self._nodes += block.nodes
         self._edges += [(places[source], begin + target) for source, target in block.edges]
-        self._names += names
-        self._named.update(names)
+        self._scopes += [self._scope + scope for scope in block.scopes]
         self._known.update(shared)
         return places[block.result]
 
@@ -186,19 +177,12 @@ class Builder:
         norm: bool = False,
     ) -> int:
         """A convolution; with ``norm`` a batch norm follows it and is folded in, so that it has a bias."""
-        before = self.channels(x)
-        if {*map(type, (channels, kernel, stride, dilation, groups))} != {int}:
+        if not _are_integers(channels, kernel, stride, dilation, groups):
             channels, groups = whole_number("channels", channels, 1), whole_number("groups", groups, 1)
             kernel, stride = whole_number("kernel", kernel, 1), whole_number("stride", stride, 1)
             dilation = whole_number("dilation", dilation, 1)
-        if channels < 1 or groups < 1 or before % groups or channels % groups:
-            raise InvalidGraphError(
-                f"a convolution from {before} to {channels} channels in {groups} groups: "
-                "both must be positive multiples of the groups"
-            )
-        weight = (channels, before // groups, kernel, kernel)
         window = (kernel, stride, padding, dilation)
-        return self._add(windowed("conv", self.shape(x), channels, window, groups, weight, bias or norm), x)
+        return self._add(convolution(self.shape(x), channels, window, groups, bias or norm), x)
 
     def max_pool(self, x: int, kernel: int, *, stride: int = 1, padding: int | None = None) -> int:
         """The largest of each window."""
@@ -305,22 +289,37 @@ class Builder:
         number = self._numbers.setdefault(operation, len(self._operations))
         if number == len(self._operations):
             self._operations.append(operation)
-        elif self._merge and not operation.weight and (number, sources) in self._known:
-            found = self._known[number, sources]
-            self._found = min(self._found, found)
-            return found
-        self._known[number, sources] = place
+        if self._merge and not operation.weight:
+            found = self._known.setdefault((number, sources), place)
+            if found < place:
+                self._found = min(self._found, found)
+                return found
         self._nodes.append(number)
-        self._names.append(self._name(operation))
-        self._edges += [(source, place) for source in sources]
+        self._scopes.append(self._scope)
+        for source in sources:
+            self._edges.append((source, place))
         return place
 
-    def _name(self, operation: Operation) -> Name:
-        """The scope, then the kind of operator, told apart by groups and by how many such ones came before."""
-        kind = "depthwise" if operation.groups > 1 and operation.weight[1:2] == (1,) else operation.op
-        name = self._prefix + kind
-        number = self._named[name] = self._named.get(name, -1) + 1
-        return name, number
+    def _names(self) -> list[str]:
+        """The scope of each node, then the kind of operator, told apart by how many such ones came before."""
+        kinds = [_kind(operation) for operation in self._operations]
+        before: dict[str, int] = {}
+        names = []
+        for scope, number in zip(self._scopes, self._nodes, strict=True):
+            name = scope + kinds[number]
+            count = before[name] = before.get(name, -1) + 1
+            names.append(f"{name}{count}" if count else name)
+        return names
+
+
+def _are_integers(*numbers: object) -> bool:
+    """Whether these are plain ones, as in all networks of spaces."""
+    return {int}.issuperset(map(type, numbers))
+
+
+def _kind(operation: Operation) -> str:
+    """The operator, told apart by groups."""
+    return "depthwise" if operation.groups > 1 and operation.weight[1:2] == (1,) else operation.op
 
 
 class _NameScope:
@@ -328,19 +327,19 @@ class _NameScope:
 
     Args:
         builder: Of the network.
-        prefix: Beginning of names.
+        scope: Beginning of names.
     """
 
-    __slots__ = ("_before", "_builder", "_prefix")
+    __slots__ = ("_before", "_builder", "_scope")
 
-    def __init__(self, builder: Builder, prefix: str) -> None:
-        self._builder, self._prefix, self._before = builder, prefix, builder._prefix
+    def __init__(self, builder: Builder, scope: str) -> None:
+        self._builder, self._scope, self._before = builder, scope, builder._scope
 
     def __enter__(self) -> None:
-        self._before, self._builder._prefix = self._builder._prefix, self._prefix
+        self._before, self._builder._scope = self._builder._scope, self._scope
 
     def __exit__(self, *error: object) -> None:
-        self._builder._prefix = self._before
+        self._builder._scope = self._before
 
 
 def width_of(channels: int | None, published: int) -> int:

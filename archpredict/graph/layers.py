@@ -32,6 +32,19 @@ def sliced(shape: Shape, start: Shape) -> Operation:
 
 
 @lru_cache(maxsize=4096)
+def convolution(shape: Shape, channels: int, window: Window, groups: int, bias: bool) -> Operation:
+    """A convolution of square windows over a shape, counted."""
+    before = shape[1]
+    if channels < 1 or groups < 1 or before % groups or channels % groups:
+        raise InvalidGraphError(
+            f"a convolution from {before} to {channels} channels in {groups} groups: "
+            "both must be positive multiples of the groups"
+        )
+    kernel = window[0]
+    return windowed("conv", shape, channels, window, groups, (channels, before // groups, kernel, kernel), bias)
+
+
+@lru_cache(maxsize=4096)
 def windowed(
     op: str, shape: Shape, channels: int, window: Window, groups: int = 0, weight: Shape = (), bias: bool = False
 ) -> Operation:

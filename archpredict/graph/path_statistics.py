@@ -84,26 +84,32 @@ are maxima too; means; variances. What is left is the logarithm of the number of
 class _PathSums:
     """What the paths from an input to each node add up to: ``(T, 4 Q + 1)``, in :data:`_PARTS`.
 
+    Kept of junctions alone; other nodes add what is behind these.
+
     Args:
         view: The graphs.
     """
 
     def __init__(self, view: NetworkView) -> None:
         self._junctions, inputs, added = view.junctions, view.is_op("input"), _quantities(view)
-        own = _shift(added)
-        self._behind = _shift(self._junctions.sums_behind(added))
-        self._sums = own.copy()  # of junctions; other nodes add what is behind these
-        self._sums[~inputs, : 2 * _WIDTH] = self._sums[~inputs, -1] = -np.inf
+        self._behind = self._junctions.sums_behind(added)
+        kept = np.flatnonzero(self._junctions.root == np.arange(len(view.op)))
+        place = np.zeros(len(view.op), dtype=np.int64)
+        place[kept] = np.arange(len(kept))
+        self._place = place[self._junctions.root]
+        own = _shift(added[kept])
+        self._sums = own.copy()
+        self._sums[~inputs[kept], : 2 * _WIDTH] = self._sums[~inputs[kept], -1] = -np.inf
         begin_late = (inputs & (view.in_degree > 0)).any()
         for nodes, sources, begins in self._junctions.levels:
-            sums = self.joined(sources, begins) + own[nodes]
+            sums = self.joined(sources, begins) + own[place[nodes]]
             if begin_late:  # at inputs paths begin, whatever arrives
                 nodes, sums = nodes[~inputs[nodes]], sums[~inputs[nodes]]
-            self._sums[nodes] = sums
+            self._sums[place[nodes]] = sums
 
     def reach(self) -> BoolArray:
         """``(T,)`` whether a path reaches a node."""
-        number: FloatArray = self._sums[self._junctions.root, -1]
+        number: FloatArray = self._sums[self._place, -1]
         return number > -np.inf
 
     def joined(self, nodes: IntArray, begins: IntArray) -> FloatArray:
@@ -113,7 +119,7 @@ class _PathSums:
             nodes: ``(S,)``, one set after another.
             begins: ``(K,)`` where each set begins.
         """
-        arriving = self._sums[self._junctions.root[nodes]] + self._behind[nodes]
+        arriving = self._sums[self._place[nodes]] + _shift(self._behind[nodes])
         if len(nodes) == len(begins):
             return arriving
         sizes = np.diff(begins, append=len(nodes))

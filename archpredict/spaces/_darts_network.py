@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from archpredict.errors import whole_number
@@ -24,34 +25,58 @@ def build(b: Builder, kinds: Sequence[Sequence[LabelledEdge]], channels: int, ce
         cells: How many.
         num_classes: Numbers that the network gives.
     """
+    plans = [_CellPlan.of(edges) for edges in kinds]
     before_last = last = b.conv(b.input(), _STEM_MULTIPLIER * channels, 3, norm=True)
     for i in range(whole_number("cells", cells, 1)):
         reduction = i in (cells // 3, 2 * cells // 3)
         channels = 2 * channels if reduction else channels
         with b.scope(f"cell{i}"):
-            cell = partial(_cell, b, kinds[reduction], channels, 2 if reduction else 1)
+            cell = partial(_cell, b, plans[reduction], channels, 2 if reduction else 1)
             made = b.block((reduction, channels), cell, before_last, last)
         before_last, last = last, made
     return b.output(b.linear(b.global_avg_pool(last), num_classes))
 
 
-def _cell(b: Builder, edges: Sequence[LabelledEdge], channels: int, stride: int, *inputs: int) -> int:
+@dataclass(frozen=True)
+class _CellPlan:
+    """What a cell does, whatever its size.
+
+    Args:
+        inputs: Those of the two that are read, and the second one, which also tells the shape of zeros.
+        arriving: For each node what it adds up: ``(source, operator, scope)``.
+    """
+
+    inputs: Sequence[int]
+    arriving: Sequence[tuple[int, Sequence[tuple[int, str, str]]]]
+
+    @classmethod
+    def of(cls, edges: Sequence[LabelledEdge]) -> _CellPlan:
+        """The cell of these edges."""
+        pairs = [(source, node) for source, node, _ in edges]
+        live = on_paths([*pairs, *((node, _OUTPUT) for node in _NODES)], (0, 1), (_OUTPUT,))
+        arriving = [
+            (
+                node,
+                [(source, op, f"{source}-{node}/{op}") for source, to, op in edges if to == node and source in live],
+            )
+            for node in _NODES
+        ]
+        return cls([i for i in (0, 1) if i in live or i == 1], arriving)
+
+
+def _cell(b: Builder, cell: _CellPlan, channels: int, stride: int, *inputs: int) -> int:
     """Both inputs brought to equal shapes, nodes that add up what arrives, and their concatenation."""
-    pairs = [(source, node) for source, node, _ in edges]
-    live = on_paths([*pairs, *((node, _OUTPUT) for node in _NODES)], (0, 1), (_OUTPUT,))
     values: dict[int, int] = {}
-    for i in (0, 1):
-        if i in live or i == 1:  # the second one also tells the shape of zeros
-            larger = b.shape(inputs[i])[-1] > b.shape(inputs[1])[-1]
-            with b.scope(f"input{i}"):
-                values[i] = _halved(b, inputs[i], channels) if larger else _pointwise(b, inputs[i], channels)
-    for node in _NODES:
-        arriving = []
-        for source, target, op in edges:
-            if target == node and source in live:
-                with b.scope(f"{source}-{node}"), b.scope(op):
-                    arriving.append(_operation(b, values[source], op, stride if source < 2 else 1))
-        values[node] = b.add(*arriving) if arriving else _zeros(b, values[1], stride)
+    for i in cell.inputs:
+        larger = b.shape(inputs[i])[-1] > b.shape(inputs[1])[-1]
+        with b.scope(f"input{i}"):
+            values[i] = _halved(b, inputs[i], channels) if larger else _pointwise(b, inputs[i], channels)
+    for node, arriving in cell.arriving:
+        given = []
+        for source, op, scope in arriving:
+            with b.scope(scope):
+                given.append(_operation(b, values[source], op, stride if source < 2 else 1))
+        values[node] = b.add(*given) if given else _zeros(b, values[1], stride)
     return b.concat(*(values[node] for node in _NODES))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 from archpredict.errors import whole_number
 from archpredict.graph.builder import Builder
@@ -30,6 +30,14 @@ class Cell:
     ops: Sequence[str]
     edges: Sequence[Edge]
     order: Sequence[str]
+
+    @cached_property
+    def terms(self) -> list[list[int]]:
+        """The vertices that each one reads, in the order of its sum."""
+        found: list[list[int]] = [[] for _ in self.ops]
+        for source, target in self.edges:
+            found[target].append(source)
+        return [sorted(sources, key=lambda s: (s == 0, self.order[s], s)) for sources in found]
 
 
 def build(b: Builder, cell: Cell, channels: int, cells: int, num_classes: int) -> Builder:
@@ -55,15 +63,14 @@ def _add_cell(b: Builder, cell: Cell, channels: int, x: int) -> int:
     widths = vertex_channels(len(cell.ops), cell.edges, b.channels(x), channels)
     nodes = {0: x}
     for vertex in range(1, output):
-        sources = sorted((s for s, t in cell.edges if t == vertex), key=lambda s: (s == 0, cell.order[s], s))
         with b.scope(f"vertex{vertex}"):
             terms = [
                 _projected(b, x, widths[vertex]) if source == 0 else b.slice(nodes[source], widths[vertex])
-                for source in sources
+                for source in cell.terms[vertex]
             ]
             with b.scope(cell.ops[vertex]):
                 nodes[vertex] = _operation(b, b.add(*terms), cell.ops[vertex])
-    joined = sorted(s for s, t in cell.edges if t == output and s > 0)
+    joined = sorted(source for source in cell.terms[output] if source > 0)
     results = [b.concat(*(nodes[source] for source in joined))] if joined else []
     if (0, output) in cell.edges:
         results.append(_projected(b, x, channels))
