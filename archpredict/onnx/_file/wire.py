@@ -21,6 +21,8 @@ MAX_DEPTH: Final = 60
 """Levels of messages; a body in a body takes three."""
 
 _IN_MEMORY: Final = 1 << 20
+_SHORT: Final = 0x7F
+"""The longest text whose length is one byte."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -114,8 +116,7 @@ class _Slimmer:
 
     def message(self, source: ByteSource, size: int | None, name: str, depth: int) -> list[bytes]:
         """The fields of the next ``size`` bytes that are kept, as parts to be joined."""
-        if depth > MAX_DEPTH:
-            raise WireError(f"has bodies within bodies more than {MAX_DEPTH // 3} deep")
+        _check_depth(depth)
         parts: list[bytes] = []
         table, left = _MESSAGES[name], size
         read = source.stream.read
@@ -143,22 +144,68 @@ class _Slimmer:
                 parts += body
         return parts
 
+    def within(self, data: bytes, name: str, depth: int) -> bytes:
+        """:meth:`message` of bytes that are in memory, joined: the same, several times faster."""
+        _check_depth(depth)
+        parts: list[bytes] = []
+        table, position, end = _MESSAGES[name], 0, len(data)
+        while position < end:
+            begin = position
+            tag = data[begin]  # most numbers have one byte
+            tag, inside = (tag, begin + 1) if tag < 0x80 else _number(data, begin)
+            number, kind = tag >> 3, tag & 7
+            if kind == _BYTES and inside < end and data[inside] < 0x80:
+                value, position = data[inside], inside + 1
+            else:
+                value, position = _number_or_fixed(data, inside, kind)
+            after = position + value if kind == _BYTES else position
+            if after > end:
+                raise WireError("ends in the middle of a field")
+            self._count(1)
+            if kind != _BYTES:
+                if not (name == "tensor" and number in _PAYLOAD and len(parts) > MAX_PAYLOAD):
+                    parts.append(data[begin:position])
+                continue
+            inner = table.get(number, "")
+            if inner == "text" and value <= _SHORT and (raw := data[begin:after]).isascii():
+                self._keep(value)
+                parts.append(raw)
+            elif (body := self._body(data, position, after, name, number, inner, depth)) is not None:
+                parts.append(data[begin:position] if len(body) == value else data[begin:inside] + _encoded(len(body)))
+                parts.append(body)
+            position = after
+        return b"".join(parts)
+
+    def _body(
+        self, data: bytes, begin: int, end: int, name: str, number: int, inner: str | None, depth: int
+    ) -> bytes | None:
+        """What is kept of a field in memory, None for nothing."""
+        if inner is None or (inner in _PLAIN and end - begin > _limit(name, number)):
+            return None
+        if inner not in _PLAIN:
+            return self.within(data[begin:end], inner, depth + 1)
+        body = self._plain(data[begin:end], inner)
+        self._keep(len(body))
+        return body
+
     def _field(
         self, source: ByteSource, size: int, name: str, number: int, inner: str | None, depth: int
     ) -> list[bytes] | None:
-        limit = MAX_PAYLOAD if name == "tensor" and number in _PAYLOAD else MAX_FIELD
-        if inner is None or (inner in _PLAIN and size > limit):
+        if inner is None or (inner in _PLAIN and size > _limit(name, number)):
             source.skip(size)
             return None
         if inner in _PLAIN:
-            if inner == "copy":
-                self._count(size // 4)
-            raw = _exactly(source, size)
-            # What is not UTF-8 would come back as bytes where names are expected.
-            return [raw if inner != "text" or raw.isascii() else raw.decode("utf-8", "backslashreplace").encode()]
+            return [self._plain(_exactly(source, size), inner)]
         if size <= _IN_MEMORY:
-            source = ByteSource(io.BytesIO(_exactly(source, size)), size)
+            return [self.within(_exactly(source, size), inner, depth + 1)]
         return self.message(source, size, inner, depth + 1)
+
+    def _plain(self, raw: bytes, inner: str) -> bytes:
+        """What is not looked into."""
+        if inner == "copy":
+            self._count(len(raw) // 4)
+        # What is not UTF-8 would come back as bytes where names are expected.
+        return raw if inner != "text" or raw.isascii() else raw.decode("utf-8", "backslashreplace").encode()
 
     def _count(self, fields: int) -> None:
         self.fields += fields
@@ -202,6 +249,16 @@ def fields(stream: io.BufferedIOBase, part: tuple[int, int] | None) -> Iterator[
     raise WireError(f"has more than {MAX_FIELDS:,} fields, the most that are read")
 
 
+def _check_depth(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise WireError(f"has bodies within bodies more than {MAX_DEPTH // 3} deep")
+
+
+def _limit(name: str, number: int) -> int:
+    """Bytes of a field that are kept."""
+    return MAX_PAYLOAD if name == "tensor" and number in _PAYLOAD else MAX_FIELD
+
+
 def _exactly(source: ByteSource, size: int) -> bytes:
     data = source.stream.read(size)
     if len(data) < size:
@@ -228,6 +285,29 @@ def _varint(read: _Read, at_end: bool = False) -> tuple[int, bytes]:
         if following[0] < 0x80:
             return number, bytes(raw)
         shift += 7
+
+
+def _number(data: bytes, position: int) -> tuple[int, int]:
+    """The number that begins at a place in memory, and where it ends."""
+    number = shift = 0
+    while position < len(data) and shift <= 63:
+        byte = data[position]
+        number |= (byte & 0x7F) << shift
+        position += 1
+        if byte < 0x80:
+            return number, position
+        shift += 7
+    ended = position >= len(data)
+    raise WireError("ends in the middle of a field" if ended else "has a number of more than 64 bits")
+
+
+def _number_or_fixed(data: bytes, position: int, kind: int) -> tuple[int, int]:
+    """:func:`_value` in memory: a field's number, or the length of its bytes, and where it ends."""
+    if kind in (_VARINT, _BYTES):
+        return _number(data, position)
+    if kind not in (_FIXED64, _FIXED32):
+        raise WireError("is no protocol buffer")
+    return 0, position + (8 if kind == _FIXED64 else 4)
 
 
 def _value(read: _Read, kind: int) -> tuple[int, bytes]:
