@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _FAILED = 1
 _PATH = click.Path(path_type=Path)
+_SETTING = ("runtime", "precision", "layout", "compiler", "mode")
 _COUNT = click.IntRange(min=1)
 
 
@@ -49,6 +50,12 @@ _COUNT = click.IntRange(min=1)
     show_default=True,
     help="What runs the models; torch builds them anew where it can, with weights that are made up.",
 )
+@click.option(
+    "--precision", metavar="NAME", help="With torch: fp32, amp, amp_bf16, bf16 or fp16.  [default: fp32; the file's]"
+)
+@click.option("--layout", default="nchw", show_default=True, metavar="NAME", help="With torch: nchw or nhwc.")
+@click.option("--compiler", default="eager", show_default=True, metavar="NAME", help="With torch: eager or dynamo.")
+@click.option("--mode", default="infer", show_default=True, metavar="NAME", help="With torch: infer or train.")
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda or cuda:1.")
 @click.option(
     "--device-name", metavar="NAME", help="What the table calls the device.  [default: made of its maker's name]"
@@ -98,7 +105,7 @@ def _result(given: Mapping[str, Any], observer: Observer) -> Measurements:
     from archpredict.onnx.files import ONLY
 
     shapes = dict(given["input_shape"])
-    names = ("out", "batch_sizes", "threads", "runtime", "device", "device_name", "seed", "retry")
+    names = ("out", "batch_sizes", "threads", "device", "device_name", "seed", "retry", *_SETTING)
     return measure(
         given["models"],
         **{name: given[name] for name in names},
@@ -126,7 +133,8 @@ def _print_table(result: Measurements, out: Path | None) -> None:
     if rows:
         columns = {"model": "left", "batch": "right", "images/s": "right", "ms": "right", "± %": "right"}
         columns |= {"memory MB": "right", "trusted": "left"}
-        title = f"Speed on {rows[0].processor}, {counted(rows[0].threads, 'thread')}, {rows[0].runtime}"
+        chosen = ", ".join(getattr(rows[0], name) for name in _SETTING)
+        title = f"Speed on {rows[0].processor}, {counted(rows[0].threads, 'thread')}, {chosen}"
         show_table(title, columns, [_cells(row) for row in rows])  # type: ignore[arg-type]
     for row in rows:
         if row.reason:

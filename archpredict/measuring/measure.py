@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from archpredict.backends import torch_device, versions
+from archpredict.costs.settings import COMPILERS, LAYOUTS, MODES, PRECISIONS
 from archpredict.errors import MissingDependencyError, UnknownNameError, UsageError, whole_number
 from archpredict.measuring import machine
 from archpredict.measuring.apart import WORKER, answered_apart
+from archpredict.measuring.question import RUNTIMES, Question
 from archpredict.measuring.quiet import Load, ReferenceLoad, doubts
-from archpredict.measuring.running import RUNTIMES, Question, import_onnxruntime
+from archpredict.measuring.running import import_onnxruntime
 from archpredict.measuring.table import NO, YES, Measurement, read_with_others, write_measurements
 from archpredict.measuring.timing import DEFAULT_LIMITS, MIN_REPEATS, Limits, half_width, median_interval
 from archpredict.onnx.files import ONLY, find_models
@@ -69,6 +74,10 @@ def measure(
     device: str = "cpu",
     device_name: str | None = None,
     runtime: str = RUNTIMES[0],
+    precision: str | None = None,
+    layout: str = LAYOUTS[0],
+    compiler: str = COMPILERS[0],
+    mode: str = MODES[0],
     input_shape: Sequence[int] | None = None,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     input_size: int = DEFAULT_SIZES.image,
@@ -95,6 +104,11 @@ def measure(
         device: ``cpu``, ``cuda`` or ``cuda:1``.
         device_name: What the device is called in the table; made of the processor's name if left out.
         runtime: ``onnxruntime``, or ``torch``, where the graph is built anew with weights that are all made up.
+        precision: Of torch: ``fp32`` if left out, ``amp`` (autocast to fp16), ``amp_bf16``, ``bf16``, ``fp16``. ONNX
+            Runtime runs a file in the precision of its weights.
+        layout: Of torch: ``nchw``, or ``nhwc`` for channels last in memory.
+        compiler: Of torch: ``eager``, or ``dynamo`` for ``torch.compile``, which on a CPU takes a C++ compiler.
+        mode: Of torch: ``infer``, or ``train`` for whole steps of training.
         input_shape: Shape of the input where files leave it open, for models with one input; the batch size takes the
             place of the first length.
         input_shapes: The same by the name of the input.
@@ -119,10 +133,16 @@ def measure(
         raise UsageError("`batch_sizes` is empty; give at least one, such as `batch_sizes=[1]`")
     sizes = list(dict.fromkeys(whole_number("a batch size", size, 1) for size in batch_sizes))
     threads = machine.cores() if threads is None else whole_number("`threads`", threads, 1)
+    device = _checked_device(device, runtime)
+    _check_setting(runtime, device, precision=precision, layout=layout, compiler=compiler, mode=mode)
     question = Question(
         path="",
         runtime=runtime,
-        device=_checked_device(device, runtime),
+        device=device,
+        precision=precision or "fp32",
+        layout=layout,
+        compiler=compiler,
+        mode=mode,
         threads=threads,
         seed=whole_number("`seed`", seed, 0),
         shapes=_shapes(input_shape, input_shapes),
@@ -140,21 +160,22 @@ def measure(
         for digest in [_digest(path)]
         for size in sizes
     ]
-    session = _Session(question, reference or ReferenceLoad(question.device, threads))
     rows, reused = [], 0
-    for done, row in enumerate(asked, start=1):
-        known = record.find(row, retry)
-        reused += known is not None
-        rows.append(known or record.keep(session.measured(row)))
-        observer(Event("measured", done, len(asked), _figures(rows)))
+    with tempfile.TemporaryDirectory() as compiled:
+        session = _Session(question, reference or ReferenceLoad(question.device, threads), compiled)
+        for done, row in enumerate(asked, start=1):
+            known = record.find(row, retry)
+            reused += known is not None
+            rows.append(known or record.keep(session.measured(row)))
+            observer(Event("measured", done, len(asked), _figures(rows)))
     return Measurements(tuple(rows), reused)
 
 
 class _Session:
-    """Measurements one after the other, with the reference load in between."""
+    """Measurements one after the other, with the reference load in between; ``compiled`` is a folder for programs."""
 
-    def __init__(self, question: Question, reference: Callable[[], Load]) -> None:
-        self._question, self._reference = question, reference
+    def __init__(self, question: Question, reference: Callable[[], Load], compiled: str) -> None:
+        self._question, self._reference, self._compiled = question, reference, compiled
         self._first: Load | None = None
         self._last: Load | None = None
 
@@ -164,10 +185,14 @@ class _Session:
             self._first = self._last = self._reference()
         assert self._first is not None
         question = replace(self._question, path=row.model, batch_size=row.batch_size)
-        environment = {"OMP_NUM_THREADS": str(row.threads), "MKL_NUM_THREADS": str(row.threads)}
-        answer = answered_apart(
-            WORKER, question.to_dict(), question.limits.timeout, {**environment, "ORT_DISABLE_TELEMETRY": "1"}
-        )
+        environment = {
+            "OMP_NUM_THREADS": str(row.threads),
+            "MKL_NUM_THREADS": str(row.threads),
+            "ORT_DISABLE_TELEMETRY": "1",
+            "TORCHINDUCTOR_CACHE_DIR": self._compiled,
+            "TORCHINDUCTOR_COMPILE_THREADS": "1",  # no processes that outlive this one
+        }
+        answer = answered_apart(WORKER, question.to_dict(), question.limits.timeout, environment)
         before, after = self._last, self._reference()
         self._last = after
         row = replace(row, reference_before_ms=before.seconds * _MILLI, reference_after_ms=after.seconds * _MILLI)
@@ -260,6 +285,32 @@ def _checked_device(device: str, runtime: str) -> str:
     return str(torch_device(device))  # the reference load runs there in torch
 
 
+def _check_setting(runtime: str, device: str, **given: str | None) -> None:
+    """What is chosen of a setting is there, and the runtime can be told it.
+
+    Raises:
+        UnknownNameError: There is no such precision, layout, compiler or mode.
+        UsageError: ONNX Runtime runs files as they are.
+        MissingDependencyError: There is no C++ compiler.
+    """
+    for (name, value), choices in zip(given.items(), (PRECISIONS, LAYOUTS, COMPILERS, MODES), strict=True):
+        if value is not None and value not in choices:
+            raise UnknownNameError(name, str(value), choices)
+        if runtime != "torch" and value not in (None, choices[0]):
+            raise UsageError(
+                f"ONNX Runtime runs a file as it is, and `{name}` {value} was asked for; give `runtime='torch'` too"
+            )
+    if given["compiler"] == "dynamo" and device == "cpu" and not any(map(shutil.which, _cpp_compilers())):
+        raise MissingDependencyError(
+            "torch.compile on a CPU needs a C++ compiler, and there is none; install g++ or clang, or give "
+            "`compiler='eager'`"
+        )
+
+
+def _cpp_compilers() -> list[str]:
+    return [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++", "c++", "cl"]
+
+
 def _check_installed() -> None:
     if importlib.util.find_spec("onnxruntime") is None:
         import_onnxruntime()
@@ -288,6 +339,10 @@ def _of_machine(question: Question, name: str | None) -> Measurement:
         runtime=f"{package} {found[package] or found['onnxruntime-gpu']}",
         batch_size=1,
         threads=question.threads,
+        precision=question.precision if package == "torch" else "",
+        layout=question.layout,
+        compiler=question.compiler,
+        mode=question.mode,
         processor=title,
         cores=machine.cores(),
         system=machine.system(),

@@ -1,25 +1,21 @@
-"""A model made ready to run: in ONNX Runtime, or in torch where its graph can be built there."""
+"""A model made ready to run: in ONNX Runtime, or in torch (:mod:`archpredict.measuring.in_torch`)."""
 
 from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 
-from archpredict.errors import InvalidGraphError, MissingDependencyError, ModelFileError
+from archpredict.errors import MissingDependencyError, ModelFileError
 from archpredict.measuring.batching import UNCHANGEABLE, check_row, filled_shapes, is_rewritten, with_batch
-from archpredict.measuring.timing import DEFAULT_LIMITS, Limits
+from archpredict.measuring.question import Question, Ready
 from archpredict.measuring.weights import absent, stored_elements, weights_of
-from archpredict.onnx.files import Shapes, read_model
-from archpredict.onnx.reader import DEFAULT_SIZES, OpenSizes, read_proto
+from archpredict.onnx.reader import read_proto
 
-RUNTIMES = ("onnxruntime", "torch")
-"""What runs models."""
 _GZIP = b"\x1f\x8b"
 _LONGEST = 300
 _INPUTS = {
@@ -42,59 +38,6 @@ _PRECISIONS: Mapping[int, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Question:
-    """What a process is asked to measure.
-
-    Args:
-        path: The model's file.
-        runtime: One of :data:`RUNTIMES`.
-        device: ``cpu``, ``cuda`` or ``cuda:1``.
-        batch_size: Images at once.
-        threads: On the CPU.
-        seed: Of weights and inputs that are made up.
-        shapes: Of inputs by name.
-        sizes: Of images and sequences that the file leaves open.
-        limits: When to end.
-    """
-
-    path: str
-    runtime: str = "onnxruntime"
-    device: str = "cpu"
-    batch_size: int = 1
-    threads: int = 1
-    seed: int = 0
-    shapes: Mapping[str, tuple[int, ...]] | None = None
-    sizes: OpenSizes = DEFAULT_SIZES
-    limits: Limits = DEFAULT_LIMITS
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, given: Mapping[str, Any]) -> Question:
-        """From what :meth:`to_dict` gave."""
-        shapes = {name: tuple(shape) for name, shape in (given["shapes"] or {}).items()}
-        sizes, limits = OpenSizes(**given["sizes"]), Limits(**given["limits"])
-        return cls(**{**given, "shapes": shapes, "sizes": sizes, "limits": limits})
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A model that can be run.
-
-    Args:
-        run: Runs it once, on the same inputs each time.
-        precision: Of most of its weights.
-        made_up: How many parameters were made up.
-    """
-
-    run: Callable[[], object]
-    precision: str
-    made_up: int
-
-
 def ready(question: Question) -> Ready:
     """Make a model ready to run.
 
@@ -102,7 +45,11 @@ def ready(question: Question) -> Ready:
         ModelFileError: It cannot be read or run; one sentence says why.
         MissingDependencyError: The runtime is not installed.
     """
-    return _in_torch(question) if question.runtime == "torch" else _in_onnxruntime(question)
+    if question.runtime == "torch":
+        from archpredict.measuring.in_torch import ready_in_torch
+
+        return ready_in_torch(question)
+    return _in_onnxruntime(question)
 
 
 # ---------------------------------------------------------------------- ONNX Runtime
@@ -237,32 +184,3 @@ def _runner(session: Any, feeds: Mapping[str, Any], device: str) -> Callable[[],
         binding.synchronize_outputs()
 
     return run
-
-
-# ---------------------------------------------------------------------- torch
-
-
-def _in_torch(question: Question) -> Ready:
-    import torch
-
-    from archpredict.networks.exporting import image_shape
-    from archpredict.networks.network import build
-
-    torch.set_num_threads(question.threads)
-    shapes: Shapes = question.shapes or {}
-    model = read_model(question.path, shapes, question.sizes)
-    try:
-        network = build(model.graph, norm=False, seed=question.seed).eval().to(question.device)
-    except InvalidGraphError as error:
-        raise ModelFileError(f"torch cannot run its graph: {error}") from error
-    generator = torch.Generator().manual_seed(question.seed)
-    images = torch.randn(question.batch_size, *image_shape(model.graph), generator=generator).to(question.device)
-    made_up = sum(parameter.numel() for parameter in network.parameters())
-
-    def run() -> None:
-        with torch.inference_mode():
-            network(images)
-        if images.is_cuda:
-            torch.cuda.synchronize(question.device)
-
-    return Ready(run, "fp32", made_up)

@@ -56,7 +56,7 @@ class Measurement:
         batch_size: Images at once.
         threads: On the CPU.
         sha256: Of the file, empty where it could not be read.
-        precision: Of most of its weights; empty where nothing was measured.
+        precision: Of most of its weights, empty where nothing was measured; with torch, what was asked for.
         layout, compiler, mode: Of images in memory, of the program, and whether training counts too.
         samples_per_sec: Images per second; None where nothing was measured.
         step_time_ms: The median of the times of a run, in milliseconds.
@@ -99,8 +99,9 @@ class Measurement:
     @property
     def key(self) -> tuple[Any, ...]:
         """What it is a measurement of; two rows with one key are of the same, measured twice."""
+        chosen = self.precision if self.runtime.startswith("torch") else ""  # elsewhere it is that of the file
         settings = (self.device, self.layout, self.compiler, self.runtime, self.mode, self.batch_size, self.threads)
-        return self.model, *settings
+        return self.model, chosen, *settings
 
     @property
     def failed(self) -> bool:

@@ -29,11 +29,12 @@ def answer(given: dict[str, Any]) -> dict[str, Any]:
     """The seconds of each run of a model, or the sentence that says why there are none.
 
     Args:
-        given: A :class:`Question <archpredict.measuring.running.Question>` as a dictionary.
+        given: A :class:`Question <archpredict.measuring.question.Question>` as a dictionary.
     """
     from archpredict.errors import ArchPredictError
     from archpredict.measuring.machine import begin_peak, limit_memory, peak_memory
-    from archpredict.measuring.running import Question, ready
+    from archpredict.measuring.question import Question
+    from archpredict.measuring.running import ready
     from archpredict.measuring.timing import repeated
 
     question = Question.from_dict(given)

@@ -56,6 +56,8 @@ class Program:
                 f"and {graph.ops.count('output')}"
             )
         self._output = graph.ops.index("output")
+        self.output_shape = table.shape(self._output)[1:]
+        """Shape of one image's output, without lengths of 1 at the end; ``(K,)`` of a classifier."""
         self._steps: list[tuple[int, Step | None, tuple[int, ...]]] = []
         for v, op in enumerate(graph.ops):
             layer = layer_of(table, v, norm)
@@ -108,11 +110,6 @@ class Program:
                 values[u] = None
         result: Tensor = values[self._output]
         return result.flatten(1) if len(self.output_shape) < 2 else result  # lengths of 1 at the end are left out
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        """Shape of one image's output, without lengths of 1 at the end; ``(K,)`` of a classifier."""
-        return NodeTable(self.graph).shape(self._output)[1:]
 
     def check_scores(self) -> None:
         """The output is one number per class, as a loss against labels takes it.

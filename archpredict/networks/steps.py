@@ -162,17 +162,21 @@ def _convolve(x: Tensor, weight: Any, bias: Tensor | None, **options: Any) -> Te
 
     oneDNN's AVX2 kernels for images that lie channels-last write past the end of their gradients where a convolution
     reads fewer than 8 channels (torch 2.13, oneDNN 3.12), as the first one of a network does; where the images lie
-    channel by channel they do not.
+    channel by channel they do not. What comes out lies as the images did.
     """
     if x.device.type != "cpu" or x.shape[1] >= _FEW_CHANNELS:
         return F.conv2d(x, weight, bias, **options)
     y = F.conv2d(_channel_by_channel(x), _channel_by_channel(weight), bias, **options)
-    return y if len(weight) < _FEW_CHANNELS else y.contiguous(memory_format=torch.channels_last)
+    return y if _lies_so(x) else y.contiguous(memory_format=torch.channels_last)
 
 
 def _channel_by_channel(x: Tensor) -> Tensor:
     """The same ``(N, C, H, W)`` numbers, also by their strides: one channel has two ways to say the same place."""
-    return x if x.stride(1) == x.shape[2] * x.shape[3] else x.clone(memory_format=torch.contiguous_format)
+    return x if _lies_so(x) else x.clone(memory_format=torch.contiguous_format)
+
+
+def _lies_so(x: Tensor) -> bool:
+    return x.stride(1) == x.shape[2] * x.shape[3]
 
 
 def _batch_norm(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:
@@ -191,10 +195,10 @@ def _batch_norm(table: NodeTable, v: int, name: str, layer: Layer | None) -> Ste
 def _normalise(run: Run, name: str, x: Tensor, scale: Tensor | None) -> Tensor:
     """Batch norm; layers without a scale are given ones, for which the fast kernels are made."""
     if scale is None:
-        width = x.shape[1]
-        if width not in run.ones or run.ones[width].device != x.device:
-            run.ones[width] = torch.ones(width, device=x.device)
-        scale = run.ones[width]
+        scale, shift = run.ones.get(x.shape[1]), run.tensors[f"{name}/bias"]
+        if scale is None or scale.device != x.device or (shift is not None and scale.dtype != shift.dtype):
+            scale = torch.ones(x.shape[1], device=x.device, dtype=None if shift is None else shift.dtype)
+            run.ones[x.shape[1]] = scale
     kept = run.statistics
     mean, variance = (None, None) if kept is None else (kept[f"{name}/mean"], kept[f"{name}/variance"])
     return F.batch_norm(x, mean, variance, scale, run.tensors[f"{name}/bias"], run.norm == "batch", run.momentum, EPS)

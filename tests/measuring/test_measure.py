@@ -27,7 +27,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
         found.append((question["path"], question["batch_size"]))
         if "bad" in question["path"]:
             return {"error": "ONNX Runtime refuses it: so it does"}
-        return {"times": [0.5] * 6, "precision": "fp32", "made_up": 10, "peak_memory": 2_000_000}
+        return {"times": [0.5] * 6, "precision": question["precision"], "made_up": 10, "peak_memory": 2_000_000}
 
     monkeypatch.setattr(module, "answered_apart", answer)
     return found
@@ -119,6 +119,27 @@ def test_a_row_tells_a_setting_in_the_words_of_predicted_speed(toys: Any, files:
     assert setting.runtime == row.runtime
 
 
+def test_every_setting_of_torch_is_a_row_of_its_own(toys: Any, files: None, asked: list[Any]) -> None:
+    settings: list[dict[str, str]] = [{}, {"precision": "amp"}, {"layout": "nhwc"}, {"mode": "train"}]
+    for setting in (*settings, *settings):
+        measure("a.onnx", "speed.csv", runtime="torch", reference=toys.quiet, **setting)  # type: ignore[arg-type]
+    rows = read_measurements("speed.csv")
+    assert len(rows) == len(asked) == len(settings)
+    found = {(*Setting.from_dict(row.to_dict()).options[1:4], row.mode) for row in rows}
+    assert found == {
+        ("fp32", "nchw", "eager", "infer"),
+        ("amp", "nchw", "eager", "infer"),
+        ("fp32", "nhwc", "eager", "infer"),
+        ("fp32", "nchw", "eager", "train"),
+    }
+
+
+def test_compiling_takes_a_compiler(files: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.shutil, "which", lambda name: None)
+    with pytest.raises(MissingDependencyError, match=r"needs a C\+\+ compiler, and there is none; install g\+\+"):
+        measure("a.onnx", runtime="torch", compiler="dynamo")
+
+
 def test_a_model_that_is_not_there_is_a_row(toys: Any, place: Path) -> None:
     Path("a.onnx").write_bytes(toys.convolution().SerializeToString())
     first, second = measure(["a.onnx", "b.onnx"], threads=1, reference=toys.quiet, limits=toys.QUICK)
@@ -165,6 +186,10 @@ def test_a_number_that_is_none_is_told_with_its_line(files: None, asked: list[An
     ("given", "sentence"),
     [
         ({"batch_sizes": []}, "`batch_sizes` is empty"),
+        ({"precision": "amp"}, "ONNX Runtime runs a file as it is, and `precision` amp was asked for; give `runtime="),
+        ({"layout": "nhwc"}, "and `layout` nhwc was asked for"),
+        ({"precision": "int8", "runtime": "torch"}, "unknown precision 'int8'; choose from: amp, amp_bf16, bf16, fp16"),
+        ({"mode": "tune", "runtime": "torch"}, "unknown mode 'tune'; choose from: infer, train"),
         ({"batch_sizes": [0]}, "a batch size is an integer of at least 1, 0 was given"),
         ({"threads": 0}, "`threads` is an integer of at least 1, 0 was given"),
         ({"out": "speed.xyz"}, "a table cannot be written as speed.xyz"),

@@ -13,7 +13,8 @@ import pytest
 from onnx import helper, numpy_helper
 
 from archpredict.errors import ModelFileError
-from archpredict.measuring.running import Question, ready
+from archpredict.measuring.question import Question
+from archpredict.measuring.running import ready
 from archpredict.measuring.timing import Limits
 
 
@@ -29,7 +30,7 @@ def save(made: onnx.ModelProto, path: str = "net.onnx") -> str:
 
 
 def test_a_question_survives_json() -> None:
-    asked = Question("a.onnx", "torch", "cpu", 8, 2, 3, {"x": (1, 3)}, limits=Limits(seconds=3))
+    asked = Question("a.onnx", "torch", "cpu", 8, 2, 3, "amp", shapes={"x": (1, 3)}, limits=Limits(seconds=3))
     assert Question.from_dict(json.loads(json.dumps(asked.to_dict()))) == asked
 
 
@@ -136,15 +137,3 @@ def test_absent_weights_beyond_the_limit_of_memory_are_not_made_up(toys: Any, pl
     path = save(toys.net([node], [toys.absent_weight("w", 1 << 30, 3, 8, 8)]))
     with pytest.raises(ModelFileError, match="its absent weights take 824,633,720,832 bytes, more than the limit of"):
         run(path, limits=Limits(memory=1 << 30))
-
-
-def test_torch_runs_what_it_can_build(toys: Any, place: Path) -> None:
-    model = ready(Question(save(toys.convolution()), "torch", batch_size=2))
-    model.run()
-    assert (model.precision, model.made_up) == ("fp32", 4 * 27)
-
-
-def test_torch_says_what_it_cannot_build(toys: Any, place: Path) -> None:
-    path = save(toys.net([helper.make_node("Transpose", ["x"], ["y"], perm=[0, 2, 3, 1])]))
-    with pytest.raises(ModelFileError, match="torch cannot run its graph: node 1"):
-        run(path, runtime="torch")
