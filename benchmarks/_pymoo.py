@@ -33,7 +33,7 @@ def pymoo_nsga2(
         objectives: From rows of choices ``(B, L)`` to ``(B, m)``, more is better.
         budget: Architectures to evaluate, no two of equal choices.
         seed: Source of all randomness.
-        population: Members, and children of a generation. Of 6, 10, 14 and 20, on seeds from 100 on, 6 and 10 were best.
+        population: Members, and children of a generation; of 6, 10, 14 and 20, 6 and 10 were best (seeds from 100 on).
         operators: ``categorical``: uniform crossover, and each choice drawn anew with probability 1/L; ``integer``:
             simulated binary crossover and polynomial mutation, rounded, as pymoo's documentation has for integers.
 

@@ -10,7 +10,15 @@ import numpy.typing as npt
 
 from archpredict._typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["contributions", "front_ranks", "hypervolume", "knee", "on_front", "running_hypervolume"]
+__all__ = [
+    "contributions",
+    "crowding_distance",
+    "front_ranks",
+    "hypervolume",
+    "knee",
+    "on_front",
+    "running_hypervolume",
+]
 
 
 def on_front(values: npt.ArrayLike) -> BoolArray:
@@ -52,6 +60,33 @@ def front_ranks(values: npt.ArrayLike) -> IntArray:
 
     distinct, place = np.unique(points, axis=0, return_inverse=True)  # it ranks equal points one after the other
     return np.asarray(moocore.pareto_rank(distinct, maximise=True)[place.ravel()], dtype=np.int64)
+
+
+def crowding_distance(values: npt.ArrayLike) -> FloatArray:
+    """How far the neighbours of each point of a front are apart: the sum over all numbers, each in units of its span.
+
+    Deb, Pratap, Agarwal and Meyarivan, "A fast and elitist multiobjective genetic algorithm: NSGA-II", IEEE
+    Transactions on Evolutionary Computation 6 (2), 2002, section III-B. The first and the last in a number have no
+    second neighbour and an infinite distance. Departure: of equal points the first is measured as if it were alone, the
+    others have a distance of 0.
+
+    Args:
+        values: ``(n, m)`` finite numbers.
+
+    Example:
+        >>> crowding_distance([[0.0, 10.0], [1.0, 9.0], [6.0, 8.0], [10.0, 0.0], [1.0, 9.0]])
+        array([inf, 0.8, 1.8, inf, 0. ])
+    """
+    points = _points(values)
+    distance = np.zeros(len(points))
+    distinct, first = np.unique(points, axis=0, return_index=True)
+    for column in distinct.T:
+        order = np.argsort(column, kind="stable")
+        ordered = column[order]
+        if len(ordered) and ordered[-1] > ordered[0]:
+            gaps = (ordered[2:] - ordered[:-2]) / (ordered[-1] - ordered[0])
+            distance[first[order]] += np.concatenate([[np.inf], gaps, [np.inf]])
+    return distance
 
 
 def hypervolume(values: npt.ArrayLike, reference: npt.ArrayLike) -> float:

@@ -12,14 +12,10 @@ from archpredict.evaluators.base import Result
 from archpredict.progress import Observer, silent
 from archpredict.registry.arguments import check_integer
 from archpredict.spaces.base import Architecture
+from archpredict.strategies._children import BLOCK, BLOCKS, check_population, nearest_first, new_children
 from archpredict.strategies.base import Problem, Strategy
 
 __all__ = ["RegularizedEvolution"]
-
-_SMALLEST_POPULATION = 10
-_BLOCK = 32
-"""Mutants drawn at once, of which the first that is new is taken."""
-_BLOCKS = 4
 
 
 class RegularizedEvolution(Strategy):
@@ -68,11 +64,7 @@ class RegularizedEvolution(Strategy):
         batch: int = 1,
     ) -> None:
         super().__init__(problem, seed=seed, observer=observer)
-        if population is not None:
-            check_integer("population", population, 2)
-            if population >= problem.budget:
-                raise UsageError(f"population is below the budget, {problem.budget}; {population} was given")
-        self.population = _default_population(problem.budget) if population is None else population
+        self.population = check_population(population, problem.budget, 5)
         self.tournament = max(1, self.population // 2) if tournament is None else tournament
         check_integer("tournament", self.tournament, 1)
         if self.tournament > self.population:
@@ -86,42 +78,22 @@ class RegularizedEvolution(Strategy):
         missing = self.population - len(members)
         if missing > 0:
             return self.problem.sample(min(n, missing), rng, self.seen)
-        seen, children = set(self.seen), list[Architecture]()
-        for _ in range(min(n, self.batch)):
-            child = next(self._new_mutants(members, seen, rng), None)
-            found = [child] if child is not None else self.problem.sample(1, rng, sorted(seen))
-            children += found
-            seen.update(a.key for a in found)
-        return children
+        return new_children(self.problem, min(n, self.batch), lambda: self._mutants(members, rng), self.seen, rng)
 
     def members(self) -> list[Result]:
         """The population, oldest first: the last ``P`` results that have a label."""
         return [r for r in self.results if r.score is not None][-self.population :]
 
-    def _new_mutants(
-        self, members: Sequence[Result], seen: set[str], rng: np.random.Generator
-    ) -> Iterator[Architecture]:
-        """Mutants of tournament winners that can be labelled, keep the limits and are not seen yet."""
-        rows = self._mutants_in_pool(members, rng) if self.problem.pool is not None else self._mutants(members, rng)
-        for row in rows:
-            (architecture,) = self.problem.space.architectures(row[None])
-            if architecture.key not in seen and self.problem.is_allowed(row[None])[0]:
-                yield architecture
-
     def _mutants(self, members: Sequence[Result], rng: np.random.Generator) -> Iterator[IntArray]:
-        for _ in range(_BLOCKS):
-            winners = [winner(members, self.tournament, rng).architecture.choices for _ in range(_BLOCK)]
-            yield from self.problem.space.mutate(np.array(winners), rng)
-
-    def _mutants_in_pool(self, members: Sequence[Result], rng: np.random.Generator) -> Iterator[IntArray]:
-        """The pool, what differs from one winner in the fewest choices first, ties in random order."""
+        """Mutants of tournament winners; where there is a pool its members, what is nearest to one winner first."""
         pool = self.problem.pool
-        assert pool is not None
-        parent = np.array(winner(members, self.tournament, rng).architecture.choices)
-        distance = (pool != parent).sum(axis=1) + rng.random(len(pool))
-        for size in (_BLOCK, _BLOCK**2, len(pool)):  # sorting all of a large pool is seldom needed
-            near = np.argpartition(distance, size - 1)[:size] if size < len(pool) else np.arange(len(pool))
-            yield from pool[near[np.argsort(distance[near])]]
+        if pool is not None:
+            parent = winner(members, self.tournament, rng).architecture.choices
+            yield from nearest_first(pool, np.array(parent), rng)
+            return
+        for _ in range(BLOCKS):
+            winners = [winner(members, self.tournament, rng).architecture.choices for _ in range(BLOCK)]
+            yield from self.problem.space.mutate(np.array(winners), rng)
 
 
 def winner(members: Sequence[Result], tournament: int, rng: np.random.Generator) -> Result:
@@ -135,8 +107,3 @@ def winner(members: Sequence[Result], tournament: int, rng: np.random.Generator)
     drawn = [members[i] for i in rng.integers(len(members), size=tournament)]
     best: Result = max(drawn, key=lambda r: -np.inf if r.score is None else r.score)
     return best
-
-
-def _default_population(budget: int) -> int:
-    """A fifth of the budget or 10, but no more than leaves half of the budget to evolution."""
-    return max(2, min(max(_SMALLEST_POPULATION, budget // 5), budget // 2))

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import io
-import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pytest
 
 from archpredict._typing import IntArray
 from archpredict.errors import BudgetError
-from archpredict.evaluators.base import Evaluator, Result
-from archpredict.progress import Event, Observer, silent
-from archpredict.spaces.base import Architecture, unique_rows
+from archpredict.evaluators.base import Result
+from archpredict.progress import Event
+from archpredict.spaces.base import unique_rows
 from archpredict.strategies.base import Problem, Recommendation, Strategy
+from archpredict.testing._driving import StrategyFactory, drive, label, saved_and_read, summary
+from archpredict.testing.objectives import ObjectivesContract
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
-__all__ = ["SHORT", "StrategyContract", "drive"]
+__all__ = ["SHORT", "StrategyContract", "StrategyFactory", "drive", "structures"]
 
 SHORT: Mapping[str, Mapping[str, Any]] = {
     "ctnas": {
@@ -37,52 +37,8 @@ SHORT: Mapping[str, Mapping[str, Any]] = {
 """Options by the name of a strategy that keep a run short; strategies that are not here are short without any."""
 
 
-class StrategyFactory(Protocol):
-    """Makes the strategy under test, with options that keep a run short."""
-
-    def __call__(self, problem: Problem, *, seed: int = 0, observer: Observer = silent) -> Strategy: ...
-
-
-def drive(strategy: Strategy, evaluator: Evaluator, batch: int | None = None) -> list[Architecture]:
-    """Run a strategy to its end and return everything it asked for, in order.
-
-    Args:
-        strategy: Fresh or resumed.
-        evaluator: Labels what is asked for.
-        batch: Largest number to ask for at once; None: all that the budget leaves.
-    """
-    asked: list[Architecture] = []
-    while architectures := strategy.ask(batch or strategy.problem.budget - strategy.num_told):
-        asked += architectures
-        strategy.tell(label(evaluator, architectures))
-        assert len(asked) <= strategy.problem.budget, "the strategy asks for more than its budget"
-    return asked
-
-
-def label(evaluator: Evaluator, architectures: Sequence[Architecture]) -> list[Result]:
-    """Results in the order asked."""
-    return [result for architecture in architectures for result in evaluator.evaluate([architecture])]
-
-
-def saved_and_read(state: Any) -> Any:
-    """A state as a checkpoint gives it back: arrays as ``.npy`` without pickle, everything else as JSON."""
-    if isinstance(state, np.ndarray):
-        file = io.BytesIO()
-        np.save(file, state, allow_pickle=False)
-        return np.load(io.BytesIO(file.getvalue()), allow_pickle=False)
-    if isinstance(state, dict):
-        assert all(isinstance(key, str) for key in state), "keys of a state are text"
-        return {key: saved_and_read(value) for key, value in state.items()}
-    return json.loads(json.dumps(state))
-
-
-def summary(recommendations: Sequence[Recommendation]) -> list[tuple[str, float | None, bool]]:
-    """Recommendations in a form that can be compared between two runs."""
-    return [(str(r.architecture), r.score, r.evaluated) for r in recommendations]
-
-
-class StrategyContract:
-    """The contract of strategies: what every one keeps to.
+class StrategyContract(ObjectivesContract):
+    """The contract of strategies: what every one keeps to, those for several objectives with several as well.
 
     A strategy's own tests derive from it and say how it is made; budgets are in evaluations::
 
