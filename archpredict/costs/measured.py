@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from archpredict.costs.cost import SPEEDS
+from archpredict.costs.table import APART
 from archpredict.errors import DataError
 from archpredict.tables.columns import listed, named, value_of
 from archpredict.tables.formats.base import Row, read_rows
@@ -23,8 +24,6 @@ __all__ = ["MeasuredCosts", "read_costs"]
 _MODELS = ("model", "file")
 _COSTS = (*SPEEDS, "latency", "latency_ms", "energy", "memory")
 _SETTING = ("device", "precision", "layout", "compiler", "torch", "runtime", "mode", "batch_size", "threads")
-_APART = 10.0
-"""Factor between two measurements of one model from which on one of them is wrong."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ def _one_setting(path: Path, rows: Sequence[Row]) -> dict[str, str]:
 
 def _check_agree(path: Path, name: str, column: str, found: Sequence[tuple[str, float]]) -> None:
     (at_least, least), (at_most, most) = (choose(found, key=lambda each: each[1]) for choose in (min, max))
-    if most > _APART * least:
+    if most > APART * least:
         raise DataError(
             f"{path}: {column} of {name} is {least:g} in {at_least} and {most:g} in {at_most}; remove the row that is "
             "wrong, or in another unit"

@@ -14,7 +14,7 @@ from archpredict.errors import DataError
 
 __all__ = ["Measured", "SpeedTable"]
 
-_APART = 10.0
+APART = 10.0
 """Factor between two measurements of one model in one setting from which on one of them is wrong."""
 
 
@@ -108,7 +108,7 @@ def _check(row: Measured) -> None:
 
 def _check_agree(rows: Sequence[Measured]) -> None:
     speeds = [row.images_per_second for row in rows]
-    if max(speeds) > _APART * min(speeds):
+    if max(speeds) > APART * min(speeds):
         raise DataError(
             f"{rows[0].model} was measured several times in the setting {rows[0].setting}, with {min(speeds):g} and "
             f"{max(speeds):g} images per second; take out the rows that are wrong, or are in another unit"
