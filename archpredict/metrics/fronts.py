@@ -133,7 +133,9 @@ def contributions(values: npt.ArrayLike, reference: npt.ArrayLike) -> FloatArray
         return np.where(points[:, 0] == best, max(0.0, best - max(second, worst[0])), 0.0)
     import moocore
 
-    return np.asarray(moocore.hv_contributions(points, ref=worst, maximise=True), dtype=np.float64)
+    return np.asarray(
+        moocore.hv_contributions(points, ref=worst, maximise=True, ignore_dominated=False), dtype=np.float64
+    )
 
 
 def running_hypervolume(values: npt.ArrayLike, reference: npt.ArrayLike) -> FloatArray:
