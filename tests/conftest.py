@@ -62,17 +62,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     rounds.zero_shot_order = zero_shot.zero_shot_order if starts_there else _no_order
     means_it = item.get_closest_marker("pretrain") is not None
     ensemble_builder.pretrained = pretraining.pretrained if means_it else _not_pretrained
-    report._draw_best, report._draw_training, report._draw_tau = (
-        _DRAWN if item.get_closest_marker("draw") is not None else [_not_drawn] * 3
-    )
+    draws = item.get_closest_marker("draw") is not None
+    for name, draw in _DRAWN.items():
+        setattr(report, name, draw if draws else _not_drawn)
 
 
-_DRAWN = (report._draw_best, report._draw_training, report._draw_tau)
+_DRAWN = {name: draw for name, draw in vars(report).items() if name.startswith("_draw_")}
 
 
-def _not_drawn(_: Any, path: Path) -> Path:
-    """What drawing a picture gives, without a picture."""
-    return path
+def _not_drawn(*arguments: Any) -> Any:
+    """What drawing a picture gives, without a picture: its path."""
+    return arguments[-1]
 
 
 def _not_cross_fitted(*arguments: Any) -> None:

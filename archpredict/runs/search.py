@@ -208,7 +208,7 @@ def _result(loop: Loop, top: int) -> SearchResult:
     _warn_if_equal(problem, [r for r in strategy.results if r.score is not None])
     recommended = strategy.recommend(top)
     if not recommended:
-        raise _nothing_kept(problem, strategy.results)
+        raise _nothing_kept(problem, strategy.results, is_recorded=loop.directory is not None)
     several = len(problem.objectives) > 1
     front = strategy.front() if several else []
     result = SearchResult(
@@ -266,7 +266,7 @@ def _warn_if_equal(problem: Problem, results: Sequence[Result]) -> None:
             )
 
 
-def _nothing_kept(problem: Problem, results: Sequence[Result]) -> EvaluationError:
+def _nothing_kept(problem: Problem, results: Sequence[Result], *, is_recorded: bool) -> EvaluationError:
     """The error where nothing that was evaluated keeps the limits, with what came nearest."""
     scored = [r for r in results if r.score is not None]
     if not problem.limits_after or not scored:
@@ -280,7 +280,7 @@ def _nothing_kept(problem: Problem, results: Sequence[Result]) -> EvaluationErro
         told.append(f"{name} {limit:g}, where the {'smallest' if sign < 0 else 'largest'} was {nearest:g}")
     return EvaluationError(
         f"none of the {len(scored)} architectures that were evaluated keeps the limits ({'; '.join(told)}); loosen "
-        "them, or search longer; what was evaluated is kept in the record"
+        f"them, or search longer{'; what was evaluated is kept in the record' if is_recorded else ''}"
     )
 
 
