@@ -35,7 +35,11 @@ def command(as_json: bool) -> None:
             Entry(
                 r["name"],
                 r["description"],
-                {"budget": str(r["default_budget"]), "at least": str(r["min_budget"])},
+                {
+                    "budget": str(r["default_budget"]),
+                    "at least": str(r["min_budget"]),
+                    "objectives": "several" if r["several_objectives"] else "one",
+                },
                 {"presets": ", ".join(r["presets"]) or "-", "options": options_in_words(r["options"])},
             )
             for r in rows
@@ -56,5 +60,6 @@ def _figures(name: str) -> dict[str, Any]:
     return {
         "default_budget": strategy.default_budget,
         "min_budget": strategy.min_budget,
+        "several_objectives": strategy.several_objectives,
         "presets": sorted(getattr(strategy, "presets", ())),
     }

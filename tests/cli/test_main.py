@@ -132,9 +132,13 @@ def test_the_lists_say_what_is_needed_to_choose() -> None:
         "description": "Label random architectures and recommend the best.",
         "default_budget": 100,
         "min_budget": 1,
+        "several_objectives": True,
         "presets": [],
         "options": [],
     }
+    several = {name for name, row in strategies.items() if row["several_objectives"]}
+    assert {"random", "nsga2"} <= several
+    assert "evolution" not in several
 
 
 @pytest.mark.parametrize("columns", ["60", "80", "120"])
