@@ -157,6 +157,40 @@ _TABLE = (
         },
     ),
     Preset(
+        "bananas",
+        """BANANAS: five multilayer perceptrons on the paths through a cell.
+
+        White, Neiswanger and Savani, AAAI 2021, arXiv 1910.11858; see
+        :class:`archpredict.predict.sources.paths.PathEncoding`. Two hidden layers of 64 units and the squared error of
+        normal scores of the labels, in batches of 64 for 100 epochs, where the publication has ten layers of 20 and the
+        mean absolute error of the labels, in batches of 32 for 150.""",
+        {
+            "encoder": None,
+            "head": Part("regression", hidden=64, dropout=0.0),
+            "sources": ("paths",),
+            "regressors": None,
+            "ensemble": 5,
+            "training": replace(_ADAM, learning_rate=1e-2, weight_decay=0.0, epochs=100, side_dropout=0.0),
+            "cross_fit": False,
+            "transfer": False,
+        },
+    ),
+    Preset(
+        "npenas",
+        """NPENAS-NP: graph convolutions with a regression head.
+
+        Wei, Niu, Tang, Wang, Hu and Liang, 2020, arXiv 2003.12857. Three layers of 32 units, Adam at 5e-3 with a weight
+        decay of 1e-4; the layers are those of :class:`archpredict.encoders.gcn.GCN` in both directions in place of graph
+        isomorphism networks, and the error is that of normal scores of the labels, in batches of 32 for 100 epochs
+        where the publication has 16 and 300.""",
+        {
+            **ALONE,
+            "encoder": Part("gcn", dim=32, layers=3, layer_norm=False, readout="mean"),
+            "head": Part("regression", hidden=32),
+            "training": replace(_ADAM, learning_rate=5e-3, weight_decay=1e-4, batch_size=32, epochs=100),
+        },
+    ),
+    Preset(
         "general-purpose",
         """An MLP on a pre-trained encoder of whole networks: the general-purpose transferable predictor.
 

@@ -22,12 +22,22 @@ from archpredict.testing.toys import ToyEvaluator, ToySpace
 __all__ = ["SHORT", "StrategyContract", "StrategyFactory", "drive", "structures"]
 
 SHORT: Mapping[str, Mapping[str, Any]] = {
+    "bananas": {
+        "predictor": {"encoder": None, "sources": ("paths",), "training__epochs": 3, "regressors": None},
+        "initial": 6,
+        "batch": 4,
+    },
     "ctnas": {
         "predictor": {"training__epochs": 3, "training__pretrain": 0, "ensemble": 1, "regressors": None},
         "rounds": 2,
         "iterations": 4,
         "samples": 8,
         "derive": 16,
+    },
+    "npenas": {
+        "predictor": {"encoder": "gcn", "sources": (), "training__epochs": 3, "ensemble": 1, "regressors": None},
+        "initial": 6,
+        "batch": 4,
     },
     "predictor-guided": {
         "predictor": {"training__epochs": 3, "training__pretrain": 0, "ensemble": 1, "regressors": None},

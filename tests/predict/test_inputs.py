@@ -429,7 +429,7 @@ def test_what_a_predictor_does_not_know_is_refused() -> None:
         spec.pack(["|none~0|"])  # type: ignore[list-item]
     with pytest.raises(
         UnknownNameError,
-        match="unknown source 'statistic'; choose from: choices, features, network, ordered, prox",
+        match="unknown source 'statistic'; choose from: choices, features, network, ordered, paths, prox",
     ):
         InputSpec.fit(CELLS, form="nodes", sources=["statistic"])
     with pytest.raises(UsageError, match=r"takes Architecture or ArchGraph objects in a list, .* Inputs was given"):

@@ -100,6 +100,17 @@ def test_probabilities_entropies_and_gradients_are_those_of_automatic_differenti
         torch.testing.assert_close(*gradients)
 
 
+@pytest.mark.parametrize("space", [NASBench101(), Darts()], ids=lambda space: space.name)
+def test_the_probabilities_of_given_architectures_are_those_that_they_were_drawn_with(space) -> None:
+    policy = make(space, init_range=0.6).double()
+    rows, *drawn = policy.sample(16, np.random.default_rng(0))
+    given = policy.log_probs(rows)
+    for one, two in zip(given, drawn, strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=0)
+        gradients = (torch.autograd.grad(x.sum(), list(policy.parameters()), retain_graph=True) for x in (one, two))
+        torch.testing.assert_close(*gradients, rtol=0, atol=0)
+
+
 def step_by_step(policy: Policy, rows: IntArray) -> tuple[torch.Tensor, torch.Tensor]:
     """Log-probabilities and entropies by the policy's layers."""
     space, state = policy._space, None

@@ -112,7 +112,7 @@ def source_names() -> list[str]:
 
     Example:
         >>> source_names()
-        ['choices', 'features', 'network', 'ordered', 'proxies', 'recipe', 'statistics', 'topology', 'transfer']
+        ['choices', 'features', 'network', 'ordered', 'paths', 'proxies', 'recipe', 'statistics', 'topology', 'transfer']
     """
     return registry.names(_KIND)
 

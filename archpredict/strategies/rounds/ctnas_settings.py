@@ -22,7 +22,7 @@ from archpredict.strategies.rounds.settings import RoundSettings
 Baseline = Literal["curriculum", "fixed", "random"]
 
 _COUNTS = (
-    *("epochs", "final", "iterations", "samples", "baseline_every", "baseline_samples"),
+    *("rounds", "epochs", "final", "iterations", "samples", "baseline_every", "baseline_samples"),
     *("explore_every", "explore_samples", "explore_epochs", "derive", "hidden"),
 )
 _NAC: dict[str, Any] = {**ALONE, "training": PUBLISHED_TRAINING}
@@ -71,6 +71,7 @@ class CTNASSettings(RoundSettings):
     """
 
     first_share: float = 0.3
+    rounds: int = 5
     epochs: int = 60
     final: int = 10
     iterations: int = 60

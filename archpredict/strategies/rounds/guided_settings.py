@@ -36,6 +36,7 @@ class PredictorGuidedSettings(RoundSettings):
 
     initial: float = 0.4
     explore: float = 0.2
+    rounds: int = 5
     batch: int | None = None
     inner: Inner = "auto"
     candidates: int = 2000
@@ -45,7 +46,7 @@ class PredictorGuidedSettings(RoundSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, least in {"candidates": 1, "population": 4}.items():
+        for name, least in {"rounds": 1, "candidates": 1, "population": 4}.items():
             check_integer(name, getattr(self, name), least)
         if self.batch is not None:
             check_integer("batch", self.batch, 1)

@@ -45,13 +45,30 @@ class Policy(nn.Module):
         Returns:
             Choices ``(n, L)``, their log-probabilities ``(n,)`` and the entropies of the decisions, summed, ``(n,)``.
         """
-        cell, drawn = self.cell, _Drawn(self._space, n)
+        drawn = _Drawn(np.zeros((n, self._space.num_decisions), dtype=np.int64))
+        log_prob, entropy = self._follow(drawn, rng)
+        return drawn.choices, log_prob, entropy
+
+    def log_probs(self, choices: IntArray) -> tuple[Tensor, Tensor]:
+        """Log-probabilities of given architectures and the entropies of the decisions that lead to them.
+
+        Args:
+            choices: ``(n, L)`` legal rows.
+
+        Returns:
+            Two tensors ``(n,)``, with the gradients that :meth:`sample` has.
+        """
+        return self._follow(_Drawn(self._space.rows(choices).copy()), None)
+
+    def _follow(self, drawn: _Drawn, rng: np.random.Generator | None) -> tuple[Tensor, Tensor]:
+        """Log-probabilities and entropies of choices that are there, or that are drawn if there is a generator."""
+        cell = self.cell
         # What an option contributes to the gates is one row of a table, whatever step reads it.
         table = nn.functional.linear(self.embedding.weight, cell.weight_ih, cell.bias_ih + cell.bias_hh)
         log_prob, entropy = _Draw.apply(  # type: ignore[no-untyped-call]
-            drawn, self._start, rng, table, cell.weight_hh, self.out.weight, self.out.bias
+            drawn, self._space, self._start, rng, table, cell.weight_hh, self.out.weight, self.out.bias
         )
-        return drawn.choices, log_prob, entropy
+        return log_prob, entropy
 
 
 @dataclass(eq=False)
@@ -59,13 +76,10 @@ class _Drawn:
     """A sample as it is drawn, and what its gradient needs of each step.
 
     Args:
-        space: Of the architectures.
-        size: ``n``, how many there are.
+        choices: ``(n, L)``, filled in where they are drawn.
     """
 
-    space: SearchSpace
-    size: int
-    choices: IntArray = field(init=False)
+    choices: IntArray
     columns: list[slice] = field(default_factory=list)
     tokens: list[Tensor] = field(default_factory=list)
     gates: list[tuple[Tensor, Tensor, Tensor, Tensor]] = field(default_factory=list)
@@ -75,12 +89,9 @@ class _Drawn:
     log_p: list[Tensor] = field(default_factory=list)
     taken: list[Tensor] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.choices = np.zeros((self.size, self.space.num_decisions), dtype=np.int64)
-
 
 class _Draw(torch.autograd.Function):
-    """Log-probabilities and entropies of a sample that is drawn meanwhile, with the gradient written out.
+    """Log-probabilities and entropies of a sample, which is drawn meanwhile, with the gradient written out.
 
     A policy is so small that automatic differentiation would spend its time between operations; and here the gradient
     of each weight is one product for all steps.
@@ -90,29 +101,31 @@ class _Draw(torch.autograd.Function):
     def forward(
         ctx: Any,
         drawn: _Drawn,
+        space: SearchSpace,
         starts: list[int],
-        rng: np.random.Generator,
+        rng: np.random.Generator | None,
         table: Tensor,
         recurrent: Tensor,
         weight: Tensor,
         bias: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        device, n = table.device, drawn.size
+        device, n = table.device, len(drawn.choices)
         token = torch.full((n,), starts[-1], device=device)
         drawn.hidden.append(table.new_zeros(n, recurrent.shape[1]))
         drawn.memory.append(torch.zeros_like(drawn.hidden[0]))
-        for i, options in enumerate(drawn.space.num_choices):
+        for i, options in enumerate(space.num_choices):
             if options == 1:
                 continue
             _advance(drawn, token, torch.addmm(table.index_select(0, token), drawn.hidden[-1], recurrent.t()))
             columns = slice(starts[i], starts[i] + options)
             logits = torch.addmm(bias[columns], drawn.hidden[-1], weight[columns].t())
-            legal = drawn.space.mask(drawn.choices[:, :i])
+            legal = space.mask(drawn.choices[:, :i])
             if not legal.all():
                 logits = logits.masked_fill(~torch.from_numpy(legal).to(device), -1e9)
             log_p = logits.log_softmax(1)
-            p = log_p.exp().double().cpu().numpy()
-            drawn.choices[:, i] = invert(p, legal, rng.random(n))
+            if rng is not None:
+                p = log_p.exp().double().cpu().numpy()
+                drawn.choices[:, i] = invert(p, legal, rng.random(n))
             taken = torch.from_numpy(drawn.choices[:, i]).to(device)
             drawn.columns.append(columns)
             drawn.log_p.append(log_p)
@@ -138,7 +151,7 @@ class _Draw(torch.autograd.Function):
             of_gates = _through_time(drawn, of_logits, recurrent, weight)
             of_table.index_add_(0, torch.cat(drawn.tokens), of_gates)
             of_recurrent = of_gates.t() @ torch.cat(drawn.hidden[:-1])
-        return None, None, None, of_table, of_recurrent, of_weight, of_bias
+        return None, None, None, None, of_table, of_recurrent, of_weight, of_bias
 
 
 def _advance(drawn: _Drawn, token: Tensor, gates: Tensor) -> None:

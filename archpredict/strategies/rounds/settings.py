@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from archpredict.errors import UnknownNameError
 from archpredict.predict.presets import unfitted
 from archpredict.predict.transfer.shipped import Transfer, model_of
-from archpredict.registry.arguments import check_choice, check_integer
+from archpredict.registry.arguments import check_choice
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,6 @@ class RoundSettings:
     Args:
         predictor: Fitted anew in each round: the name of a predictor, arguments of Predictor, or an unfitted one, of
             which copies are fitted; None: the one that the space names.
-        rounds: How many.
         transfer: Start with what labels of other search spaces expect most of, and learn from these labels too, where
             the space defines its networks. Labels of the space itself, or of one that shares its cells, never help. Or
             the file of a transfer model of your own
@@ -27,11 +26,9 @@ class RoundSettings:
     """
 
     predictor: Any = None
-    rounds: int = 5
     transfer: Transfer = True
 
     def __post_init__(self) -> None:
-        check_integer("rounds", self.rounds, 1)
         model_of(self.transfer)  # says what is wrong with it
         if self.predictor is not None:
             unfitted(self.predictor)  # says what is wrong with it

@@ -28,6 +28,7 @@ from archpredict.predict.sources.choices import OneHotChoices
 from archpredict.predict.sources.features import FeatureColumns
 from archpredict.predict.sources.network import NetworkStatistics
 from archpredict.predict.sources.ordered import OrderedChoices
+from archpredict.predict.sources.paths import PathEncoding
 from archpredict.predict.sources.proxies import Proxies
 from archpredict.predict.sources.recipe import TrainingRecipes
 from archpredict.predict.sources.statistics import GraphStatistics
@@ -54,6 +55,8 @@ GIVEN: dict[str, tuple[Source, Sequence[ArchLike]]] = {
     "choices": (OneHotChoices(), CELLS),
     "network": (NetworkStatistics(), NETWORKS),
     "network of a space": (NetworkStatistics(), CELLS),
+    "paths": (PathEncoding(), TWO_CELLS),
+    "paths of bare graphs": (PathEncoding(longest=20), NETWORKS),
     "topology": (PathStatistics(), NETWORKS),
     "transfer": (ZeroShotScores(), CELLS),
     "topology of a space": (PathStatistics(), CELLS),
@@ -228,7 +231,7 @@ def test_sources_are_given_by_name_class_or_object() -> None:
         (
             ["tea"],
             UnknownNameError,
-            "unknown source 'tea'; choose from: choices, features, network, ordered, prox",
+            "unknown source 'tea'; choose from: choices, features, network, ordered, paths, prox",
         ),
         ([7], UsageError, "a source is a name, a Source or its class; 7 was given"),
         ([int], UsageError, "a source is a name, a Source or its class; <class 'int'> was given"),
