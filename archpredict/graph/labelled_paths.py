@@ -53,7 +53,8 @@ def _paths(ops: list[int], cells: list[int], edges: list[list[int]], most: int) 
             ends[source] = False
     arriving: list[set[Path]] = []
     for v, op in enumerate(ops):  # edges run from earlier to later nodes
-        here = {_longer(path, op) for u in before[v] for path in arriving[u]} if before[v] else {(cells[v], op)}
+        begun: set[Path] = set() if before[v] else {(cells[v], op)}
+        here = begun | {_longer(path, op) for u in before[v] for path in arriving[u]}
         if len(here) > most:
             here = set(islice(sorted(here, key=lambda path: (len(path), path)), most))
         arriving.append(here)

@@ -180,9 +180,9 @@ _TABLE = (
         """NPENAS-NP: graph convolutions with a regression head.
 
         Wei, Niu, Tang, Wang, Hu and Liang, 2020, arXiv 2003.12857. Three layers of 32 units, Adam at 5e-3 with a weight
-        decay of 1e-4; the layers are those of :class:`archpredict.encoders.gcn.GCN` in both directions in place of graph
-        isomorphism networks, and the error is that of normal scores of the labels, in batches of 32 for 100 epochs
-        where the publication has 16 and 300.""",
+        decay of 1e-4; the layers are those of :class:`archpredict.encoders.gcn.GCN` in both directions in place of
+        graph isomorphism networks, and the error is that of normal scores of the labels, in batches of 32 for 100
+        epochs where the publication has 16 and 300.""",
         {
             **ALONE,
             "encoder": Part("gcn", dim=32, layers=3, layer_norm=False, readout="mean"),

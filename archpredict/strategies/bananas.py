@@ -11,7 +11,7 @@ from archpredict._typing import FloatArray
 from archpredict.spaces.base import Architecture
 from archpredict.strategies.rounds.children import ChildrenSettings, ChildrenStrategy
 
-__all__ = ["Bananas"]
+__all__ = ["Bananas", "ChildrenSettings"]
 
 
 class Bananas(ChildrenStrategy):
@@ -34,7 +34,7 @@ class Bananas(ChildrenStrategy):
         device: For the predictor: ``auto`` (what the predictor was made with), ``cpu`` or ``cuda``.
         preset: ``default``.
         options: Settings that replace the preset's, e.g. ``children=200``; see
-            :class:`archpredict.strategies.rounds.children.ChildrenSettings`.
+            :class:`ChildrenSettings`.
 
     Raises:
         UsageError: An option that does not exist or is out of its range, or a predictor without standard deviations.

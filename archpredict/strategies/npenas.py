@@ -11,7 +11,7 @@ from archpredict._typing import FloatArray
 from archpredict.spaces.base import Architecture
 from archpredict.strategies.rounds.children import ChildrenSettings, ChildrenStrategy
 
-__all__ = ["NPENAS"]
+__all__ = ["NPENAS", "ChildrenSettings"]
 
 
 class NPENAS(ChildrenStrategy):
@@ -32,7 +32,7 @@ class NPENAS(ChildrenStrategy):
         device: For the predictor: ``auto`` (what the predictor was made with), ``cpu`` or ``cuda``.
         preset: ``default``.
         options: Settings that replace the preset's, e.g. ``predictor="gates"``; see
-            :class:`archpredict.strategies.rounds.children.ChildrenSettings`.
+            :class:`ChildrenSettings`.
 
     Raises:
         UsageError: An option that does not exist or is out of its range.

@@ -40,6 +40,8 @@ class PredictorGuided(RoundStrategy[PredictorGuidedSettings]):
           all labels so far, an evolution by mutation and crossover of the best looks for what it likes, and the best
           of that is labelled, again and again. Give ``predictor=FineTuned("folder")`` one that has learnt from labelled
           families (:class:`archpredict.predict.fine_tuned.FineTuned`). Sizes of rounds and generations are ours.
+        * ``regression-nas``, ``renas``: table 1 of CTNAS: random labels, one search with the predictor of this name
+          (:mod:`archpredict.predict.presets`); a tenth of the budget is for what it finds, instead of nothing.
 
     Departures from the published code (walkerning/aw_nas): its inner simulated annealing is an evolution by tournaments
     here, started from the best labelled and run once for a round; nothing isomorphic to what was labelled is labelled

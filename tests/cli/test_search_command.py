@@ -265,7 +265,7 @@ def test_limits_are_kept() -> None:
     ("words", "message"),
     [
         (["--space", "dart"], "unknown space 'dart'; choose from: darts"),
-        (["--strategy", "rand"], "choose from: ctnas"),
+        (["--strategy", "rand"], "choose from: bananas, ctnas"),
         (["--evaluator", "oracle"], "unknown evaluator 'oracle'; choose from: command, function, "),
         (["--evaluator", "table"], "the evaluator table needs --data"),
         (["--data", "x.csv"], "--data belongs to --evaluator table"),

@@ -20,6 +20,7 @@ from archpredict.progress import Event
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 from archpredict.strategies.base import Problem
 from archpredict.strategies.predictor_guided import PredictorGuided
+from archpredict.strategies.random import RandomSearch
 from archpredict.strategies.rounds.candidates import InnerSearch
 from archpredict.strategies.rounds.merge import distinct_first
 from archpredict.testing.strategies import drive, structures, summary
@@ -272,7 +273,7 @@ def test_a_queue_survives_a_checkpoint_without_another_fit() -> None:
     [
         (
             {"preset": "gate"},
-            "unknown preset 'gate'; choose from: default, gates, general-purpose. Did you mean 'gates'",
+            "unknown preset 'gate'; choose from: default, gates, general-purpose, regression-nas, renas. Did",
         ),
         ({"round": 3}, "unknown option of predictor-guided 'round'.*Did you mean 'rounds'"),
         ({"inner": "sa"}, "unknown inner search 'sa'; choose from: all, auto, evolution, random"),
@@ -317,6 +318,20 @@ def test_the_preset_general_purpose_begins_with_the_encoder_that_ships() -> None
     strategy = general(preset("general-purpose").make(training__epochs=1, device="cpu"))
     strategy.tell([Result(a, a.cost["params"]) for a in strategy.ask(12)])
     assert len(strategy.ask(12)) == 4
+
+
+@pytest.mark.parametrize("name", ["regression-nas", "renas"])
+def test_the_baselines_of_table_1_label_at_random_and_search_once(name: str) -> None:
+    strategy = PredictorGuided(Problem(ToySpace(), 40), preset=name)
+    assert strategy.settings.predictor == name
+    strategy = PredictorGuided(Problem(ToySpace(), 40), preset=name, predictor=Knowing(), candidates=200)
+    random = strategy.ask(40)
+    assert [a.choices for a in random] == [a.choices for a in RandomSearch(Problem(ToySpace(), 40)).ask(36)]
+    strategy.tell([Result(a, float(y)) for a, y in zip(random, truth(random), strict=True)])
+    assert Knowing.fitted == [36]
+    found = strategy.ask(40)
+    assert len(found) == 4
+    assert truth(found).min() >= np.quantile(truth(everything()), 0.9)
 
 
 def test_what_was_learnt_from_other_labels_is_fine_tuned_in_every_round(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,8 +51,8 @@ class ChildrenSettings(RoundSettings):
 class ChildrenStrategy(RoundStrategy[ChildrenSettings]):
     """Random labels first; then rounds: fit a predictor, mutate the best, label the children that it likes best.
 
-    Where only a pool can be labelled, the children are its members that differ from their parents in the fewest choices.
-    A subclass says by what children are chosen.
+    Where only a pool can be labelled, the children are its members that differ from their parents in the fewest
+    choices. A subclass says by what children are chosen.
     """
 
     def _round_starts(self, budget: int) -> list[int]:

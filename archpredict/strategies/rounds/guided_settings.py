@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from archpredict.registry.arguments import check_choice, check_flag, check_integer, check_share
@@ -57,6 +57,9 @@ class PredictorGuidedSettings(RoundSettings):
         check_flag("separate", self.separate)
 
 
+_ONE_SEARCH = PredictorGuidedSettings(transfer=False, initial=0.9, explore=0.0, rounds=1, inner="evolution")
+"""Most labels at random, one search with what was learnt from them, and the rest for what it found."""
+
 PRESETS = {
     "default": PredictorGuidedSettings(),
     "gates": PredictorGuidedSettings(
@@ -71,4 +74,6 @@ PRESETS = {
         inner="evolution",
         candidates=1000,
     ),
+    "regression-nas": replace(_ONE_SEARCH, predictor="regression-nas"),
+    "renas": replace(_ONE_SEARCH, predictor="renas"),
 }
