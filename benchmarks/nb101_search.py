@@ -18,27 +18,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
 
 import torch
 from _protocols import Protocol, add_data_option, load_nb101_20k
+from _searches import Labels, searched
 
-from archpredict.evaluators.base import Result
 from archpredict.strategies.base import Problem, Strategy
 from archpredict.strategies.ctnas import CTNAS
 from archpredict.strategies.random import RandomSearch
 
 BUDGET = 423
-
-
-def drive(strategy: Strategy, protocol: Protocol) -> None:
-    rows = {tuple(row): i for i, row in enumerate(protocol.choices.tolist())}
-    keys: dict[str, int] = {}
-    while batch := strategy.ask(BUDGET - strategy.num_told):
-        results = []
-        for architecture in batch:
-            row = rows.get(architecture.choices)
-            if row is None:  # an isomorphic twin of a row
-                keys = keys or {a.key: i for i, a in enumerate(protocol.space.architectures(protocol.choices))}
-                row = keys[architecture.key]
-            results.append(Result(architecture, float(protocol.train_labels[row])))
-        strategy.tell(results)
 
 
 def report(name: str, strategy: Strategy, protocol: Protocol, seconds: float) -> None:
@@ -65,6 +51,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     protocol = load_nb101_20k(Path(options.data))
+    labels = Labels(protocol)
     problem = Problem(protocol.space, BUDGET, pool=protocol.choices)
     problem.can_label(protocol.choices[:1])  # the keys of the table are the table's business, not the search's
     for seed in options.seeds:
@@ -75,7 +62,7 @@ def main() -> None:
                 strategy = RandomSearch(problem, seed=seed)
             else:
                 strategy = CTNAS(problem, seed=seed, device="cpu", preset=name)
-            drive(strategy, protocol)
+            searched(strategy, labels)
             report(name, strategy, protocol, time.perf_counter() - start)
 
 

@@ -23,11 +23,10 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
 
 import numpy as np
-from _protocols import Protocol, add_data_option, load_nb201
+from _protocols import add_data_option, load_nb201
+from _searches import Labels, searched, strategy_of
 
-from archpredict.evaluators.base import Result
-from archpredict.registry import resolve
-from archpredict.strategies.base import Problem, Strategy
+from archpredict.strategies.base import Problem
 
 RUNS: dict[str, dict[str, Any]] = {
     "random": {},
@@ -51,9 +50,8 @@ RUNS: dict[str, dict[str, Any]] = {
 
 
 @cache
-def _protocol(folder: str) -> tuple[Protocol, dict[tuple[int, ...], int]]:
-    protocol = load_nb201(Path(folder))
-    return protocol, {tuple(row): i for i, row in enumerate(protocol.choices.tolist())}
+def _labels(folder: str) -> Labels:
+    return Labels(load_nb201(Path(folder)))
 
 
 def run(name: str, seed: int, budget: int, folder: str) -> dict[str, Any]:
@@ -61,20 +59,18 @@ def run(name: str, seed: int, budget: int, folder: str) -> dict[str, Any]:
     import torch
 
     torch.set_num_threads(1)
-    protocol, rows = _protocol(folder)
-    problem = Problem(protocol.space, budget)
-    strategy = resolve("strategies", name.split(",")[0], Strategy)(problem, seed=seed, **RUNS[name])
+    labels = _labels(folder)
+    problem = Problem(labels.protocol.space, budget)
     start = time.perf_counter()
-    while batch := strategy.ask(budget - strategy.num_told):
-        strategy.tell([Result(a, float(protocol.train_labels[rows[a.choices]])) for a in batch])
-    row = rows[strategy.recommend(1)[0].architecture.choices]
+    strategy = searched(strategy_of(name, problem, seed, RUNS[name]), labels)
+    found = strategy.recommend(1)[0].architecture
     return {
         "name": name,
         "budget": budget,
         "seed": seed,
         "queries": strategy.num_told,
-        "test": float(protocol.test_labels[row]),
-        "valid": float(protocol.train_labels[row]),
+        "test": labels.test(found),
+        "valid": labels.results([found])[0].score,
         "seconds": time.perf_counter() - start,
     }
 

@@ -21,7 +21,7 @@ __all__ = ["Reinforce"]
 
 _BLOCK, _BLOCKS = 64, 4
 """Architectures that the controller draws at once, and how often it tries until one is new."""
-_POOL_CANDIDATES = 4096
+_POOL_CANDIDATES = 1024
 """How many of a larger pool are looked at each time."""
 
 

@@ -1,0 +1,168 @@
+"""The comparison of table 1 of CTNAS, whole: every strategy with labels, one budget for all.
+
+    OMP_NUM_THREADS=1 python benchmarks/table1.py --runs table1.jsonl [--space nb201 nb101] [--minutes 30]
+
+On NAS-Bench-201 validation accuracy is paid for and the CIFAR-10 test accuracy of the recommended cell is reported; on
+the 20,001 labelled cells of NAS-Bench-101, which have no test accuracy, the validation accuracy that is paid for, and
+nothing outside these cells is recommended. Prints mean and standard deviation for budgets of 50, 100 and 150
+evaluations, and a paired two-sided Wilcoxon test against CTNAS on the seeds that both have.
+
+A run is a line of the file that ``--runs`` names, which goes on where it ended: ``--minutes`` stops after so many of
+this process's CPU time, ``--table`` prints what there is. Strategies whose choices do not depend on the budget are run
+once, and read after 50, 100 and 150 evaluations. Seeds 0 to 19 are for reporting; settings are chosen on others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
+
+import numpy as np
+from _protocols import add_data_option, load_nb101_20k, load_nb201
+from _searches import Labels, paired, searched, strategy_of
+
+from archpredict.strategies.base import Problem
+
+BUDGETS = (50, 100, 150)
+SPACES = {"nb201": load_nb201, "nb101": load_nb101_20k}
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of the table.
+
+    Args:
+        options: Of the strategy's constructor.
+        seeds: How many, at most.
+        at_once: Whether one run of the largest budget holds those of the smaller ones.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    seeds: int = 20
+    at_once: bool = True
+
+
+METHODS = {
+    "random": Method(),
+    "evolution": Method(at_once=False),
+    "local-search": Method(),
+    "local-search, as in Algorithm 1": Method({"move": "best"}),
+    "reinforce": Method(),
+    "bananas": Method(),
+    "npenas": Method(),
+    "predictor-guided, preset regression-nas": Method({"preset": "regression-nas"}, at_once=False),
+    "predictor-guided, preset renas": Method({"preset": "renas"}, at_once=False),
+    "predictor-guided": Method(at_once=False),
+    "ctnas": Method(at_once=False),
+}
+"""Strategy, a comma and what is different about it."""
+
+
+@cache
+def _labels(space: str, folder: str) -> Labels:
+    return Labels(SPACES[space](Path(folder)))
+
+
+@cache
+def _problem(space: str, budget: int, folder: str) -> Problem:
+    """A problem that all seeds share, and with it the keys of its pool."""
+    protocol = _labels(space, folder).protocol
+    if space == "nb101":
+        return Problem(protocol.space, budget, pool=protocol.choices, within_pool=True)
+    return Problem(protocol.space, budget)
+
+
+def runs(space: str, name: str, seed: int, budget: int, folder: str) -> Iterator[dict[str, Any]]:
+    """The results of one search: one, or one for each smaller budget too."""
+    labels, start = _labels(space, folder), time.process_time()
+    strategy = searched(strategy_of(name, _problem(space, budget, folder), seed, METHODS[name].options), labels)
+    seconds = time.process_time() - start
+    for budget_of_row in [b for b in BUDGETS if b <= budget] if METHODS[name].at_once else [budget]:
+        told = strategy.results[:budget_of_row]
+        best = max(told, key=lambda r: -np.inf if r.score is None else r.score).architecture
+        if budget_of_row == budget:
+            best = strategy.recommend(1)[0].architecture
+        row = {"space": space, "name": name, "budget": budget_of_row, "seed": seed, "test": labels.test(best)}
+        yield {**row, "seconds": seconds, "queries": len(told)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_data_option(parser)
+    parser.add_argument("--runs", type=Path, required=True, metavar="FILE", help="a line for each run")
+    parser.add_argument("--space", nargs="+", default=list(SPACES), choices=list(SPACES))
+    parser.add_argument("--budget", type=int, nargs="+", default=list(BUDGETS), choices=BUDGETS)
+    parser.add_argument("--seeds", type=int, default=20, help="how many, where a method has no fewer")
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=np.inf, help="of CPU time")
+    parser.add_argument("--only", nargs="+", default=list(METHODS), choices=list(METHODS), metavar="NAME")
+    parser.add_argument("--table", action="store_true", help="run nothing")
+    options = parser.parse_args()
+    done = [json.loads(line) for line in options.runs.read_text().splitlines()] if options.runs.exists() else []
+    if not options.table:
+        import torch
+
+        torch.set_num_threads(1)
+        _run(options, done)
+    for space in options.space:
+        _print(space, options.only, [row for row in done if row["space"] == space])
+
+
+def _run(options: argparse.Namespace, done: list[dict[str, Any]]) -> None:
+    known = {(row["space"], row["name"], row["budget"], row["seed"]) for row in done}
+    with options.runs.open("a") as file:
+        for space, name, seed, budget in _tasks(options):
+            if (space, name, budget, seed) in known:
+                continue
+            if time.process_time() > 60 * options.minutes:
+                return
+            for row in runs(space, name, seed, budget, str(options.data)):
+                done.append(row)
+                file.write(json.dumps(row) + "\n")
+            file.flush()
+
+
+def _tasks(options: argparse.Namespace) -> Iterator[tuple[str, str, int, int]]:
+    """Seed by seed, so that all methods have about as many where the time does not last."""
+    for seed in range(options.first_seed, options.first_seed + options.seeds):
+        for space in options.space:
+            for name in options.only:
+                method = METHODS[name]
+                if seed - options.first_seed < method.seeds:
+                    for budget in BUDGETS[-1:] if method.at_once else options.budget:
+                        yield space, name, seed, budget
+
+
+def _print(space: str, names: list[str], rows: list[dict[str, Any]]) -> None:
+    for budget in BUDGETS:
+        found = {
+            name: {row["seed"]: row for row in rows if (row["name"], row["budget"]) == (name, budget)} for name in names
+        }
+        print(f"{space}, budget {budget}")
+        for name, by_seed in found.items():
+            if by_seed:
+                print(_line(name, by_seed, found.get("ctnas", {})), flush=True)
+
+
+def _line(name: str, by_seed: Mapping[int, dict[str, Any]], ctnas: Mapping[int, dict[str, Any]]) -> str:
+    test = np.array([row["test"] for row in by_seed.values()])
+    seconds = np.median([row["seconds"] for row in by_seed.values()])
+    line = f"{name:40s} {test.mean():.3f} ± {test.std():.3f} ({len(test)} seeds, {seconds:.1f} s)"
+    common = sorted(by_seed.keys() & ctnas.keys())
+    if name == "ctnas" or not common:
+        return line
+    of_ctnas, its = (np.array([rows[seed]["test"] for seed in common]) for rows in (ctnas, by_seed))
+    return f"{line}; ctnas {paired(of_ctnas, its)}"
+
+
+if __name__ == "__main__":
+    main()
