@@ -14,7 +14,7 @@ from archpredict.evaluators.base import Result
 from archpredict.progress import Observer, silent
 from archpredict.registry.arguments import check_choice, check_integer
 from archpredict.spaces.base import Architecture, Choices
-from archpredict.strategies._near import nearest_first
+from archpredict.strategies._children import nearest_first
 from archpredict.strategies.base import Problem, State, Strategy
 
 __all__ = ["LocalSearch"]
@@ -135,13 +135,10 @@ class LocalSearch(Strategy):
     def _go_to(self, place: Architecture) -> None:
         rng = np.random.default_rng([self.seed, len(self._labels)])
         rows = self.problem.space.neighbours(place.choices)
-        near = iter(rng.permutation(rows)) if self.problem.pool is None else self._near_in_pool(place, rng)
+        pool = self.problem.pool
+        near = iter(rng.permutation(rows)) if pool is None else nearest_first(pool, np.array(place.choices), rng)
         self._place = place
         self._nearby = list(islice(self._distinct(near, place), len(rows)))
-
-    def _near_in_pool(self, place: Architecture, rng: np.random.Generator) -> Iterator[IntArray]:
-        assert self.problem.pool is not None
-        return nearest_first(self.problem.pool, place.choices, rng)
 
     def _distinct(self, rows: Iterator[IntArray], place: Architecture) -> Iterator[Architecture]:
         """Those that keep the limits, none isomorphic to another or to the place."""

@@ -14,7 +14,7 @@ from archpredict._typing import FloatArray, IntArray
 from archpredict.predict.transfer.shipped import Transfer
 from archpredict.registry.arguments import check_integer
 from archpredict.spaces.base import Architecture, Choices
-from archpredict.strategies._near import nearest_first
+from archpredict.strategies._children import nearest_first
 from archpredict.strategies.rounds.base import MIN_LABELS, Found, RoundStrategy
 from archpredict.strategies.rounds.settings import RoundSettings
 
@@ -107,6 +107,6 @@ class ChildrenStrategy(RoundStrategy[ChildrenSettings]):
 
     def _near(self, pool: IntArray, parents: Sequence[Choices], rng: np.random.Generator) -> Iterator[IntArray]:
         """Of each parent in turn its next nearest member of the pool."""
-        near = [nearest_first(pool, parent, rng) for parent in parents]
+        near = [nearest_first(pool, np.array(parent), rng) for parent in parents]
         for together in zip(*near, strict=True):
             yield from together
