@@ -165,7 +165,9 @@ class GaussianProcesses(Regressor):
         )
         weights = np.exp(evidence - logsumexp(evidence, axis=(0, 2), keepdims=True)) * share[:, None]
         best = np.sort(np.argsort(-weights.sum(axis=(1, 2)), kind="stable")[:_MOST])
-        kept = [(i, *place) for i in best for place in np.argwhere(weights[i] > _LEAST_WEIGHT)]
+        largest = weights[best].max()  # of a handful of labels many processes may say the same
+        least = _LEAST_WEIGHT if largest > _LEAST_WEIGHT else largest / 2
+        kept = [(i, *place) for i in best for place in np.argwhere(weights[i] > least)]
         total = sum(weights[place] for place in kept)
         self._hold(
             [_Member(shapes[i], Prior(int(m) - 1, _NOISES[k]), float(weights[i, m, k] / total)) for i, m, k in kept]

@@ -208,6 +208,15 @@ def test_columns_without_information_do_not_stop_it() -> None:
     assert np.isfinite(model.std(np.ones((2, 3)))).all()
 
 
+def test_a_handful_of_labels_that_tell_no_process_from_another_is_enough() -> None:
+    """Many means and kernels, each with a small part of the weight."""
+    numbers = np.random.default_rng(2).normal(size=(4, 15))
+    names = [f"{source}: {i}" for i, source in enumerate(("statistics", "network", "topology", "choices", "ordered"))]
+    model = fitted(numbers, np.array([-1.0, -0.3, 0.3, 1.0]), [*names, *(f"transfer: {i}" for i in range(10))])
+    assert np.isfinite(model.predict(numbers)).all()
+    assert (model.std(numbers) > 0).all()
+
+
 # ---------------------------------------------------------------------- saved
 
 
