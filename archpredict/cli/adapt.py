@@ -135,23 +135,6 @@ def _estimated(
     return cost, rows
 
 
-def _figures(rows: Sequence[Mapping[str, Any]]) -> dict[str, float | int]:
-    """How far estimates of measured models are off, each by the others."""
-    import numpy as np
-
-    from archpredict.metrics import kendall_tau
-
-    known = [row for row in rows if row["measured"] is not None]
-    true, said = (np.array([row[name] for row in known]) for name in ("measured", "estimate"))
-    inside = np.mean([row["low"] <= row["measured"] <= row["high"] for row in known])
-    return {
-        "models": len(known),
-        "kendall_tau": kendall_tau(true, said),
-        "error_percent": float(100 * np.abs(said / true - 1).mean()),
-        "in_interval": float(inside),
-    }
-
-
 def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     from archpredict.cli._output import write_table
 
@@ -168,7 +151,7 @@ def _show(
     from archpredict.cli._console import say, show_table
     from archpredict.cli._output import print_json
 
-    figures = _figures(rows)
+    figures = cost.figures
     if given["as_json"]:
         source = {"costs": str(costs.path), "costs_sha256": costs.sha256, "column": cost.name}
         saved = None if given["save"] is None else str(given["save"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,22 +14,34 @@ if TYPE_CHECKING:
 
 
 @click.command(name="devices", short_help="List the devices that speeds are predicted for.")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILES]...")
 @json_option
 @debug_option
-def command(as_json: bool) -> None:
+def command(files: tuple[Path, ...], as_json: bool) -> None:
     """List the devices that the speed of models is predicted for, and each setting with its error.
 
     Errors are those on families of models that were left out: Kendall's tau-b and the mean absolute error in percent.
+    FILES are devices of your own, as 'archpredict adapt' saved them; their errors are those on measured models, each
+    told by the others.
     """
     from archpredict.cli._output import print_json
+    from archpredict.costs.places import places_of
     from archpredict.costs.shipped import shipped_speed
 
     predictor = shipped_speed()
     found = [_described(name, [k for k in predictor.known_ if k.setting.device == name]) for name in predictor.devices]
+    own = [{"file": str(file), **_own(place)} for file, place in zip(files, places_of(files), strict=True)]
     if as_json:
-        print_json({"devices": found})
+        print_json({"devices": found, **({"own": own} if own else {})})
         return
     _show(found)
+    if own:
+        _show_own(own)
+
+
+def _own(place: Any) -> dict[str, Any]:
+    """What is to be said of a device of the user's own."""
+    return {"name": place.name, "column": place.cost.name, "setting": dict(place.cost.setting), **place.cost.figures}
 
 
 def _described(name: str, known: list[KnownSetting]) -> dict[str, Any]:
@@ -83,4 +96,31 @@ def _cells(name: str, row: dict[str, Any]) -> tuple[str, ...]:
         str(row["models"]),
         f"{row['kendall_tau']:.3f}",
         f"{row['error_percent']:.0f} %",
+    )
+
+
+def _show_own(rows: list[dict[str, Any]]) -> None:
+    from archpredict.cli._console import show_table
+
+    show_table(
+        "Devices of one's own",
+        {
+            "--device": "left",
+            "column": "left",
+            "measured in": "left",
+            "models": "right",
+            "tau": "right",
+            "error": "right",
+        },
+        [
+            (
+                row["file"],
+                row["column"],
+                ", ".join(f"{name} {value}" for name, value in row["setting"].items()) or "-",
+                str(row["models"]),
+                f"{row['kendall_tau']:.3f}",
+                f"{row['error_percent']:.0f} %",
+            )
+            for row in rows
+        ],
     )

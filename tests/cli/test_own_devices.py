@@ -99,6 +99,22 @@ def test_inspect_takes_the_file_too(cli: Any, own: None) -> None:
     assert "rtx4090" in shown
 
 
+def test_devices_lists_files_with_their_errors(cli: Any, own: None) -> None:
+    (mine,) = json.loads(cli("devices", "mine.safetensors", "--json").stdout)["own"]
+    adapted = json.loads(cli("adapt", "nets", "--costs", "costs.csv", "--json").stdout)["left_out"]
+    assert {name: mine[name] for name in adapted} == adapted
+    assert (mine["file"], mine["name"], mine["setting"]) == (
+        "mine.safetensors",
+        "mine",
+        {"precision": "fp32", "batch_size": "8"},
+    )
+    assert "Devices of one's own" in cli("devices", "slow.safetensors").stdout
+    assert "own" not in json.loads(cli("devices", "--json").stdout)
+    result = cli("devices", "costs.csv")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "costs.csv does not hold an adapted cost" in result.stderr
+
+
 def test_two_files_of_one_name_are_told_apart(cli: Any, own: None) -> None:
     Path("other").mkdir()
     Path("other/mine.safetensors").write_bytes(Path("slow.safetensors").read_bytes())
