@@ -19,8 +19,7 @@ __all__ = ["ObjectivesContract"]
 
 _OBJECTIVES = {
     "two": ["score", "latency:min"],
-    "three": ["score", "latency:min", "params:min"],
-    "two and a limit": ["score", "params:min"],
+    "three and a limit": ["score", "latency:min", "params:min"],
     "one and a limit": ["score"],
 }
 _LIMIT = 12.0

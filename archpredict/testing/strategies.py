@@ -40,7 +40,7 @@ SHORT: Mapping[str, Mapping[str, Any]] = {
         "batch": 4,
     },
     "predictor-guided": {
-        "predictor": {"training__epochs": 3, "training__pretrain": 0, "ensemble": 1, "regressors": None},
+        "predictor": {"training__epochs": 3, "training__pretrain": 0, "ensemble": 2, "regressors": None},
         "rounds": 2,
     },
 }
