@@ -94,3 +94,12 @@ def test_compiled_networks_give_what_they_give_step_by_step(
     monkeypatch.setenv("TORCHINDUCTOR_COMPILE_THREADS", "1")
     said: Any = [model(net, compiler=compiler, mode=mode).run() for compiler in ("dynamo", "eager")]
     torch.testing.assert_close(said[0], said[1], rtol=1e-2 if mode == "train" else 1e-4, atol=1e-5)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("mode", ["infer", "train"])
+def test_every_precision_and_mode_runs_on_cuda(net: str, precision: str, mode: str) -> None:
+    made: Any = model(net, precision=precision, mode=mode, device="cuda", layout="nhwc").run()
+    assert made.is_cuda
+    assert torch.isfinite(made).all()
