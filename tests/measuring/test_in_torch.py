@@ -97,6 +97,7 @@ def test_compiled_networks_give_what_they_give_step_by_step(
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("mode", ["infer", "train"])
 def test_every_precision_and_mode_runs_on_cuda(net: str, precision: str, mode: str) -> None:
