@@ -38,6 +38,7 @@ def command(as_json: bool) -> None:
                 {
                     "budget": str(r["default_budget"]),
                     "at least": str(r["min_budget"]),
+                    "needs": r["needs"],
                     "objectives": "several" if r["several_objectives"] else "one",
                 },
                 {"presets": ", ".join(r["presets"]) or "-", "options": options_in_words(r["options"])},
@@ -60,6 +61,7 @@ def _figures(name: str) -> dict[str, Any]:
     return {
         "default_budget": strategy.default_budget,
         "min_budget": strategy.min_budget,
+        "needs": strategy.needs,
         "several_objectives": strategy.several_objectives,
         "presets": sorted(getattr(strategy, "presets", ())),
     }

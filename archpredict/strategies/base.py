@@ -282,6 +282,8 @@ class Strategy(ABC):
     name: ClassVar[str]
     min_budget: ClassVar[int] = 1
     default_budget: ClassVar[int] = 100
+    needs: ClassVar[str] = "labels"
+    """What it searches by: ``labels`` of an evaluator, or the weights of a ``supernet`` that it trains itself."""
     several_objectives: ClassVar[bool] = False
     """Whether it deals with several objectives, and with limits that only an evaluation can check."""
 

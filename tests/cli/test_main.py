@@ -132,6 +132,7 @@ def test_the_lists_say_what_is_needed_to_choose() -> None:
         "description": "Label random architectures and recommend the best.",
         "default_budget": 100,
         "min_budget": 1,
+        "needs": "labels",
         "several_objectives": True,
         "presets": [],
         "options": [],
