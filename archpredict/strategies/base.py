@@ -29,7 +29,7 @@ import numpy as np
 
 from archpredict._typing import BoolArray, FloatArray, IntArray, freeze
 from archpredict.errors import BudgetError, UsageError, integer
-from archpredict.evaluators.base import Result
+from archpredict.evaluators.base import SCORE, Result
 from archpredict.evaluators.objectives.objective import Objective, as_objectives
 from archpredict.metrics.fronts import contributions, on_front
 from archpredict.progress import Observer, silent
@@ -129,6 +129,8 @@ class Problem:
             freeze(self, "pool")
         object.__setattr__(self, "objectives", as_objectives(self.objectives))
         self._check_limits()
+        if self.limits_after and not self.objectives:  # the score, which is told among the other numbers then
+            object.__setattr__(self, "objectives", (Objective(SCORE),))
 
     # ------------------------------------------------------------------ objectives and limits
 

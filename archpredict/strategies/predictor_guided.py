@@ -15,6 +15,7 @@ from archpredict.strategies.rounds.base import MIN_LABELS, Found, RoundStrategy
 from archpredict.strategies.rounds.candidates import InnerSearch, Scored
 from archpredict.strategies.rounds.guided_settings import PRESETS, PredictorGuidedSettings
 from archpredict.strategies.rounds.merge import Candidate, distinct_first
+from archpredict.strategies.rounds.outcomes import Outcomes, parents_of
 
 __all__ = ["PredictorGuided", "PredictorGuidedSettings"]
 
@@ -72,6 +73,7 @@ class PredictorGuided(RoundStrategy[PredictorGuidedSettings]):
     """
 
     name = "predictor-guided"
+    several_objectives = True
     presets: ClassVar[dict[str, PredictorGuidedSettings]] = PRESETS
 
     def __init__(
@@ -97,6 +99,8 @@ class PredictorGuided(RoundStrategy[PredictorGuidedSettings]):
     # ------------------------------------------------------------------ one round
 
     def _search(self, architectures: list[Architecture], labels: FloatArray, size: int) -> Found:
+        if not self.problem.is_plain:
+            return self._search_front(size)
         best_first = np.argsort(-labels, kind="stable")
         rng = self.rng(1)
         predictor = self.new_predictor(int(rng.integers(2**31)))
@@ -119,6 +123,30 @@ class PredictorGuided(RoundStrategy[PredictorGuidedSettings]):
         wanted = set(queue)
         expected = {a.choices: float(m) for a, m in zip(scored.architectures, scored.mean, strict=True)}
         return Found(queue, {c: score for c, score in expected.items() if c in wanted}, candidates)
+
+    def _search_front(self, size: int) -> Found:
+        """A round with several objectives, or limits that only an evaluation checks."""
+        rng, scored_results = self.rng(1), [r for r in self.results if r.score is not None]
+        seeds = {name: int(rng.integers(2**31)) for name in self.problem.names}
+        outcomes = Outcomes(self.problem, lambda name: self.new_predictor(seeds[name]), self.observer)
+        outcomes.fit(scored_results)
+        expected = list[tuple[FloatArray, FloatArray]]()
+
+        def score(architectures: Sequence[Architecture]) -> tuple[FloatArray, FloatArray]:
+            expected.append(outcomes.expect(architectures))
+            return outcomes.merit(*expected[-1]), expected[-1][0][:, 0]
+
+        scored = self._inner.run(score, parents_of(self.problem, scored_results), rng)
+        is_last = self.num_told + size >= self.problem.budget
+        explore = 0 if is_last else round(self.settings.explore * size)
+        seen = set(self.seen)
+        new = [i for i, a in enumerate(scored.architectures) if a.key not in seen and self.problem.is_labelable(a)]
+        mean, std = (np.concatenate([pair[i] for pair in expected])[new] for i in (0, 1))
+        chosen = outcomes.batch(mean, std, size - explore) if new else []
+        queue = [scored.architectures[new[i]].choices for i in chosen]
+        seen_now = [*self.seen, *(Architecture(self.problem.space, c).key for c in queue)]
+        queue += [a.choices for a in self.problem.sample(size - len(queue), rng, seen_now)]
+        return Found(queue, {queue[k]: float(mean[i, 0]) for k, i in enumerate(chosen)})
 
     def _merit(
         self, predictor: Any, architectures: Sequence[Architecture], rng: np.random.Generator

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from archpredict.errors import UsageError
-from archpredict.evaluators.base import Evaluator, Result
+from archpredict.evaluators.base import SCORE, Evaluator, Result
 from archpredict.evaluators.objectives.objective import Objective
 
 __all__ = ["check_measured", "measured", "values_of"]
@@ -30,7 +30,7 @@ def check_measured(names: Sequence[str], evaluator: Evaluator, costs: Collection
         return
     given = (*evaluator.label_names, *also)
     for name in names:
-        if name not in given and name not in costs:
+        if name not in (SCORE, *given) and name not in costs:
             computed = f", the space computes {', '.join(sorted(costs))}" if costs else ""
             more = "; read it with `features`" if evaluator.name == "table" else ""
             raise UsageError(
@@ -47,7 +47,7 @@ def values_of(result: Result, names: Sequence[str], label_names: Collection[str]
     costs: Mapping[str, Any] = result.architecture.cost
     found = dict[str, float]()
     for name in names:
-        value = costs.get(name, result.metadata.get(name, result.score if name in label_names else None))
+        value = costs.get(name, result.metadata.get(name, result.score if name in (SCORE, *label_names) else None))
         if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
             found[name] = float(value)
     return found

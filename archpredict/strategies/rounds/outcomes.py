@@ -1,0 +1,139 @@
+"""Outcomes: what a strategy with several objectives expects of architectures, number by number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from archpredict._typing import FloatArray, IntArray
+from archpredict.evaluators.base import Result
+from archpredict.metrics.fronts import front_ranks, on_front
+from archpredict.progress import Observer
+from archpredict.spaces.base import Architecture
+from archpredict.strategies.base import Problem
+from archpredict.strategies.rounds.improvement import expected_improvement
+
+__all__ = ["Outcomes", "inferred_reference", "parents_of"]
+
+_MARGIN = 0.1
+"""How far below the worst of the front its reference point is, in units of its extent."""
+_SHORTLIST = 1000
+"""Candidates among which a batch is chosen one by one."""
+
+
+class Outcomes:
+    """A predictor for each number that only an evaluation tells, and the costs of the space for the others.
+
+    Args:
+        problem: With several objectives, or limits that only an evaluation checks.
+        new_predictor: An unfitted predictor for a number, given its name.
+        observer: Told about the training of the predictors.
+    """
+
+    def __init__(self, problem: Problem, new_predictor: Callable[[str], Any], observer: Observer) -> None:
+        self.problem, self._observer = problem, observer
+        self._new_predictor = new_predictor
+        self._fitted: dict[str, Any] = {}
+        self._constant: dict[str, float] = {}
+        self._front = np.empty((0, len(problem.objectives)))
+        self._reference = np.zeros(len(problem.objectives))
+
+    def fit(self, results: Sequence[Result]) -> None:
+        """Learn from results that have a score."""
+        architectures = [r.architecture for r in results]
+        for name in self.problem.names:
+            if self.problem.is_known(name):
+                continue
+            labels = np.array([self.problem.sign(name) * r.values[name] for r in results])
+            if np.ptp(labels) == 0:
+                self._constant[name] = float(labels[0])
+                continue
+            best_first = np.argsort(-labels, kind="stable")
+            predictor = self._new_predictor(name)
+            predictor.fit([architectures[i] for i in best_first], labels[best_first], observer=self._observer)
+            self._fitted[name] = predictor
+        values = self.problem.oriented([r.values for r in results])
+        kept = np.array([self.problem.keeps_limits(r.values) for r in results], dtype=bool)
+        self._front = values[kept][on_front(values[kept])]
+        self._reference = inferred_reference(self.problem, self._front if len(self._front) else values)
+
+    def expect(self, architectures: Sequence[Architecture]) -> tuple[FloatArray, FloatArray]:
+        """Means and standard deviations, such that more is better.
+
+        Returns:
+            ``(n, k)`` each, a column for each of ``problem.names``.
+        """
+        mean = np.zeros((len(architectures), len(self.problem.names)))
+        std = np.zeros_like(mean)
+        costs: Mapping[str, FloatArray] = {}
+        if any(map(self.problem.is_known, self.problem.names)):
+            costs = self.problem.space.costs(np.array([a.choices for a in architectures], dtype=np.int64))
+        for j, name in enumerate(self.problem.names):
+            if name in costs:
+                mean[:, j] = self.problem.sign(name) * costs[name]
+            elif name in self._constant:
+                mean[:, j] = self._constant[name]
+            else:
+                mean[:, j], std[:, j] = self._fitted[name].predict(architectures, return_std=True)
+        return mean, std
+
+    def merit(self, mean: FloatArray, std: FloatArray, front: FloatArray | None = None) -> FloatArray:
+        """Expected growth of the hypervolume times the probability that all limits are kept, ``(n,)``.
+
+        Args:
+            mean: ``(n, k)`` from :meth:`expect`.
+            std: The same.
+            front: Instead of the one that is known.
+        """
+        known, m = self._front if front is None else front, len(self.problem.objectives)
+        grown = expected_improvement(mean[:, :m], std[:, :m], known, self._reference)
+        return grown * self._probability_of_keeping(mean, std)
+
+    def batch(self, mean: FloatArray, std: FloatArray, size: int) -> list[int]:
+        """The places of ``size`` candidates, each the best once the means of those before it have come true."""
+        merit = self.merit(mean, std)
+        left = np.argsort(-merit, kind="stable")[: max(_SHORTLIST, 4 * size)]
+        front, chosen = self._front, list[int]()
+        while len(chosen) < size and len(left):
+            best = int(np.argmax(merit[left]))
+            place = int(left[best])
+            chosen.append(place)
+            left = np.delete(left, best)
+            grown = np.vstack([front, mean[place, : front.shape[1]]])
+            front = grown[on_front(grown)]
+            merit[left] = self.merit(mean[left], std[left], front)
+        return chosen
+
+    def _probability_of_keeping(self, mean: FloatArray, std: FloatArray) -> FloatArray:
+        from scipy.special import ndtr
+
+        kept = np.ones(len(mean))
+        for name, limit in self.problem.limits_after.items():
+            j = self.problem.names.index(name)
+            room = mean[:, j] - self.problem.sign(name) * limit
+            kept *= np.where(std[:, j] > 0, ndtr(room / np.maximum(std[:, j], 1e-300)), room >= 0)
+        return kept
+
+
+def inferred_reference(problem: Problem, front: FloatArray) -> FloatArray:
+    """The reference point that a front is grown above: what was given, else a tenth of its extent below its worst.
+
+    Args:
+        problem: With the objectives.
+        front: ``(n, m)``, more is better, ``n`` at least 1.
+    """
+    extent = np.ptp(front, axis=0)
+    below = front.min(axis=0) - _MARGIN * np.where(extent > 0, extent, 1.0)
+    return np.array(
+        [b if o.reference is None else o.sign * o.reference for o, b in zip(problem.objectives, below, strict=True)]
+    )
+
+
+def parents_of(problem: Problem, results: Sequence[Result]) -> IntArray:
+    """Choices ``(n, L)`` of results that have a score: those that keep the limits first, front by front."""
+    ranks = front_ranks(problem.oriented([r.values for r in results]))
+    broken = [not problem.keeps_limits(r.values) for r in results]
+    order = sorted(range(len(results)), key=lambda i: (broken[i], ranks[i], i))
+    return np.array([results[i].architecture.choices for i in order], dtype=np.int64)
