@@ -18,6 +18,7 @@ from archpredict.strategies.rounds.base import MIN_LABELS, Found, RoundStrategy
 from archpredict.strategies.rounds.ctnas_round import Round
 from archpredict.strategies.rounds.ctnas_settings import PRESETS, CTNASSettings
 from archpredict.strategies.rounds.merge import distinct_first
+from archpredict.strategies.rounds.one_order import one_label
 
 __all__ = ["CTNAS", "CTNASSettings"]
 
@@ -70,6 +71,7 @@ class CTNAS(RoundStrategy[CTNASSettings]):
     """
 
     name = "ctnas"
+    several_objectives = True
     presets: ClassVar[dict[str, CTNASSettings]] = PRESETS
 
     def __init__(
@@ -104,7 +106,12 @@ class CTNAS(RoundStrategy[CTNASSettings]):
         return sorted({int(start) for start in np.linspace(first, budget, s.rounds + 1)[:-1]})
 
     def _search(self, architectures: list[Architecture], labels: FloatArray, size: int) -> Found:
-        rng = self.rng(1)
+        rng, baselines = self.rng(1), self._baselines
+        if not self.problem.is_plain:
+            labels = one_label(
+                self.problem, [r for r in self.results if r.score is not None], self.settings.several, rng
+            )
+            baselines = baselines if self.settings.several == "dominance" else []  # those of another order mean nothing
         derived = Round(
             self.problem,
             self.settings,
@@ -112,7 +119,7 @@ class CTNAS(RoundStrategy[CTNASSettings]):
             architectures,
             labels,
             seen=self.seen,
-            baselines=self._baselines,
+            baselines=baselines,
             rng=rng,
             observer=self.observer,
             size=size,
@@ -121,6 +128,8 @@ class CTNAS(RoundStrategy[CTNASSettings]):
         candidates = [(a.choices, score) for a, score in zip(derived.candidates, derived.scores, strict=True)]
         labelable = [c for c, can in zip(candidates, derived.labelable, strict=True) if can]
         queue = [choices for choices, _ in distinct_first(labelable)[:size]]
+        if not self.problem.is_plain:  # scores of an order that holds for a round
+            return Found(queue)
         return Found(queue, dict(candidates), labelable if self.problem.within_pool else candidates)
 
     def state_dict(self) -> State:

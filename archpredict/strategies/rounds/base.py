@@ -136,7 +136,7 @@ class RoundStrategy(Strategy, Generic[S]):
 
     def _expected_most(self, n: int) -> list[Architecture]:
         """Up to ``n`` of the order that the search starts with, as long as it does."""
-        if not self.settings.transfer or self.num_told >= self._starts[0]:
+        if not self.settings.transfer or self.num_told >= self._starts[0] or not self.problem.is_plain:
             return []
         seen = set(self.seen)
         new = (a for a in self._order if a.key not in seen)
@@ -170,7 +170,7 @@ class RoundStrategy(Strategy, Generic[S]):
         """Search, and fill the queue up to the next round."""
         labelled = [(r.architecture, r.score) for r in self.results if r.score is not None]
         labels = np.array([score for _, score in labelled])
-        if len(labels) < MIN_LABELS or np.ptp(labels) == 0:
+        if len(labels) < MIN_LABELS or (self.problem.is_plain and np.ptp(labels) == 0):
             return  # nothing to learn a ranking from yet: go on at random
         found = self._search([a for a, _ in labelled], labels, self._next_start() - self.num_told)
         self._queue, self._candidates = found.queue, found.candidates
@@ -204,6 +204,8 @@ class RoundStrategy(Strategy, Generic[S]):
 
         An architecture that could have been labelled comes, by its prediction, only after all that were.
         """
+        if not self.problem.is_plain:
+            return self.best_evaluated(k)
         return with_predicted(self.problem, self.best_evaluated(k), self._candidates, set(self.seen))[: max(k, 0)]
 
     def state_dict(self) -> State:

@@ -17,6 +17,7 @@ from archpredict.registry.arguments import (
     check_share,
 )
 from archpredict.strategies.rounds.ctnas_pairs import Confidence
+from archpredict.strategies.rounds.one_order import Several
 from archpredict.strategies.rounds.settings import RoundSettings
 
 Baseline = Literal["curriculum", "fixed", "random"]
@@ -68,6 +69,9 @@ class CTNASSettings(RoundSettings):
         dummies: Average over as many node slots as the largest labelled architecture has, as the published code does.
         hidden: Width of the policy's LSTM cell.
         betas, weight_decay: Of the policy's Adam.
+        several: How several objectives become the order that the comparator learns: ``scalarisation``, drawn anew in
+            every round, or ``dominance``, with contributions to the hypervolume as tie-break
+            (:func:`archpredict.strategies.rounds.one_order.one_label`).
     """
 
     first_share: float = 0.3
@@ -97,6 +101,7 @@ class CTNASSettings(RoundSettings):
     hidden: int = 64
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
+    several: Several = "scalarisation"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -113,6 +118,7 @@ class CTNASSettings(RoundSettings):
         check_share("share", self.share)
         check_choice("baseline", self.baseline, get_args(Baseline))
         check_choice("confidence", self.confidence, get_args(Confidence))
+        check_choice("several", self.several, get_args(Several))
         if not isinstance(self.betas, list | tuple) or len(self.betas) != 2:
             raise UsageError(f"betas are two numbers of at least 0 and below 1, {self.betas!r} was given")
         for beta in self.betas:
