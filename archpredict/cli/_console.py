@@ -32,7 +32,7 @@ _PHASES = {
     "controller": "controller iteration",
     "judged": "predictions judged",
 }
-_LASTING = {"best": "best", "failed": "failed", "kendall_tau": "tau"}
+_LASTING = {"best": "best", "front": "front", "failed": "failed", "kendall_tau": "tau"}
 """Values that stay on display until the next one comes, and what they are called there."""
 
 _COSTS = {
@@ -165,23 +165,40 @@ def warnings_as_lines() -> Iterator[None]:
 
 def show_result(result: SearchResult, plan: Plan) -> None:
     """The best architectures, what their scores and costs are, and where the record is."""
+    from archpredict.evaluators.objectives.objective import Objective
     from archpredict.graph.summary import si
 
+    several = bool(result.objectives)
+    named = [o.name for o in result.objectives]
     costs = [name for name in _COSTS if name in result.best.architecture.cost]
     costs += sorted(set(result.best.architecture.cost) - set(costs))
+    costs = [name for name in costs if name not in named]
+    measured = named or list(result.best.values)[1:]  # the first is the score
     texts = [str(r.architecture) for r in result.top]
     show_texts = max(map(len, texts)) <= _SHORT
-    columns: dict[str, Literal["left", "right"]] = {"rank": "right", "score": "right", "": "left"}
-    columns |= dict.fromkeys(costs, "right")
+    columns: dict[str, Literal["left", "right"]] = {"rank": "right"}
+    only = plan.problem.objectives[0] if len(plan.problem.objectives) == 1 else Objective("score")
+    columns |= {} if several else {only.name: "right"}
+    columns |= {"": "left"}
+    columns |= dict.fromkeys([*measured, *costs], "right")
     columns |= {"architecture": "left"} if show_texts else {}
-    scores = _aligned([r.score for r in result.top])
+    given = [None if r.score is None else only.sign * r.score for r in result.top]
+    scores = [[] if several else [score] for score in _aligned(given)]
+    numbers = list(zip(*(_aligned([r.values.get(name) for r in result.top]) for name in measured), strict=True))
     rows = []
-    for rank, (recommendation, score, text) in enumerate(zip(result.top, scores, texts, strict=True), start=1):
+    for i, (recommendation, score, text) in enumerate(zip(result.top, scores, texts, strict=True)):
         mark = "evaluated" if recommendation.evaluated else "predicted"
-        known = recommendation.architecture.cost
-        rows.append((str(rank), score, mark, *(si(known[c]) for c in costs), *([text] if show_texts else [])))
-    show_table(f"Best architectures of {result.space} found by {result.strategy}", columns, rows)
-    click.echo(f"\nScores are {str(plan.evaluator.describe()['labels']).rstrip('.')}.")
+        if several:
+            is_knee = result.knee is not None and recommendation.architecture.key == result.knee.architecture.key
+            mark = "knee" if is_knee else ""
+        known = [si(recommendation.architecture.cost[c]) for c in costs]
+        more = numbers[i] if numbers else ()
+        rows.append((str(i + 1), *score, mark, *more, *known, *([text] if show_texts else [])))
+    what = "Front" if several else "Best architectures"
+    show_table(f"{what} of {result.space} found by {result.strategy}", columns, rows)
+    if result.volume is not None:
+        click.echo(f"\n{_about_front(result, len(rows))}")
+    click.echo(f"\n{'Labels' if several else 'Scores'} are {str(plan.evaluator.describe()['labels']).rstrip('.')}.")
     if result.believed is not None:
         click.echo(f"{result.believed}.")
     if not all(r.evaluated for r in result.top):
@@ -197,9 +214,22 @@ def show_result(result: SearchResult, plan: Plan) -> None:
         click.echo(f"Record of the run: {result.run_dir} (pictures in {result.run_dir / 'report'})")
 
 
+def _about_front(result: SearchResult, shown: int) -> str:
+    """How large the front is, what it dominates, and what is left out of the table."""
+    assert result.volume is not None
+    point = ", ".join(f"{name} {value:.6g}" for name, value in result.volume.reference.items())
+    count = len(result.front)
+    most = "" if shown == count else f"; the {shown} that add most to its hypervolume are shown (--top shows more)"
+    return (
+        f"The front has {count} architecture{'' if count == 1 else 's'}{most}. Hypervolume "
+        f"{result.volume.value:.6g} above the reference point ({point})."
+    )
+
+
 def _show_best(result: SearchResult) -> None:
     mark = "" if result.best.evaluated else " (predicted, not evaluated)"
-    click.echo(f"\nBest architecture{mark}:\n{result.best.architecture}")
+    what = "Best architecture" if result.knee is None else "Knee of the front"
+    click.echo(f"\n{what}{mark}:\n{result.best.architecture}")
     known = result.best_evaluated
     if not result.best.evaluated and known is not None and known.score is not None:
         click.echo(f"Best of those evaluated (score {known.score:.6g}):\n{known.architecture}")
