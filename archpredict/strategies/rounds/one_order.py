@@ -12,7 +12,7 @@ from archpredict.evaluators.base import Result
 from archpredict.metrics.fronts import contributions, front_ranks, on_front
 from archpredict.strategies.base import Problem
 
-__all__ = ["Several", "one_label"]
+__all__ = ["one_label"]
 
 Several = Literal["scalarisation", "dominance"]
 
