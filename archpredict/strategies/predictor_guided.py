@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from archpredict._typing import FloatArray
+from archpredict.predict.presets import unfitted
 from archpredict.progress import Event, Observer, silent
-from archpredict.spaces.base import Architecture, Choices
+from archpredict.spaces.base import Architecture, Choices, SearchSpace
 from archpredict.strategies.base import Problem
 from archpredict.strategies.rounds.base import MIN_LABELS, Found, RoundStrategy
 from archpredict.strategies.rounds.candidates import InnerSearch, Scored
@@ -34,6 +35,9 @@ class PredictorGuided(RoundStrategy[PredictorGuidedSettings]):
 
     Presets:
         * ``default``: ours. Each round evaluates the best of everything scored, and a fifth at random.
+        * ``front``: takes the place of ``default`` where there are several objectives, or limits that only an evaluation
+          can check: a predictor for each number, where the space names none Gaussian processes; each round evaluates what
+          is expected to grow the hypervolume of the front most (:mod:`archpredict.strategies.rounds.outcomes`).
         * ``gates``: as published: few rounds of equal size, in which each architecture to evaluate is the best of an
           inner search of its own, here of a random part of what is scored.
         * ``general-purpose``: the search of Han, Mills et al., "A General-Purpose Transferable Predictor for Neural
@@ -86,9 +90,20 @@ class PredictorGuided(RoundStrategy[PredictorGuidedSettings]):
         preset: str = "default",
         **options: Any,
     ) -> None:
+        if preset == "default" and not problem.is_plain:
+            preset = "front"
         super().__init__(problem, seed=seed, observer=observer, device=device, preset=preset, **options)
         s = self.settings
         self._inner = InnerSearch(problem, s.inner, s.candidates, s.population)
+
+    def new_predictor(self, seed: int) -> Any:
+        if self.problem.is_plain or self.settings.predictor is not None or self._names_its_own:
+            return super().new_predictor(seed)
+        return unfitted("gaussian-processes").set_params(seed=seed, transfer=False)
+
+    @property
+    def _names_its_own(self) -> bool:
+        return self.problem.space.predictor != SearchSpace.predictor
 
     def _round_starts(self, budget: int) -> list[int]:
         first = max(MIN_LABELS, round(self.settings.initial * budget))
@@ -134,7 +149,7 @@ class PredictorGuided(RoundStrategy[PredictorGuidedSettings]):
 
         def score(architectures: Sequence[Architecture]) -> tuple[FloatArray, FloatArray]:
             expected.append(outcomes.expect(architectures))
-            return outcomes.merit(*expected[-1]), expected[-1][0][:, 0]
+            return outcomes.merit(*expected[-1]), outcomes.expected_score(expected[-1][0])
 
         scored = self._inner.run(score, parents_of(self.problem, scored_results), rng)
         is_last = self.num_told + size >= self.problem.budget
@@ -146,7 +161,8 @@ class PredictorGuided(RoundStrategy[PredictorGuidedSettings]):
         queue = [scored.architectures[new[i]].choices for i in chosen]
         seen_now = [*self.seen, *(Architecture(self.problem.space, c).key for c in queue)]
         queue += [a.choices for a in self.problem.sample(size - len(queue), rng, seen_now)]
-        return Found(queue, {queue[k]: float(mean[i, 0]) for k, i in enumerate(chosen)})
+        scores = outcomes.expected_score(mean[chosen]) if chosen else ()
+        return Found(queue, {c: float(score) for c, score in zip(queue, scores, strict=False)})
 
     def _merit(
         self, predictor: Any, architectures: Sequence[Architecture], rng: np.random.Generator

@@ -14,8 +14,9 @@ from archpredict.progress import Observer
 from archpredict.spaces.base import Architecture
 from archpredict.strategies.base import Problem
 from archpredict.strategies.rounds.improvement import expected_improvement
+from archpredict.strategies.rounds.normal_scores import NormalScores
 
-__all__ = ["Outcomes", "inferred_reference", "parents_of"]
+__all__ = ["Outcomes", "parents_of"]
 
 _MARGIN = 0.1
 """How far below the worst of the front its reference point is, in units of its extent."""
@@ -25,6 +26,9 @@ _SHORTLIST = 1000
 
 class Outcomes:
     """A predictor for each number that only an evaluation tells, and the costs of the space for the others.
+
+    Objectives are predicted as :class:`NormalScores <archpredict.strategies.rounds.normal_scores.NormalScores>`, in
+    which the hypervolume is grown too; costs and limits as they are.
 
     Args:
         problem: With several objectives, or limits that only an evaluation checks.
@@ -37,6 +41,7 @@ class Outcomes:
         self._new_predictor = new_predictor
         self._fitted: dict[str, Any] = {}
         self._constant: dict[str, float] = {}
+        self._scores: dict[str, NormalScores] = {}
         self._front = np.empty((0, len(problem.objectives)))
         self._reference = np.zeros(len(problem.objectives))
 
@@ -50,14 +55,51 @@ class Outcomes:
             if np.ptp(labels) == 0:
                 self._constant[name] = float(labels[0])
                 continue
+            labels = self._scored(name, labels)
             best_first = np.argsort(-labels, kind="stable")
             predictor = self._new_predictor(name)
             predictor.fit([architectures[i] for i in best_first], labels[best_first], observer=self._observer)
             self._fitted[name] = predictor
-        values = self.problem.oriented([r.values for r in results])
+        values = self._on_scales(self.problem.oriented([r.values for r in results]))
         kept = np.array([self.problem.keeps_limits(r.values) for r in results], dtype=bool)
         self._front = values[kept][on_front(values[kept])]
-        self._reference = inferred_reference(self.problem, self._front if len(self._front) else values)
+        self._reference = self._reference_below(self._front if len(self._front) else values)
+
+    def _scored(self, name: str, labels: FloatArray) -> FloatArray:
+        """The labels of an objective as normal scores; those of a number that is only limited as they are."""
+        objective = next((o for o in self.problem.objectives if o.name == name), None)
+        if objective is None or name in self.problem.limits_after:  # of which a value has to be compared with a limit
+            return labels
+        worst = -np.inf if objective.reference is None else objective.sign * objective.reference
+        if np.ptp(np.maximum(labels, worst)) == 0:  # nothing is better than the reference yet
+            return labels
+        self._scores[name] = NormalScores(labels, worst)
+        return self._scores[name](labels)
+
+    def _on_scales(self, values: FloatArray) -> FloatArray:
+        """``(n, m)`` objectives, each on the scale on which it is predicted."""
+        columns = [
+            self._scores[o.name](values[:, j]) if o.name in self._scores else values[:, j]
+            for j, o in enumerate(self.problem.objectives)
+        ]
+        return np.column_stack(columns)
+
+    def _reference_below(self, front: FloatArray) -> FloatArray:
+        """The point that the front is grown above: what was given, else a tenth of its extent below its worst."""
+        extent = np.ptp(front, axis=0)
+        below = front.min(axis=0) - _MARGIN * np.where(extent > 0, extent, 1.0)
+        given = np.array([[np.nan if o.reference is None else o.sign * o.reference for o in self.problem.objectives]])
+        known = np.isfinite(given[0])
+        return np.where(known, self._on_scales(np.where(known, given, 0.0))[0], below)
+
+    def expected_score(self, mean: FloatArray) -> FloatArray:
+        """``(n,)`` of what is expected of the first objective, more is better, on its own scale.
+
+        Args:
+            mean: ``(n, k)`` from :meth:`expect`.
+        """
+        scores = self._scores.get(self.problem.objectives[0].name)
+        return mean[:, 0] if scores is None else scores.inverse(mean[:, 0])
 
     def expect(self, architectures: Sequence[Architecture]) -> tuple[FloatArray, FloatArray]:
         """Means and standard deviations, such that more is better.
@@ -115,20 +157,6 @@ class Outcomes:
             room = mean[:, j] - self.problem.sign(name) * limit
             kept *= np.where(std[:, j] > 0, ndtr(room / np.maximum(std[:, j], 1e-300)), room >= 0)
         return kept
-
-
-def inferred_reference(problem: Problem, front: FloatArray) -> FloatArray:
-    """The reference point that a front is grown above: what was given, else a tenth of its extent below its worst.
-
-    Args:
-        problem: With the objectives.
-        front: ``(n, m)``, more is better, ``n`` at least 1.
-    """
-    extent = np.ptp(front, axis=0)
-    below = front.min(axis=0) - _MARGIN * np.where(extent > 0, extent, 1.0)
-    return np.array(
-        [b if o.reference is None else o.sign * o.reference for o, b in zip(problem.objectives, below, strict=True)]
-    )
 
 
 def parents_of(problem: Problem, results: Sequence[Result]) -> IntArray:
