@@ -35,9 +35,10 @@ class PredictorGuided(RoundStrategy[PredictorGuidedSettings]):
 
     Presets:
         * ``default``: ours. Each round evaluates the best of everything scored, and a fifth at random.
-        * ``front``: takes the place of ``default`` where there are several objectives, or limits that only an evaluation
-          can check: a predictor for each number, where the space names none Gaussian processes; each round evaluates what
-          is expected to grow the hypervolume of the front most (:mod:`archpredict.strategies.rounds.outcomes`).
+        * ``front``: takes the place of ``default`` where there are several objectives, or limits that only an
+          evaluation can check: a predictor for each number, Gaussian processes where the space names none; each round
+          evaluates what is expected to grow the hypervolume of the front most
+          (:mod:`archpredict.strategies.rounds.outcomes`).
         * ``gates``: as published: few rounds of equal size, in which each architecture to evaluate is the best of an
           inner search of its own, here of a random part of what is scored.
         * ``general-purpose``: the search of Han, Mills et al., "A General-Purpose Transferable Predictor for Neural

@@ -13,8 +13,8 @@ class NormalScores:
     """The increasing map of values to the normal quantiles of their ranks.
 
     Some failed trainings or networks without a path lie far from all others, and a process with one length scale spends
-    itself on them. Quantiles keep the order, so the front stays what it is, and make a growth of the front worth what it
-    is among what was seen, whatever the unit. Van der Waerden, "Order tests for the two-sample problem", 1952.
+    itself on them. Quantiles keep the order, so the front stays what it is, and make a growth of the front worth what
+    it is among what was seen, whatever the unit. Van der Waerden, "Order tests for the two-sample problem", 1952.
 
     Args:
         values: ``(n,)``, more is better, not all equal.
