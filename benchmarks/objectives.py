@@ -5,9 +5,11 @@
 
 Accuracy (CIFAR-10, test, mean of seeds) and latency on three devices, then accuracy, latency and energy. All 15,625
 cells are known, and so is the true front. Isomorphic cells are one network that was measured several times: they get
-the mean, so that a lucky measurement of one of them is no architecture of its own. Prints the share of the front's hypervolume that a search has found after as many evaluations, mean and deviation
-over seeds; the mean difference to pymoo's own NSGA-II over the same seeds with the p-value of a paired two-sided
-Wilcoxon test; CPU seconds of a search. A strategy that plans with its budget is run anew for every budget.
+the mean, so that a lucky measurement of one of them is no architecture of its own.
+
+Prints the share of the front's hypervolume that a search has found after as many evaluations, mean and deviation over
+seeds; the mean difference to pymoo's own NSGA-II over the same seeds with the p-value of a paired two-sided Wilcoxon
+test; CPU seconds of a search. A strategy that plans with its budget is run anew for every budget.
 
 The reference point is stated beside each problem: the worst accuracy and cost on the true front, a tenth of its extent
 further away. ``--floor 90`` counts only what lies above this accuracy, where it is harder.
