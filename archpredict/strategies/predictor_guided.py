@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from archpredict._typing import FloatArray
+from archpredict._typing import FloatArray, IntArray
 from archpredict.predict.presets import unfitted
 from archpredict.progress import Event, Observer, silent
 from archpredict.spaces.base import Architecture, Choices, SearchSpace
@@ -152,7 +152,10 @@ class PredictorGuided(RoundStrategy[PredictorGuidedSettings]):
             expected.append(outcomes.expect(architectures))
             return outcomes.merit(*expected[-1]), outcomes.expected_score(expected[-1][0])
 
-        scored = self._inner.run(score, parents_of(self.problem, scored_results), rng)
+        def best_first(_: Scored) -> IntArray:
+            return outcomes.best_first(*(np.concatenate([pair[i] for pair in expected]) for i in (0, 1)))
+
+        scored = self._inner.run(score, parents_of(self.problem, scored_results), rng, best_first)
         is_last = self.num_told + size >= self.problem.budget
         explore = 0 if is_last else round(self.settings.explore * size)
         seen = set(self.seen)

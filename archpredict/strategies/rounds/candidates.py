@@ -51,6 +51,14 @@ Score = Callable[[Sequence[Architecture]], tuple[FloatArray, FloatArray]]
 """Merit and mean of architectures, ``(n,)`` each."""
 
 
+Order = Callable[[Scored], IntArray]
+"""Places of all that was scored, the best first."""
+
+
+def _by_merit(scored: Scored) -> IntArray:
+    return np.argsort(-scored.merit, kind="stable")
+
+
 class InnerSearch:
     """Finds candidates that a predictor thinks well of.
 
@@ -74,16 +82,20 @@ class InnerSearch:
             )
         self.kind = ("all" if small else "evolution") if kind == "auto" else kind
         self.problem, self.candidates, self.population = problem, candidates, population
+        self._best_first: Order = _by_merit
         self._known: dict[Choices, Architecture] = {}  # so that graphs are decoded once in a run
 
-    def run(self, score: Score, parents: IntArray, rng: np.random.Generator) -> Scored:
+    def run(self, score: Score, parents: IntArray, rng: np.random.Generator, best_first: Order | None = None) -> Scored:
         """Candidates of one round.
 
         Args:
             score: The predictor.
             parents: ``(P, L)`` where an evolution starts from, best first.
             rng: Source of all randomness.
+            best_first: What an evolution breeds from: places of what was scored so far, the best first; by merit if
+                left out.
         """
+        self._best_first = best_first or _by_merit
         scored, tried = Scored(), set[Choices | str]()
         if self.problem.pool is not None:
             self._add(self._from_pool(self.problem.pool, rng), score, scored, tried)
@@ -112,7 +124,7 @@ class InnerSearch:
         left, idle = self.candidates, 0
         left -= self._add(np.concatenate([first, space.sample(size - len(first), rng)]), score, scored, tried)
         while left > 0 and idle < _TRIES and scored.architectures:
-            elite = np.argsort(-scored.merit, kind="stable")[:size]
+            elite = self._best_first(scored)[:size]
             # Of a sorted elite the smaller index is the better one: a tournament of two.
             a, b = (elite[rng.integers(len(elite), size=(size, 2)).min(axis=1)] for _ in range(2))
             crossed = space.crossover(scored.rows(a[: size // 2]), scored.rows(b[: size // 2]), rng)

@@ -9,7 +9,7 @@ import numpy as np
 
 from archpredict._typing import FloatArray, IntArray
 from archpredict.evaluators.base import Result
-from archpredict.metrics.fronts import front_ranks, on_front
+from archpredict.metrics.fronts import crowding_distance, front_ranks, on_front
 from archpredict.progress import Observer
 from archpredict.spaces.base import Architecture
 from archpredict.strategies.base import Problem
@@ -132,6 +132,22 @@ class Outcomes:
         known, m = self._front if front is None else front, len(self.problem.objectives)
         grown = expected_improvement(mean[:, :m], std[:, :m], known, self._reference)
         return grown * self._probability_of_keeping(mean, std)
+
+    def best_first(self, mean: FloatArray, std: FloatArray) -> IntArray:
+        """Places of candidates by the front that is expected: by rank, within a rank what is alone there first.
+
+        What probably breaks a limit comes last. An evolution that breeds from this order spreads over the whole front,
+        while one by merit would gather where the front is least known.
+        """
+        values = mean[:, : len(self.problem.objectives)]
+        keeps = self._probability_of_keeping(mean, std) >= 0.5
+        order = list[int]()
+        for group in (np.flatnonzero(keeps), np.flatnonzero(~keeps)):
+            ranks = front_ranks(values[group])
+            for rank in range(int(ranks.max(initial=-1)) + 1):
+                members = group[ranks == rank]
+                order += members[np.argsort(-crowding_distance(values[members]), kind="stable")].tolist()
+        return np.array(order, dtype=np.int64)
 
     def batch(self, mean: FloatArray, std: FloatArray, size: int) -> list[int]:
         """The places of ``size`` candidates, each the best once the means of those before it have come true."""
