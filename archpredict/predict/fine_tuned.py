@@ -90,6 +90,11 @@ class FineTuned(BaseEstimator):  # type: ignore[misc]
         )
         return self
 
+    @property
+    def has_std(self) -> bool:
+        """Whether the fitted copy knows standard deviations."""
+        return self._fitted().has_std
+
     def predict(self, architectures: Architectures, features: Columns | None = None) -> FloatArray:
         """Predicted scores on the scale of the labels, ``(n,)``."""
         return self._fitted().predict(architectures, features)

@@ -10,6 +10,7 @@ import numpy as np
 from archpredict._typing import FloatArray, IntArray
 from archpredict.evaluators.base import Result
 from archpredict.metrics.fronts import crowding_distance, front_ranks, on_front
+from archpredict.predict.predictor import Predictor
 from archpredict.progress import Observer
 from archpredict.spaces.base import Architecture
 from archpredict.strategies.base import Problem
@@ -118,7 +119,7 @@ class Outcomes:
             elif name in self._constant:
                 mean[:, j] = self._constant[name]
             else:
-                mean[:, j], std[:, j] = self._fitted[name].predict(architectures, return_std=True)
+                mean[:, j], std[:, j] = _expected(self._fitted[name], architectures)
         return mean, std
 
     def merit(self, mean: FloatArray, std: FloatArray, front: FloatArray | None = None) -> FloatArray:
@@ -173,6 +174,14 @@ class Outcomes:
             room = mean[:, j] - self.problem.sign(name) * limit
             kept *= np.where(std[:, j] > 0, ndtr(room / np.maximum(std[:, j], 1e-300)), room >= 0)
         return kept
+
+
+def _expected(predictor: Any, architectures: Sequence[Architecture]) -> tuple[FloatArray, FloatArray]:
+    """Mean and standard deviation, which is 0 where a predictor knows none: then it is taken at its word."""
+    if isinstance(predictor, Predictor) and predictor.has_std:
+        return predictor.predict(architectures, return_std=True)  # from the same encodings
+    mean: FloatArray = predictor.predict(architectures)
+    return mean, predictor.predict_std(architectures) if predictor.has_std else np.zeros(len(architectures))
 
 
 def parents_of(problem: Problem, results: Sequence[Result]) -> IntArray:
