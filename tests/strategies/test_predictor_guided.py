@@ -273,7 +273,7 @@ def test_a_queue_survives_a_checkpoint_without_another_fit() -> None:
     [
         (
             {"preset": "gate"},
-            "unknown preset 'gate'; choose from: default, gates, general-purpose, regression-nas, renas. Did",
+            "unknown preset 'gate'; choose from: default, front, gates, general-purpose, regression-nas, renas. Did",
         ),
         ({"round": 3}, "unknown option of predictor-guided 'round'.*Did you mean 'rounds'"),
         ({"inner": "sa"}, "unknown inner search 'sa'; choose from: all, auto, evolution, random"),

@@ -91,7 +91,7 @@ class Outcomes:
         below = front.min(axis=0) - _MARGIN * np.where(extent > 0, extent, 1.0)
         given = np.array([[np.nan if o.reference is None else o.sign * o.reference for o in self.problem.objectives]])
         known = np.isfinite(given[0])
-        return np.where(known, self._on_scales(np.where(known, given, 0.0))[0], below)
+        return np.asarray(np.where(known, self._on_scales(np.where(known, given, 0.0))[0], below))
 
     def expected_score(self, mean: FloatArray) -> FloatArray:
         """``(n,)`` of what is expected of the first objective, more is better, on its own scale.
