@@ -48,6 +48,10 @@ class Regressor(ABC):
         """``(G,)`` standard deviations of the predictions; None where it knows none."""
         return None
 
+    def predict_both(self, x: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+        """:meth:`predict` and :meth:`std`, for those that find them together in less time."""
+        return self.predict(x), self.std(x)
+
     @abstractmethod
     def state(self) -> tuple[Values, Arrays]:
         """The fitted state: JSON values, and arrays by name."""

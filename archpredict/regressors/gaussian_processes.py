@@ -199,6 +199,10 @@ class GaussianProcesses(Regressor):
     def std(self, x: FloatArray) -> FloatArray:
         return np.sqrt(self._predictions(x)[1])
 
+    def predict_both(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        mean, variance = self._predictions(x)
+        return mean, np.sqrt(variance)
+
     def _predictions(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         parts = [self._mixture(x[start : start + _CHUNK]) for start in range(0, len(x), _CHUNK)]
         none = np.zeros(0)

@@ -237,10 +237,11 @@ class Ensemble:
         def predictions(piece: Inputs) -> MemberPredictions:
             encoded = self.encode(piece)
             side = _double(encoded[-1])
-            known = [regressor.std(side[:, self.columns[name]]) for name, regressor in self.regressors.items()]
+            known = [regressor.predict_both(side[:, self.columns[name]]) for name, regressor in self.regressors.items()]
             none = np.zeros(len(piece))
-            stds = [*[none] * len(self.models), *(none if std is None else std for std in known)]
-            return MemberPredictions(self.score_encoded(encoded), np.stack(stds), side)
+            stds = [*[none] * len(self.models), *(none if std is None else std for _, std in known)]
+            scores = [*self._network_scores(encoded), *(mean for mean, _ in known)]
+            return MemberPredictions(np.stack(scores), np.stack(stds), side)
 
         parts, place = self._by_piece(inputs, predictions)
         scores, stds = (
@@ -295,11 +296,15 @@ class Ensemble:
     @torch.no_grad()
     def score_encoded(self, encoded: Sequence[Tensor]) -> FloatArray:
         """Scores of each member on its own scale, ``(M, n)``, from what :meth:`encode` gave."""
-        scores = [_double(m.head.score(z)) for m, z in zip(self.models, encoded[:-1], strict=True)]
+        scores = self._network_scores(encoded)
         side = _double(encoded[-1])
         scores += [regressor.predict(side[:, self.columns[name]]) for name, regressor in self.regressors.items()]
         raw: FloatArray = np.stack(scores)
         return raw
+
+    @torch.no_grad()
+    def _network_scores(self, encoded: Sequence[Tensor]) -> list[FloatArray]:
+        return [_double(m.head.score(z)) for m, z in zip(self.models, encoded[:-1], strict=True)]
 
     # ------------------------------------------------------------------ state
 
