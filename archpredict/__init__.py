@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from archpredict.evaluators.base import Evaluator, Result
+    from archpredict.evaluators.objectives.objective import Objective
     from archpredict.graph.arch_graph import ArchGraph
     from archpredict.predict.parts import Part
     from archpredict.predict.predictor import Predictor
@@ -29,6 +30,7 @@ __all__ = [
     "Architecture",
     "Evaluator",
     "Event",
+    "Objective",
     "Part",
     "Predictor",
     "Problem",
@@ -52,6 +54,7 @@ _HOME = {
     "Architecture": "spaces.base",
     "Evaluator": "evaluators.base",
     "Event": "progress",
+    "Objective": "evaluators.objectives.objective",
     "Part": "predict.parts",
     "Predictor": "predict.predictor",
     "Problem": "strategies.base",

@@ -60,7 +60,9 @@ def test_documentation_and_examples_import_what_is_public(path: Path) -> None:
 
 
 KINDS = {
-    **dict.fromkeys(["ArchGraph", "Architecture", "Evaluator", "Event", "Part", "Predictor", "Problem"], "class"),
+    **dict.fromkeys(
+        ["ArchGraph", "Architecture", "Evaluator", "Event", "Objective", "Part", "Predictor", "Problem"], "class"
+    ),
     **dict.fromkeys(["Ranking", "Recommendation", "Result", "SearchResult", "SearchSpace"], "class"),
     **dict.fromkeys(["Strategy", "Table", "Training", "UniversalPredictor"], "class"),
     **dict.fromkeys(["load_space", "rank", "search"], "function"),

@@ -109,7 +109,9 @@ def _draw_front(problem: Problem, results: Sequence[Result], path: Path) -> Path
         axes.scatter(signs[j] * values[:, j], signs[i] * values[:, i], s=14, alpha=0.4, color="0.5", label="evaluated")
         order = np.argsort(front[:, j], kind="stable")
         across, up = signs[j] * front[order, j], signs[i] * front[order, i]
-        axes.plot(across, up, "o-" if len(names) == 2 else "o", ms=4, lw=1, color="C1", label="front")
+        axes.plot(across, up, "o", ms=4, color="C1", label="front")
+        if len(names) == 2:  # what is dominated lies below the steps
+            axes.plot(across, up, lw=1, color="C1", drawstyle="steps-pre")
         if len(front):
             at = knee(front)
             axes.plot(signs[j] * front[at, j], signs[i] * front[at, i], "D", ms=7, mfc="none", color="C3", label="knee")
