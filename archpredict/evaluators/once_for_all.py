@@ -134,6 +134,10 @@ class OnceForAllEvaluator(Evaluator):
     def label_names(self) -> tuple[str, ...]:
         return (SCORE, "accuracy")
 
+    @property
+    def also_measures(self) -> tuple[str, ...]:
+        return ()
+
     def describe(self) -> dict[str, Any]:
         return {
             "evaluator": self.name,

@@ -147,6 +147,10 @@ class SurrogateEvaluator(Evaluator):
     def label_names(self) -> tuple[str, ...]:
         return (SCORE, "accuracy")
 
+    @property
+    def also_measures(self) -> tuple[str, ...]:
+        return ()
+
     def describe(self) -> dict[str, Any]:
         meaning = f": {self.card['labels']}" if "labels" in self.card else ""
         return {

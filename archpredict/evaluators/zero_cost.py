@@ -122,6 +122,10 @@ class ZeroCostEvaluator(Evaluator):
             "not depend on the image"
         )
 
+    @property
+    def also_measures(self) -> tuple[str, ...]:
+        return ()
+
     def describe(self) -> dict[str, Any]:
         reads = (
             f" on {self._batch_size} images of {self._images.name}"
