@@ -25,6 +25,8 @@ Arrays = dict[str, npt.NDArray[Any]]
 class Checkpoint:
     """A strategy's state after ``num_told`` results, when ``num_events`` events had been recorded.
 
+    ``budget`` is that of the strategy; None in a checkpoint of before budgets could grow.
+
     Example:
         >>> import tempfile
         >>> checkpoint = Checkpoint({"losses": np.array([0.5, 0.25]), "epoch": 2}, num_told=10, num_events=4)
@@ -38,6 +40,7 @@ class Checkpoint:
     state: State
     num_told: int
     num_events: int
+    budget: int | None = None
 
     def to_bytes(self) -> bytes:
         """The content of the file."""
@@ -51,6 +54,7 @@ class Checkpoint:
             "num_events": str(self.num_events),
             "checksum": str(_checksum(skeleton, arrays)),
             "state": skeleton,
+            **({} if self.budget is None else {"budget": str(self.budget)}),
         }
         return save(arrays, metadata)
 
@@ -70,7 +74,8 @@ class Checkpoint:
             if int(metadata["checksum"]) != _checksum(metadata["state"], arrays):
                 raise ValueError("its checksum is wrong")
             state = _put_arrays(json.loads(metadata["state"]), arrays)
-            return cls(state, int(metadata["num_told"]), int(metadata["num_events"]))
+            budget = int(metadata["budget"]) if "budget" in metadata else None
+            return cls(state, int(metadata["num_told"]), int(metadata["num_events"]), budget)
         except (SafetensorError, KeyError, OSError) as error:
             raise ValueError(f"it is no checkpoint: {error}") from error
 

@@ -18,6 +18,7 @@ import filelock
 from archpredict._files import write_atomically
 from archpredict.backends import versions
 from archpredict.errors import RunDirectoryError, UsageError
+from archpredict.runs._changes import Change, changes_of, check_growth, with_change
 from archpredict.runs._comparison import compare
 from archpredict.runs.checkpoint import Checkpoint
 from archpredict.runs.history import History, disk_full
@@ -26,6 +27,7 @@ from archpredict.strategies.base import State
 __all__ = ["RunDirectory", "is_run", "read_best", "read_config"]
 
 _FORMAT = 1
+_BUDGET = "budget"
 _LOCK, _CONFIG, _HISTORY, _CHECKPOINT, _BEST = (
     ".lock",
     "config.json",
@@ -42,7 +44,7 @@ class RunDirectory:
 
     Args:
         path: The folder.
-        settings: What decides the run's result; a run is resumed only with equal settings.
+        settings: What decides the run's result; a run is resumed only with equal settings, or with a larger budget.
         resume: Go on with the run that is there, instead of making a new one.
         invocation: How a command line rebuilds the run, kept to resume it.
         other_labels: Names of other spaces whose labels the strategy learns from.
@@ -71,21 +73,24 @@ class RunDirectory:
         try:
             with disk_errors(self.path):
                 if resume:
-                    self._compare(settings)
+                    config = read_config(self.path)
+                    self._compare(config["settings"], settings)
                 else:
                     self._refuse_used()
                     write_json(self.path, _CONFIG, _config(settings, invocation, other_labels))
                 self.history = History(self.path / _HISTORY)
+                if resume:
+                    self._keep_changes(config, settings, invocation)
         except BaseException:
             self._hold.close()
             raise
 
     # ------------------------------------------------------------------ checkpoint and result
 
-    def save_checkpoint(self, state: State, num_told: int) -> None:
+    def save_checkpoint(self, state: State, num_told: int, budget: int | None = None) -> None:
         """Replace the checkpoint by this one, whole or not at all."""
         self.history.flush()
-        checkpoint = Checkpoint(state, num_told, self.history.num_events)
+        checkpoint = Checkpoint(state, num_told, self.history.num_events, budget)
         with disk_errors(self.path):
             write_atomically(self.path / _CHECKPOINT, checkpoint.to_bytes())
 
@@ -102,14 +107,18 @@ class RunDirectory:
         """Write ``best.json``, which also marks the run as finished."""
         write_json(self.path, _BEST, result)
 
-    @property
-    def finished_seconds(self) -> float | None:
-        """Seconds that the whole run took, where it is finished."""
+    def finished_seconds(self, queries: int) -> float | None:
+        """Seconds that the whole run took, where it is finished with so many evaluations."""
         try:
-            seconds = json.loads((self.path / _BEST).read_text(encoding="utf-8"))["seconds"]
+            best = json.loads((self.path / _BEST).read_text(encoding="utf-8"))
+            return float(best["seconds"]) if best["queries"] == queries else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return float(seconds)
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Changes of the budget, oldest first."""
+        return changes_of(read_config(self.path))
 
     @property
     def report(self) -> Path:
@@ -135,13 +144,15 @@ class RunDirectory:
             resume = f", or {again} to go on with the run in it" if is_run(self.path) else ""
             raise UsageError(f"the directory {self.path} is not empty; give another `out`{resume}")
 
-    def _compare(self, settings: Mapping[str, Any]) -> None:
-        found = compare(read_config(self.path)["settings"], json.loads(json.dumps(settings)))
+    def _compare(self, known: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+        given = json.loads(json.dumps(settings))
+        found = compare({**known, _BUDGET: given.get(_BUDGET)}, {_BUDGET: None, **given})
         if found.differences:
             raise UsageError(
                 f"the run in {self.path} belongs to another configuration: {'; '.join(found.differences)}. Resume "
                 "it with the settings it was started with, or start a new run in another directory"
             )
+        check_growth(self.path, known.get(_BUDGET, 0), given.get(_BUDGET, 0))
         if found.unknown:
             warnings.warn(
                 f"the record in {self.path} cannot tell whether {', '.join(found.unknown)} are as the run was started "
@@ -154,6 +165,18 @@ class RunDirectory:
                 f"the run directory {self.path} is corrupt: {_HISTORY} is missing; restore it from a copy, "
                 "or start a new run in another directory"
             )
+
+    def _keep_changes(
+        self, config: dict[str, Any], settings: Mapping[str, Any], invocation: Mapping[str, Any] | None
+    ) -> None:
+        """Keep a larger budget, and an invocation with what may change, for whoever resumes the run next."""
+        kept = config
+        if settings.get(_BUDGET, 0) > config["settings"].get(_BUDGET, 0):
+            kept = with_change(config, settings[_BUDGET], len(self.history))
+        if invocation is not None and config["invocation"] is not None:
+            kept = {**kept, "invocation": dict(invocation)}
+        if kept != config:
+            write_json(self.path, _CONFIG, kept)
 
 
 def write_json(folder: Path, name: str, value: Mapping[str, Any]) -> None:
@@ -216,6 +239,9 @@ def read_config(path: Path) -> dict[str, Any]:
         if config["format"] != _FORMAT:
             why = f"its format is {config['format']}, this version of archpredict reads format {_FORMAT}"
         elif isinstance(config["settings"], dict) and isinstance(config["invocation"], dict | None):
+            changes_of(config)
+            if not isinstance(config["settings"].get(_BUDGET, 0), int):
+                raise ValueError(f"its budget is {config['settings'][_BUDGET]!r}")
             return dict(config)
         else:
             why = "its settings or its invocation are no JSON objects"

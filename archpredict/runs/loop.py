@@ -2,7 +2,8 @@
 
 The record alone holds the results of a run. Each is written as it arrives; the strategy is told when its batch is
 complete, and a checkpoint is saved. A resumed run loads the checkpoint, asks again (and gets the same batch, because
-asking changes nothing), and has only those architectures evaluated that the record lacks.
+asking changes nothing), and has only those architectures evaluated that the record lacks. Where its budget has grown, a
+strategy made with the larger budget takes over the state of the one before.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from archpredict.evaluators.base import Result
 from archpredict.evaluators.objectives.measured import measured
 from archpredict.metrics.fronts import on_front
 from archpredict.progress import Event, Observer
+from archpredict.runs._changes import budget_at
 from archpredict.runs.directory import RunDirectory
 from archpredict.runs.history import History
 from archpredict.runs.plan import Plan
@@ -55,6 +57,7 @@ class Loop:
         self.history = history
         self.directory = directory
         self.evaluated_now = 0
+        self._changes = () if directory is None else directory.changes
         self._observer = observer
         self._tally = history.tally()
         recorded = list(history.results(plan.problem.space).values())
@@ -70,17 +73,36 @@ class Loop:
             EvaluationError: No evaluation works, or the evaluator does not do what it should.
             RunDirectoryError: The record is of another run, or cannot be written.
         """
-        budget = self.plan.problem.budget
-        while batch := self.strategy.ask(budget - self.strategy.num_told):
+        while batch := self._ask():
             self.strategy.tell(self._results(batch))
             if self.directory is not None:
-                self.directory.save_checkpoint(self.strategy.state_dict(), self.strategy.num_told)
+                strategy = self.strategy
+                self.directory.save_checkpoint(strategy.state_dict(), strategy.num_told, strategy.problem.budget)
         if not self.strategy.num_told:
             raise EvaluationError(f"the strategy {self.strategy.name} asks for no evaluation, so it finds nothing")
         self._stop_if(self._tally.all_failed)
         return self.strategy
 
     # ------------------------------------------------------------------ one batch
+
+    def _ask(self) -> list[Architecture]:
+        """What to evaluate next, with the budget that the run has at this place."""
+        self._grow(self._budget_at(self.strategy.num_told))
+        batch = self.strategy.ask(self.strategy.problem.budget - self.strategy.num_told)
+        if batch or self.strategy.problem.budget == self.plan.problem.budget:
+            return batch
+        self._grow(self.plan.problem.budget)  # the strategy had come to its end before its budget did
+        return self.strategy.ask(self.strategy.problem.budget - self.strategy.num_told)
+
+    def _budget_at(self, num_told: int) -> int:
+        return budget_at(self._changes, self.plan.problem.budget, num_told)
+
+    def _grow(self, budget: int) -> None:
+        """Hand over to a strategy with this budget, where it is larger."""
+        if budget > self.strategy.problem.budget:
+            larger = self.plan.make_strategy(self._observe, budget)
+            larger.load_state_dict(self.strategy.state_dict(), self.strategy.results)
+            self.strategy = larger
 
     def _results(self, batch: Sequence[Architecture]) -> list[Result]:
         """The result of each architecture, in order: from the record, or evaluated and recorded now."""
@@ -177,14 +199,15 @@ class Loop:
 
     def _restored(self, recorded: Sequence[Result]) -> Strategy:
         """The strategy as the checkpoint left it, or a new one, which is told everything again."""
-        strategy = self.plan.make_strategy(self._observe)
+        first = self._budget_at(0)
         if self.directory is None:
-            return strategy
+            return self.plan.make_strategy(self._observe, first)
         try:
             checkpoint = self.directory.load_checkpoint()
             if checkpoint is not None:
                 if checkpoint.num_told > len(recorded):
                     raise ValueError(f"it was told {checkpoint.num_told} results, the record has {len(recorded)}")
+                strategy = self.plan.make_strategy(self._observe, checkpoint.budget or first)
                 strategy.load_state_dict(checkpoint.state, recorded[: checkpoint.num_told])
                 self.history.truncate_events(checkpoint.num_events)
                 return strategy
@@ -196,7 +219,7 @@ class Loop:
                 stacklevel=2,
             )
         self.history.truncate_events(0)
-        return self.plan.make_strategy(self._observe)
+        return self.plan.make_strategy(self._observe, first)
 
     def _observe(self, event: Event) -> None:
         self.history.add_event(self.strategy.num_told, event)

@@ -46,12 +46,14 @@ class Plan:
     keywords: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
-    def make_strategy(self, observer: Observer = silent) -> Strategy:
-        return self.strategy(self.problem, seed=self.seed, observer=observer, **self.keywords)
+    def make_strategy(self, observer: Observer = silent, budget: int | None = None) -> Strategy:
+        """A new strategy, of the budget that the run had before it grew, where one is given."""
+        problem = self.problem if budget in (None, self.problem.budget) else replace(self.problem, budget=budget)
+        return self.strategy(problem, seed=self.seed, observer=observer, **self.keywords)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Settings: everything that decides the result, as JSON values; a run is resumed only with equal ones."""
+        """Settings: everything that decides the result, as JSON values; in a resumed run only the budget may grow."""
         settings = {
             "space": self.problem.space.name,
             "num_choices": list(self.problem.space.num_choices),

@@ -14,7 +14,7 @@ from archpredict.evaluators.base import Result
 from archpredict.evaluators.objectives.objective import Objective
 from archpredict.metrics.fronts import knee
 from archpredict.progress import Observer, silent
-from archpredict.runs.directory import RunDirectory
+from archpredict.runs.directory import RunDirectory, read_config
 from archpredict.runs.history import History
 from archpredict.runs.loop import Loop
 from archpredict.runs.plan import Labeller, Plan, plan
@@ -125,7 +125,8 @@ def search(
         evaluator: What labels architectures: an Evaluator or the name of one, a Table, or a callable that takes an
             Architecture and returns a score, higher is better.
         strategy: A name or a class.
-        budget: Number of evaluations in all, failed ones included; None: the strategy's default.
+        budget: Number of evaluations in all, failed ones included; None: the strategy's default, or that of the run
+            that is resumed, which goes on with more where more is given.
         seed: Source of all randomness.
         limits: Largest allowed value per cost that the space computes, e.g. ``{"params": 4e6}``, or per number that an
             evaluation tells; of an objective that is maximised the smallest.
@@ -133,7 +134,8 @@ def search(
             table, entries of what the function returns, each with its direction: ``["accuracy", "latency:min"]``.
         within_table: Recommend only what the evaluator's table holds.
         out: Directory for the record of the run; None: keep no record.
-        resume: Go on with the run in ``out``.
+        resume: Go on with the run in ``out``, finished or not. Its budget may grow; jobs, top, and how long and how
+            often an evaluation is tried may change; what decides labels or the strategy may not.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``, for strategies that train a model.
         preset: A named configuration of the strategy.
         jobs: Evaluations at the same time, where ``evaluator`` is a callable.
@@ -153,6 +155,8 @@ def search(
         >>> result.queries, result.best.evaluated
         (20, True)
     """
+    if resume and out is not None and budget is None:
+        budget = read_config(Path(out))["settings"].get("budget")
     ready = plan(
         space,
         evaluator,
@@ -235,7 +239,7 @@ def _result(loop: Loop, top: int) -> SearchResult:
 
 def _kept(result: SearchResult, plan: Plan, directory: RunDirectory, *, is_news: bool) -> SearchResult:
     """The result, with report and best.json written unless the run had been finished before."""
-    finished = directory.finished_seconds
+    finished = directory.finished_seconds(result.queries)
     if finished is not None and not is_news:
         return replace(result, seconds=finished)
     directory.history.flush()

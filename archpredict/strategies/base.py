@@ -5,6 +5,7 @@ The contract, which ``archpredict.testing`` checks for every strategy:
 * ``ask`` changes nothing: asked twice, it answers the same. State changes only in ``tell``.
 * All randomness derives from ``seed`` and what has been told, so equal seeds and results give equal runs.
 * ``load_state_dict(state_dict())`` on a new strategy of the same problem and seed continues as if nothing happened.
+* On a new strategy whose problem has a larger budget it continues with what that budget leaves, finished or not.
 * Nothing outside the space, above a limit, or over the budget is asked for; nothing above a limit is recommended.
 
 A worked example of one run with a budget of 100::
@@ -381,7 +382,7 @@ class Strategy(ABC):
         return {}
 
     def load_state_dict(self, state: State, results: Sequence[Result]) -> None:
-        """Restore :meth:`state_dict` as it was after ``results`` had been told."""
+        """Restore :meth:`state_dict` as it was after ``results`` had been told, maybe under a smaller budget."""
         self.results = list(results)
 
 

@@ -98,11 +98,11 @@ class CTNAS(RoundStrategy[CTNASSettings]):
             predictor.set_params(training__epochs=self.settings.epochs)
         return predictor
 
-    def _round_starts(self, budget: int) -> list[int]:
+    def _round_starts(self, budget: int, known: int) -> list[int]:
         s = self.settings
         if s.rounds == 1:
-            return [max(MIN_LABELS, budget - min(s.final, budget // 5))]
-        first = max(MIN_LABELS, round(s.first_share * budget))
+            return [max(MIN_LABELS, budget - min(s.final, budget // 5), known)]
+        first = max(MIN_LABELS, round(s.first_share * budget), known)
         return sorted({int(start) for start in np.linspace(first, budget, s.rounds + 1)[:-1]})
 
     def _search(self, architectures: list[Architecture], labels: FloatArray, size: int) -> Found:
@@ -136,5 +136,5 @@ class CTNAS(RoundStrategy[CTNASSettings]):
         return {**super().state_dict(), "baselines": [list(c) for c in self._baselines]}
 
     def load_state_dict(self, state: State, results: Sequence[Result]) -> None:
+        self._baselines = [tuple(c) for c in state["baselines"]]  # first, because restoring may start a round
         super().load_state_dict(state, results)
-        self._baselines = [tuple(c) for c in state["baselines"]]

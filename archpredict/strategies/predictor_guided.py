@@ -106,8 +106,8 @@ class PredictorGuided(RoundStrategy[PredictorGuidedSettings]):
     def _names_its_own(self) -> bool:
         return self.problem.space.predictor != SearchSpace.predictor
 
-    def _round_starts(self, budget: int) -> list[int]:
-        first = max(MIN_LABELS, round(self.settings.initial * budget))
+    def _round_starts(self, budget: int, known: int) -> list[int]:
+        first = max(MIN_LABELS, round(self.settings.initial * budget), known)
         if self.settings.batch is not None:
             return list(range(first, max(budget, first + 1), self.settings.batch))
         return sorted({int(b) for b in np.linspace(first, budget, self.settings.rounds + 1)[:-1]})

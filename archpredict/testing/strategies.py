@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,44 @@ class StrategyContract(ObjectivesContract):
             drive(resumed, evaluator, batch)
             assert [r.architecture for r in resumed.results] == [r.architecture for r in strategy.results]
             assert summary(resumed.recommend(5)) == summary(strategy.recommend(5))
+
+    def test_a_run_goes_on_with_more_budget_and_continues_exactly_if_interrupted_there(
+        self, make_strategy: StrategyFactory, problem: Problem
+    ) -> None:
+        larger, evaluator = replace(problem, budget=problem.budget + 12), ToyEvaluator()
+
+        def continued(state: Any, results: Sequence[Result]) -> Strategy:
+            strategy = make_strategy(larger, seed=4)
+            strategy.load_state_dict(state, results)
+            return strategy
+
+        finished = make_strategy(problem, seed=4)
+        drive(finished, evaluator, batch=5)
+        before = list(finished.results)
+        strategy = continued(saved_and_read(finished.state_dict()), before)
+        assert strategy.results == before
+        checkpoints = [(saved_and_read(strategy.state_dict()), list(strategy.results))]
+        while batch := strategy.ask(5):
+            assert strategy.ask(5) == batch
+            strategy.tell(label(evaluator, batch, larger))
+            checkpoints.append((saved_and_read(strategy.state_dict()), list(strategy.results)))
+        assert strategy.num_told == finished.num_told + 12 == larger.budget
+        assert len(set(strategy.seen)) == strategy.num_told, "isomorphic architectures were asked for twice"
+        for state, results in checkpoints:
+            resumed = continued(state, results)
+            drive(resumed, evaluator, batch=5)
+            assert [r.architecture for r in resumed.results] == [r.architecture for r in strategy.results]
+            assert summary(resumed.recommend(5)) == summary(strategy.recommend(5))
+
+    def test_an_unfinished_run_goes_on_with_more_budget(self, make_strategy: StrategyFactory, problem: Problem) -> None:
+        unfinished, evaluator = make_strategy(problem, seed=6), ToyEvaluator()
+        while unfinished.num_told < problem.budget // 2 and (batch := unfinished.ask(5)):
+            unfinished.tell(label(evaluator, batch))
+        strategy = make_strategy(replace(problem, budget=problem.budget + 12), seed=6)
+        strategy.load_state_dict(saved_and_read(unfinished.state_dict()), unfinished.results)
+        drive(strategy, evaluator, batch=5)
+        assert strategy.num_told == problem.budget + 12
+        assert len(set(strategy.seen)) == strategy.num_told, "isomorphic architectures were asked for twice"
 
     def test_never_asks_outside_the_space_or_over_the_budget_or_twice(
         self, make_strategy: StrategyFactory, problem: Problem

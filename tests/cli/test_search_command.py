@@ -340,10 +340,27 @@ def test_resume_with_options_that_agree_is_fine_and_others_are_listed() -> None:
     assert cli("--resume", "run", "--budget", "12", "--seed", "0").exit_code == 0
     result = cli("--resume", "run", "--budget", "13", "--seed", "1")
     assert result.exit_code == 2
-    assert "budget is 12 there and 13 now; seed is 0 there and 1 now" in result.stderr
+    assert "belongs to another configuration: seed is 0 there and 1 now. Resume" in result.stderr
+    result = cli("--resume", "run", "--budget", "11")
+    assert result.exit_code == 2
+    assert result.stderr.endswith(
+        "Error: the run in run has a budget of 12 evaluations, 11 was given; the budget of a run can only grow: give "
+        "--budget 12 or more, or start a new run in another directory\n"
+    )
     result = cli("--resume", "run", "--out", "other")
     assert result.exit_code == 2
     assert "leave out --out" in result.stderr
+
+
+def test_a_finished_run_goes_on_with_a_larger_budget_which_its_record_keeps() -> None:
+    first = json.loads(cli(*TOY, "--budget", "12", "--out", "run", "--json").stdout)
+    longer = json.loads(cli("--resume", "run", "--budget", "20", "--top", "2", "--json").stdout)
+    assert (first["queries"], longer["queries"], len(longer["top"])) == (12, 20, 2)
+    again = cli("--resume", "run", "--json", "--quiet")
+    assert json.loads(again.stdout) == longer, "budget and top are those of the resumed run"
+    config = read_config(Path("run"))
+    assert config["changes"] == [{"evaluations": 12, "old": 12, "new": 20}]
+    assert (config["invocation"]["budget"], config["invocation"]["top"]) == (20, 2)
 
 
 def test_a_run_of_a_program_is_resumed_by_the_program() -> None:

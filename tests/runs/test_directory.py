@@ -119,6 +119,9 @@ def test_other_settings_are_listed_with_both_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "why"),
     [
+        ({"changes": {}}, "'changes' is no list"),
+        ({"changes": [{"old": 3}]}, "is no change of a budget"),
+        ({"settings": {"budget": "7"}}, "its budget is '7'"),
         ({"invocation": 3}, "are no JSON objects"),
         ({"settings": []}, "are no JSON objects"),
         ({"format": 9}, "format is 9"),
@@ -189,10 +192,11 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path, monkeypatch: py
 
 def test_best_json_says_how_long_the_run_took(tmp_path: Path) -> None:
     with RunDirectory(tmp_path, SETTINGS) as directory:
-        assert directory.finished_seconds is None
-        directory.save_best({"seconds": 12.5})
-        assert directory.finished_seconds == 12.5
-    assert json.loads((tmp_path / "best.json").read_text()) == {"seconds": 12.5}
+        assert directory.finished_seconds(3) is None
+        directory.save_best({"seconds": 12.5, "queries": 3})
+        assert directory.finished_seconds(3) == 12.5
+        assert directory.finished_seconds(4) is None, "the run goes on: this is the result of a smaller budget"
+    assert json.loads((tmp_path / "best.json").read_text()) == {"seconds": 12.5, "queries": 3}
 
 
 def test_the_best_architecture_of_a_run_is_read_once_it_is_finished(tmp_path: Path) -> None:

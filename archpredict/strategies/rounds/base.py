@@ -82,8 +82,7 @@ class RoundStrategy(Strategy, Generic[S]):
         self.device = device
         self.settings: S = with_options(self.name, presets, preset, options)
         check_useful(self.settings.transfer, problem.space)
-        pool = problem.budget if problem.pool is None else len(problem.pool)
-        self._starts = self._round_starts(min(problem.budget, pool))
+        self._starts = self._planned(0)
         self._queue: list[Choices] = []
         self._expected: dict[Choices, float] = {}
         self._candidates: list[Candidate] = []
@@ -99,11 +98,12 @@ class RoundStrategy(Strategy, Generic[S]):
     # ------------------------------------------------------------------ what a subclass says
 
     @abstractmethod
-    def _round_starts(self, budget: int) -> list[int]:
-        """After how many results each round starts, in increasing order.
+    def _round_starts(self, budget: int, known: int) -> list[int]:
+        """After how many results each round starts, in increasing order, none before ``known``.
 
         Args:
             budget: No more than can be labelled.
+            known: Results that are there already where the rounds are planned; 0 in a run from its start.
         """
 
     @abstractmethod
@@ -131,8 +131,15 @@ class RoundStrategy(Strategy, Generic[S]):
         self._judge(results)
         told = {r.architecture.choices for r in results}
         self._queue = [c for c in self._queue if c not in told]
+        self._start_if_due()
+
+    def _start_if_due(self) -> None:
         if not self._queue and self._starts[0] <= self.num_told < self.problem.budget:
             self._start_round()
+
+    def _planned(self, known: int) -> list[int]:
+        pool = self.problem.budget if self.problem.pool is None else len(self.problem.pool)
+        return self._round_starts(max(min(self.problem.budget, pool), known), known)
 
     def _expected_most(self, n: int) -> list[Architecture]:
         """Up to ``n`` of the order that the search starts with, as long as it does."""
@@ -210,6 +217,8 @@ class RoundStrategy(Strategy, Generic[S]):
 
     def state_dict(self) -> State:
         return {
+            "budget": self.problem.budget,
+            "starts": list(self._starts),
             "queue": [list(c) for c in self._queue],
             "expected": [self._expected.get(c) for c in self._queue],
             "derived": [[list(c), score] for c, score in self._candidates],
@@ -217,6 +226,7 @@ class RoundStrategy(Strategy, Generic[S]):
         }
 
     def load_state_dict(self, state: State, results: Sequence[Result]) -> None:
+        """Restore the state; where it is of a smaller budget, plan rounds from here on, and start the first if due."""
         super().load_state_dict(state, results)
         self._queue = [tuple(c) for c in state["queue"]]
         self._candidates = [(tuple(c), float(score)) for c, score in state["derived"]]
@@ -224,3 +234,8 @@ class RoundStrategy(Strategy, Generic[S]):
         expected = state.get("expected", [None] * len(self._queue))
         self._expected = {c: float(e) for c, e in zip(self._queue, expected, strict=True) if e is not None}
         self._judged = Prequential(state.get("judged", ()))
+        # Before budgets could grow, states had neither of these two.
+        self._starts = list(state.get("starts", self._starts))
+        if state.get("budget", self.problem.budget) < self.problem.budget:
+            self._starts = self._planned(self.num_told)
+            self._start_if_due()

@@ -55,8 +55,8 @@ class ChildrenStrategy(RoundStrategy[ChildrenSettings]):
     choices. A subclass says by what children are chosen.
     """
 
-    def _round_starts(self, budget: int) -> list[int]:
-        first = max(MIN_LABELS, min(self.settings.initial, budget // 2))
+    def _round_starts(self, budget: int, known: int) -> list[int]:
+        first = max(MIN_LABELS, min(self.settings.initial, budget // 2), known)
         return list(range(first, max(budget, first + 1), self.settings.batch))
 
     @abstractmethod
