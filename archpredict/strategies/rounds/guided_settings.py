@@ -62,7 +62,7 @@ _ONE_SEARCH = PredictorGuidedSettings(transfer=False, initial=0.9, explore=0.0, 
 
 PRESETS = {
     "default": PredictorGuidedSettings(),
-    "front": PredictorGuidedSettings(transfer=False, initial=0.2, explore=0.0, rounds=8),
+    "front": PredictorGuidedSettings(transfer=False, initial=0.2, explore=0.0, rounds=16),
     "gates": PredictorGuidedSettings(
         predictor="gates", transfer=False, initial=0.2, explore=0.0, rounds=4, separate=True
     ),

@@ -20,7 +20,7 @@ from archpredict.strategies.rounds.normal_scores import NormalScores
 __all__ = ["Outcomes", "parents_of"]
 
 _MARGIN = 0.1
-"""How far below the worst of the front its reference point is, in units of its extent."""
+"""How far the reference point is below the worst that was evaluated, in units of the extent."""
 _SHORTLIST = 1000
 """Candidates among which a batch is chosen one by one."""
 
@@ -64,7 +64,7 @@ class Outcomes:
         values = self._on_scales(self.problem.oriented([r.values for r in results]))
         kept = np.array([self.problem.keeps_limits(r.values) for r in results], dtype=bool)
         self._front = values[kept][on_front(values[kept])]
-        self._reference = self._reference_below(self._front if len(self._front) else values)
+        self._reference = self._reference_below(values)
 
     def _scored(self, name: str, labels: FloatArray) -> FloatArray:
         """The labels of an objective as normal scores; those of a number that is only limited as they are."""
@@ -85,10 +85,14 @@ class Outcomes:
         ]
         return np.column_stack(columns)
 
-    def _reference_below(self, front: FloatArray) -> FloatArray:
-        """The point that the front is grown above: what was given, else a tenth of its extent below its worst."""
-        extent = np.ptp(front, axis=0)
-        below = front.min(axis=0) - _MARGIN * np.where(extent > 0, extent, 1.0)
+    def _reference_below(self, values: FloatArray) -> FloatArray:
+        """The point that the front is grown above: what was given, else just below the worst that was evaluated.
+
+        Not the worst of the front, beyond whose ends nothing would count. As normal scores are bounded, outliers do not
+        move it far.
+        """
+        extent = np.ptp(values, axis=0)
+        below = values.min(axis=0) - _MARGIN * np.where(extent > 0, extent, 1.0)
         given = np.array([[np.nan if o.reference is None else o.sign * o.reference for o in self.problem.objectives]])
         known = np.isfinite(given[0])
         return np.asarray(np.where(known, self._on_scales(np.where(known, given, 0.0))[0], below))
