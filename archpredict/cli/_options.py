@@ -46,6 +46,12 @@ def _argument(text: str) -> str:
     return text.replace("__", ".").replace("-", "_")
 
 
+def example(*lines: str) -> str:
+    """The end of a command's help: an example that runs, over one line or several."""
+    text = " \\\n      ".join(lines)
+    return f"\b\nExample:\n  $ {text}"
+
+
 debug_option = click.option(
     "--debug",
     is_flag=True,

@@ -10,7 +10,7 @@ import click
 
 from archpredict.cli._messages import in_flags
 from archpredict.cli._onnx import input_shape_options
-from archpredict.cli._options import debug_option, json_option
+from archpredict.cli._options import debug_option, example, json_option
 from archpredict.cli._predictors import quiet_option
 from archpredict.errors import DataError, UsageError
 
@@ -39,7 +39,11 @@ def _read_where(ctx: click.Context, option: click.Parameter, texts: tuple[str, .
     return found
 
 
-@click.command(name="adapt", short_help="Estimate costs on a device that a few models were measured on.")
+@click.command(
+    name="adapt",
+    short_help="Estimate costs on a device that a few models were measured on.",
+    epilog=example("archpredict adapt models/ --costs speed.csv --out all.csv"),
+)
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @click.option(
     "--costs",

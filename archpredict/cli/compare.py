@@ -6,12 +6,19 @@ from typing import Any
 
 import click
 
-from archpredict.cli._options import debug_option, json_option
+from archpredict.cli._options import debug_option, example, json_option
 from archpredict.cli._predictors import device_option, model_option, space_option
 from archpredict.errors import UsageError
 
 
-@click.command(name="compare")
+@click.command(
+    name="compare",
+    epilog=example(
+        "archpredict compare --model model",
+        '"|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|skip_connect~2|"',
+        '"|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|nor_conv_1x1~2|"',
+    ),
+)
 @model_option
 @click.argument("first", metavar="ARCH")
 @click.argument("second", metavar="ARCH")

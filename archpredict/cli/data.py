@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archpredict.cli._options import column_option, debug_option, json_option
+from archpredict.cli._options import column_option, debug_option, example, json_option
 
 if TYPE_CHECKING:
     from archpredict.tables.check import Survey
@@ -21,7 +21,7 @@ _quiet = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 _FOUND_PROBLEMS = 1
 
 
-@click.group(name="data")
+@click.group(name="data", epilog=example("archpredict data info table.csv --space nasbench201"))
 @debug_option
 def command() -> None:
     """Look into tables of architectures, check and convert them.
@@ -30,7 +30,9 @@ def command() -> None:
     """
 
 
-@command.command(short_help="Say what FILE holds.")
+@command.command(
+    short_help="Say what FILE holds.", epilog=example("archpredict data info table.csv --space nasbench201")
+)
 @_file
 @_space
 @column_option
@@ -46,7 +48,10 @@ def info(file: Path, space: str, column: str | None, quiet: bool, as_json: bool)
         _show(found)
 
 
-@command.command(short_help="Look for problems in FILE.")
+@command.command(
+    short_help="Look for problems in FILE.",
+    epilog=example("archpredict data check table.csv --space nasbench201 --target accuracy"),
+)
 @_file
 @_space
 @click.option("--target", metavar="COLUMN", help="Column of the labels; without it only architectures are checked.")
@@ -93,7 +98,10 @@ def check(
         ctx.exit(_FOUND_PROBLEMS)
 
 
-@command.command(short_help="Write FILE in another format.")
+@command.command(
+    short_help="Write FILE in another format.",
+    epilog=example("archpredict data convert table.csv --space nasbench201 --out table.jsonl"),
+)
 @_file
 @_space
 @click.option(

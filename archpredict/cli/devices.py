@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archpredict.cli._options import debug_option, json_option
+from archpredict.cli._options import debug_option, example, json_option
 
 if TYPE_CHECKING:
     from archpredict.costs.known import KnownSetting
 
 
-@click.command(name="devices", short_help="List the devices that speeds are predicted for.")
+@click.command(
+    name="devices", short_help="List the devices that speeds are predicted for.", epilog=example("archpredict devices")
+)
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILES]...")
 @json_option
 @debug_option

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from archpredict.cli._options import column_option, debug_option, flag_of, json_option
+from archpredict.cli._options import column_option, debug_option, example, flag_of, json_option
 from archpredict.cli._predictors import device_option, predictor_options, quiet_option, space_option
 from archpredict.cli._proxies import feature_options
 from archpredict.errors import UnknownNameError, UsageError
@@ -82,7 +82,13 @@ def _sizes(ctx: click.Context, parameter: click.Parameter, text: str | None) -> 
     return tuple(dict.fromkeys(sizes))
 
 
-@click.command(name="evaluate")
+@click.command(
+    name="evaluate",
+    epilog=example(
+        "archpredict evaluate --space nasbench201 --data table.csv --target accuracy",
+        "--predictor gaussian-process --train-sizes 20 --seeds 2",
+    ),
+)
 @click.option("--model", metavar="DIR|NAME", help="A saved or shipped predictor; without it, new ones are trained.")
 @space_option
 @click.option("--data", type=_PATH, help="Table with labelled architectures; with --protocol, the folder of tables.")

@@ -6,10 +6,10 @@ import json
 
 import click
 
-from archpredict.cli._options import debug_option, json_option
+from archpredict.cli._options import debug_option, example, json_option
 
 
-@click.command(name="evaluators")
+@click.command(name="evaluators", epilog=example("archpredict evaluators"))
 @json_option
 @debug_option
 def command(as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archpredict.cli._options import debug_option, json_option, pairs_option
+from archpredict.cli._options import debug_option, example, json_option, pairs_option
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,14 @@ _FORM = {"classes": 10, "image_size": 32, "image_channels": 3}
 """Options of new networks, and what holds where they are not given."""
 
 
-@click.command(name="export", short_help="Write an architecture's network as ONNX or for torch.")
+@click.command(
+    name="export",
+    short_help="Write an architecture's network as ONNX or for torch.",
+    epilog=example(
+        "archpredict export --space nasbench201 --to onnx --out net.onnx",
+        '"|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|skip_connect~2|"',
+    ),
+)
 @click.argument("architecture", metavar="[ARCH]", required=False)
 @click.option("--space", help="Name (see 'archpredict spaces'), module:Class or file.py:Class.")
 @click.option("--to", type=click.Choice(["onnx", "torch"]), required=True, help="ONNX, or a torch.export program.")

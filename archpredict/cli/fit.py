@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archpredict.cli._onnx import input_shape_options
-from archpredict.cli._options import column_option, debug_option, flag_of, json_option
+from archpredict.cli._options import column_option, debug_option, example, flag_of, json_option
 from archpredict.cli._predictors import device_option, predictor_options, quiet_option
 from archpredict.cli._proxies import feature_options
 from archpredict.errors import UsageError
@@ -38,7 +38,9 @@ _OF_FAMILIES = "general-purpose"
 """What learns from several spaces where nothing else is named."""
 
 
-@click.command(name="fit")
+@click.command(
+    name="fit", epilog=example("archpredict fit --space nasbench201 --data table.csv --target accuracy --out model")
+)
 @click.option("--space", help="Name (see 'archpredict spaces'), module:Class or file.py:Class.")
 @click.option("--data", type=_PATH, help="Table with labelled architectures (CSV, JSONL, ...).")
 @click.option("--target", help="Column of --data with the labels, higher is better.")

@@ -11,7 +11,7 @@ import click
 
 from archpredict.cli._messages import in_flags
 from archpredict.cli._onnx import input_shape_options
-from archpredict.cli._options import debug_option, json_option
+from archpredict.cli._options import debug_option, example, json_option
 from archpredict.cli._speed import places_of, speed_options
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _PATH = click.Path(path_type=Path)
 
 
-@click.command(name="inspect", short_help="Say what an ONNX model is made of.")
+@click.command(
+    name="inspect", short_help="Say what an ONNX model is made of.", epilog=example("archpredict inspect models/a.onnx")
+)
 @click.argument("file", type=_PATH)
 @input_shape_options
 @click.option("--draw", type=_PATH, metavar="FILE", help="Draw the graph: out.svg or out.png.")

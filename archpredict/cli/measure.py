@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archpredict.cli._onnx import input_shape_options
-from archpredict.cli._options import debug_option, json_option
+from archpredict.cli._options import debug_option, example, json_option
 from archpredict.cli._predictors import quiet_option
 
 if TYPE_CHECKING:
@@ -24,7 +24,11 @@ _SETTING = ("runtime", "precision", "layout", "compiler", "mode")
 _COUNT = click.IntRange(min=1)
 
 
-@click.command(name="measure", short_help="Measure how fast ONNX models run on this machine.")
+@click.command(
+    name="measure",
+    short_help="Measure how fast ONNX models run on this machine.",
+    epilog=example("archpredict measure models/ --out speed.csv --batch-size 1"),
+)
 @click.argument("models", nargs=-1, required=True, metavar="FILES...")
 @click.option(
     "--out",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archpredict.cli._options import column_option, debug_option
+from archpredict.cli._options import column_option, debug_option, example
 from archpredict.cli._predictors import device_option, model_option, quiet_option, space_option
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ SCORE, STD = "score", "std"
 _STDOUT = Path("-")
 
 
-@click.command(name="predict")
+@click.command(name="predict", epilog=example("archpredict predict --model model --data table.csv --out scores.csv"))
 @model_option
 @click.option(
     "--data", type=click.Path(path_type=Path), required=True, help="Table with a column of architectures; no labels."

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from archpredict.cli._options import debug_option, json_option
+from archpredict.cli._options import debug_option, example, json_option
 
 
-@click.command(name="predictors")
+@click.command(name="predictors", epilog=example("archpredict predictors"))
 @json_option
 @debug_option
 def command(as_json: bool) -> None:

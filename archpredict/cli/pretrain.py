@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archpredict.cli._options import debug_option, json_option
+from archpredict.cli._options import debug_option, example, json_option
 from archpredict.cli._plugin_options import Owner, option_option, values
 from archpredict.cli._predictors import quiet_option
 from archpredict.errors import UsageError
@@ -27,7 +27,7 @@ _FROM_1 = click.IntRange(min=1)
 _CHECKPOINT = "checkpoint.safetensors"
 
 
-@click.command(name="pretrain")
+@click.command(name="pretrain", epilog=example("archpredict pretrain --onnx models --space nasbench201 --out encoder"))
 @click.option("--onnx", multiple=True, metavar="DIR", help="Folder or pattern of ONNX files; repeatable.")
 @click.option("--space", multiple=True, help="Space to draw architectures from; repeatable.")
 @click.option(

@@ -13,7 +13,7 @@ import click
 
 from archpredict.cli._messages import in_flags
 from archpredict.cli._onnx import input_shape_options
-from archpredict.cli._options import debug_option, json_option
+from archpredict.cli._options import debug_option, example, json_option
 from archpredict.cli._predictors import quiet_option
 from archpredict.cli._speed import places_of, read_limits, speed_options, split_devices
 from archpredict.errors import UsageError
@@ -29,7 +29,11 @@ _SHORT_SECONDS = 1.0
 _PATH = click.Path(path_type=Path)
 
 
-@click.command(name="rank", short_help="Rank ONNX models without training them.")
+@click.command(
+    name="rank",
+    short_help="Rank ONNX models without training them.",
+    epilog=example("archpredict rank models/ --device rtx4090 --pareto"),
+)
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @click.option(
     "--predictor",

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from archpredict.cli._options import debug_option, json_option
+from archpredict.cli._options import debug_option, example, json_option
 
 _PACKAGES = (
     *("archpredict", "torch", "numpy", "scipy", "scikit-learn", "onnx", "onnxruntime", "dgl", "moocore"),
@@ -17,7 +17,7 @@ _KEPT = ("space", "strategy", "preset", "budget", "seed", "device", "within_tabl
 """Parts of an invocation that hold no text of the user's own."""
 
 
-@click.command(name="report-bug")
+@click.command(name="report-bug", epilog=example("archpredict report-bug --run runs/darts-random-seed0-1"))
 @click.option("--run", type=click.Path(path_type=Path), metavar="RUN_DIR", help="A search that went wrong.")
 @json_option
 @debug_option

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from archpredict.cli._options import column_option, debug_option, json_option, pairs_option
+from archpredict.cli._options import column_option, debug_option, example, json_option, pairs_option
 from archpredict.cli._plugin_options import Owner, assign, full_names, option_option, values
 from archpredict.cli._predictors import given_transfer, predictor_owner, set_options, transfer_options
 from archpredict.errors import UsageError
@@ -57,7 +57,7 @@ _FROM_1 = click.IntRange(min=1)
 _SECONDS = click.FloatRange(min=0, min_open=True)
 
 
-@click.command(name="search")
+@click.command(name="search", epilog=example("archpredict search --space darts --strategy random --budget 20"))
 @click.option(
     "--space",
     default="darts",

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from archpredict.cli._options import debug_option, json_option
+from archpredict.cli._options import debug_option, example, json_option
 
 
-@click.command(name="spaces")
+@click.command(name="spaces", epilog=example("archpredict spaces"))
 @json_option
 @debug_option
 def command(as_json: bool) -> None:

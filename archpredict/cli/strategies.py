@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archpredict.cli._options import debug_option, json_option
+from archpredict.cli._options import debug_option, example, json_option
 
 if TYPE_CHECKING:
     from archpredict.registry.options import Option
     from archpredict.strategies.base import Strategy
 
 
-@click.command(name="strategies")
+@click.command(name="strategies", epilog=example("archpredict strategies"))
 @json_option
 @debug_option
 def command(as_json: bool) -> None:

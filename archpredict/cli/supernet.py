@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from archpredict.cli._interrupts import resumable
-from archpredict.cli._options import debug_option, json_option, pairs_option
+from archpredict.cli._options import debug_option, example, json_option, pairs_option
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,13 +23,18 @@ _FREE = ("resume", "dataset", "device", "as_json", "quiet")
 """Options that may be given with --resume; all others are those that the training was started with."""
 
 
-@click.group(name="supernet")
+@click.group(name="supernet", epilog=example("archpredict supernet train --space nasbench201 --dataset digits"))
 @debug_option
 def command() -> None:
     """Train a supernet, in which all architectures of a space share their weights."""
 
 
-@command.command(name="train")
+@command.command(
+    name="train",
+    epilog=example(
+        "archpredict supernet train --space nasbench201 --dataset digits", "--network channels=4 --out supernet"
+    ),
+)
 @click.option("--space", help="Name (see 'archpredict spaces'), module:Class or file.py:Class.")
 @click.option("--dataset", help="Images to train on: digits, cifar10:PATH, cifar100:PATH, folder:PATH, ....")
 @pairs_option("--training", "epochs=10", "How to train, e.g. epochs=100; repeatable.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from archpredict.cli._options import debug_option, json_option, pairs_option
+from archpredict.cli._options import debug_option, example, json_option, pairs_option
 from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 _PATH = click.Path(path_type=Path)
 
 
-@click.command(name="train")
+@click.command(
+    name="train",
+    epilog=example(
+        "archpredict train --space nasbench201 --dataset digits --training epochs=1 --out net",
+        '"|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|skip_connect~2|"',
+    ),
+)
 @click.argument("architecture", required=False)
 @click.option("--space", help="Name (see 'archpredict spaces'), module:Class or file.py:Class.")
 @click.option("--dataset", help="Images: digits, cifar10:PATH, cifar100:PATH, folder:PATH, or your own module:Class.")

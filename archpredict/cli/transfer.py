@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archpredict.cli._options import debug_option, json_option
+from archpredict.cli._options import debug_option, example, json_option
 from archpredict.cli._predictors import quiet_option
 from archpredict.errors import UsageError
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 _ENDING = ".safetensors"
 
 
-@click.command(name="transfer")
+@click.command(
+    name="transfer",
+    epilog=example("archpredict transfer --family nasbench201=table.csv:accuracy --out mine.safetensors"),
+)
 @click.option(
     "--family",
     multiple=True,
