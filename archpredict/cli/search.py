@@ -42,6 +42,7 @@ _INVOCATION: dict[str, tuple[type, ...]] = {
     "device": (str,),
     "limit": (dict,),
     "objective": (list,),
+    "start_from": (list,),
     "within_table": (bool,),
     "jobs": (int,),
     "top": (int,),
@@ -121,6 +122,13 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
     "Recommend nothing above this cost, or below it where more is better, e.g. params=4e6; repeatable.",
     name=str,
 )
+@click.option(
+    "--start-from",
+    type=_PATH,
+    multiple=True,
+    metavar="RUN|TABLE",
+    help="An earlier run, or a table, whose labels are known from the start and cost no budget; repeatable.",
+)
 @click.option("--within-table", is_flag=True, help="Recommend only what the table of --data holds.")
 @click.option(
     "--jobs", type=_FROM_1, default=1, show_default=True, help="Evaluations at a time: runs of --command, or trainings."
@@ -161,6 +169,7 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
 
     values = {name: given[name] for name in _INVOCATION}
     values["objective"] = list(given["objective"])
+    values["start_from"] = [str(path.absolute()) for path in given["start_from"]]
     values["data"] = None if given["data"] is None else str(given["data"].absolute())
     values["transfer"] = None if given["transfer"] is None else str(Path(given["transfer"]).absolute())
     for name in ("space", "strategy", "evaluator", "dataset"):
@@ -181,6 +190,7 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
     kept.setdefault("no_transfer", False)
     kept.setdefault("transfer", None)
     kept.setdefault("objective", [])
+    kept.setdefault("start_from", [])
     for name, types in _INVOCATION.items():
         if not isinstance(kept.get(name, ...), types):
             raise corrupt_config(given["resume"], f"{name!r} in its invocation is {kept.get(name, 'not there')!r}")
@@ -248,6 +258,7 @@ def _plan(invocation: Mapping[str, Any]) -> Plan:
         seed=invocation["seed"],
         limits=invocation["limit"],
         objectives=invocation["objective"],
+        start_from=invocation["start_from"],
         within_table=invocation["within_table"],
         device=invocation["device"],
         preset=invocation["preset"],
@@ -313,9 +324,10 @@ def _run(ctx: click.Context, plan: Plan, invocation: Mapping[str, Any], given: M
         if not resume:
             _warn_if_useless(plan, invocation)
         if not given["quiet"]:
+            budget = plan.settings["budget"]
             doing = "Resuming the search of" if resume else "Searching"
             say(
-                f"{doing} {plan.problem.space.name} with {plan.strategy.name}: {plan.problem.budget} evaluations by "
+                f"{doing} {plan.problem.space.name} with {plan.strategy.name}: {budget} evaluations by "
                 f"{plan.evaluator.name}, seed {plan.seed}; record in {out}"
             )
         how = f"archpredict search --resume {out}"

@@ -8,7 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,9 @@ from archpredict.progress import Event
 from archpredict.spaces.base import SearchSpace
 
 __all__ = ["History", "RecordedEvent", "Tally", "running_best"]
+
+HISTORY = "history.db"
+"""Name of the file in the directory of a run."""
 
 _VERSION = 2
 _SCHEMA = """
@@ -137,12 +140,9 @@ class History:
         columns = 'number, choices, score, error, seconds, metadata, "values"'
         query = f"SELECT {columns} FROM evaluations WHERE number >= ? AND number < ? ORDER BY number"
         results = {}
-        for number, choices, score, error, seconds, metadata, values in self._rows(query, start, stop):
+        for number, *row in self._rows(query, start, stop):
             try:
-                architecture = space.architecture(json.loads(choices))
-                score = None if score is None else float(score)
-                known = {str(name): float(value) for name, value in json.loads(values).items()}
-                results[number] = Result(architecture, score, error, float(seconds), dict(json.loads(metadata)), known)
+                results[number] = _result(space, *row)
             except (ValueError, TypeError, AttributeError) as wrong:
                 raise self._corrupt(f"evaluation {number} cannot be read: {wrong}") from wrong
         return results
@@ -276,6 +276,33 @@ class History:
             ) from error
         except sqlite3.DatabaseError as error:
             raise self._corrupt(str(error)) from error
+
+
+def read_results(folder: Path, space: SearchSpace) -> list[Result]:
+    """The results of the run in a folder, which may go on meanwhile: nothing is changed or locked.
+
+    Raises:
+        RunDirectoryError: They cannot be read.
+    """
+    path = folder / HISTORY
+    query = 'SELECT choices, score, error, seconds, metadata, "values" FROM evaluations ORDER BY number'
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            return [_result(space, *row) for row in db.execute(query)]
+    except (sqlite3.Error, ValueError, TypeError, AttributeError) as error:
+        raise RunDirectoryError(
+            f"the results of the run in {folder} cannot be read ({error}); restore {path.name} from a copy, or leave "
+            "the run out"
+        ) from error
+
+
+def _result(
+    space: SearchSpace, choices: str, score: Any, error: Any, seconds: Any, metadata: str, values: str
+) -> Result:
+    known = {str(name): float(value) for name, value in json.loads(values).items()}
+    architecture = space.architecture(json.loads(choices))
+    score = None if score is None else float(score)
+    return Result(architecture, score, error, float(seconds), dict(json.loads(metadata)), known)
 
 
 def disk_full(directory: Path) -> RunDirectoryError:

@@ -64,7 +64,16 @@ class Loop:
         self._front = np.empty((0, len(plan.problem.objectives)))
         for result in recorded if plan.problem.objectives else ():
             self._extend_front(result)
+        for result in plan.known.results if plan.problem.objectives else ():
+            self._extend_front(result)
         self.strategy = self._restored(recorded)
+        if self.strategy.num_told < plan.num_known:
+            self.strategy.know(plan.known.results)
+
+    @property
+    def num_asked(self) -> int:
+        """Results that the strategy has asked for and been told."""
+        return self.strategy.num_told - self.plan.num_known
 
     def run(self) -> Strategy:
         """The strategy when it has been told all that it asks for.
@@ -76,8 +85,8 @@ class Loop:
         while batch := self._ask():
             self.strategy.tell(self._results(batch))
             if self.directory is not None:
-                strategy = self.strategy
-                self.directory.save_checkpoint(strategy.state_dict(), strategy.num_told, strategy.problem.budget)
+                budget = self.strategy.problem.budget - self.plan.num_known
+                self.directory.save_checkpoint(self.strategy.state_dict(), self.num_asked, budget)
         if not self.strategy.num_told:
             raise EvaluationError(f"the strategy {self.strategy.name} asks for no evaluation, so it finds nothing")
         self._stop_if(self._tally.all_failed)
@@ -87,26 +96,30 @@ class Loop:
 
     def _ask(self) -> list[Architecture]:
         """What to evaluate next, with the budget that the run has at this place."""
-        self._grow(self._budget_at(self.strategy.num_told))
+        self._grow(self._budget_at(self.num_asked))
         batch = self.strategy.ask(self.strategy.problem.budget - self.strategy.num_told)
         if batch or self.strategy.problem.budget == self.plan.problem.budget:
             return batch
-        self._grow(self.plan.problem.budget)  # the strategy had come to its end before its budget did
+        self._grow(self._final_budget)  # the strategy had come to its end before its budget did
         return self.strategy.ask(self.strategy.problem.budget - self.strategy.num_told)
 
-    def _budget_at(self, num_told: int) -> int:
-        return budget_at(self._changes, self.plan.problem.budget, num_told)
+    @property
+    def _final_budget(self) -> int:
+        return self.plan.problem.budget - self.plan.num_known
+
+    def _budget_at(self, num_asked: int) -> int:
+        return budget_at(self._changes, self._final_budget, num_asked)
 
     def _grow(self, budget: int) -> None:
         """Hand over to a strategy with this budget, where it is larger."""
-        if budget > self.strategy.problem.budget:
+        if budget + self.plan.num_known > self.strategy.problem.budget:
             larger = self.plan.make_strategy(self._observe, budget)
             larger.load_state_dict(self.strategy.state_dict(), self.strategy.results)
             self.strategy = larger
 
     def _results(self, batch: Sequence[Architecture]) -> list[Result]:
         """The result of each architecture, in order: from the record, or evaluated and recorded now."""
-        start = self.strategy.num_told
+        start = self.num_asked
         known = self._known(batch, start)
         position = {a.choices: i for i, a in enumerate(batch) if i not in known}
         missing = [a for i, a in enumerate(batch) if i not in known]
@@ -183,7 +196,7 @@ class Loop:
             values["front"] = float(len(self._front))
         elif tally.best > -math.inf:
             values["best"] = tally.best
-        self._observer(Event(LABEL, tally.count, self.plan.problem.budget, values))
+        self._observer(Event(LABEL, tally.count, self._final_budget, values))
         self._stop_if(tally.all_failed and self.evaluated_now >= _HOPELESS_IN_A_BATCH)
 
     def _extend_front(self, result: Result) -> None:
@@ -208,7 +221,8 @@ class Loop:
                 if checkpoint.num_told > len(recorded):
                     raise ValueError(f"it was told {checkpoint.num_told} results, the record has {len(recorded)}")
                 strategy = self.plan.make_strategy(self._observe, checkpoint.budget or first)
-                strategy.load_state_dict(checkpoint.state, recorded[: checkpoint.num_told])
+                told = [*self.plan.known.results, *recorded[: checkpoint.num_told]]
+                strategy.load_state_dict(checkpoint.state, told)
                 self.history.truncate_events(checkpoint.num_events)
                 return strategy
         except Exception as error:  # whatever is wrong with it, the record has everything

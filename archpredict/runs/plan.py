@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Union
@@ -17,6 +18,7 @@ from archpredict.progress import Observer, silent
 from archpredict.registry import resolve
 from archpredict.registry.arguments import describe
 from archpredict.registry.options import check_options, takes_any
+from archpredict.runs.known import Known, Source, known_results
 from archpredict.spaces import check_space
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 from archpredict.strategies.base import Problem, Strategy
@@ -45,10 +47,17 @@ class Plan:
     budget: int
     keywords: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
+
+    @property
+    def num_known(self) -> int:
+        """Results that are known from the start; they are part of ``problem.budget`` and cost no evaluation."""
+        return len(self.known.results)
 
     def make_strategy(self, observer: Observer = silent, budget: int | None = None) -> Strategy:
         """A new strategy, of the budget that the run had before it grew, where one is given."""
-        problem = self.problem if budget in (None, self.problem.budget) else replace(self.problem, budget=budget)
+        total = self.problem.budget if budget is None else budget + self.num_known
+        problem = self.problem if total == self.problem.budget else replace(self.problem, budget=total)
         return self.strategy(problem, seed=self.seed, observer=observer, **self.keywords)
 
     @property
@@ -60,13 +69,15 @@ class Plan:
             "strategy": self.strategy.name,
             "options": dict(self.keywords),
             "seed": self.seed,
-            "budget": self.problem.budget,
+            "budget": self.problem.budget - self.num_known,
             "limits": {name: float(value) for name, value in self.problem.limits.items()},
             "within_table": self.problem.within_pool,
             "evaluator": self.evaluator.describe(),
         }
         if self.problem.objectives:
             settings["objectives"] = [str(objective) for objective in self.problem.objectives]
+        if self.known.sources:
+            settings["start_from"] = list(self.known.sources)
         return dict(describe(settings | ({"files": dict(self.files)} if self.files else {})))
 
 
@@ -79,6 +90,7 @@ def plan(
     seed: int = 0,
     limits: Mapping[str, float] | None = None,
     objectives: Sequence[str | Objective] = (),
+    start_from: Source | Sequence[Source] = (),
     within_table: bool = False,
     device: str = "auto",
     preset: str | None = None,
@@ -112,7 +124,10 @@ def plan(
     first = ready.make_strategy()  # what the strategy has to say against its problem, it says here
     if len(problem.limits_after) < len(problem.limits) and not first.ask(problem.budget):
         raise _nothing_allowed(problem)
-    return replace(ready, files=first.files)
+    sources = [start_from] if isinstance(start_from, str | os.PathLike) else list(start_from)
+    known = known_results(sources, problem, labeller.label_names)
+    together = replace(problem, budget=problem.budget + len(known.results))
+    return replace(ready, files=first.files, known=known, problem=together if known.results else problem)
 
 
 def _measured(space: SearchSpace, objectives: Sequence[Objective], limits: Mapping[str, float]) -> list[str]:

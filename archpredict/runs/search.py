@@ -16,6 +16,7 @@ from archpredict.metrics.fronts import knee
 from archpredict.progress import Observer, silent
 from archpredict.runs.directory import RunDirectory, read_config
 from archpredict.runs.history import History
+from archpredict.runs.known import Source
 from archpredict.runs.loop import Loop
 from archpredict.runs.plan import Labeller, Plan, plan
 from archpredict.runs.volume import Volume, volume
@@ -107,6 +108,7 @@ def search(
     seed: int = 0,
     limits: Mapping[str, float] | None = None,
     objectives: Sequence[str | Objective] = (),
+    start_from: Source | Sequence[Source] = (),
     within_table: bool = False,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -132,6 +134,9 @@ def search(
             evaluation tells; of an objective that is maximised the smallest.
         objectives: What is to be good, where it is not the one score: names of costs of the space, columns of the
             table, entries of what the function returns, each with its direction: ``["accuracy", "latency:min"]``.
+        start_from: Directories of earlier runs, and tables, of the same space: their labels are known from the start
+            and cost no budget, failed evaluations included. The labels of a table are in the column that the evaluator
+            calls its label, of the first objective, or ``score``.
         within_table: Recommend only what the evaluator's table holds.
         out: Directory for the record of the run; None: keep no record.
         resume: Go on with the run in ``out``, finished or not. Its budget may grow; jobs, top, and how long and how
@@ -165,6 +170,7 @@ def search(
         seed=seed,
         limits=limits,
         objectives=objectives,
+        start_from=start_from,
         within_table=within_table,
         device=device,
         preset=preset,
@@ -220,11 +226,11 @@ def _result(loop: Loop, top: int) -> SearchResult:
         strategy=strategy.name,
         evaluator=loop.plan.evaluator.name,
         seed=loop.plan.seed,
-        queries=strategy.num_told,
+        queries=loop.num_asked,
         top=tuple(recommended),
         run_dir=None if loop.directory is None else loop.directory.path,
         seconds=loop.history.seconds,
-        failed=sum(r.score is None for r in strategy.results),
+        failed=sum(r.score is None for r in strategy.results[loop.plan.num_known :]),
         best_evaluated=strategy.best_evaluated(1)[0],
         believed=None if recommended[0].score is None else loop.plan.evaluator.believed(recommended[0].score),
         objectives=problem.objectives if several else (),

@@ -340,6 +340,10 @@ class Strategy(ABC):
         """Take the results of everything last asked for, in that order."""
         self.results.extend(results)
 
+    def know(self, results: Sequence[Result]) -> None:
+        """Take results that nobody asked for, before the first ask; they are part of the problem's budget."""
+        self.tell(results)
+
     def recommend(self, k: int) -> list[Recommendation]:
         """The best ``k`` architectures to use, best first: those evaluated, where a strategy predicts nothing."""
         return self.best_evaluated(k)

@@ -133,6 +133,10 @@ class RoundStrategy(Strategy, Generic[S]):
         self._queue = [c for c in self._queue if c not in told]
         self._start_if_due()
 
+    def know(self, results: Sequence[Result]) -> None:
+        self._starts = self._planned(len(results))
+        super().know(results)
+
     def _start_if_due(self) -> None:
         if not self._queue and self._starts[0] <= self.num_told < self.problem.budget:
             self._start_round()
