@@ -94,8 +94,8 @@ def _of_run(path: Path, problem: Problem) -> list[Result]:
     settings, space = read_config(path)["settings"], problem.space
     if (settings.get("space"), settings.get("num_choices")) != (space.name, list(space.num_choices)):
         raise UsageError(
-            f"the run in {path} is of the space {settings.get('space')}, the search is in {space.name}; start from runs "
-            "of the same space"
+            f"the run in {path} is of the space {settings.get('space')}, the search is in {space.name}; start from "
+            "runs of the same space"
         )
     theirs = settings.get("objectives") or []
     if theirs and not problem.objectives and not str(theirs[0]).startswith(f"{SCORE}:max"):

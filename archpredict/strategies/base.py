@@ -6,6 +6,7 @@ The contract, which ``archpredict.testing`` checks for every strategy:
 * All randomness derives from ``seed`` and what has been told, so equal seeds and results give equal runs.
 * ``load_state_dict(state_dict())`` on a new strategy of the same problem and seed continues as if nothing happened.
 * On a new strategy whose problem has a larger budget it continues with what that budget leaves, finished or not.
+* ``know`` before the first ``ask`` gives it results that nobody asked for; they are part of the problem's budget.
 * Nothing outside the space, above a limit, or over the budget is asked for; nothing above a limit is recommended.
 
 A worked example of one run with a budget of 100::

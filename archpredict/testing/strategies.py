@@ -138,6 +138,22 @@ class StrategyContract(ObjectivesContract):
             assert [r.architecture for r in resumed.results] == [r.architecture for r in strategy.results]
             assert summary(resumed.recommend(5)) == summary(strategy.recommend(5))
 
+    def test_what_it_knows_from_the_start_is_not_asked_for(
+        self, make_strategy: StrategyFactory, problem: Problem
+    ) -> None:
+        space, evaluator = problem.space, ToyEvaluator()
+        known = label(evaluator, space.architectures(structures(problem.budget)))
+        strategy, again = (make_strategy(replace(problem, budget=2 * problem.budget), seed=7) for _ in range(2))
+        strategy.know(known)
+        assert strategy.results == known
+        assert strategy.recommend(1)
+        state = saved_and_read(strategy.state_dict())
+        assert len(drive(strategy, evaluator, batch=5)) == 2 * problem.budget - len(known)
+        assert len(set(strategy.seen)) == strategy.num_told, "what was known was asked for"
+        again.load_state_dict(state, known)
+        drive(again, evaluator, batch=5)
+        assert [r.architecture for r in again.results] == [r.architecture for r in strategy.results]
+
     def test_an_unfinished_run_goes_on_with_more_budget(self, make_strategy: StrategyFactory, problem: Problem) -> None:
         unfinished, evaluator = make_strategy(problem, seed=6), ToyEvaluator()
         while unfinished.num_told < problem.budget // 2 and (batch := unfinished.ask(5)):

@@ -363,6 +363,19 @@ def test_a_finished_run_goes_on_with_a_larger_budget_which_its_record_keeps() ->
     assert (config["invocation"]["budget"], config["invocation"]["top"]) == (20, 2)
 
 
+def test_a_search_starts_from_earlier_runs_and_tables_and_is_resumed_with_them() -> None:
+    cli(*TOY, "--budget", "12", "--out", "first")
+    words = ("--seed", "1", "--budget", "8", "--start-from", "first", "--start-from", "first/report/history.csv")
+    result = cli(*TOY, *words, "--out", "second", "--json")
+    assert "Searching toy with random: 8 evaluations by toy, seed 1" in result.stderr
+    assert json.loads(result.stdout)["queries"] == 8
+    assert json.loads(cli("--resume", "second", "--json").stdout) == json.loads(result.stdout)
+    assert [s["results"] for s in read_config(Path("second"))["settings"]["start_from"]] == [12, 12]
+    wrong = cli(*TOY, "--budget", "8", "--start-from", "nowhere.csv")
+    assert wrong.exit_code == 2
+    assert "nowhere.csv" in wrong.stderr
+
+
 def test_a_run_of_a_program_is_resumed_by_the_program() -> None:
     RunDirectory("run", {"space": "toy"}).close()
     result = cli("--resume", "run")
