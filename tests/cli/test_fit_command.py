@@ -126,7 +126,7 @@ def test_isomorphic_rows_with_different_labels_are_told_once(cli: Any) -> None:
     ("words", "message"),
     [
         (("--predictor", "gates", "--head", "pairwise"), "--predictor names encoder and head; leave --encoder and"),
-        (("--predictor", "gatez"), "unknown predictor 'gatez'; choose from: bayesian-ridge, "),
+        (("--predictor", "gatez"), "unknown predictor 'gatez'; choose from: bananas, "),
         (("--encoder", "gcm"), "unknown encoder 'gcm'; choose from: "),
         (("--head", "hinge-loss"), "unknown head 'hinge-loss'; choose from: comparator, "),
         (("--encoder", "own.py:Mine"), "--encoder own.py:Mine cannot be saved: a saved predictor opens without code"),

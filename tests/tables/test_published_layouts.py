@@ -363,6 +363,18 @@ def run(tmp_path: Path) -> Path:
     return folder
 
 
+def test_the_objectives_of_a_run_are_columns_of_its_history(tmp_path: Path) -> None:
+    architectures = NB201.architectures(NB201.sample(4, np.random.default_rng(0)))
+    with History(tmp_path / "history.db") as history:
+        for i, architecture in enumerate(architectures[:3]):
+            values = {"latency": 3.0 + i}
+            history.record(i, Result(architecture, 90.0 + i, values=values))
+        history.record(3, Result(architectures[3], None, error="out of memory"))
+    with pytest.warns(UserWarning, match="1 rows without a value in 'latency'"):
+        table = Table.read(tmp_path / "history.db", "nasbench201", "latency", features=["score"])
+    assert (table.labels.tolist(), table.features["score"].tolist()) == ([3.0, 4.0, 5.0], [90.0, 91.0, 92.0])
+
+
 def test_a_history_is_a_table_without_its_failed_rows(run: Path) -> None:
     expected = NB201.sample(6, np.random.default_rng(0))[[1, 2, 3, 5]].tolist()
     for file in (run, run / "history.db", run / "report" / "history.csv"):
