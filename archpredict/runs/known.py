@@ -22,14 +22,14 @@ from archpredict.tables.columns import architecture_column, failure, label_of, n
 from archpredict.tables.formats.base import ARCHITECTURE, read_rows
 from archpredict.tables.reading.numbers import number
 
-__all__ = ["Known", "Source", "known_results"]
+__all__ = ["KnownResults", "Source", "known_results"]
 
 Source = str | os.PathLike[str]
 """The directory of a run, or the file of a table."""
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownResults:
     """Results that are known from the start.
 
     Args:
@@ -41,7 +41,7 @@ class Known:
     sources: tuple[dict[str, Any], ...] = ()
 
 
-def known_results(sources: Sequence[Source], problem: Problem, label_names: Sequence[str]) -> Known:
+def known_results(sources: Sequence[Source], problem: Problem, label_names: Sequence[str]) -> KnownResults:
     """Read what is known of a problem.
 
     Of isomorphic architectures the first result counts; where another source has another score for one, a warning says
@@ -80,7 +80,7 @@ def known_results(sources: Sequence[Source], problem: Problem, label_names: Sequ
             RuntimeWarning,
             stacklevel=4,
         )
-    return Known(tuple(result for _, result in found.values()), tuple(kept))
+    return KnownResults(tuple(result for _, result in found.values()), tuple(kept))
 
 
 def _is_wanted(result: Result, problem: Problem) -> bool:

@@ -18,7 +18,7 @@ from archpredict.progress import Observer, silent
 from archpredict.registry import resolve
 from archpredict.registry.arguments import describe
 from archpredict.registry.options import check_options, takes_any
-from archpredict.runs.known import Known, Source, known_results
+from archpredict.runs.known import KnownResults, Source, known_results
 from archpredict.spaces import check_space
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 from archpredict.strategies.base import Problem, Strategy
@@ -47,7 +47,7 @@ class Plan:
     budget: int
     keywords: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
-    known: Known = field(default_factory=Known)
+    known: KnownResults = field(default_factory=KnownResults)
 
     @property
     def num_known(self) -> int:
