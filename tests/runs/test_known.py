@@ -63,6 +63,20 @@ def test_what_is_known_costs_no_budget_and_is_not_asked_for(tmp_path: Path, earl
     assert len({*keys(tmp_path / "run"), *keys(earlier)}) == 37
 
 
+@pytest.mark.parametrize("name", ["nsga2", "predictor-guided"])
+def test_with_several_objectives_the_known_front_is_gone_on_from(tmp_path: Path, name: str) -> None:
+    settings: dict[str, Any] = {"objectives": ["score", "latency:min:20"], "budget": 12}
+    first = search(SPACE, ToyEvaluator(), strategy="random", out=tmp_path / "first", **settings)
+    options = SHORT.get(name, {})
+    start = [tmp_path / "first"]
+    result = search(SPACE, ToyEvaluator(), strategy=name, options=options, start_from=start, **settings)
+    assert result.queries == 12
+    values = [[r.values["score"], -r.values["latency"]] for r in result.front]
+    for member in first.front:  # is on the front still, or beaten by another
+        mine = (member.values["score"], -member.values["latency"])
+        assert any(score >= mine[0] and latency >= mine[1] for score, latency in values)
+
+
 def test_the_table_of_a_run_is_known_as_the_run_is(tmp_path: Path, earlier: Path) -> None:
     settings: dict[str, Any] = {"strategy": "evolution", "budget": 12}
     of_run = search(SPACE, ToyEvaluator(), start_from=earlier, out=tmp_path / "a", **settings)
