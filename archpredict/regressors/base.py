@@ -25,6 +25,10 @@ class Regressor(ABC):
 
     name: ClassVar[str]
 
+    head_start: ClassVar[float] = 0.0
+    """How many labels' worth it knows before it has seen any: from ``n`` labels its weight beside others is taken for
+    ``1 + head_start / n`` times as large, before labels that it has not seen weigh it."""
+
     sources: tuple[str, ...] = ()
     """Names of sources that it reads beside those that all members read, as far as there are such numbers."""
 

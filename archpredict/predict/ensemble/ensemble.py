@@ -160,7 +160,8 @@ class Ensemble:
         """
         networks, regressors = len(self.models), len(self.regressors)
         counts = [networks] * (networks > 0) + [1] * regressors
-        prior = self.prior[np.cumsum(counts) - 1] * counts
+        starts = np.array([0.0] * (networks > 0) + [r.head_start for r in self.regressors.values()])
+        prior = self.prior[np.cumsum(counts) - 1] * counts * (1 + starts / len(labels))
         calibration = Calibration.fit(target, labels)
         parts = Weighing.fit(held_out, prior, target, labels, calibration)
         mean, _ = parts.mixture(held_out.scores, held_out.stds)

@@ -69,8 +69,8 @@ class CTNASSettings(RoundSettings):
         dummies: Average over as many node slots as the largest labelled architecture has, as the published code does.
         hidden: Width of the policy's LSTM cell.
         betas, weight_decay: Of the policy's Adam.
-        several: How several objectives become the order that the comparator learns: ``scalarisation``, drawn anew in
-            every round, or ``dominance``, with contributions to the hypervolume as tie-break
+        several: How several objectives become the order that the comparator learns: ``dominance``, with contributions
+            to the hypervolume as tie-break, or ``scalarisation``, drawn anew in every round
             (:func:`archpredict.strategies.rounds.one_order.one_label`).
     """
 
@@ -101,7 +101,7 @@ class CTNASSettings(RoundSettings):
     hidden: int = 64
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
-    several: Several = "scalarisation"
+    several: Several = "dominance"
 
     def __post_init__(self) -> None:
         super().__post_init__()
