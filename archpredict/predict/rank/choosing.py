@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from archpredict._typing import BoolArray, FloatArray
 from archpredict.errors import UnknownNameError, UsageError
 from archpredict.graph.summary import si
+from archpredict.metrics.fronts import on_front
 from archpredict.predict.rank.ranked import Ranked
 
-__all__ = ["LeftOut", "Limit", "on_front"]
+__all__ = ["LeftOut", "Limit"]
 
 _THROUGHPUT, _SPEED = "throughput", "images_per_second"
 _NUMBERS = ("score", _THROUGHPUT, "params", "macs", "nodes")
@@ -67,21 +67,6 @@ def split(rows: Sequence[Ranked], limits: Sequence[Limit]) -> tuple[tuple[Ranked
         else:
             kept.append(row)
     return tuple(kept), tuple(left_out)
-
-
-def on_front(values: FloatArray) -> BoolArray:
-    """Which rows no other row dominates: is at least as large in every column, and larger in one.
-
-    Args:
-        values: ``(n, m)``, larger is better.
-
-    Example:
-        >>> on_front(np.array([[1.0, 3.0], [2.0, 2.0], [1.0, 2.0], [2.0, 2.0]]))
-        array([ True,  True, False,  True])
-    """
-    as_good = (values[:, None] >= values[None]).all(axis=2)
-    better = (values[:, None] > values[None]).any(axis=2)
-    return np.asarray(~(as_good & better).any(axis=0))
 
 
 def with_front(rows: tuple[Ranked, ...]) -> tuple[Ranked, ...]:
