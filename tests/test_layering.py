@@ -16,7 +16,7 @@ import pytest
 _ROOT = Path(__file__).resolve().parent.parent
 _PACKAGE = _ROOT / "archpredict"
 _PLUGINS = ("spaces", "images", "encoders", "heads", "regressors", "evaluators", "strategies", "proxies")
-_MOST_ROOMS, _MOST_FLOORS, _MOST_IMPORTS = 28, 13, 140
+_MOST_ROOMS, _MOST_FLOORS, _MOST_IMPORTS = 32, 14, 165
 
 
 def _name(path: Path) -> str:
@@ -99,6 +99,7 @@ def _gone(floors: Mapping[str, int], depth: int) -> set[str]:
 
 
 def test_the_house_is_as_small_as_it_was_planned() -> None:
+    """28 rooms, and four for what comes: executors, integrations, pages and explanations."""
     rooms = {*map(_room, _INSIDE)}
     arrows = {(_room(a), _room(b)) for a, b in _arrows() if _room(a) != _room(b)}
     assert len(rooms) <= _MOST_ROOMS
