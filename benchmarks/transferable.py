@@ -48,7 +48,7 @@ from archpredict.predict.parts import Part
 from archpredict.predict.presets import preset
 from archpredict.predict.pretraining.corpus import Corpus
 from archpredict.predict.pretraining.networks import OBJECTIVES, Pretraining, pretrain, untrained
-from archpredict.predict.pretraining.objectives.base import Objective
+from archpredict.predict.pretraining.objectives.base import PretrainingObjective
 from archpredict.predict.pretraining.pretrained_encoder import PretrainedEncoder, encoder_of
 
 SPACES = ("nasbench101", "nasbench201", "darts", "enas")
@@ -143,7 +143,7 @@ def trained(encoder: PretrainedEncoder, families: Mapping[str, Family], pair: st
     return np.asarray(general.predict(families[target].networks))
 
 
-def objective(name: str, options: argparse.Namespace) -> Objective:
+def objective(name: str, options: argparse.Namespace) -> PretrainingObjective:
     """An objective by its name, the contrastive ones with the options that were given."""
     if name not in CONTRASTIVE:
         return OBJECTIVES[name]()
