@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from archpredict.evaluators.base import Evaluator, Result
     from archpredict.evaluators.objectives.objective import Objective
     from archpredict.graph.arch_graph import ArchGraph
+    from archpredict.graph.drawing import draw
     from archpredict.predict.parts import Part
     from archpredict.predict.predictor import Predictor
     from archpredict.predict.rank.ranking import Ranking, rank
@@ -44,6 +45,7 @@ __all__ = [
     "Training",
     "UniversalPredictor",
     "__version__",
+    "draw",
     "load_space",
     "rank",
     "search",
@@ -67,6 +69,7 @@ _HOME = {
     "Table": "tables.table",
     "Training": "predict.training.training",
     "UniversalPredictor": "predict.universal",
+    "draw": "graph.drawing",
     "load_space": "spaces.base",
     "rank": "predict.rank.ranking",
     "search": "runs.search",

@@ -65,7 +65,7 @@ KINDS = {
     ),
     **dict.fromkeys(["Ranking", "Recommendation", "Result", "SearchResult", "SearchSpace"], "class"),
     **dict.fromkeys(["Strategy", "Table", "Training", "UniversalPredictor"], "class"),
-    **dict.fromkeys(["load_space", "rank", "search"], "function"),
+    **dict.fromkeys(["draw", "load_space", "rank", "search"], "function"),
     "__version__": "text",
 }
 _IS = {"class": inspect.isclass, "function": inspect.isfunction, "text": lambda thing: isinstance(thing, str)}

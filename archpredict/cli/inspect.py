@@ -26,7 +26,7 @@ _PATH = click.Path(path_type=Path)
 )
 @click.argument("file", type=_PATH)
 @input_shape_options
-@click.option("--draw", type=_PATH, metavar="FILE", help="Draw the graph: out.svg or out.png.")
+@click.option("--draw", type=_PATH, metavar="FILE", help="Draw the graph by its blocks: out.svg or out.png.")
 @click.option(
     "--device",
     "devices",

@@ -12,7 +12,7 @@ from archpredict._typing import FloatArray
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import POOLS, check_computational
 
-__all__ = ["OperatorSummary", "Stage", "flops", "operators", "stages"]
+__all__ = ["OperatorSummary", "Stage", "flops", "operators", "stages", "stages_with_nodes"]
 
 _CONVOLUTIONS = ("conv", "conv_transpose")
 _PROJECTIONS = (*_CONVOLUTIONS, "linear", "recurrent")
@@ -84,6 +84,11 @@ def stages(graph: ArchGraph) -> list[Stage]:
         >>> [(s.resolution, s.channels, s.nodes) for s in stages(computational_graph(nodes, [(0, 1), (1, 2)]))]
         [('4x4', (8, 8), 2), ('1', (0, 0), 1)]
     """
+    return [stage for stage, _ in stages_with_nodes(graph)]
+
+
+def stages_with_nodes(graph: ArchGraph) -> list[tuple[Stage, list[int]]]:
+    """What :func:`stages` gives, each with its nodes."""
     check_computational(graph)
     positions = _resolutions(graph)
     width = graph.attrs["weight"][:, 0]
@@ -94,16 +99,8 @@ def stages(graph: ArchGraph) -> list[Stage]:
         rows = np.flatnonzero(np.array(positions) == number)
         channels = width[rows][layer[rows]]
         span = (int(channels.min()), int(channels.max())) if len(channels) else (0, 0)
-        found.append(
-            Stage(
-                _named(graph, rows.tolist(), number),
-                number,
-                span,
-                len(rows),
-                float(params[rows].sum()),
-                float(macs[rows].sum()),
-            )
-        )
+        name, sums = _named(graph, rows.tolist(), number), (float(params[rows].sum()), float(macs[rows].sum()))
+        found.append((Stage(name, number, span, len(rows), *sums), rows.tolist()))
     return found
 
 

@@ -70,7 +70,7 @@ def test_unknown_operators_are_named(cli: Any, onnx_writer: Any) -> None:
     assert "Wavelet 1" in shown
 
 
-@pytest.mark.parametrize(("name", "begin"), [("out.svg", b"<?xml"), ("out.png", b"\x89PNG")])
+@pytest.mark.parametrize(("name", "begin"), [("out.svg", b"<svg"), ("out.png", b"\x89PNG")])
 def test_the_graph_is_drawn(cli: Any, net: Path, name: str, begin: bytes) -> None:
     result = cli("inspect", "net.onnx", "--draw", name)
     assert result.exit_code == 0
@@ -87,13 +87,9 @@ def test_the_graph_is_drawn(cli: Any, net: Path, name: str, begin: bytes) -> Non
         (("net.onnx", "--draw", "out.pdf"), "a drawing cannot be written as out.pdf; give a name that ends in .svg or"),
         (("net.onnx", "--draw", "no/out.svg"), "there is no folder no to write out.svg into; make it first"),
         (("net.onnx", "--input-shape", "img=1x3x8x8"), "--input-shape: no model has an input 'img'; there are: image"),
-        (("deep.onnx", "--draw", "out.svg"), "nodes, a drawing can show 3,000; leave it out and read the table of st"),
     ],
 )
-def test_what_cannot_be_done_is_one_sentence(
-    cli: Any, net: Path, onnx_writer: Any, words: tuple[str, ...], message: str
-) -> None:
+def test_what_cannot_be_done_is_one_sentence(cli: Any, net: Path, words: tuple[str, ...], message: str) -> None:
     Path("text.onnx").write_text("no model")
-    onnx_writer("deep.onnx", [4] * 1600)
     assert message in cli.fails("inspect", *words)
     assert not Path("out.svg").exists()
