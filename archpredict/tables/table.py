@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -138,6 +138,41 @@ class Table:
                 yield row
 
         table = cls._from_rows(digested(), _API, load_space("nasbench101"), target, ARCHITECTURE)
+        return replace(table, sha256=digest.hexdigest())
+
+    @classmethod
+    def from_rows(
+        cls,
+        rows: Iterable[Mapping[str, Any]],
+        space: str | type[SearchSpace] | SearchSpace,
+        target: str,
+        *,
+        name: str = "rows",
+    ) -> Table:
+        """A table of rows that are at hand, as :meth:`read` makes one of a file.
+
+        Args:
+            rows: Values by column: ``architecture`` as a notation or a list of choices, and the target.
+            space: The space of the architectures.
+            target: The column of the labels, higher is better.
+            name: Stands for the file, in messages too.
+
+        Raises:
+            DataError: As from :meth:`read`.
+
+        Example:
+            >>> rows = [{"architecture": [0, 0, 0, 0, 0, n], "accuracy": 10.0 * n} for n in range(3)]
+            >>> Table.from_rows(rows, "nasbench201", "accuracy").labels.tolist()
+            [0.0, 10.0, 20.0]
+        """
+        digest = hashlib.sha256()
+
+        def digested() -> Iterator[Row]:
+            for number, row in enumerate(rows, start=1):
+                digest.update(f"{row.get(ARCHITECTURE)} {row.get(target)}\n".encode())
+                yield Row(f"row {number}", row)
+
+        table = cls._from_rows(digested(), Path(name), load_space(space), target, ARCHITECTURE)
         return replace(table, sha256=digest.hexdigest())
 
     @classmethod

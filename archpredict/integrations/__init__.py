@@ -1,0 +1,1 @@
+"""Adapters for other people's tools; nothing in the package imports them."""

@@ -1,0 +1,142 @@
+"""The searcher for Ray Tune: the runs of its strategy, through Ray Tune itself too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archpredict.errors import DataError, MissingDependencyError, UsageError
+from archpredict.registry import resolve
+from archpredict.strategies.base import Problem, Strategy
+from archpredict.testing.toys import ToyEvaluator, ToySpace
+
+tune = pytest.importorskip("ray.tune")
+
+from archpredict.integrations.ray_tune import StrategySearcher  # noqa: E402
+
+_GUIDED = {"predictor": "bayesian-ridge", "rounds": 3}
+
+
+def score(text: str) -> float:
+    (result,) = ToyEvaluator().evaluate([ToySpace().from_text(text)])
+    assert result.score is not None
+    return result.score
+
+
+def searcher(name: str, options: dict[str, Any], mode: str = "max") -> StrategySearcher:
+    return StrategySearcher(name, space=ToySpace(), metric="label", mode=mode, budget=30, seed=3, options=options)
+
+
+def run(search: StrategySearcher, numbers: range, sign: int = 1) -> list[str]:
+    found = []
+    for i in numbers:
+        config = search.suggest(f"trial{i}")
+        assert config is not None
+        found.append(config["architecture"])
+        search.on_trial_complete(f"trial{i}", {"label": sign * score(found[-1]), "training_iteration": 1})
+    return found
+
+
+def alone(name: str, n: int, options: dict[str, Any]) -> list[str]:
+    made: type[Strategy] = resolve("strategies", name, Strategy)
+    strategy = made(Problem(ToySpace(), 30), seed=3, **options)
+    while strategy.num_told < n:
+        strategy.tell(list(ToyEvaluator().evaluate(strategy.ask(1))))
+    return [str(r.architecture) for r in strategy.results]
+
+
+@pytest.mark.parametrize(("name", "options"), [("evolution", {}), ("predictor-guided", _GUIDED)])
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_one_trial_at_a_time_is_the_run_of_the_strategy(name: str, options: dict[str, Any], mode: str) -> None:
+    search = searcher(name, options, mode)
+    search.set_search_properties(None, None, {})
+    assert run(search, range(25), 1 if mode == "max" else -1) == alone(name, 25, options)
+
+
+@pytest.mark.parametrize("known_first", [True, False])
+def test_what_was_saved_goes_on_as_if_it_had_never_stopped(tmp_path: Path, known_first: bool) -> None:
+    search = searcher("predictor-guided", _GUIDED)
+    search.set_search_properties(None, None, {})
+    first = run(search, range(14))
+    search.save(str(tmp_path / "state"))
+    again = searcher("predictor-guided", _GUIDED)
+    if known_first:
+        again.set_search_properties(None, None, {})
+    again.restore(str(tmp_path / "state"))
+    if not known_first:
+        again.set_search_properties(None, None, {})
+    assert first + run(again, range(14, 25)) == alone("predictor-guided", 25, _GUIDED)
+
+
+def test_trials_that_run_or_fail_are_not_suggested_again() -> None:
+    search = searcher("evolution", {})
+    search.set_search_properties(None, None, {})
+    found = []
+    for i in range(40):
+        config = search.suggest(f"trial{i}")
+        assert config is not None
+        found.append(ToySpace().from_text(config["architecture"]).key)
+        if i >= 4:  # four at a time, one in three of which fails or reports nothing
+            results: list[Any] = [None, {"label": float("nan")}, {"other": 1.0}]
+            good = {"label": score(config["architecture"])}
+            search.on_trial_complete(f"trial{i - 4}", good if i % 3 else results[i // 3 % 3], error=i % 9 == 0)
+    assert len({*found}) == 40
+
+
+def test_each_kind_of_domain() -> None:
+    search = StrategySearcher("random", metric="m", mode="min", budget=40)
+    config = {
+        "kept": 3,
+        "inner": {"op": tune.choice(["a", "b"]), "steps": tune.quniform(0.0, 0.3, 0.1)},
+        "depth": tune.randint(1, 4),
+        "width": tune.qlograndint(8, 32, 8),
+        "rate": tune.loguniform(1e-4, 1e-1),
+        "many": tune.randint(0, 1000),
+    }
+    assert search.set_search_properties(None, None, config)
+    assert not search.set_search_properties(None, None, config)
+    found: list[dict[str, Any]] = []
+    for i in range(30):
+        suggested = search.suggest(str(i))
+        assert suggested is not None
+        search.on_trial_complete(str(i), {"m": 1.0})
+        found.append(suggested)
+    assert {f["inner"]["op"] for f in found} == {"a", "b"}
+    assert sorted({round(f["inner"]["steps"], 9) for f in found}) == [0.0, 0.1, 0.2, 0.3]
+    assert {f["depth"] for f in found} == {1, 2, 3}
+    assert {f["width"] for f in found} <= {8, 16, 24, 32}
+    assert len({f["rate"] for f in found}) == 30
+    assert all(1e-4 <= f["rate"] <= 1e-1 and 0 <= f["many"] < 1000 and "kept" not in f for f in found)
+    assert search.results[0].score == -1.0
+
+
+def test_several_objectives() -> None:
+    search = StrategySearcher("nsga2", space=ToySpace(), metric=["label", "params"], mode=["max", "min"], budget=30)
+    search.set_search_properties(None, None, {})
+    for i in range(20):
+        config = search.suggest(str(i))
+        assert config is not None
+        architecture = ToySpace().from_text(config["architecture"])
+        search.on_trial_complete(str(i), {"label": score(config["architecture"]), **architecture.cost})
+    assert {tuple(r.values) for r in search.results} == {("label", "params")}
+
+
+def test_what_is_wrong_is_said(tmp_path: Path, load_without: Callable[[str, str], None]) -> None:
+    with pytest.raises(UsageError, match="the metric is None"):
+        StrategySearcher("random").set_search_properties(None, None, {"x": tune.choice([1, 2])})
+    plain = StrategySearcher("random", metric="m", mode="max")
+    with pytest.raises(UsageError, match="nothing to decide"):
+        plain.set_search_properties(None, None, {"x": tune.uniform(0, 1)})
+    with pytest.raises(UsageError, match=r"not about tune\.grid_search"):
+        plain.set_search_properties(None, None, {"x": tune.grid_search([1, 2])})
+    with pytest.raises(UsageError, match="does not know what it searches"):
+        plain.suggest("trial")
+    for content in ("[]", "{", '{"suggested": 1, "running": {"a": "b"}, "ended": []}'):
+        (tmp_path / "state").write_text(content)
+        with pytest.raises(DataError, match="holds no state of a searcher"):
+            plain.restore(str(tmp_path / "state"))
+    with pytest.raises(MissingDependencyError, match=r"pip install 'archpredict\[tune\]'"):
+        load_without("ray_tune", "ray")
