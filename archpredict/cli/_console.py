@@ -43,6 +43,7 @@ _COSTS = {
 
 _PLAIN_SECONDS = 2.0
 _SHORT = 40
+_LARGE = 10_000
 
 
 # ---------------------------------------------------------------------- progress
@@ -97,8 +98,12 @@ class _Figures:
         passing = {k: v for k, v in of_interest.items() if k not in _LASTING}
         self._lasting.update({k: v for k, v in event.values.items() if k in _LASTING})
         named = {**{_LASTING[k]: v for k, v in self._lasting.items()}, **passing}
-        values = [f"{name.replace('_', ' ')} {value:.4g}" for name, value in named.items()]
+        values = [f"{name.replace('_', ' ')} {_shown(value)}" for name, value in named.items()]
         return ", ".join([*(count for stage, count in self._counts.items() if stage != event.stage), *values])
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= _LARGE else f"{value:.4g}"
 
 
 class LiveProgress:

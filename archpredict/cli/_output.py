@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -98,16 +97,9 @@ def print_csv(columns: Mapping[str, Kind], rows: Iterable[Record]) -> None:
 
 def print_json(value: object) -> None:
     """A value as JSON on stdout; numbers that are not finite become null, which is what JSON has for them."""
+    from archpredict.tables.reading.numbers import finite
+
     click.echo(json.dumps(finite(value)))
-
-
-def finite(value: Any) -> Any:
-    """The value with None for each number in it that is not finite."""
-    if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def number_columns(rows: Sequence[Record]) -> dict[str, Kind]:
@@ -117,6 +109,6 @@ def number_columns(rows: Sequence[Record]) -> dict[str, Kind]:
 
 def _values(row: Record, kinds: Mapping[str, Kind]) -> Record:
     """The row's values as its columns have them; None for numbers that are not finite."""
-    from archpredict.tables.reading.numbers import as_kind
+    from archpredict.tables.reading.numbers import as_kind, finite
 
     return {name: finite(as_kind(value, kinds[name]) if name in kinds else value) for name, value in row.items()}

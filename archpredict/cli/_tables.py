@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archpredict.errors import UsageError
@@ -13,7 +12,6 @@ from archpredict.tables.table import Table
 
 if TYPE_CHECKING:
     from archpredict.spaces.base import SearchSpace
-    from archpredict.tables.unlabelled import Unlabelled
 
 
 def column_names(text: str | None) -> list[str]:
@@ -71,14 +69,3 @@ def read_families(texts: Sequence[str]) -> list[Table]:
         _warn_of_scales(table)
         tables.append(table)
     return tables
-
-
-def check_new_columns(data: Unlabelled, path: Path, names: Sequence[str]) -> None:
-    """Columns that are to be added are not there yet.
-
-    Raises:
-        UsageError: One is.
-    """
-    for name in names:
-        if any(name in row.values for row in data.rows):
-            raise UsageError(f"{path} has a column {name!r} already; rename it, so that nothing is overwritten")

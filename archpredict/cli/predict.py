@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,10 @@ from archpredict.cli._options import column_option, debug_option, example
 from archpredict.cli._predictors import device_option, model_option, quiet_option, space_option
 
 if TYPE_CHECKING:
-    from archpredict.predict.predictor import Predictor
-    from archpredict.predict.universal import UniversalPredictor
-    from archpredict.tables.unlabelled import Unlabelled
+    from archpredict.predict.streaming import Predicted
 
-_CHUNK = 20_000
-"""Architectures predicted at a time: bounds the memory and gives a progress."""
-
-SCORE, STD = "score", "std"
+_MANY = 100_000
+"""Rows from which on it is worth saying how fast it went."""
 _STDOUT = Path("-")
 
 
@@ -42,73 +39,56 @@ _STDOUT = Path("-")
 )
 @column_option
 @space_option
+@click.option("--jobs", type=click.IntRange(min=0), help="Processes for large tables.  [default: all cores]")
 @device_option
 @quiet_option
 @debug_option
 def command(**given: Any) -> None:
     """Predict the scores of the architectures in a table.
 
-    Rows and columns stay as they are; a column "score" is added, and "std" where the predictor has an uncertainty.
+    Rows and columns stay as they are; a column "score" is added, and "std" where the predictor has an uncertainty. The
+    table may be larger than memory: it is read and written in pieces.
     """
     from archpredict.cli._console import say, warnings_as_lines
-    from archpredict.cli._output import check_output, print_csv, write_table
-    from archpredict.cli._predictors import load_any_model, model_space
-    from archpredict.cli._proxies import compute_scores
-    from archpredict.cli._tables import check_new_columns
-    from archpredict.tables.formats.base import ARCHITECTURE
-    from archpredict.tables.unlabelled import Unlabelled
+    from archpredict.cli._output import check_output
 
     with warnings_as_lines():
-        if given["out"] != _STDOUT:
-            check_output(given["out"], given["data"])
-        model = load_any_model(given["model"], given["device"], given["transfer"])
-        space = model_space(model, given["model"], given["space"])
-        data = Unlabelled.read(given["data"], space, model.feature_names_, column=given["column"] or ARCHITECTURE)
-        names = (SCORE, STD) if model.has_std else (SCORE,)
-        check_new_columns(data, given["data"], names)
-        compute_scores(model, data.architectures, given["quiet"])
-        added = _predicted(model, data, names, given["quiet"])
-        columns, rows = data.extended(added)
         if given["out"] == _STDOUT:
-            print_csv(columns, rows)
+            _print(given)
             return
-        write_table(given["out"], columns, rows)
+        check_output(given["out"], given["data"])
+        found = _predicted(given, given["out"])
     if not given["quiet"]:
-        say(f"Wrote {len(rows):,} rows with {' and '.join(added)} to {given['out']}{_beyond(model, added[SCORE])}")
+        rate = f" ({found.rows / found.seconds:,.0f} a second)" if found.rows >= _MANY else ""
+        told = f"Wrote {found.rows:,} rows with {' and '.join(found.columns)} to {given['out']}{rate}"
+        say(told + (f"; {found.beyond_labels}" if found.beyond_labels else ""))
 
 
-def _beyond(model: Predictor | UniversalPredictor, scores: Any) -> str:
-    """How many scores are beyond the labels that the predictor learnt from, if any are."""
-    from archpredict.predict.predictor import Predictor
-
-    if not isinstance(model, Predictor):
-        return ""
-    low, high = model.label_range_
-    count = int(((scores < low) | (scores > high)).sum())
-    if not count:
-        return ""
-    return f"; {count:,} of the scores are beyond all labels it has seen ({low:.4g} to {high:.4g}): believe their order"
+def _print(given: Mapping[str, Any]) -> None:
+    """CSV on stdout, once all of it is there."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "scores.csv"
+        _predicted(given, path)
+        with path.open(encoding="utf-8", newline="") as stream:
+            while block := stream.read(1 << 20):
+                click.echo(block, nl=False)
 
 
-def _predicted(
-    model: Predictor | UniversalPredictor, data: Unlabelled, names: Sequence[str], quiet: bool
-) -> dict[str, Any]:
-    """The new columns, ``(n,)`` each."""
-    import numpy as np
-
+def _predicted(given: Mapping[str, Any], out: Path) -> Predicted:
     from archpredict.cli._console import progress
-    from archpredict.progress import Event
+    from archpredict.cli._predictors import load_any_model, model_space
+    from archpredict.predict.streaming import predict_table
+    from archpredict.tables.formats.base import ARCHITECTURE
 
-    total = len(data.architectures)
-    parts: dict[str, list[Any]] = {name: [] for name in names}
-    with progress(quiet) as observer:
-        for start in range(0, total, _CHUNK):
-            rows = slice(start, start + _CHUNK)
-            packed = model.pack(
-                data.architectures[rows], {name: values[rows] for name, values in data.features.items()}
-            )
-            parts[SCORE].append(model.predict(packed))
-            if STD in parts:
-                parts[STD].append(model.predict_std(packed))
-            observer(Event("predicted", min(start + _CHUNK, total), total))
-    return {name: np.concatenate(values) for name, values in parts.items()}
+    model = load_any_model(given["model"], given["device"], given["transfer"])
+    space = model_space(model, given["model"], given["space"])
+    with progress(given["quiet"]) as observer:
+        return predict_table(
+            model,
+            given["data"],
+            out,
+            given["space"] or space.name,
+            column=given["column"] or ARCHITECTURE,
+            jobs=given["jobs"],
+            observer=observer,
+        )

@@ -163,10 +163,17 @@ def parsed(path: Path, row: Row, column: str, space: SearchSpace) -> Choices:
 
 
 def _parse(value: Any, column: str, space: SearchSpace) -> Choices:
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    if _folded(column) == _NASLIB:
-        text = arch_string(text) or text
-    return space.parse(text)
+    return space.parse(notation(as_text(value), column))
+
+
+def as_text(value: Any) -> str:
+    """A value of a column of architectures as a text."""
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def notation(text: str, column: str) -> str:
+    """The text of a column of architectures in a notation of the space."""
+    return (arch_string(text) or text) if _folded(column) == _NASLIB else text
 
 
 def failure(row: Row, target: str) -> str | None:

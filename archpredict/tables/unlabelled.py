@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,8 +12,7 @@ from archpredict._typing import FloatArray
 from archpredict.errors import DataError
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 from archpredict.tables.columns import Columns, architecture_column, parsed
-from archpredict.tables.formats.base import ARCHITECTURE, Kind, Row, read_rows
-from archpredict.tables.reading.numbers import joined, kind_of
+from archpredict.tables.formats.base import ARCHITECTURE, Row, read_rows
 
 __all__ = ["Unlabelled"]
 
@@ -77,16 +75,3 @@ class Unlabelled:
             found.append(architectures[choices])
             numbers.add(row)
         return cls(rows, found, numbers.at(np.arange(len(rows))))
-
-    def extended(self, added: Mapping[str, FloatArray]) -> tuple[dict[str, Kind], list[dict[str, Any]]]:
-        """The columns and rows of the file with further columns of numbers at the right."""
-        kinds: dict[str, Kind | None] = {}
-        for row in self.rows:
-            for name, value in row.values.items():
-                kinds[name] = joined(kinds.get(name), kind_of(value))
-        columns: dict[str, Kind] = {name: kind or "text" for name, kind in kinds.items()}
-        numbers = zip(*(values.tolist() for values in added.values()), strict=True)
-        rows = [
-            {**row.values, **dict(zip(added, new, strict=True))} for row, new in zip(self.rows, numbers, strict=True)
-        ]
-        return {**columns, **dict.fromkeys(added, "number")}, rows

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -19,7 +20,7 @@ from archpredict.progress import Observer, silent
 from archpredict.registry import names, resolve
 from archpredict.tables.reading.files import is_folder
 
-__all__ = ["Format", "Row", "format_of", "format_to_write", "read_rows", "write_rows"]
+__all__ = ["Format", "Piece", "Row", "format_of", "format_to_write", "read_rows", "write_rows"]
 
 ARCHITECTURE = "architecture"
 """The column of the architectures where a format has no name of its own for it."""
@@ -39,6 +40,37 @@ class Row:
 
     where: str
     values: Mapping[str, Any]
+
+
+ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "ABSENT"})()
+"""Stands in a column for what a row does not have, which is another thing than having nothing there."""
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Rows that follow each other, by column: what is gone through without a loop over rows.
+
+    Args:
+        columns: Values by name, ``n`` each; :data:`ABSENT` where a row has no such column.
+        where: The place of a row, counted within the piece, as :attr:`Row.where` has it.
+        size: ``n``.
+    """
+
+    columns: Mapping[str, Sequence[Any]]
+    where: Callable[[int], str]
+    size: int
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Piece:
+        """The piece of some rows."""
+        names = dict.fromkeys(name for row in rows for name in row.values)
+        columns = {name: [row.values.get(name, ABSENT) for row in rows] for name in names}
+        return cls(columns, lambda i: rows[i].where, len(rows))
+
+    def row(self, i: int) -> Row:
+        """One of the rows."""
+        values = {name: column[i] for name, column in self.columns.items()}
+        return Row(self.where(i), {name: value for name, value in values.items() if value is not ABSENT})
 
 
 class Format(ABC):
@@ -86,6 +118,30 @@ class Format(ABC):
             rows: Values by column; a missing value is absent or None.
         """
         raise UsageError(f"{self.endings[0]} files of this format are only read; convert to {writable_endings()}")
+
+    # ------------------------------------------------------------------ large tables: a format may know a quicker way
+
+    def pieces(self, path: Path, size: int) -> Iterator[Piece]:
+        """The rows ``size`` at a time.
+
+        Raises:
+            DataError: As for :meth:`rows`.
+        """
+        rows = self.rows(path)
+        while piece := list(islice(rows, size)):
+            yield Piece.of(piece)
+
+    def count(self, path: Path) -> int | None:
+        """How many rows there are, where the file says so before they are read; else None."""
+        return None
+
+    def kinds(self, path: Path) -> Mapping[str, Kind] | None:
+        """What each column holds, where the file says so before its rows are read; else None."""
+        return None
+
+    def write_pieces(self, path: Path, columns: Mapping[str, Kind], pieces: Iterable[Piece]) -> None:
+        """Write a table that comes in pieces, as :meth:`write` does."""
+        self.write(path, columns, (piece.row(i).values for piece in pieces for i in range(piece.size)))
 
 
 def read_rows(path: str | Path, observe: Observer = silent) -> Iterator[Row]:
@@ -150,9 +206,21 @@ def write_rows(path: Path, columns: Mapping[str, Kind], rows: Iterable[Mapping[s
         UsageError: No table can be written under this name.
         RunError: The file cannot be written.
     """
+    with _replacing(path) as part:
+        format_to_write(path).write(part, columns, rows)
+
+
+def write_pieces(path: Path, columns: Mapping[str, Kind], pieces: Iterable[Piece]) -> None:
+    """The same of rows that come in pieces, of which no more than one is held at a time."""
+    with _replacing(path) as part:
+        format_to_write(path).write_pieces(part, columns, pieces)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        format_to_write(path).write(part, columns, rows)
+        yield part
         part.replace(path)
     except BaseException as error:
         with suppress(OSError):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from archpredict.errors import DataError
 from archpredict.progress import Observer, silent
 from archpredict.tables.columns import is_name_of_architectures
-from archpredict.tables.formats.base import Format, Kind, Row
+from archpredict.tables.formats.base import ABSENT, Format, Kind, Piece, Row
 from archpredict.tables.reading.files import text_lines
 from archpredict.tables.reading.writing import text_writer
 
@@ -38,38 +38,62 @@ class Csv(Format):
         return len(fields) > 1 and any(map(is_name_of_architectures, fields))
 
     def rows(self, path: Path, observe: Observer = silent) -> Iterator[Row]:
-        lines = text_lines(path)
-        begin = _to_header(lines)
-        mark = _separator(begin[-1]) if begin else ","
-        reader = csv.reader(chain(begin, lines), strict=True, delimiter=mark)
-        columns: list[str] | None = None
-        while True:
-            line = reader.line_num + 1
-            try:
-                fields = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                raise DataError(f"{path}, line {line}: this is no row of a CSV file: {error}") from error
-            if not fields or (columns is None and _is_before_header(mark.join(fields))):
-                continue
-            if mark == ";":
-                fields = [_decimal(field) for field in fields]
-            if columns is None:
-                columns = _header(path, line, fields)
-            elif len(fields) == len(columns):
-                yield Row(f"line {line}", dict(zip(columns, fields, strict=True)))
-            else:
-                raise DataError(
-                    f"{path}, line {line}: found {len(fields)} fields, expected {len(columns)}, one for each "
-                    f"column of the header (put a field that holds {_SEPARATORS[mark]} between double quotes)"
-                )
+        fields = _fields(path)
+        header = next(fields, None)
+        if header is not None:
+            for line, values in fields:
+                yield Row(f"line {line}", dict(zip(header[1], values, strict=True)))
+
+    def pieces(self, path: Path, size: int) -> Iterator[Piece]:
+        fields = _fields(path)
+        header = next(fields, None)
+        while header is not None and (rows := list(islice(fields, size))):
+            lines, values = zip(*rows, strict=True)
+            columns = dict(zip(header[1], zip(*values, strict=True), strict=True))
+            yield Piece(columns, lambda i, lines=lines: f"line {lines[i]}", len(rows))  # type: ignore[misc]
 
     def write(self, path: Path, columns: Mapping[str, Kind], rows: Iterable[Mapping[str, Any]]) -> None:
         with text_writer(path) as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(columns)
             writer.writerows([_field(row.get(name)) for name in columns] for row in rows)
+
+    def write_pieces(self, path: Path, columns: Mapping[str, Kind], pieces: Iterable[Piece]) -> None:
+        with text_writer(path) as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(columns)
+            for piece in pieces:
+                absent = ("",) * piece.size
+                writer.writerows(zip(*(_texts(piece.columns.get(name, absent)) for name in columns), strict=True))
+
+
+def _fields(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The number of the line and the fields of the header, then those of each row."""
+    lines = text_lines(path)
+    begin = _to_header(lines)
+    mark = _separator(begin[-1]) if begin else ","
+    reader = csv.reader(chain(begin, lines), strict=True, delimiter=mark)
+    columns: list[str] | None = None
+    while True:
+        line = reader.line_num + 1
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise DataError(f"{path}, line {line}: this is no row of a CSV file: {error}") from error
+        if not fields or (columns is None and _is_before_header(mark.join(fields))):
+            continue
+        if mark == ";":
+            fields = [_decimal(field) for field in fields]
+        if columns is None:
+            fields = columns = _header(path, line, fields)
+        elif len(fields) != len(columns):
+            raise DataError(
+                f"{path}, line {line}: found {len(fields)} fields, expected {len(columns)}, one for each "
+                f"column of the header (put a field that holds {_SEPARATORS[mark]} between double quotes)"
+            )
+        yield line, fields
 
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
@@ -118,11 +142,19 @@ def _to_header(lines: Iterator[str]) -> list[str]:
     return begin
 
 
+_WRITTEN_ALIKE = {str, float, int, type(None)}
+"""Types that the csv module writes as :func:`_field` does, and faster."""
+
+
+def _texts(values: Sequence[Any]) -> Iterable[Any]:
+    return values if _WRITTEN_ALIKE.issuperset(map(type, values)) else map(_field, values)
+
+
 def _field(value: Any) -> str:
-    if value is None:
-        return ""
     if isinstance(value, str):
         return value
+    if value is None or value is ABSENT:
+        return ""
     return repr(value) if isinstance(value, float) else json.dumps(value)
 
 

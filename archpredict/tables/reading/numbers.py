@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
+from types import NoneType
 from typing import Any
 
-from archpredict.tables.formats.base import Kind
+import numpy as np
+
+from archpredict.tables.formats.base import ABSENT, Kind
 
 _PLAIN = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d+)?([eE][-+]?\d{1,3})?")
 """Texts that stay what they are as numbers: no leading zeros (a chain of operators may be ``00120``), no signs."""
@@ -52,6 +56,25 @@ def joined(a: Kind | None, b: Kind | None) -> Kind | None:
     if {a, b} == {"integer", "number"}:
         return "number"
     return "value" if "value" in (a, b) else "text"
+
+
+def as_written(values: Sequence[Any], kind: Kind) -> Sequence[Any]:
+    """The values of a column as its kind has them; None for those that are missing and numbers that are not finite."""
+    types = set(map(type, values))
+    if kind == "text" and types <= {str, NoneType}:
+        return values
+    if kind == "number" and types == {float} and np.isfinite(values).all():
+        return values
+    return [value if value is ABSENT else finite(as_kind(value, kind)) for value in values]
+
+
+def finite(value: Any) -> Any:
+    """The value with None for each number in it that is not finite."""
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def as_kind(value: Any, kind: Kind) -> Any:
