@@ -68,8 +68,8 @@ class Pool:
     def __init__(self, module: str, setup: Mapping[str, Any], jobs: int, seconds: float | None = None) -> None:
         self._module, self._setup, self._seconds = module, json.dumps(setup), seconds
         self._threads = ThreadPoolExecutor(jobs, "ask")
-        self._idle: list[_Worker] = []
-        self._busy: set[_Worker] = set()
+        self._idle: list[_Process] = []
+        self._busy: set[_Process] = set()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -98,7 +98,7 @@ class Pool:
         with self._lock:  # so that nothing starts after close() has looked
             if self._closed:
                 return {ERROR: "it was interrupted"}
-            worker = self._idle.pop() if self._idle else _Worker(self._module, self._setup)
+            worker = self._idle.pop() if self._idle else _Process(self._module, self._setup)
             self._busy.add(worker)
         answer, why = worker.ask(question, self._seconds)
         with self._lock:
@@ -109,7 +109,7 @@ class Pool:
         return {ERROR: why}
 
 
-class _Worker:
+class _Process:
     """One process."""
 
     def __init__(self, module: str, setup: str) -> None:
