@@ -15,12 +15,14 @@ import itertools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from _large import archpredict
+from _models import write_models
 
 from archpredict.predict.presets import preset
-from archpredict.spaces.base import load_space
+from archpredict.spaces.base import SearchSpace, load_space
 
 CHUNK = 1_000_000
 LABELS = 200
@@ -35,6 +37,12 @@ def main() -> None:
     predict.add_argument("--predictors", nargs="+", default=["nac", "default"])
     predict.add_argument("--formats", nargs="+", default=["parquet", "csv"])
     predict.add_argument("--space", default="nasbench201", help="of random architectures, with repetitions")
+    ranking = parts.add_parser("rank", help="ONNX files through `archpredict rank`")
+    ranking.add_argument("--files", type=int, nargs="+", default=[1000, 10_000])
+    tables = parts.add_parser("tables", help="one table: read, checked, fitted on")
+    tables.add_argument("--rows", type=int, default=1_000_000)
+    tables.add_argument("--predictor", default="nac")
+    tables.add_argument("--space", default="darts")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         PARTS[options.part](options, Path(folder))
@@ -85,14 +93,59 @@ def write_rows(path: Path, space_name: str, rows: int) -> None:
             writer.write_table(pyarrow.Table.from_arrays([ids, texts], schema=schema))
 
 
-def _texts(space, count: int, rng: np.random.Generator):
+def _texts(space: SearchSpace, count: int, rng: np.random.Generator) -> Any:
+    """Notations of ``count`` random architectures, as an array of pyarrow."""
     import pyarrow
 
-    distinct, which = np.unique(space.sample(count, rng), axis=0, return_inverse=True)
-    return pyarrow.array([space.format(row) for row in distinct.tolist()]).take(pyarrow.array(which.ravel()))
+    rows = space.sample(count, rng)
+    if space.num_vectors < count:
+        _, first, which = np.unique(
+            np.ravel_multi_index(tuple(rows.T), space.num_choices), return_index=True, return_inverse=True
+        )
+        return pyarrow.array([space.format(row) for row in rows[first].tolist()]).take(pyarrow.array(which))
+    return pyarrow.array([space.format(row) for row in rows.tolist()])
 
 
-PARTS: dict[str, Callable[[argparse.Namespace, Path], None]] = {"predict": predict}
+# ---------------------------------------------------------------------- ONNX files
+
+
+def rank(options: argparse.Namespace, folder: Path) -> None:
+    """Files per second and peak memory, the first time and from what was kept."""
+    print("| files | kept before | files a second | seconds | CPU seconds | MB | MB of all processes |")
+    print("|---|---|---|---|---|---|---|")
+    for count in options.files:
+        (folder / f"{count}").mkdir()
+        write_models(folder / f"{count}", count)
+        for kept in ("nothing", "all"):
+            cost = archpredict(("rank", str(count), "--cache", f"{count}.db", "--format", "csv", "--quiet"), folder)
+            if cost.code != 1:  # some files are noise
+                raise SystemExit(cost.said)
+            print(
+                f"| {count:,} | {kept} | {count / cost.seconds:.0f} | {cost.seconds:.1f} | {cost.cpu:.1f} "
+                f"| {cost.main:.0f} | {cost.tree:.0f} |",
+                flush=True,
+            )
+
+
+# ---------------------------------------------------------------------- tables
+
+
+def tables(options: argparse.Namespace, folder: Path) -> None:
+    """Seconds and peak memory of what is done with one table of labelled architectures."""
+    write_rows(folder / "cells.csv", options.space, options.rows)
+    common = ("--space", options.space, "--quiet")
+    for words in (
+        ("data", "info", "cells.csv", *common),
+        ("data", "check", "cells.csv", "--target", "id", *common),
+        ("fit", "--data", "cells.csv", "--target", "id", "--predictor", options.predictor, "--out", "model", *common),
+    ):
+        cost = archpredict(words, folder)
+        print(f"{' '.join(words[:2])}: {cost}; exit code {cost.code}", flush=True)
+        print("   " + (folder / "out.txt").read_text().strip().replace("\n", "\n   ")[:2000])
+        print("   " + cost.said)
+
+
+PARTS: dict[str, Callable[[argparse.Namespace, Path], None]] = {"predict": predict, "rank": rank, "tables": tables}
 
 if __name__ == "__main__":
     main()

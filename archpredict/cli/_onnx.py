@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from archpredict.onnx.apart import FileReading
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., object])
 _LARGEST = 65_536
@@ -58,3 +62,51 @@ def input_shape_options(command: _Decorated) -> _Decorated:
         callback=input_shapes,
         help="Shape of an input that the files leave open; repeatable.",
     )(command)
+
+
+def file_options(command: _Decorated) -> _Decorated:
+    """How many files are read: processes, limits of each, what is kept of it, and scores as they become known."""
+    for option in (
+        click.option(
+            "--follow",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="CSV file that is written meanwhile: scores in the order of reading, without ranks.",
+        ),
+        click.option(
+            "--cache",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Keep what was read in this file; models that have not changed are not read again.",
+        ),
+        click.option(
+            "--file-memory",
+            type=click.IntRange(min=100),
+            default=4000,
+            show_default=True,
+            metavar="MB",
+            help="What one file may take, where processes read.",
+        ),
+        click.option(
+            "--file-seconds",
+            type=click.FloatRange(min=0, min_open=True),
+            default=120.0,
+            show_default=True,
+            metavar="S",
+            help="How long one file may take, where processes read.",
+        ),
+        click.option(
+            "--jobs",
+            type=click.IntRange(min=0),
+            help="Processes that read files.  [default: all cores from 64 files on]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def file_reading(given: Mapping[str, Any]) -> FileReading:
+    """What these options say."""
+    from archpredict.onnx.apart import FileReading
+
+    return FileReading(given["jobs"], given["file_seconds"], 1_000_000 * given["file_memory"], given["cache"])

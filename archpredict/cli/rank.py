@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archpredict.cli._interrupts import resumable
 from archpredict.cli._messages import in_flags
-from archpredict.cli._onnx import input_shape_options
+from archpredict.cli._onnx import file_options, file_reading, input_shape_options
 from archpredict.cli._options import debug_option, example, json_option
 from archpredict.cli._predictors import quiet_option
 from archpredict.cli._speed import places_of, read_limits, speed_options, split_devices
@@ -89,6 +90,7 @@ _PATH = click.Path(path_type=Path)
     help="Leave out models above, such as params=20e6 or latency=5; repeatable.",
 )
 @click.option("--plot", type=_PATH, metavar="FILE", help="Draw score over speed: out.svg, out.png or out.pdf.")
+@file_options
 @json_option
 @quiet_option
 @debug_option
@@ -103,7 +105,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
     given["device"], given["devices"] = split_devices(given["devices"])
     _check(given)
-    with warnings_as_lines(), _progress(given["quiet"]) as observer:
+    with resumable(ctx, lambda: _again(given)), warnings_as_lines(), _progress(given["quiet"]) as observer:
         result = _result(given, observer)
     _say_unmatched(result)
     _say_left_out(result)
@@ -117,6 +119,11 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         _print_table(result)
     if result.failures:
         ctx.exit(_FAILED)
+
+
+def _again(given: Mapping[str, Any]) -> str | None:
+    """How to go on where it was interrupted."""
+    return None if given["cache"] is None else f"the same command; {given['cache']} holds what has been read"
 
 
 def _check(given: Mapping[str, Any]) -> None:
@@ -159,6 +166,8 @@ def _result(given: Mapping[str, Any], observer: Observer) -> Ranking:
         recipe=given["recipe"],
         settings=places,
         device=given["device"],
+        files=file_reading(given),
+        follow=given["follow"],
         observer=observer,
     )
     if given["save"] is not None and result.adaptation is not None:

@@ -75,14 +75,6 @@ def begin_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
-def limit_memory(limit: int) -> None:
-    """Make this process fail where it allocates more bytes than this, on Linux; elsewhere nothing happens."""
-    if platform.system() == "Linux":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-
-
 def _text(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")

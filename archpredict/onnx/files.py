@@ -18,7 +18,7 @@ from archpredict.progress import Event, Observer
 __all__ = ["find_models", "read_model", "read_models"]
 
 ENDINGS = (".onnx", ".onnx.gz")
-_MAX_FILES = 10_000
+_MAX_FILES = 100_000
 _MAX_ENTRIES = 1_000_000
 Shapes = Mapping[str, tuple[int, ...]]
 ONLY = ""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from archpredict.errors import ModelFileError, UsageError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import check_computational, total
 from archpredict.networks.form import Form
+from archpredict.onnx.apart import MANY, FileReading, read_apart
 from archpredict.onnx.files import Failure, Shapes, check_found, check_input_names, expanded, read_model
 from archpredict.onnx.reader import OpenSizes
 from archpredict.progress import Event, Observer
@@ -78,6 +81,21 @@ def equal(candidates: Sequence[Candidate], *, by_choices: bool) -> list[int]:
     return first
 
 
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Models that are scored together.
+
+    Args:
+        candidates: Those that were read, by number, in order.
+        failures: The others.
+        is_part: Whether there are further chunks.
+    """
+
+    candidates: Mapping[int, Candidate]
+    failures: Mapping[int, Failure]
+    is_part: bool
+
+
 @dataclass(frozen=True)
 class Reading:
     """A reading of models as candidates.
@@ -90,6 +108,7 @@ class Reading:
         shapes: Of inputs that files leave open, by name.
         sizes: Of images and sequences that files leave open and for which there is no shape.
         form: How architectures of a space become networks.
+        files: How many files are read.
     """
 
     predictor: str
@@ -99,26 +118,60 @@ class Reading:
     shapes: Shapes
     sizes: OpenSizes
     form: Form
+    files: FileReading = FileReading()  # noqa: RUF009 - it never changes
 
-    def candidates(self, models: Any, observer: Observer) -> tuple[list[Candidate], list[Failure]]:
-        """All models that can be read, and why the others cannot.
+    def chunks(self, models: Any, observer: Observer, size: int | None) -> Iterator[Chunk]:
+        """All models, ``size`` of neighbours at a time; a chunk comes when the last of them is read.
+
+        Args:
+            models: What was given.
+            observer: Is told how many are read, and how many in a second.
+            size: None for all in one.
 
         Raises:
             UsageError: Something is no model, or none that the predictor reads; or a shape is of no input.
         """
         given = list(_named(models))
-        found: list[Candidate] = []
-        failures: list[Failure] = []
-        for done, (name, model) in enumerate(given, start=1):
-            try:
-                found.append(self._candidate(name, model))
-            except ModelFileError as error:
-                failures.append(Failure(name, str(error)))
-            observer(Event("reading", done, len(given)))
-        inputs = [name for candidate in found if candidate.source is not None for name in candidate.source.inputs]
+        size = size or max(1, len(given))
+        if not given:
+            yield Chunk({}, {}, False)
+        unfinished: dict[int, list[tuple[int, Candidate | Failure]]] = defaultdict(list)
+        inputs: dict[str, None] = {}
+        start = time.monotonic()
+        for done, (i, outcome) in enumerate(self._outcomes(given), start=1):
+            rate = done / max(time.monotonic() - start, 1e-9)
+            observer(Event("reading", done, len(given), {"files_per_second": rate} if len(given) >= MANY else {}))
+            unfinished[i // size].append((i, outcome))
+            if len(unfinished[i // size]) == min(size, len(given) - i // size * size):
+                read = dict(sorted(unfinished.pop(i // size), key=itemgetter(0)))
+                found = {i: one for i, one in read.items() if isinstance(one, Candidate)}
+                sources = [candidate.source for candidate in found.values() if candidate.source is not None]
+                inputs |= dict.fromkeys(name for source in sources for name in source.inputs)
+                failures = {i: one for i, one in read.items() if isinstance(one, Failure)}
+                yield Chunk(found, failures, len(given) > size)
         if inputs:
             check_input_names(inputs, self.shapes)
-        return found, failures
+
+    def _outcomes(self, given: Sequence[tuple[str, Any]]) -> Iterator[tuple[int, Candidate | Failure]]:
+        """Each model as it is read, by its number; files in processes, where there are many."""
+        files = {i: model for i, (_, model) in enumerate(given) if isinstance(model, Path) and self.space is None}
+        apart = files if self.files.jobs_for(len(files)) or self.files.cache is not None else {}
+        for i, (name, model) in enumerate(given):
+            if i not in apart:
+                try:
+                    yield i, self._candidate(name, model)
+                except ModelFileError as error:
+                    yield i, Failure(name, str(error))
+        for i, source in read_apart(apart, self.shapes, self.sizes, self.files) if apart else ():
+            name, model = given[i]
+            if isinstance(source, ModelFileError):
+                yield i, Failure(name, str(source))
+                continue
+            try:
+                _check_sizes(source, name)
+                yield i, Candidate(name, model, source.graph, source)
+            except ModelFileError as error:
+                yield i, Failure(name, str(error))
 
     def _candidate(self, name: str, model: Any) -> Candidate:
         given, example = model if _has_example(model) else (model, self.example)
@@ -192,7 +245,7 @@ def _named(models: Any) -> Iterator[tuple[str, Any]]:
     plain = [(_plain_name(model), model) for model in each]
     names = [name for name, _ in plain]
     for place, (name, model) in enumerate(plain):
-        several = names.count(name) > 1 and not isinstance(model, Path | Architecture)
+        several = not isinstance(model, Path | Architecture) and names.count(name) > 1
         yield f"{name} {names[: place + 1].count(name)}" if several else name, model
 
 

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import importlib
-import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from archpredict._typing import FloatArray
 from archpredict.costs.adapted import AdaptedCost
-from archpredict.costs.cost import Cost
-from archpredict.costs.places import OwnDevice, Place, costs_at, places_of
+from archpredict.costs.places import OwnDevice, places_of
 from archpredict.costs.settings import Setting
 from archpredict.errors import MissingDependencyError, UsageError, counted, whole_number
 from archpredict.graph.operators import OPERATORS
 from archpredict.networks.form import Form
-from archpredict.onnx.files import ONLY, Failure, not_a_classifier
-from archpredict.onnx.reader import DEFAULT_SIZES, SIZE_TAKEN, OpenSizes
+from archpredict.onnx.apart import FileReading
+from archpredict.onnx.files import ONLY, Failure
+from archpredict.onnx.reader import DEFAULT_SIZES, OpenSizes
 from archpredict.predict.predictor import Predictor
-from archpredict.predict.rank._candidates import Candidate, Reading, equal
+from archpredict.predict.rank._candidates import Reading
 from archpredict.predict.rank.adaptation import AdaptedPredictor, load_ranker
 from archpredict.predict.rank.choosing import LeftOut, Limit, split, with_front
+from archpredict.predict.rank.following import following
 from archpredict.predict.rank.own_labels import Adaptation, adapted
 from archpredict.predict.rank.ranked import Ranked, Remark
-from archpredict.predict.rank.ranker import Ranker
 from archpredict.predict.rank.ranking_table import notes, speed_notes, table
+from archpredict.predict.rank.scored import Scored, Scoring, ranked
 from archpredict.progress import Observer, silent
 
 if TYPE_CHECKING:
@@ -39,9 +36,8 @@ __all__ = ["Ranked", "Ranking", "Remark", "rank"]
 
 SHIPPED = "imagenet"
 """The predictor of image classifiers that ships with the package."""
-OUT = "out of distribution"
-_UNPLACED = 0.1
-"""Share of parameters in layers of unknown size from which on a model is unlike those that were learnt from."""
+_CHUNK = 256
+"""Models that are scored together, and whose graphs are held at a time where there are more."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +171,8 @@ def rank(
     form: Form | None = None,
     settings: Sequence[Setting | OwnDevice | AdaptedCost | str | Path] = (),
     device: str = "auto",
+    files: FileReading = FileReading(),  # noqa: B008  # it never changes
+    follow: str | Path | None = None,
     observer: Observer = silent,
 ) -> Ranking:
     """Rank models by the score that they are expected to reach, without training them.
@@ -208,6 +206,10 @@ def rank(
             (:class:`archpredict.costs.adapted.AdaptedCost`) or files of these. The rows have a speed, or another cost,
             for each.
         device: Where to predict: ``auto``, ``cpu`` or ``cuda``. A fitted predictor stays where it is.
+        files: In how many processes files are read, how long and how large one may be, and a file that keeps what was
+            read (:class:`archpredict.onnx.apart.FileReading`).
+        follow: A CSV file that is written while models are read: their scores as they become known, in the order of
+            reading and without ranks.
         observer: Is told how many models are read.
 
     Raises:
@@ -236,29 +238,29 @@ def rank(
     )
     sizes = OpenSizes(image, sequence)
     reading = _reading(ranker, name, example, _shapes(input_shape, input_shapes), sizes, form or Form())
-    candidates, failures = reading.candidates(models, observer)
-    adaptation = None
-    if labels is not None:
-        names, architectures = [c.name for c in candidates], [c.architecture for c in candidates]
-        adaptation = adapted(ranker, name, labels, names, architectures, [failure.model for failure in failures])
-        ranker = adaptation.ranker
+    reading = replace(reading, files=files)
+    scored: list[Scored] = []
+    failures: dict[int, Failure] = {}
+    adaptation, scoring = None, Scoring(ranker, asked)
+    with following(follow) as told:
+        for chunk in reading.chunks(models, observer, None if labels is not None else _CHUNK):
+            if labels is not None:  # all models are in this chunk
+                found = chunk.candidates.values()
+                names, architectures = [c.name for c in found], [c.architecture for c in found]
+                unreadable = [failure.model for failure in chunk.failures.values()]
+                adaptation = adapted(ranker, name, labels, names, architectures, unreadable)
+                ranker = adaptation.ranker
+                scoring = Scoring(ranker, asked)
+            known = scoring(chunk)
+            told(known, chunk.failures.values())
+            scored += known
+            failures |= chunk.failures
     card = ranker.card_
     meaning = str(card.get("meaning") or card.get("labels") or "higher is better").rstrip(".")
     stated = ranker.recipe_ if isinstance(ranker, Predictor) else None
     meaning += "" if stated is None else f", {_described(stated, card)}"
-    rows = tuple(_ranked(candidates, ranker, _speeds(candidates, asked)))
-    return Ranking(name, meaning, with_front(rows), tuple(failures), adaptation, sizes, stated)
-
-
-def _speeds(candidates: Sequence[Candidate], places: Sequence[Place]) -> list[tuple[Cost, ...]]:
-    """What each candidate costs, once for each place.
-
-    Raises:
-        UsageError: They are no networks as a whole.
-    """
-    if not places or not candidates:
-        return [() for _ in candidates]
-    return costs_at(places, [candidate.graph for candidate in candidates])
+    unread = tuple(failures[i] for i in sorted(failures))
+    return Ranking(name, meaning, with_front(tuple(ranked(scored))), unread, adaptation, sizes, stated)
 
 
 def _under(ranker: Any, name: str, recipe: str) -> Predictor:
@@ -314,100 +316,3 @@ def _reading(
         )
     networks = ranker.space_ is None and set(ranker.spec_.vocabulary) <= set(OPERATORS)
     return Reading(name, ranker.space_, networks, example, shapes, sizes, form)
-
-
-def _reads_choices(ranker: Ranker) -> bool:
-    spec = ranker.spec_
-    return spec.form == "choices" or any(source.name == "choices" for source in spec.sources.sources)
-
-
-# ---------------------------------------------------------------------- rows
-
-
-class _Predicted(NamedTuple):
-    """``(n,)`` predictions for distinct architectures; None where the predictor cannot tell."""
-
-    scores: FloatArray
-    stds: FloatArray | None
-    novelty: FloatArray | None
-
-
-def _predicted(ranker: Ranker, architectures: Sequence[Any]) -> _Predicted:
-    inputs = ranker.pack(architectures)
-    novelty = ranker.novelty(inputs) if ranker.has_novelty else None
-    if not ranker.has_std:
-        return _Predicted(ranker.predict(inputs), None, novelty)
-    return _Predicted(*ranker.predict(inputs, return_std=True), novelty)
-
-
-def _ranked(candidates: Sequence[Candidate], ranker: Ranker, speeds: Sequence[tuple[Cost, ...]]) -> list[Ranked]:
-    """The models, best first; equal ones are scored once and tied."""
-    if not candidates:
-        return []
-    kinds = equal(candidates, by_choices=_reads_choices(ranker))
-    distinct = sorted(set(kinds))
-    place = {kind: i for i, kind in enumerate(distinct)}
-    scores, stds, novelty = _predicted(ranker, [candidates[kind].architecture for kind in distinct])
-    of = [place[kind] for kind in kinds]
-    counts = Counter(scores[k] for k in of)
-    order = sorted(range(len(candidates)), key=lambda i: -scores[of[i]])  # stable: ties stay as they were given
-    rows: list[Ranked] = []
-    for i, after in zip_longest(order, order[1:]):
-        k, candidate = of[i], candidates[i]
-        above = rows and rows[-1].score == scores[k]
-        params, macs = candidate.costs
-        better = None
-        if after is not None and stds is not None:
-            better = _better(scores[k] - scores[of[after]], stds[k], stds[of[after]])
-        row = Ranked(
-            rank=rows[-1].rank if above else len(rows) + 1,
-            tied=counts[scores[k]] > 1,
-            name=candidate.name,
-            score=float(scores[k]),
-            std=None if stds is None else float(stds[k]),
-            beats_next=better,
-            params=params,
-            macs=macs,
-            nodes=candidate.graph.num_nodes,
-            novelty=None if novelty is None else float(novelty[k]),
-            remarks=_remarks(candidate, novelty is not None and bool(novelty[k] > 1)),
-            assumed={} if candidate.source is None else candidate.source.assumed,
-            model=candidate.model,
-            speeds=speeds[i],
-        )
-        rows.append(row)
-    return rows
-
-
-def _remarks(candidate: Candidate, novel: bool) -> tuple[Remark, ...]:
-    """Remarks on a model: first what size it was taken to have, then the others, the gravest first."""
-    found, source = [], candidate.source
-    sentences = () if source is None else source.warnings
-    sizes = [sentence for sentence in sentences if sentence.startswith(SIZE_TAKEN)]
-    found += [Remark("size taken", sentence) for sentence in sizes]
-    other = None if source is None else not_a_classifier(source)
-    if other is not None:
-        found.append(Remark(OUT, f"out of distribution: it looks like no image classifier: {other}"))
-    elif source is not None and source.unplaced >= _UNPLACED:
-        share = f"{100 * source.unplaced:.0f} % of its parameters are in layers whose sizes are not known"
-        found.append(Remark(OUT, f"out of distribution: {share}"))
-    elif novel:
-        found.append(Remark(OUT, "out of distribution: it is far from all models that the predictor has learnt from"))
-    for sentence in sentences:
-        if sentence not in sizes:
-            of_operators = source is not None and any(name in sentence for name in source.unknown)
-            found.append(Remark("unknown operators" if of_operators else "see below", sentence))
-    return tuple(found)
-
-
-def _better(difference: float, a: float, b: float) -> float:
-    """``Phi(difference / sqrt(a² + b²))``.
-
-    Example:
-        >>> _better(0.0, 0.0, 0.0), round(_better(1.0, 0.6, 0.8), 4)
-        (0.5, 0.8413)
-    """
-    spread = math.hypot(a, b)
-    if not spread:
-        return 0.5 if not difference else float(difference > 0)
-    return 0.5 * (1 + math.erf(difference / spread / math.sqrt(2)))

@@ -19,6 +19,7 @@ import archpredict
 from archpredict.errors import DataError, MissingDependencyError, UnknownNameError, UsageError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.networks.form import Form
+from archpredict.onnx.apart import FileReading
 from archpredict.onnx.modules import exported
 from archpredict.onnx.reader import load
 from archpredict.predict.predictor import Predictor
@@ -395,3 +396,19 @@ def test_a_predictor_that_reads_columns_cannot_rank_models(graphs: list[ArchGrap
     predictor = preset("ranker").make().fit(graphs[:8], range(8), features={"speed": np.arange(8.0)})
     with pytest.raises(UsageError, match="the predictor Predictor also reads speed, which a model does not tell"):
         archpredict.rank(graphs[8:], predictor)
+
+
+def test_chunks_and_processes_give_the_ranking_of_the_whole(
+    folder: Path, ranker: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "broken.onnx").write_bytes(b"noise")
+    whole = archpredict.rank(folder, ranker)
+    monkeypatch.setattr("archpredict.predict.rank.ranking._CHUNK", 2)
+    follow = tmp_path / "follow.csv"
+    files = FileReading(jobs=1, cache=tmp_path / "kept.db")
+    parts = archpredict.rank(folder, ranker, files=files, follow=follow)
+    assert [(row.rank, row.name, row.tied) for row in parts] == [(row.rank, row.name, row.tied) for row in whole]
+    assert [row.score for row in parts] == pytest.approx([row.score for row in whole])
+    assert parts.failures == whole.failures
+    told = [line.split(",")[0] for line in follow.read_text().splitlines()[1:]]
+    assert sorted(told) == sorted([*(row.name for row in whole), str(folder / "broken.onnx")])

@@ -1,0 +1,143 @@
+"""Thousands of ONNX files, read in processes: what is slow, too large or hostile among them holds up nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from archpredict._processes import ERROR, Answer, Handler, Pool, cores, limit_memory
+from archpredict.errors import ModelFileError, UsageError, whole_number
+from archpredict.onnx.files import Shapes, read_model
+from archpredict.onnx.reader import OnnxModel, OpenSizes
+from archpredict.onnx.stored import ReadCache, model_from_dict, model_to_dict, stamp_of
+
+__all__ = ["FileReading", "read_apart"]
+
+MANY = 64
+"""Files from which on processes read them, where nothing else is asked for."""
+_AHEAD = 8
+"""Files on their way for each process."""
+_MODULE = "archpredict.onnx.apart"
+_FINAL = "final"
+"""Marks an answer that will be the same as long as the file is."""
+
+
+@dataclass(frozen=True)
+class FileReading:
+    """How many files are read.
+
+    Args:
+        jobs: Processes; if left out as many as there are cores, from 64 files on, and none for fewer. 0 for none.
+        seconds: For one file, where processes read.
+        memory: Bytes that such a process may have, on Linux.
+        cache: A file that keeps what was read. What it knows is not read again as long as it has not changed.
+
+    Raises:
+        UsageError: A number that cannot be.
+
+    Example:
+        >>> FileReading(jobs=4).jobs_for(2), FileReading(jobs=0).jobs_for(1000), FileReading().jobs_for(2)
+        (4, 0, 0)
+    """
+
+    jobs: int | None = None
+    seconds: float = 120.0
+    memory: int = 4_000_000_000
+    cache: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.jobs is not None:
+            whole_number("`jobs`", self.jobs, 0)
+        if not self.seconds > 0:
+            raise UsageError(f"`seconds` for one file are above 0, {self.seconds!r} was given")
+        whole_number("`memory`", self.memory, 1)
+
+    def jobs_for(self, files: int) -> int:
+        """Processes for so many files; a file that keeps what was read needs at least one."""
+        if self.jobs is not None:
+            return self.jobs
+        return cores() if files >= MANY or self.cache is not None else 0
+
+
+def read_apart(
+    files: Mapping[int, Path], shapes: Shapes, sizes: OpenSizes, how: FileReading
+) -> Iterator[tuple[int, OnnxModel | ModelFileError]]:
+    """Each file as it is read, in any order; what cannot be read is the error that says why.
+
+    Args:
+        files: Paths by number.
+        shapes: As for :func:`archpredict.onnx.files.read_model`.
+        sizes: Likewise.
+        how: In how many processes, and with which limits.
+    """
+    setup = {"shapes": {name: list(shape) for name, shape in shapes.items()}, "sizes": asdict(sizes)}
+    jobs = how.jobs_for(len(files))
+    with ExitStack() as stack:
+        cache = None if how.cache is None else stack.enter_context(ReadCache(how.cache, setup))
+        setup |= {"memory": how.memory, "apart": bool(jobs)}
+        ask = stack.enter_context(Pool(_MODULE, setup, jobs, how.seconds)).submit if jobs else _here(handler(setup))
+        waiting: dict[Future[Answer], tuple[int, tuple[int, int]]] = {}
+
+        def settled(most: int) -> Iterator[tuple[int, OnnxModel | ModelFileError]]:
+            while len(waiting) > most:
+                for answer in wait(waiting, return_when=FIRST_COMPLETED).done:
+                    number, stamp = waiting.pop(answer)
+                    content = answer.result()
+                    if cache is not None and content.get(_FINAL):
+                        cache.put(files[number], stamp, content)
+                    yield number, _outcome(files[number], content)
+
+        for number, path in files.items():
+            stamp = stamp_of(path)
+            known = None if cache is None else cache.get(path, stamp)
+            if known is not None:
+                yield number, _outcome(path, known)
+            else:
+                waiting[ask({"path": str(path)})] = number, stamp
+                yield from settled(_AHEAD * jobs)
+        yield from settled(0)
+
+
+def _outcome(path: Path, content: Answer) -> OnnxModel | ModelFileError:
+    if "model" in content:
+        try:
+            return model_from_dict(content["model"], path)
+        except ValueError as error:
+            return ModelFileError(
+                f"{path}: what was kept of it cannot be read ({error}); remove the file that keeps it"
+            )
+    text = str(content[ERROR])
+    return ModelFileError(text if str(path) in text else f"{path}: {text}")
+
+
+def _here(answer: Callable[[Answer], Answer]) -> Callable[[Mapping[str, Any]], Future[Answer]]:
+    """Read in this process, at once."""
+
+    def submit(question: Mapping[str, Any]) -> Future[Answer]:
+        done: Future[Answer] = Future()
+        done.set_result(answer(dict(question)))
+        return done
+
+    return submit
+
+
+def handler(setup: Mapping[str, Any]) -> Handler:
+    """The reader of a process."""
+    shapes = {name: tuple(shape) for name, shape in setup["shapes"].items()}
+    sizes = OpenSizes(**setup["sizes"])
+    if setup.get("apart"):
+        limit_memory(setup["memory"])
+
+    def answer(question: Answer) -> Answer:
+        try:
+            return {"model": model_to_dict(read_model(Path(question["path"]), shapes, sizes)), _FINAL: True}
+        except ModelFileError as error:
+            return {ERROR: str(error), _FINAL: True}
+        except MemoryError:
+            return {ERROR: f"it needs more than the {setup['memory'] / 1e6:,.0f} MB that one file may take"}
+
+    return answer
