@@ -74,7 +74,7 @@ def read_apart(
         sizes: Likewise.
         how: In how many processes, and with which limits.
     """
-    setup = {"shapes": {name: list(shape) for name, shape in shapes.items()}, "sizes": asdict(sizes)}
+    setup: dict[str, Any] = {"shapes": {name: list(shape) for name, shape in shapes.items()}, "sizes": asdict(sizes)}
     jobs = how.jobs_for(len(files))
     with ExitStack() as stack:
         cache = None if how.cache is None else stack.enter_context(ReadCache(how.cache, setup))

@@ -13,6 +13,7 @@ from archpredict.errors import ArchPredictError, UsageError
 from archpredict.predict.batch import Batch
 from archpredict.predict.cards import proxies_of
 from archpredict.predict.predictor import Predictor
+from archpredict.predict.transfer.model import TransferModel
 from archpredict.predict.universal import UniversalPredictor
 from archpredict.progress import Observer, silent
 from archpredict.runtime import one_thread
@@ -30,8 +31,10 @@ def setup_of(model: Predictor | UniversalPredictor, space: str, column: str, fol
         folder: A folder for the predictor, which is there as long as the process.
     """
     of_all: dict[str, Any] = {"space": space, "column": column}
-    if not isinstance(model, Predictor):
-        model.transfer.save(folder / "transfer.safetensors")
+    if isinstance(model, UniversalPredictor):
+        learnt = model.transfer
+        assert isinstance(learnt, TransferModel)
+        learnt.save(folder / "transfer.safetensors")
         return {**of_all, "transfer": str(folder / "transfer.safetensors")}
     if model.ensemble_.device.type != "cpu" or proxies_of(model) is not None:
         return None
@@ -88,6 +91,6 @@ class Scorer:
         if self._proxies is not None:  # which are then known
             self._proxies.compute(Batch.of(architectures), self._observer)
         packed = self._model.pack(architectures, {name: np.array(values) for name, values in features.items()})
-        if not self._model.has_std:
+        if isinstance(self._model, UniversalPredictor) or not self._model.has_std:
             return [self._model.predict(packed).tolist()]
         return [part.tolist() for part in self._model.predict(packed, return_std=True)]

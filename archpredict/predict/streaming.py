@@ -124,7 +124,7 @@ def predict_table(
     for name in names:
         if name in kinds:
             raise UsageError(f"{data} has a column {name!r} already; rename it, so that nothing is overwritten")
-    found = Predicted(names, *([model.label_range_] if isinstance(model, Predictor) else []))
+    found = Predicted(names, model.label_range_ if isinstance(model, Predictor) else (-np.inf, np.inf))
     low, high = found.labels
 
     def written(pieces: Iterable[tuple[Piece, FloatArray]]) -> Iterator[Piece]:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from archpredict.errors import RunError
 from archpredict.onnx.files import Failure
-from archpredict.predict.rank.scored import Scored
+from archpredict.predict.rank.scored import ScoredModel
 
 _COLUMNS = ("model", "score", "std", "params", "macs", "nodes", "error")
 
-Told = Callable[[Iterable[Scored], Iterable[Failure]], None]
+Told = Callable[[Iterable[ScoredModel], Iterable[Failure]], None]
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def following(path: str | Path | None) -> Iterator[Told]:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(_COLUMNS)
 
-            def told(scored: Iterable[Scored], failures: Iterable[Failure]) -> None:
+            def told(scored: Iterable[ScoredModel], failures: Iterable[Failure]) -> None:
                 writer.writerows(
                     (one.name, one.known.score, one.known.std, *one.costs, one.nodes, None) for one in scored
                 )

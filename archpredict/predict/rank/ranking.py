@@ -25,7 +25,7 @@ from archpredict.predict.rank.following import following
 from archpredict.predict.rank.own_labels import Adaptation, adapted
 from archpredict.predict.rank.ranked import Ranked, Remark
 from archpredict.predict.rank.ranking_table import notes, speed_notes, table
-from archpredict.predict.rank.scored import Scored, Scoring, ranked
+from archpredict.predict.rank.scored import ScoredModel, Scoring, ranked
 from archpredict.progress import Observer, silent
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ def rank(
     sizes = OpenSizes(image, sequence)
     reading = _reading(ranker, name, example, _shapes(input_shape, input_shapes), sizes, form or Form())
     reading = replace(reading, files=files)
-    scored: list[Scored] = []
+    scored: list[ScoredModel] = []
     failures: dict[int, Failure] = {}
     adaptation, scoring = None, Scoring(ranker, asked)
     with following(follow) as told:

@@ -25,7 +25,7 @@ _UNPLACED = 0.1
 
 
 @dataclass(frozen=True)
-class Known:
+class Said:
     """What a predictor says of an architecture, once for all models that are equal to it."""
 
     score: float
@@ -34,7 +34,7 @@ class Known:
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class ScoredModel:
     """A model without its graph, which is no longer needed.
 
     Args:
@@ -46,7 +46,7 @@ class Scored:
     number: int
     name: str
     model: Any
-    known: Known
+    known: Said
     costs: tuple[int | None, int | None]
     nodes: int
     remarks: tuple[Remark, ...]
@@ -64,9 +64,9 @@ class Scoring:
 
     def __init__(self, ranker: Ranker, places: Sequence[Place]) -> None:
         self._ranker, self._places = ranker, places
-        self._known: dict[Hashable, Known] = {}
+        self._known: dict[Hashable, Said] = {}
 
-    def __call__(self, chunk: Chunk) -> list[Scored]:
+    def __call__(self, chunk: Chunk) -> list[ScoredModel]:
         """The models of a chunk, in their order.
 
         Raises:
@@ -81,7 +81,7 @@ class Scoring:
         if order:
             said = _predicted(self._ranker, [new[kind].architecture for kind in order])
             self._known |= {
-                kind: Known(
+                kind: Said(
                     float(said.scores[k]),
                     None if said.stds is None else float(said.stds[k]),
                     None if said.novelty is None else float(said.novelty[k]),
@@ -109,8 +109,8 @@ class Scoring:
         return kinds
 
 
-def _scored(number: int, candidate: Candidate, known: Known, speeds: tuple[Cost, ...]) -> Scored:
-    return Scored(
+def _scored(number: int, candidate: Candidate, known: Said, speeds: tuple[Cost, ...]) -> ScoredModel:
+    return ScoredModel(
         number=number,
         name=candidate.name,
         model=candidate.model,
@@ -123,7 +123,7 @@ def _scored(number: int, candidate: Candidate, known: Known, speeds: tuple[Cost,
     )
 
 
-def ranked(scored: Sequence[Scored]) -> list[Ranked]:
+def ranked(scored: Sequence[ScoredModel]) -> list[Ranked]:
     """The rows, best first; equal scores are tied and stay as they were given."""
     counts = Counter(one.known.score for one in scored)
     order = sorted(scored, key=lambda one: (-one.known.score, one.number))
@@ -134,7 +134,7 @@ def ranked(scored: Sequence[Scored]) -> list[Ranked]:
         params, macs = one.costs
         better = None
         if after is not None and std is not None:
-            better = _better(score - after.known.score, std, after.known.std)
+            better = _better(score - after.known.score, std, after.known.std or 0.0)
         rows.append(
             Ranked(
                 rank=rows[-1].rank if above else len(rows) + 1,
