@@ -18,7 +18,7 @@ SLOW = {
     *("supernet train", "train", "transfer"),
 }
 """Those whose own tests run them; here they are only parsed."""
-NEEDS_MODEL = {"compare", "predict"}
+NEEDS_MODEL = {"compare", "explain", "predict"}
 NEEDS_RUN = {"report-bug"}
 
 

@@ -1,0 +1,1 @@
+"""What would make an architecture better, and why a network has its score."""
