@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from archpredict.predict.rank.choosing import LeftOut, Limit, split, with_front
 from archpredict.predict.rank.following import following
 from archpredict.predict.rank.own_labels import Adaptation, adapted
 from archpredict.predict.rank.ranked import Ranked, Remark
-from archpredict.predict.rank.ranking_table import notes, speed_notes, table
+from archpredict.predict.rank.ranking_table import html_table, notes, speed_notes, table
 from archpredict.predict.rank.scored import ScoredModel, Scoring, ranked
 from archpredict.progress import Observer, silent
 
@@ -98,6 +99,14 @@ class Ranking(Sequence[Ranked]):
     def __str__(self) -> str:
         lines = [self.title, *table(self.rows)] if self.rows or not self.failures else []
         return "\n".join([*lines, *self.notes, *(f"Error: {failure.error}" for failure in self.failures)])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it."""
+        below = [*self.notes, *(f"Error: {failure.error}" for failure in self.failures)]
+        shown = html_table(self.rows) if self.rows or not self.failures else ""
+        return f"<p>{escape(self.title)}</p>{shown}" + "".join(
+            f"<p><small>{escape(line)}</small></p>" for line in below
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, stable from version to version.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Literal
 
@@ -121,6 +122,16 @@ def table(rows: Sequence[Ranked]) -> list[str]:
         texts = (text.ljust(width) if align == "left" else text.rjust(width) for text, width, align in aligned)
         found.append("  ".join(texts).rstrip())
     return found
+
+
+def html_table(rows: Sequence[Ranked]) -> str:
+    """The table as HTML, names and remarks escaped."""
+    headings = columns(rows)
+    lines = ["".join(f'<th style="text-align: {a}">{escape(name)}</th>' for name, a in headings.items())]
+    for line in cells(rows):
+        aligned = zip(line, headings.values(), strict=True)
+        lines.append("".join(f'<td style="text-align: {align}">{escape(text)}</td>' for text, align in aligned))
+    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
 
 
 def short_names(rows: Sequence[Ranked]) -> list[str]:
