@@ -1,6 +1,7 @@
 # make demo    install into .venv and run a search
 # make test    the same environment with the test extras: lint, types, the whole suite
 # make test-lowest  the suite with the lowest versions that pyproject.toml promises, in .venv-lowest
+# make docs    the site, from docs/, README and documentation strings, into build/site
 # make api     write docs/api.md, the public surface, from the modules
 # make operators  write docs/operators.md, what becomes of each operator of ONNX
 # make format  rewrite the code as ruff wants it
@@ -16,7 +17,7 @@ BIN := .venv/bin
 PYTEST = pytest --numprocesses logical --maxprocesses 8 --dist worksteal --durations 10
 INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt $(PIP_ARGS)
 
-.PHONY: demo test test-lowest lint api operators format clean
+.PHONY: demo test test-lowest lint docs api operators format clean
 
 demo: .venv/installed
 	$(BIN)/archpredict search --strategy ctnas --space darts $(ARGS)
@@ -31,6 +32,9 @@ lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 api: .venv/installed-test
 	$(BIN)/python docs/make_api.py > docs/api.md
@@ -55,6 +59,10 @@ clean:
 
 .venv/installed-test: .venv/installed
 	$(INSTALL) -e '.[dgl,test]'
+	touch $@
+
+.venv/installed-docs: .venv/installed
+	$(INSTALL) -e '.[docs]'
 	touch $@
 
 .venv-lowest/installed: pyproject.toml tests/lowest.py

@@ -7,10 +7,11 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
+from archpredict.errors import UsageError
 from archpredict.graph.batch import GraphBatch
 from archpredict.runtime import Dropout as Dropout
 
-__all__ = ["Encoder"]
+__all__ = ["Encoder", "encoded"]
 
 
 class Encoder(nn.Module, ABC):
@@ -44,3 +45,23 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, batch: GraphBatch) -> Tensor:
         """Encode a batch; returns ``(B, D)``."""
+
+
+def encoded(encoder: Encoder, batch: GraphBatch) -> Tensor:
+    """The encodings of a batch, ``(B, D)``, by an encoder that may be somebody's own and wrong.
+
+    Args:
+        encoder: What encodes.
+        batch: ``B`` graphs.
+
+    Raises:
+        UsageError: They are not of the shape that the encoder promises.
+    """
+    z: Tensor = encoder(batch)
+    wanted = batch.num_graphs, encoder.out_features
+    if z.shape != wanted:
+        raise UsageError(
+            f"the encoder {type(encoder).__name__} gave {tuple(z.shape)} for {batch.num_graphs} graphs, and by its "
+            f"out_features it gives {wanted}; what pool() returns has an axis of cells, which flatten(1) joins"
+        )
+    return z

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from archpredict.encoders.base import Encoder
+from archpredict.encoders.base import Encoder, encoded
 from archpredict.graph.batch import GraphBatch
 from archpredict.predict.training.optimizer import Adam, Flat
 from archpredict.runtime import few_threads
@@ -47,7 +47,7 @@ class EncoderTraining:
         warm = min(1.0, (self.done + 1) / _WARMUP)
         self._adam.rate = self.rate * (warm * 0.5 * (1 + np.cos(np.pi * self.done / self.steps)))
         with few_threads(len(batch.packed.op)):
-            found = loss(self.readout(self.encoder(batch)))
+            found = loss(self.readout(encoded(self.encoder, batch)))
             self._adam.minimize(found)
         self.done += 1
         self.loss = float(found.detach())

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from archpredict.encoders.base import Encoder
+from archpredict.encoders.base import Encoder, encoded
 from archpredict.graph.batch import GraphBatch, batched
 from archpredict.heads.base import Head
 from archpredict.predict.inputs import Inputs, InputSpec
@@ -46,7 +46,7 @@ class Model(nn.Module):
         """``(B, D)`` encodings."""
         parts = []
         if self.encoder is not None and batch is not None:
-            parts.append(self.encoder(batch))
+            parts.append(encoded(self.encoder, batch))
         if self.side is not None and side is not None:
             parts.append(F.relu(self.side(self.dropout(side))))
         return torch.cat(parts, dim=1)
