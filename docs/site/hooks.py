@@ -10,7 +10,6 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -111,10 +110,8 @@ def _as_page(path: Path, name: str) -> str:
     return f"# {name}\n\n````{language}\n{path.read_text(encoding='utf-8')}\n````\n"
 
 
-def on_config(config: MkDocsConfig) -> Any:
-    """The version is the package's."""
-    text = (ROOT / "archpredict" / "__init__.py").read_text(encoding="utf-8")
-    found = re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)
-    assert found
-    config.extra["version_of_package"] = found[1]
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Name the pages of the reference in the navigation."""
+    pages = sorted(reference(modules(ROOT)))
+    config.nav = [{"Reference": pages} if "Reference" in entry else entry for entry in config.nav or []]
     return config
