@@ -24,7 +24,7 @@ from archpredict.predict import predictor
 from archpredict.predict.ensemble import builder as ensemble_builder
 from archpredict.predict.ensemble import cross_fitting
 from archpredict.predict.pretraining import cells as pretraining
-from archpredict.runs import report
+from archpredict.runs import live, report
 from archpredict.strategies.rounds import base as rounds
 from archpredict.strategies.rounds import zero_shot
 
@@ -65,9 +65,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     draws = item.get_closest_marker("draw") is not None
     for name, draw in _DRAWN.items():
         setattr(report, name, draw if draws else _not_drawn)
+    live.write_run_page = _WRITE_PAGE if draws else _not_written  # type: ignore[attr-defined]
 
 
 _DRAWN = {name: draw for name, draw in vars(report).items() if name.startswith("_draw_")}
+
+
+_WRITE_PAGE = live.write_run_page  # type: ignore[attr-defined]
+
+
+def _not_written(*arguments: Any) -> None:
+    """The page of a run, which is not made."""
 
 
 def _not_drawn(*arguments: Any) -> Any:

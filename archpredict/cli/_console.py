@@ -95,7 +95,7 @@ class _Figures:
         if event.stage in _COUNTED:
             self._counts[event.stage] = f"{event.done}/{event.total} {_COUNTED[event.stage]}"
         of_interest = {} if event.stage == _TRIAL else event.values  # a trial has a dozen figures
-        passing = {k: v for k, v in of_interest.items() if k not in _LASTING}
+        passing = {k: v for k, v in of_interest.items() if k not in _LASTING and ":" not in k}
         self._lasting.update({k: v for k, v in event.values.items() if k in _LASTING})
         named = {**{_LASTING[k]: v for k, v in self._lasting.items()}, **passing}
         values = [f"{name.replace('_', ' ')} {_shown(value)}" for name, value in named.items()]
@@ -216,7 +216,7 @@ def show_result(result: SearchResult, plan: Plan) -> None:
     _show_best(result)
     click.echo(f"\n{_evaluations(result, plan)}, {result.seconds:.1f} s.")
     if result.run_dir is not None:
-        click.echo(f"Record of the run: {result.run_dir} (pictures in {result.run_dir / 'report'})")
+        click.echo(f"Record of the run: {result.run_dir} (report: {result.run_dir / 'report' / 'index.html'})")
 
 
 def _about_front(result: SearchResult, shown: int) -> str:

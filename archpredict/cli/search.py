@@ -312,6 +312,7 @@ def _warn_if_useless(plan: Plan, invocation: Mapping[str, Any]) -> None:
 
 
 def _run(ctx: click.Context, plan: Plan, invocation: Mapping[str, Any], given: Mapping[str, Any]) -> SearchResult:
+    from archpredict.cli._again import commands_of
     from archpredict.cli._console import progress, say
     from archpredict.cli._interrupts import resumable
     from archpredict.cli._runs import run_directory
@@ -339,4 +340,5 @@ def _run(ctx: click.Context, plan: Plan, invocation: Mapping[str, Any], given: M
                 top=invocation["top"],
                 observer=observer,
                 invocation=invocation,
+                again=commands_of(invocation, out),
             )

@@ -119,6 +119,21 @@ class ArchGraph:
     def num_cells(self) -> int:
         return max(self.cells) + 1
 
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The labels of all operations: of edges where they are there, else of nodes that are neither source nor sink.
+
+        Example:
+            >>> ArchGraph(("input", "conv", "output"), ((0, 1), (1, 2))).operations
+            ('conv',)
+            >>> ArchGraph(("input", "output"), ((0, 1),), ("skip_connect",)).operations
+            ('skip_connect',)
+        """
+        if self.edge_ops is not None:
+            return tuple([op for op in self.edge_ops if op != DATA])
+        read, reading = {source for source, _ in self.edges}, {target for _, target in self.edges}
+        return tuple([op for v, op in enumerate(self.ops) if v in read and v in reading])
+
     def __eq__(self, other: object) -> bool:
         """Same nodes in the same order, same edges, same attributes (see :meth:`is_isomorphic` for the structure)."""
         if not isinstance(other, ArchGraph):

@@ -17,6 +17,7 @@ from archpredict.progress import Observer, silent
 from archpredict.runs.directory import RunDirectory, read_config
 from archpredict.runs.history import History
 from archpredict.runs.known import Source
+from archpredict.runs.live import LivePage
 from archpredict.runs.loop import Loop
 from archpredict.runs.plan import Labeller, Plan, plan
 from archpredict.runs.volume import Volume, volume
@@ -189,6 +190,7 @@ def run(
     top: int = 10,
     observer: Observer = silent,
     invocation: Mapping[str, Any] | None = None,
+    again: Mapping[str, str] | None = None,
 ) -> SearchResult:
     """Run a plan; arguments and errors as for :func:`search`.
 
@@ -199,6 +201,7 @@ def run(
         top: How many recommendations to return.
         observer: Called with progress.
         invocation: Kept in ``config.json``: how a command line makes the plan again.
+        again: Texts that repeat and go on with the run, by what they do, for the page of the run.
     """
     top = whole_number("top, the number of architectures,", top, 1)
     if out is None:
@@ -208,7 +211,12 @@ def run(
             return _result(Loop(plan, history, None, observer), top)
     others = None if resume else plan.make_strategy().other_labels
     with RunDirectory(out, plan.settings, resume=resume, invocation=invocation, other_labels=others) as directory:
-        return _result(Loop(plan, directory.history, directory, observer), top)
+        page = LivePage(directory.path, directory.report, plan.problem.space, observer, again)
+        loop = Loop(plan, directory.history, directory, page)
+        result = _result(loop, top)
+        if loop.evaluated_now or not page.is_written:
+            page.write()
+        return result
 
 
 def _result(loop: Loop, top: int) -> SearchResult:

@@ -51,8 +51,9 @@ class CTNAS(RoundStrategy[CTNASSettings]):
         problem: What is searched.
         seed: Source of all randomness.
         observer: Told about progress: stages ``pre-training`` and ``training`` (value ``loss``), ``controller``
-            (``reward``, ``entropy``), ``derive``, and ``judged`` when labels arrive whose scores were predicted
-            (``kendall_tau``, over all of them so far).
+            (``reward``, ``entropy``, ``baseline``: the share of labelled architectures that the baseline is expected
+            to beat, and ``share:`` of each operator in what was drawn), ``derive``, and ``judged`` when labels arrive
+            whose scores were predicted (``kendall_tau``, over all of them so far).
         device: For comparator and controller: ``auto`` (what the predictor was made with), ``cpu`` or ``cuda``.
         preset: One of the above.
         options: Settings that replace the preset's, e.g. ``baseline="fixed", share=0.0`` for the paper's ablations, or

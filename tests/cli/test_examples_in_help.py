@@ -19,7 +19,7 @@ SLOW = {
 }
 """Those whose own tests run them; here they are only parsed."""
 NEEDS_MODEL = {"compare", "explain", "predict"}
-NEEDS_RUN = {"report-bug"}
+NEEDS_RUN = {"report", "report-bug"}
 
 
 def _commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:

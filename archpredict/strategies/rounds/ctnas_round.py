@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -85,6 +86,7 @@ class Round:
         self._known: dict[Choices, Architecture] = {}  # decoded once
         self._rewards: dict[Choices, float] = {}  # probabilities of beating the present baseline
         self._pseudo: PseudoPairs | None = None
+        self._drawn: IntArray = np.zeros((0, problem.space.num_decisions), dtype=np.int64)
 
     def run(self) -> Derived:
         """The whole round."""
@@ -134,16 +136,20 @@ class Round:
         )
         self._policy = policy
         baseline = self._first_baseline(policy)
+        strength = self._strength(baseline)
         for step in range(s.iterations):
             explored = s.explore_samples if step else s.explore_first
             if s.share > 0 and explored and step % s.explore_every == 0:
                 self._explore(policy, explored)
                 baseline = baseline[0], self._opponent(baseline[0])
+                strength = self._strength(baseline)
             reward, entropy = self._update_policy(policy, optimizer, baseline[1])
             if step % s.baseline_every == (0 if s.baseline_first else s.baseline_every - 1):
                 baseline = self._next_baseline(policy, baseline[0])
+                strength = self._strength(baseline)
             if step % max(1, s.iterations // 200) == 0 or step == s.iterations - 1:
-                self._tell("controller", step + 1, s.iterations, reward=reward, entropy=entropy)
+                values = {"reward": reward, "entropy": entropy, "baseline": strength, **self._shares()}
+                self._tell("controller", step + 1, s.iterations, **values)
         if s.share > 0:  # exploration has moved the comparator: put its scores on the labels' scale again
             self._session.rescale()
 
@@ -151,6 +157,7 @@ class Round:
         """REINFORCE with the probability of beating the baseline as reward; returns mean reward and entropy."""
         s = self.settings
         rows, log_prob, entropy = self._sample(policy, s.samples)
+        self._drawn = rows
         reward = self._win_rates(rows, baseline)
         if self.problem.limits:
             reward = np.where(self.problem.is_allowed(rows), reward, 0.0)
@@ -184,6 +191,18 @@ class Round:
             self.baselines.remove(chosen)
         self.baselines.append(chosen)
         return chosen, self._opponent(chosen)
+
+    def _strength(self, baseline: tuple[Choices, list[Tensor]]) -> float:
+        """The share of the labelled architectures that the baseline is expected to beat."""
+        won = self.predictor.compare_encoded(baseline[1], self.predictor.encode(self.predictor.pack(self.labelled)))
+        return float(won.mean())
+
+    def _shares(self) -> dict[str, float]:
+        """The share of each operator in what the policy drew last, as values of an event."""
+        counts: Counter[str] = Counter()
+        for row in map(tuple, self._drawn.tolist()):
+            counts.update(self._known[row].graph.operations)
+        return {f"share:{op}": count / counts.total() for op, count in sorted(counts.items())}
 
     def _opponent(self, choices: Choices) -> list[Tensor]:
         """The encoding of the baseline from here on; what was known of the one before, or by other weights, is void."""

@@ -1,0 +1,65 @@
+"""Live: the page of a run is written now and then while it goes on, and once more when it ends."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+from archpredict.progress import Event, Observer
+from archpredict.runs.page import PAGE, write_run_page
+from archpredict.runs.record import read_record
+from archpredict.spaces.base import SearchSpace
+
+__all__ = ["LivePage"]
+
+_FIRST, _LEAST = 10.0, 30.0
+"""Seconds before the page is written for the first time, and between two times."""
+_SHARE = 0.02
+"""Of the time that a run takes, what its pages may."""
+
+
+class LivePage:
+    """An observer that passes events on, and keeps the page of a run.
+
+    The page is made of what is on the disk, so what a run does does not depend on whether it is watched. A page that
+    cannot be written costs a warning and no run.
+
+    Args:
+        run: The directory of the run.
+        folder: Where the page is written.
+        space: What is searched, for drawings and costs.
+        observer: Called with every event.
+        again: Texts that repeat and go on with the run, by what they do.
+    """
+
+    def __init__(
+        self, run: Path, folder: Path, space: SearchSpace, observer: Observer, again: Mapping[str, str] | None = None
+    ) -> None:
+        self._run, self._folder, self._space, self._observer, self._again = run, folder, space, observer, again
+        self._due = time.monotonic() + _FIRST
+        self._works = True
+
+    def __call__(self, event: Event) -> None:
+        self._observer(event)
+        if time.monotonic() >= self._due and self._works:
+            self.write()
+
+    @property
+    def is_written(self) -> bool:
+        """Whether there is a page."""
+        return (self._folder / PAGE).is_file()
+
+    def write(self) -> None:
+        """Write the page as the record is now."""
+        start = time.monotonic()
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_run_page(read_record(self._run), self._space, self._folder / PAGE, self._again)
+        except Exception as error:  # a page is not worth a run
+            self._works = False
+            place = self._folder / PAGE
+            warnings.warn(f"the page {place} could not be written: {error}", RuntimeWarning, stacklevel=2)
+        end = time.monotonic()
+        self._due = end + max(_LEAST, (end - start) / _SHARE)
