@@ -95,6 +95,14 @@ def print_csv(columns: Mapping[str, Kind], rows: Iterable[Record]) -> None:
                 click.echo(block, nl=False)
 
 
+def write_json(path: Path, value: object) -> None:
+    """A value as a JSON file, which is there when it is whole; numbers that are not finite become null."""
+    from archpredict._files import write_atomically
+    from archpredict.tables.reading.numbers import finite
+
+    write_atomically(path, json.dumps(finite(value)).encode())
+
+
 def print_json(value: object) -> None:
     """A value as JSON on stdout; numbers that are not finite become null, which is what JSON has for them."""
     from archpredict.tables.reading.numbers import finite

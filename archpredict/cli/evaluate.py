@@ -14,10 +14,12 @@ from click.core import ParameterSource
 from archpredict.cli._options import column_option, debug_option, example, flag_of, json_option
 from archpredict.cli._predictors import device_option, predictor_options, quiet_option, space_option
 from archpredict.cli._proxies import feature_options
+from archpredict.cli._submissions import entrant_of, submit
 from archpredict.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from archpredict._typing import FloatArray
+    from archpredict.predict.leaderboard import Entrant
     from archpredict.predict.protocols import Protocol
     from archpredict.predict.validation import Summary, Trial
 
@@ -110,6 +112,13 @@ def _sizes(ctx: click.Context, parameter: click.Parameter, text: str | None) -> 
 @device_option
 @click.option("--csv", "csv_file", type=_PATH, help="Write the figures as a table, one row per trained predictor.")
 @click.option("--plots", type=_PATH, metavar="DIR", help="Write pictures into this folder.")
+@click.option(
+    "--submit",
+    type=_PATH,
+    metavar="FILE",
+    help="Write predictions and figures under --protocol for the leaderboard; --predictor may be any FILE.py:Class "
+    "with fit and predict.",
+)
 @json_option
 @quiet_option
 @debug_option
@@ -122,7 +131,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     cost on a device is told from others and a few measurements.
     """
     from archpredict.cli._console import warnings_as_lines
-    from archpredict.cli._output import check_folder, check_output
+    from archpredict.cli._output import check_file, check_folder, check_output
 
     with warnings_as_lines():
         _check(ctx, given)
@@ -130,6 +139,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
             check_output(given["csv_file"], *([given["data"]] if given["data"] is not None else []))
         if given["plots"] is not None:
             check_folder(given["plots"])
+        if given["submit"] is not None:
+            check_file(given["submit"])
         if given["model"] is not None:
             _evaluate_model(given)
         elif _of_devices(given["protocol"]):
@@ -166,6 +177,8 @@ def _check(ctx: click.Context, given: Mapping[str, Any]) -> None:
             which = f"--protocol {given['protocol']}" if way == "devices" else flag_of(way)
             raise UsageError(f"{flag_of(name)} does not go together with {which}; leave one of them out")
     needed = {"model": ("data", "target"), "protocol": (), "devices": ()}.get(way, ("space", "data", "target"))
+    if given["submit"] is not None and way != "protocol":
+        raise UsageError("--submit is for the leaderboard of published protocols; give --protocol NAME too")
     missing = [flag_of(name) for name in needed if given[name] is None]
     if missing:
         other = "; or say --model or --protocol" if way == "folds" else ""
@@ -281,6 +294,10 @@ def _evaluate_curve(given: Mapping[str, Any]) -> None:
 
     seeds = given["seeds"] or 5
     columns, proxies = split_features(given)
+    other = entrant_of(given)
+    if other is not None:
+        _evaluate_entrant(other, given, seeds)
+        return
     predictor = with_proxies(build_predictor(given, 0), proxies, given)
     protocol, features, source = _protocol(given, columns)
     check_learns(predictor, described_predictor(given), given, protocol.space)
@@ -300,6 +317,7 @@ def _evaluate_curve(given: Mapping[str, Any]) -> None:
         without = summarize_sizes(trials)
     title = f"{described_predictor(given)}: {protocol.name} ({protocol.description})"
     _write_files(given, results, protocol.test_labels, protocol.name)
+    submit(given, described_predictor(given), protocol, results, others)
     sizes = summarize_sizes(results)
     if given["plots"] is not None:
         from archpredict.cli._plots import draw_curve
@@ -326,6 +344,28 @@ def _evaluate_curve(given: Mapping[str, Any]) -> None:
     _say_transfer(others)
     if without:
         _show("The same without transfer", {str(n): summary for n, summary in without.items()}, _k(results))
+    _show_published(protocol)
+
+
+def _evaluate_entrant(entrant: Entrant, given: Mapping[str, Any], seeds: int) -> None:
+    from archpredict.cli._console import progress
+    from archpredict.cli._output import print_json
+    from archpredict.predict.validation import learning_curve, summarize_sizes
+
+    protocol, _, source = _protocol(given, [])
+    with progress(given["quiet"]) as observer:
+        results = learning_curve(entrant, protocol, given["train_sizes"], seeds, observer, k=given["k"])
+    name = str(given["predictor"]).rpartition(":")[2]
+    _write_files(given, results, protocol.test_labels, protocol.name)
+    submit(given, name, protocol, results)
+    sizes = summarize_sizes(results)
+    if given["as_json"]:
+        rows = [trial.row() for trial in results]
+        about = {"predictor": name, "protocol": protocol.name, "description": protocol.description, **source}
+        print_json({**about, "seeds": seeds, "k": _k(results), "sizes": _sizes_to_json(sizes), "trials": rows})
+        return
+    title = f"{name}: {protocol.name} ({protocol.description})"
+    _show(f"{title}, {_times(seeds, 'seed')}", {str(n): summary for n, summary in sizes.items()}, _k(results))
     _show_published(protocol)
 
 

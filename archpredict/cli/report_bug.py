@@ -9,10 +9,6 @@ import click
 
 from archpredict.cli._options import debug_option, example, json_option
 
-_PACKAGES = (
-    *("archpredict", "torch", "numpy", "scipy", "scikit-learn", "onnx", "onnxruntime", "dgl", "moocore"),
-    *("networkx", "safetensors", "matplotlib", "rich", "click", "pyarrow", "pillow"),
-)
 _KEPT = ("space", "strategy", "preset", "budget", "seed", "device", "within_table", "jobs", "top", "timeout", "retries")
 """Parts of an invocation that hold no text of the user's own."""
 
@@ -27,17 +23,10 @@ def command(run: Path | None, as_json: bool) -> None:
     No path, no name of a file, of a user or of a machine is among them: of a run only names that the package itself
     knows, and numbers. Read it before you send it.
     """
-    import platform
-
-    from archpredict.backends import versions
+    from archpredict.cli._machine import machine
     from archpredict.cli._output import print_json
 
-    found: dict[str, Any] = {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "packages": {name: version for name, version in versions(*_PACKAGES).items() if version is not None},
-        "devices": _devices(),
-    }
+    found = machine()
     if run is not None:
         found["run"] = _run(run)
     if as_json:
@@ -46,14 +35,6 @@ def command(run: Path | None, as_json: bool) -> None:
     for name, value in found.items():
         rows = value.items() if isinstance(value, dict) else [("", value)]
         click.echo(f"{name}: " + ", ".join(f"{left} {right}".strip() for left, right in rows))
-
-
-def _devices() -> str:
-    import torch
-
-    if not torch.cuda.is_available():
-        return "no GPU"
-    return ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
 
 
 def _run(folder: Path) -> dict[str, Any]:
