@@ -137,6 +137,12 @@ def _check(given: Mapping[str, Any]) -> None:
         from archpredict.cli._choice_plot import check_plot
 
         check_plot(given["plot"])
+    if given["follow"] is not None:
+        from archpredict.cli._output import check_file
+
+        if given["follow"].suffix != ".csv":
+            raise UsageError(f"--follow {given['follow']} is written as CSV; give a name that ends in .csv")
+        check_file(given["follow"])
     if given["save"] is not None and given["labels"] is None:
         raise UsageError("--save keeps a predictor that --labels adapts; give --labels too, or leave --save out")
     if given["save"] is not None:

@@ -17,7 +17,7 @@ from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import DataError
 from archpredict.progress import Event, Observer, silent
 from archpredict.spaces.base import SearchSpace, load_space
-from archpredict.tables.columns import architecture_column, failure, named, parsed, target_column
+from archpredict.tables.columns import Parsed, architecture_column, failure, named, target_column
 from archpredict.tables.formats.base import ARCHITECTURE, OBSERVE_EVERY, Kind, Row, format_of
 from archpredict.tables.isomorphic import Duplicates, duplicates
 from archpredict.tables.reading.files import file_sha256
@@ -99,6 +99,10 @@ class Survey:
         self._wheres: list[str] = []
 
     @cached_property
+    def _parsed(self) -> Parsed:
+        return Parsed(self.path, self.column, self.space)
+
+    @cached_property
     def sha256(self) -> str:
         return file_sha256(self.path)
 
@@ -167,7 +171,7 @@ class Survey:
         if self.target is not None and failure(row, self.target) is not None:
             self._failed.add(self.num_rows - 1)
         try:
-            self._flat.extend(parsed(self.path, row, self.column, self.space))
+            self._flat.extend(self._parsed(row))
         except DataError as error:
             self.num_unreadable += 1
             if len(self.unreadable) < _EXAMPLES:

@@ -162,6 +162,38 @@ def parsed(path: Path, row: Row, column: str, space: SearchSpace) -> Choices:
         raise DataError(f"{path}, {row.where}, column {column!r}: {error}") from error
 
 
+class Parsed:
+    """As :func:`parsed`, for the rows of a table one after another: what occurs again is parsed once.
+
+    Args:
+        path: The table.
+        column: The column of the architectures.
+        space: Their space.
+    """
+
+    def __init__(self, path: Path, column: str, space: SearchSpace) -> None:
+        self._path, self._column, self._space = path, column, space
+        self._known: dict[str, Choices] = {}
+
+    def __call__(self, row: Row) -> Choices:
+        """The choices of a row's architecture.
+
+        Raises:
+            DataError: The row has none, or it is not in the space.
+        """
+        value = row.values.get(self._column)
+        found = self._known.get(value) if isinstance(value, str) else None
+        if found is None:
+            found = parsed(self._path, row, self._column, self._space)
+            if isinstance(value, str) and len(self._known) < _MOST_KNOWN:
+                self._known[value] = found
+        return found
+
+
+_MOST_KNOWN = 100_000
+"""Notations that are remembered."""
+
+
 def _parse(value: Any, column: str, space: SearchSpace) -> Choices:
     return space.parse(notation(as_text(value), column))
 

@@ -17,7 +17,7 @@ import numpy as np
 from archpredict._typing import FloatArray, IntArray, freeze
 from archpredict.errors import DataError, UsageError
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
-from archpredict.tables.columns import Columns, architecture_column, failure, label_of, parsed, target_column
+from archpredict.tables.columns import Columns, Parsed, architecture_column, failure, label_of, target_column
 from archpredict.tables.formats.base import ARCHITECTURE, Row, read_rows
 from archpredict.tables.isomorphic import Duplicates, duplicates
 from archpredict.tables.reading.digest import digests
@@ -194,12 +194,13 @@ class Table:
         target = target_column(path, first, target, column)
         flat, values, numbers = array("q"), array("d"), Columns(path, first, features)
         failed: list[str] = []
+        choices_of = Parsed(path, column, space)
         for row in chain([first], rows):
             why = failure(row, target)
             if why is not None:
                 failed.append(f"{row.where}: {shown(why)}")
                 continue
-            flat.extend(parsed(path, row, column, space))
+            flat.extend(choices_of(row))
             values.append(label_of(path, row, target))
             if features:
                 numbers.add(row)
