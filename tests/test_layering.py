@@ -15,7 +15,7 @@ import pytest
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PACKAGE = _ROOT / "archpredict"
-_PLUGINS = ("spaces", "images", "encoders", "heads", "regressors", "evaluators", "strategies", "proxies")
+_PLUGINS = ("spaces", "images", "encoders", "heads", "regressors", "evaluators", "executors", "strategies", "proxies")
 _MOST_ROOMS, _MOST_FLOORS, _MOST_IMPORTS = 32, 14, 165
 
 

@@ -243,7 +243,8 @@ def _show_best(result: SearchResult) -> None:
 def _evaluations(result: SearchResult, plan: Plan) -> str:
     notes = [f"{result.failed} failed"] if result.failed else []
     if result.queries < plan.budget:
-        notes.append(f"of a budget of {plan.budget}: there is nothing else to evaluate")
+        why = "the hours are over" if result.out_of_time else "there is nothing else to evaluate"
+        notes.append(f"of a budget of {plan.budget}: {why}")
     plural = "" if result.queries == 1 else "s"
     return f"{result.queries} evaluation{plural}" + (f" ({'; '.join(notes)})" if notes else "")
 

@@ -91,6 +91,7 @@ def pairs_option(
     *,
     read: Callable[[str], Any] = _number,
     name: Callable[[str], str] = _argument,
+    commas: bool = False,
 ) -> Callable[[_Decorated], _Decorated]:
     """A repeatable option ``NAME=VALUE``, which gives the command a dictionary.
 
@@ -100,12 +101,13 @@ def pairs_option(
         text: Its help.
         read: What a value is; numbers if left out. Raises ValueError where the text is none.
         name: What a name is; that of an argument if left out.
+        commas: Whether several may be given at once, between commas.
     """
     kind = "number" if read is _number else "value"
 
     def collect(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:
         found = {}
-        for pair in given:
+        for pair in (pair for text in given for pair in (text.split(",") if commas else [text])):
             left, equals, right = pair.partition("=")
             try:
                 key = name(left.strip())

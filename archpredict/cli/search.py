@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ _INVOCATION: dict[str, tuple[type, ...]] = {
     "training": (dict,),
     "network": (dict,),
     "budget": (int, _NOTHING),
+    "hours": (int, float, _NOTHING),
     "seed": (int,),
     "device": (str,),
     "limit": (dict,),
@@ -45,6 +47,9 @@ _INVOCATION: dict[str, tuple[type, ...]] = {
     "start_from": (list,),
     "within_table": (bool,),
     "jobs": (int,),
+    "executor": (str,),
+    "ray_address": (str, _NOTHING),
+    "resources": (dict,),
     "top": (int,),
     "option": (dict,),
     "no_transfer": (bool,),
@@ -101,6 +106,7 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
     "strategy.rounds=3, evaluator.seed=1, predictor.ensemble=3; repeatable."
 )
 @click.option("--budget", type=_FROM_1, help="Evaluations in all.  [default: the strategy's, e.g. 150 for ctnas]")
+@click.option("--hours", type=_SECONDS, help="Budget in time: after so many hours of work nothing more is begun.")
 @click.option("--seed", type=_FROM_0, default=0, show_default=True, help="Source of all randomness.")
 @click.option(
     "--device",
@@ -132,6 +138,16 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option("--within-table", is_flag=True, help="Recommend only what the table of --data holds.")
 @click.option(
     "--jobs", type=_FROM_1, default=1, show_default=True, help="Evaluations at a time: runs of --command, or trainings."
+)
+@click.option(
+    "--executor",
+    default="local",
+    show_default=True,
+    help="Where evaluations run: local, as --jobs says, or ray, on the machines of a cluster (see docs/executors.md).",
+)
+@click.option("--ray-address", metavar="HOST:PORT", help="Cluster of --executor ray.  [default: Ray is started here]")
+@pairs_option(
+    "--resources", "cpu=2", "What an evaluation needs of a machine of Ray, e.g. cpu=2,gpu=0.5.", name=str, commas=True
 )
 @click.option("--top", type=_FROM_1, default=10, show_default=True, help="Architectures to recommend.")
 @click.option(
@@ -168,6 +184,7 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
     from archpredict.runs.directory import corrupt_config, read_config
 
     values = {name: given[name] for name in _INVOCATION}
+    values["hours"] = None if given["hours"] == math.inf else given["hours"]
     values["objective"] = list(given["objective"])
     values["start_from"] = [str(path.absolute()) for path in given["start_from"]]
     values["data"] = None if given["data"] is None else str(given["data"].absolute())
@@ -189,6 +206,10 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
     kept.setdefault("column", None)
     kept.setdefault("no_transfer", False)
     kept.setdefault("transfer", None)
+    kept.setdefault("hours", None)
+    kept.setdefault("executor", "local")
+    kept.setdefault("ray_address", None)
+    kept.setdefault("resources", {})
     kept.setdefault("objective", [])
     kept.setdefault("start_from", [])
     for name, types in _INVOCATION.items():
@@ -255,6 +276,7 @@ def _plan(invocation: Mapping[str, Any]) -> Plan:
         invocation["evaluator"],
         strategy=invocation["strategy"],
         budget=invocation["budget"],
+        hours=invocation["hours"],
         seed=invocation["seed"],
         limits=invocation["limit"],
         objectives=invocation["objective"],
@@ -263,9 +285,17 @@ def _plan(invocation: Mapping[str, Any]) -> Plan:
         device=invocation["device"],
         preset=invocation["preset"],
         jobs=invocation["jobs"],
+        executor=invocation["executor"],
+        executor_options=_executor_options(invocation),
         options=options,
         evaluator_options=evaluator_options,
     )
+
+
+def _executor_options(invocation: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of the executor, where flags say so."""
+    address, resources = invocation["ray_address"], invocation["resources"]
+    return ({} if address is None else {"address": address}) | ({"resources": resources} if resources else {})
 
 
 def _options(invocation: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -325,10 +355,11 @@ def _run(ctx: click.Context, plan: Plan, invocation: Mapping[str, Any], given: M
         if not resume:
             _warn_if_useless(plan, invocation)
         if not given["quiet"]:
-            budget = plan.settings["budget"]
+            budget = f"{plan.settings['budget']} evaluations"
+            budget += "" if plan.hours is None else f" or {plan.hours:g} hours, whichever ends first,"
             doing = "Resuming the search of" if resume else "Searching"
             say(
-                f"{doing} {plan.problem.space.name} with {plan.strategy.name}: {budget} evaluations by "
+                f"{doing} {plan.problem.space.name} with {plan.strategy.name}: {budget} by "
                 f"{plan.evaluator.name}, seed {plan.seed}; record in {out}"
             )
         how = f"archpredict search --resume {out}"

@@ -80,7 +80,7 @@ class Evaluator(ABC):
 
     @abstractmethod
     def evaluate(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
-        """Yield one result per architecture, each as soon as it is known, in any order.
+        """Yield one result per architecture, each as soon as it is known, in any order (see :attr:`at_a_time` too).
 
         The caller records a result before it takes the next one, so that nothing finished is lost.
         A failure of one architecture is a Result with an error; an exception means that no evaluation can work.
@@ -93,6 +93,15 @@ class Evaluator(ABC):
         Two evaluators with equal descriptions give the same labels. ``labels`` says in one plain sentence what a score
         of this evaluator is, and is shown to the user.
         """
+
+    @property
+    def at_a_time(self) -> int:
+        """Evaluations that run side by side.
+
+        Where it is more than 1, :meth:`evaluate` takes architectures one by one from an iterator whenever it has room
+        for one; where the iterator has none, it is asked again after the next result, until nothing runs any more.
+        """
+        return 1
 
     @property
     def label_names(self) -> tuple[str, ...]:

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from archpredict.errors import EvaluationError, UsageError
-from archpredict.evaluators._parallel import as_they_finish, check_jobs
 from archpredict.evaluators._score import BadScoreError, parse_json, read_score, short
 from archpredict.evaluators.base import SCORE, Evaluator, Result
+from archpredict.executors.local import as_they_finish, check_jobs
 from archpredict.spaces.base import Architecture
 
 __all__ = ["CommandEvaluator"]
@@ -109,6 +109,10 @@ class CommandEvaluator(Evaluator):
             "command": self.command,
             **({} if self.target == SCORE else {"target": self.target}),
         }
+
+    @property
+    def at_a_time(self) -> int:
+        return self.jobs
 
     @property
     def label_names(self) -> tuple[str, ...]:

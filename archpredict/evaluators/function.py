@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, SupportsFloat
 
 from archpredict.errors import UsageError
-from archpredict.evaluators._parallel import as_they_finish, check_jobs
 from archpredict.evaluators._score import BadScoreError, read_score, short
 from archpredict.evaluators.base import SCORE, Evaluator, Result
+from archpredict.executors.local import as_they_finish, check_jobs
 from archpredict.registry.arguments import describe
 from archpredict.spaces.base import Architecture, SearchSpace
 
@@ -73,6 +73,10 @@ class FunctionEvaluator(Evaluator):
             "function": describe(function),
             **({} if self.target == SCORE else {"target": self.target}),
         }
+
+    @property
+    def at_a_time(self) -> int:
+        return self.jobs
 
     @property
     def label_names(self) -> tuple[str, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from archpredict.errors import TrainingError, UsageError
-from archpredict.evaluators._parallel import as_they_finish, check_jobs
 from archpredict.evaluators.base import SCORE, Evaluator, Result
+from archpredict.executors.local import as_they_finish, check_jobs
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 
 if TYPE_CHECKING:
@@ -70,7 +70,6 @@ class TrainEvaluator(Evaluator):
         split: str = "validation",
     ) -> None:
         from archpredict.backends import torch_device
-        from archpredict.evaluators.processes.workers import Workers
         from archpredict.networks.batches import Batches
         from archpredict.networks.form import Form
         from archpredict.networks.labelling import Task
@@ -82,8 +81,8 @@ class TrainEvaluator(Evaluator):
         self.task = Task(images, recipe or Recipe(), seed, split, torch_device(device))
         images.split(split)
         Batches(images, batch_size=self.task.recipe.batch_size)  # says what is wrong with it
-        self._workers = Workers(self.task)
-        weakref.finalize(self, self._workers.close)
+        self._checked: set[str] = set()
+        self._take_workers()
 
     @classmethod
     def for_space(
@@ -120,12 +119,16 @@ class TrainEvaluator(Evaluator):
         made.form.check(load_space(space))
         return made
 
-    def evaluate(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
-        for space in {a.space.name: a.space for a in architectures}.values():
-            self.form.check(space)
+    def evaluate(self, architectures: Sequence[Architecture] | Iterator[Architecture]) -> Iterator[Result]:
+        for architecture in architectures if isinstance(architectures, Sequence) else ():  # else as they are taken
+            self._check(architecture.space)
         if self.jobs == 1:
             return map(self._alone, architectures)
         return self._packed(architectures) if self.task.device.type == "cuda" else self._spread(architectures)
+
+    @property
+    def at_a_time(self) -> int:
+        return self.jobs
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -149,20 +152,33 @@ class TrainEvaluator(Evaluator):
 
     # ------------------------------------------------------------------ where trainings run
 
+    def _take_workers(self) -> None:
+        from archpredict.evaluators.processes.workers import Workers
+
+        self._workers = Workers(self.task)
+        weakref.finalize(self, self._workers.close)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_workers"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._take_workers()
+
     def _alone(self, architecture: Architecture) -> Result:
         from archpredict.runtime import one_thread
 
         with one_thread():
             return self._result(architecture, self.task.label)
 
-    def _spread(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
+    def _spread(self, architectures: Iterable[Architecture]) -> Iterator[Result]:
         """In processes, on a CPU."""
         from archpredict.evaluators.processes.workers import Labelling
 
         busy = Labelling(self._workers)
         return as_they_finish(lambda a: self._result(a, busy.label), architectures, self.jobs, busy.stop)
 
-    def _packed(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
+    def _packed(self, architectures: Iterable[Architecture]) -> Iterator[Result]:
         """In threads of this process, on CUDA."""
         from archpredict.runtime import one_thread, own_stream
 
@@ -179,7 +195,14 @@ class TrainEvaluator(Evaluator):
         with one_thread():
             yield from as_they_finish(lambda a: self._result(a, label), architectures, self.jobs, stopped.set)
 
+    def _check(self, space: SearchSpace) -> None:
+        """That the space defines what this can train, once for each space."""
+        if space.name not in self._checked:
+            self.form.check(space)
+            self._checked.add(space.name)
+
     def _result(self, architecture: Architecture, label: Callable[[ArchGraph], Label]) -> Result:
+        self._check(architecture.space)
         try:
             graph = self.form.graph(architecture.space, architecture.choices)
         except UsageError as error:  # e.g. too many reductions for the size of the images

@@ -27,7 +27,7 @@ from archpredict.strategies.base import State
 __all__ = ["RunDirectory", "is_run", "read_best", "read_config"]
 
 _FORMAT = 1
-_BUDGET = "budget"
+_BUDGET, _HOURS = "budget", "hours"
 _LOCK, _CONFIG, _HISTORY, _CHECKPOINT, _BEST = (
     ".lock",
     "config.json",
@@ -44,7 +44,8 @@ class RunDirectory:
 
     Args:
         path: The folder.
-        settings: What decides the run's result; a run is resumed only with equal settings, or with a larger budget.
+        settings: What decides the run's result; a run is resumed only with equal settings, or with a larger
+            budget and other hours.
         resume: Go on with the run that is there, instead of making a new one.
         invocation: How a command line rebuilds the run, kept to resume it.
         other_labels: Names of other spaces whose labels the strategy learns from.
@@ -103,6 +104,11 @@ class RunDirectory:
         path = self.path / _CHECKPOINT
         return Checkpoint.read(path) if path.exists() else None
 
+    def remove_checkpoint(self) -> None:
+        """Forget what the strategy had learnt, which follows from the record."""
+        with disk_errors(self.path):
+            (self.path / _CHECKPOINT).unlink(missing_ok=True)
+
     def save_best(self, result: Mapping[str, Any]) -> None:
         """Write ``best.json``, which also marks the run as finished."""
         write_json(self.path, _BEST, result)
@@ -146,7 +152,9 @@ class RunDirectory:
 
     def _compare(self, known: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
         given = json.loads(json.dumps(settings))
-        found = compare({**known, _BUDGET: given.get(_BUDGET)}, {_BUDGET: None, **given})
+        found = compare(
+            *({n: v for n, v in settings.items() if n not in (_BUDGET, _HOURS)} for settings in (known, given))
+        )
         if found.differences:
             raise UsageError(
                 f"the run in {self.path} belongs to another configuration: {'; '.join(found.differences)}. Resume "
@@ -173,6 +181,9 @@ class RunDirectory:
         kept = config
         if settings.get(_BUDGET, 0) > config["settings"].get(_BUDGET, 0):
             kept = with_change(config, settings[_BUDGET], len(self.history))
+        if settings.get(_HOURS) != config["settings"].get(_HOURS):
+            rest = {name: value for name, value in kept["settings"].items() if name != _HOURS}
+            kept = {**kept, "settings": rest | ({_HOURS: settings[_HOURS]} if _HOURS in settings else {})}
         if invocation is not None and config["invocation"] is not None:
             kept = {**kept, "invocation": dict(invocation)}
         if kept != config:
@@ -242,6 +253,8 @@ def read_config(path: Path) -> dict[str, Any]:
             changes_of(config)
             if not isinstance(config["settings"].get(_BUDGET, 0), int):
                 raise ValueError(f"its budget is {config['settings'][_BUDGET]!r}")
+            if not isinstance(config["settings"].get(_HOURS, 0.0), int | float):
+                raise ValueError(f"its hours are {config['settings'][_HOURS]!r}")
             return dict(config)
         else:
             why = "its settings or its invocation are no JSON objects"

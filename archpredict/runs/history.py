@@ -17,19 +17,20 @@ from typing import Any
 from archpredict.errors import RunDirectoryError
 from archpredict.evaluators.base import Result
 from archpredict.progress import Event
-from archpredict.spaces.base import SearchSpace
+from archpredict.spaces.base import Architecture, SearchSpace
 
-__all__ = ["History", "RecordedEvent", "Tally", "running_best"]
+__all__ = ["Arrival", "Ask", "History", "RecordedEvent", "Tally", "running_best"]
 
 HISTORY = "history.db"
 """Name of the file in the directory of a run."""
 
-_VERSION = 2
+_VERSION = 3
 _SCHEMA = """
 CREATE TABLE evaluations (
     number INTEGER PRIMARY KEY, choices TEXT NOT NULL, architecture TEXT NOT NULL, key TEXT NOT NULL,
     score REAL, error TEXT, seconds REAL NOT NULL, metadata TEXT NOT NULL, time REAL NOT NULL,
-    "values" TEXT NOT NULL DEFAULT '{}');
+    "values" TEXT NOT NULL DEFAULT '{}', told INTEGER);
+CREATE TABLE asks (number INTEGER PRIMARY KEY, choices TEXT NOT NULL, told INTEGER NOT NULL);
 CREATE TABLE events (
     sequence INTEGER PRIMARY KEY, round INTEGER NOT NULL, stage TEXT NOT NULL, step INTEGER NOT NULL,
     total INTEGER NOT NULL, "values" TEXT NOT NULL);
@@ -39,11 +40,21 @@ _FROM_1 = """
 BEGIN; ALTER TABLE evaluations ADD COLUMN "values" TEXT NOT NULL DEFAULT '{}'; PRAGMA user_version = 2; COMMIT;
 """
 """Makes a history of format 1, which had no objectives, one of format 2."""
+_FROM_2 = """
+BEGIN; ALTER TABLE evaluations ADD COLUMN told INTEGER;
+CREATE TABLE asks (number INTEGER PRIMARY KEY, choices TEXT NOT NULL, told INTEGER NOT NULL);
+PRAGMA user_version = 3; COMMIT;
+"""
+"""Makes a history of format 2, whose evaluations all came in batches, one of format 3."""
 _TABLES = {"evaluations", "events", "sessions"}
 _BUFFERED_EVENTS = 500
 _MOST = 2**63 - 1
 """The largest number that SQLite has."""
 _FULL = "full"
+PATIENCE = 600.0
+"""Seconds for which a program that holds the history locked is waited for."""
+_BUSY_SECONDS = 0.5
+"""Seconds that SQLite waits by itself, in which no signal is dealt with."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +90,41 @@ class Tally:
         return Tally(self.count + 1, self.failed, max(self.best, result.score))
 
 
+@dataclass(frozen=True)
+class Ask:
+    """An architecture that was asked for while others were pending.
+
+    Args:
+        number: Which one it is of all that were asked for.
+        architecture: What was asked for.
+        told: How many results the strategy had been told.
+    """
+
+    number: int
+    architecture: Architecture
+    told: int
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A result that is recorded.
+
+    Args:
+        number: Which one of all that were asked for it is the result of.
+        result: The result.
+        in_batch: Whether the strategy is told it together with its batch, in the order of numbers, and not at once.
+    """
+
+    number: int
+    result: Result
+    in_batch: bool
+
+
 class History:
     """The record of a run: every evaluation and every event.
+
+    Evaluations are told in batches, in the order of their numbers, or as they come. Of the latter the record has when
+    they were asked for (:class:`Ask`) and in which order they came: all that a strategy's state follows from.
 
     An evaluation is on the disk (SQLite's write-ahead log, ``synchronous=FULL``) when :meth:`record` returns.
     Events are buffered and written with the next evaluation or checkpoint: whoever resumes from before them
@@ -117,8 +161,14 @@ class History:
 
     # ------------------------------------------------------------------ evaluations
 
-    def record(self, number: int, result: Result) -> None:
-        """Keep the result of the ``number``-th evaluation asked for, replacing an earlier one."""
+    def record(self, number: int, result: Result, told: int | None = None) -> None:
+        """Keep the result of the ``number``-th evaluation asked for, replacing an earlier one.
+
+        Args:
+            number: From 0.
+            result: The result.
+            told: How many results the strategy has been told before it, where it is told as it comes.
+        """
         row = (
             number,
             json.dumps(list(result.architecture.choices)),
@@ -130,6 +180,7 @@ class History:
             json.dumps(dict(result.metadata)),
             time.time(),
             json.dumps(dict(result.values)),
+            told,
         )
         with self._transaction() as db:
             db.execute(f"INSERT OR REPLACE INTO evaluations VALUES ({', '.join('?' * len(row))})", row)
@@ -147,15 +198,38 @@ class History:
                 raise self._corrupt(f"evaluation {number} cannot be read: {wrong}") from wrong
         return results
 
+    def ask(self, ask: Ask) -> None:
+        """Keep what is asked for while other results are pending; it is on the disk before it is evaluated."""
+        row = (ask.number, json.dumps(list(ask.architecture.choices)), ask.told)
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO asks VALUES (?, ?, ?)", row)
+
+    def asks(self, space: SearchSpace) -> list[Ask]:
+        """What was asked for while other results were pending, in that order."""
+        try:
+            return [
+                Ask(number, space.architecture(json.loads(choices)), int(told))
+                for number, choices, told in self._rows("SELECT number, choices, told FROM asks ORDER BY number")
+            ]
+        except (ValueError, TypeError) as wrong:
+            raise self._corrupt(f"what was asked for cannot be read: {wrong}") from wrong
+
+    def arrivals(self, space: SearchSpace) -> list[Arrival]:
+        """Recorded results in the order in which the strategy is told them."""
+        results = self.results(space)
+        rows = self._rows("SELECT number, told IS NULL FROM evaluations ORDER BY COALESCE(told, number)")
+        return [Arrival(number, results[number], bool(in_batch)) for number, in_batch in rows]
+
     def tally(self) -> Tally:
         """The tally of the evaluations that are recorded."""
         count, scores, best = self._rows("SELECT COUNT(*), COUNT(score), MAX(score) FROM evaluations")[0]
         return Tally(int(count), int(count - scores), -math.inf if best is None else float(best))
 
     def forget(self, start: int) -> None:
-        """Drop the evaluations from ``start`` on, because they are made again."""
+        """Drop the evaluations that are told from the ``start``-th on, because they are made again."""
         with self._transaction() as db:
-            db.execute("DELETE FROM evaluations WHERE number >= ?", (start,))
+            db.execute("DELETE FROM evaluations WHERE COALESCE(told, number) >= ?", (start,))
+            db.execute("DELETE FROM asks WHERE told > ?", (start,))
 
     def rows(self) -> list[dict[str, Any]]:
         """All evaluations as plain values, in the order they were asked for."""
@@ -239,9 +313,9 @@ class History:
             raise self._corrupt(str(state).splitlines()[0])
         if missing := sorted(_TABLES - tables):
             raise self._corrupt(f"it lacks the tables {', '.join(missing)}")
-        if version == 1:
+        if version in (1, 2):
             with self._errors():
-                self._db.executescript(_FROM_1)
+                self._db.executescript(_FROM_1 + _FROM_2 if version == 1 else _FROM_2)
         elif version != _VERSION:
             raise self._corrupt(f"it has the format {version}, this version of archpredict reads format {_VERSION}")
 
@@ -253,8 +327,21 @@ class History:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that has begun: once no other program holds the lock, nothing in it has to wait."""
         with self._errors(), self._db:
+            self._begin()
             yield self._db
+
+    def _begin(self) -> None:
+        given_up = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= given_up:
+                    raise
+            else:
+                return
 
     def _rows(self, query: str, *values: Any) -> Sequence[Any]:
         with self._errors():
@@ -329,7 +416,7 @@ def running_best(scores: Iterable[float | None]) -> list[float]:
 
 
 def _connect(path: str) -> sqlite3.Connection:
-    db = sqlite3.connect(path)
+    db = sqlite3.connect(path, timeout=_BUSY_SECONDS)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     return db

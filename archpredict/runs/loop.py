@@ -1,19 +1,23 @@
 """Loop: a strategy asks, an evaluator labels, the record keeps the results, the strategy is told.
 
-The record alone holds the results of a run. Each is written as it arrives; the strategy is told when its batch is
-complete, and a checkpoint is saved. A resumed run loads the checkpoint, asks again (and gets the same batch, because
-asking changes nothing), and has only those architectures evaluated that the record lacks. Where its budget has grown, a
-strategy made with the larger budget takes over the state of the one before.
+The record alone holds the results of a run, each written as it arrives. Where evaluations run one after another, the
+strategy is told when its batch is complete, and a checkpoint is saved. A resumed run loads the checkpoint, asks again
+(and gets the same batch, because asking changes nothing), and has only those architectures evaluated that the record
+lacks.
+
+Where evaluations run side by side, the strategy is asked whenever there is room for one more, and told each result as
+it comes. The record has what was asked for after how many results, and in which order results came; so a resumed run
+tells all that again, has evaluated what was begun and not finished, and goes on.
+
+Where the budget has grown, a strategy made with the larger budget takes over the state of the one before.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import warnings
-from collections import Counter
-from collections.abc import Collection, Generator, Iterator, Sequence
-from dataclasses import replace
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,10 +28,11 @@ from archpredict.evaluators.objectives.measured import measured
 from archpredict.metrics.fronts import on_front
 from archpredict.progress import Event, Observer
 from archpredict.runs._changes import budget_at
+from archpredict.runs._outcomes import all_failed, checked, then_resume
 from archpredict.runs.directory import RunDirectory
-from archpredict.runs.history import History
+from archpredict.runs.history import Arrival, Ask, History
 from archpredict.runs.plan import Plan
-from archpredict.spaces.base import Architecture
+from archpredict.spaces.base import Architecture, Choices
 from archpredict.strategies.base import Strategy
 
 __all__ = ["LABEL", "Loop"]
@@ -37,6 +42,7 @@ LABEL = "label"
 
 _HOPELESS = 5
 _HOPELESS_IN_A_BATCH = 10
+_HOPELESS_IN_A_ROW = 20
 
 
 class Loop:
@@ -59,11 +65,13 @@ class Loop:
         self.evaluated_now = 0
         self._changes = () if directory is None else directory.changes
         self._observer = observer
+        self._running: dict[Choices, int] = {}  # numbers of what is evaluated side by side
+        self._forget_failures_at_the_end()
         self._tally = history.tally()
-        recorded = list(history.results(plan.problem.space).values())
+        recorded = history.arrivals(plan.problem.space)
         self._front = np.empty((0, len(plan.problem.objectives)))
-        for result in recorded if plan.problem.objectives else ():
-            self._extend_front(result)
+        for arrival in recorded if plan.problem.objectives else ():
+            self._extend_front(arrival.result)
         for result in plan.known.results if plan.problem.objectives else ():
             self._extend_front(result)
         self.strategy = self._restored(recorded)
@@ -71,7 +79,7 @@ class Loop:
             self.strategy.know(plan.known.results)
 
     @property
-    def num_asked(self) -> int:
+    def num_told(self) -> int:
         """Results that the strategy has asked for and been told."""
         return self.strategy.num_told - self.plan.num_known
 
@@ -82,21 +90,137 @@ class Loop:
             EvaluationError: No evaluation works, or the evaluator does not do what it should.
             RunDirectoryError: The record is of another run, or cannot be written.
         """
-        while batch := self._ask():
-            self.strategy.tell(self._results(batch))
-            if self.directory is not None:
-                budget = self.strategy.problem.budget - self.plan.num_known
-                self.directory.save_checkpoint(self.strategy.state_dict(), self.num_asked, budget)
+        self._catch_up()
+        if self.plan.side_by_side:
+            self._side_by_side()
+        else:
+            if self.strategy.pending:
+                self._side_by_side(asks=False)
+            while not self.out_of_time and self._batch():
+                pass
         if not self.strategy.num_told:
             raise EvaluationError(f"the strategy {self.strategy.name} asks for no evaluation, so it finds nothing")
         self._stop_if(self._tally.all_failed)
         return self.strategy
 
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the hours are over, so that nothing more is begun; one evaluation there always is."""
+        hours = self.plan.hours
+        return hours is not None and self._tally.count > 0 and self.history.seconds >= 3600 * hours
+
+    def _save(self) -> None:
+        if self.directory is not None:
+            budget = self.strategy.problem.budget - self.plan.num_known
+            self.directory.save_checkpoint(self.strategy.state_dict(), self.num_told, budget)
+
+    # ------------------------------------------------------------------ side by side
+
+    def _side_by_side(self, asks: bool = True) -> None:
+        """Ask whenever there is room, and tell each result as it comes.
+
+        Args:
+            asks: Whether more is asked for than what was begun already.
+        """
+        begun, failed = deque(self.strategy.pending), 0
+
+        def take() -> Architecture | None:
+            if self.out_of_time:
+                return None
+            return begun.popleft() if begun else self._begin_one() if asks else None
+
+        for result in self._evaluated(_Stream(take)):
+            number = self._running.pop(result.architecture.choices, None)
+            if number is None:
+                raise self._unasked(result)
+            kept = self._measured(checked(result))
+            self._record(number, kept, self.num_told)
+            self.strategy.tell([kept])
+            self._save()
+            failed = failed + 1 if kept.score is None else 0
+            if failed >= _HOPELESS_IN_A_ROW:
+                raise all_failed(self.strategy.results[-failed:], self.directory)
+        if lacking := len(self._running) - len(begun):
+            raise self._forgotten(lacking, self.num_told + lacking)
+
+    def _begin_one(self) -> Architecture | None:
+        """What to evaluate beside the rest; None where nothing can be said before another result is there."""
+        found = self._new_one()
+        if found is None and not self.strategy.pending and self._grow(self._final_budget):
+            found = self._new_one()  # the strategy had come to its end before its budget did
+        if found is not None:
+            ask = Ask(self.strategy.num_asked - self.plan.num_known, found, self.num_told)
+            self.history.ask(ask)
+            self._begin(ask)
+        return found
+
+    def _new_one(self) -> Architecture | None:
+        self._grow(self._budget_at(self.num_told))
+        found = self.strategy.ask(1) if self.strategy.left > 0 else []
+        pending = {a.key for a in self.strategy.pending}
+        return next((a for a in found if a.key not in pending), None)
+
+    def _begin(self, ask: Ask) -> None:
+        self._running[ask.architecture.choices] = ask.number
+        self.strategy.begin([ask.architecture])
+
+    # ------------------------------------------------------------------ what the record has
+
+    def _catch_up(self) -> None:
+        """Begin and tell again what the record has beyond the checkpoint; complete a batch of which it has a part."""
+        arrivals = self.history.arrivals(self.plan.problem.space)
+        asks = deque(ask for ask in self.history.asks(self.plan.problem.space) if self._is_open(ask, arrivals))
+        while True:
+            self._grow(self._budget_at(self.num_told))
+            while asks and asks[0].told <= self.num_told:
+                self._begin(asks.popleft())
+            if self.num_told >= len(arrivals):
+                return
+            arrival = arrivals[self.num_told]
+            if arrival.in_batch:
+                self._batch()
+                arrivals = self.history.arrivals(self.plan.problem.space)
+                continue
+            self._running.pop(arrival.result.architecture.choices, None)
+            self.strategy.tell([arrival.result])
+
+    def _is_open(self, ask: Ask, arrivals: Sequence[Arrival]) -> bool:
+        """Whether the strategy does not know of it yet."""
+        told = {arrival.number for arrival in arrivals[: self.num_told]}
+        return ask.number not in told and ask.architecture.choices not in self._running
+
+    def _forget_failures_at_the_end(self) -> None:
+        """Where the run stopped because nothing worked, it is resumed in the hope that now it does."""
+        arrivals = self.history.arrivals(self.plan.problem.space)
+        failed = 0
+        for arrival in reversed(arrivals):
+            if arrival.in_batch or arrival.result.score is not None:
+                break
+            failed += 1
+        if failed and (failed == len(arrivals) or failed >= _HOPELESS_IN_A_ROW):
+            self.history.forget(len(arrivals) - failed)
+            if self.directory is not None:
+                self.directory.remove_checkpoint()
+
     # ------------------------------------------------------------------ one batch
+
+    def _batch(self) -> bool:
+        """Ask for a batch and tell its results; False where nothing is asked for.
+
+        Of a batch that the time does not suffice for, the strategy is told what is there, for what it recommends; its
+        checkpoint is that of before, from which a run that is given more time goes on as if nothing had happened.
+        """
+        batch = self._ask()
+        if batch:
+            results = self._results(batch)
+            self.strategy.tell(results)
+            if len(results) == len(batch):
+                self._save()
+        return bool(batch)
 
     def _ask(self) -> list[Architecture]:
         """What to evaluate next, with the budget that the run has at this place."""
-        self._grow(self._budget_at(self.num_asked))
+        self._grow(self._budget_at(self.num_told))
         batch = self.strategy.ask(self.strategy.problem.budget - self.strategy.num_told)
         if batch or self.strategy.problem.budget == self.plan.problem.budget:
             return batch
@@ -110,38 +234,52 @@ class Loop:
     def _budget_at(self, num_asked: int) -> int:
         return budget_at(self._changes, self._final_budget, num_asked)
 
-    def _grow(self, budget: int) -> None:
-        """Hand over to a strategy with this budget, where it is larger."""
-        if budget + self.plan.num_known > self.strategy.problem.budget:
-            larger = self.plan.make_strategy(self._observe, budget)
-            larger.load_state_dict(self.strategy.state_dict(), self.strategy.results)
-            self.strategy = larger
+    def _grow(self, budget: int) -> bool:
+        """Hand over to a strategy with this budget, where it is larger; returns whether it is."""
+        if budget + self.plan.num_known <= self.strategy.problem.budget:
+            return False
+        larger = self.plan.make_strategy(self._observe, budget)
+        larger.begin(self.strategy.pending)
+        larger.load_state_dict(self.strategy.state_dict(), self.strategy.results)
+        self.strategy = larger
+        return True
 
     def _results(self, batch: Sequence[Architecture]) -> list[Result]:
-        """The result of each architecture, in order: from the record, or evaluated and recorded now."""
-        start = self.num_asked
+        """The result of each architecture, in order: from the record, or evaluated and recorded now.
+
+        Fewer where the time does not suffice.
+        """
+        start = self.num_told
         known = self._known(batch, start)
         position = {a.choices: i for i, a in enumerate(batch) if i not in known}
         missing = [a for i, a in enumerate(batch) if i not in known]
-        for result in self._evaluated(missing) if missing else ():
+        for result in self._evaluated(missing) if missing and not self.out_of_time else ():
             i = position.pop(result.architecture.choices, None)
             if i is None:
-                raise EvaluationError(
-                    f"the evaluator {self.plan.evaluator.name} gave a result for {result.architecture}, "
-                    "which it was not asked for, or twice"
-                )
-            known[i] = self._measured(_checked(result))
+                raise self._unasked(result)
+            known[i] = self._measured(checked(result))
             self._record(start + i, known[i])
-        if position:
-            raise EvaluationError(
-                f"the evaluator {self.plan.evaluator.name} gave no result for {len(position)} of "
-                f"{len(missing)} architectures; it must yield one for each"
-            )
-        results = [known[i] for i in range(len(batch))]
+            if position and self.out_of_time:
+                break
+        if position and not self.out_of_time:
+            raise self._forgotten(len(position), len(missing))
+        results = [known[i] for i in sorted(known)]
         if len(results) >= _HOPELESS and all(r.score is None for r in results):
-            raise _all_failed(results, self.directory)
+            raise all_failed(results, self.directory)
         self._stop_if(self._tally.all_failed and self._tally.count >= _HOPELESS)
         return results
+
+    def _unasked(self, result: Result) -> EvaluationError:
+        return EvaluationError(
+            f"the evaluator {self.plan.evaluator.name} gave a result for {result.architecture}, which it was not asked "
+            "for, or twice"
+        )
+
+    def _forgotten(self, count: int, total: int) -> EvaluationError:
+        return EvaluationError(
+            f"the evaluator {self.plan.evaluator.name} gave no result for {count} of {total} architectures; it must "
+            "yield one for each"
+        )
 
     def _measured(self, result: Result) -> Result:
         problem = self.plan.problem
@@ -165,25 +303,27 @@ class Loop:
             return {}
         return known
 
-    def _evaluated(self, architectures: Sequence[Architecture]) -> Iterator[Result]:
+    def _evaluated(self, architectures: Any) -> Iterator[Result]:
         """The evaluator's results; whatever ends the loop also ends what the evaluator has started."""
         results: Any = ()
         try:
-            results = self.plan.evaluator.evaluate(architectures)
+            results = self.plan.results(architectures)
             yield from results
         except ArchPredictError:
             raise
         except Exception as error:
+            if isinstance(architectures, _Stream) and error is architectures.failure:
+                raise  # it is the strategy's
             raise EvaluationError(
                 f"the evaluator {self.plan.evaluator.name} failed: {described(error)}. "
-                f"Correct it{_then_resume(self.directory)}"
+                f"Correct it{then_resume(self.directory)}"
             ) from error
         finally:
             if isinstance(results, Generator):
                 results.close()
 
-    def _record(self, number: int, result: Result) -> None:
-        self.history.record(number, result)
+    def _record(self, number: int, result: Result, told: int | None = None) -> None:
+        self.history.record(number, result, told)
         self._tally = tally = self._tally.with_result(result)
         self.evaluated_now += 1
         values = {}
@@ -206,11 +346,11 @@ class Loop:
 
     def _stop_if(self, hopeless: bool) -> None:
         if hopeless:
-            raise _all_failed(self.history.results(self.plan.problem.space).values(), self.directory)
+            raise all_failed(self.history.results(self.plan.problem.space).values(), self.directory)
 
     # ------------------------------------------------------------------ beginning
 
-    def _restored(self, recorded: Sequence[Result]) -> Strategy:
+    def _restored(self, recorded: Sequence[Arrival]) -> Strategy:
         """The strategy as the checkpoint left it, or a new one, which is told everything again."""
         first = self._budget_at(0)
         if self.directory is None:
@@ -221,8 +361,13 @@ class Loop:
                 if checkpoint.num_told > len(recorded):
                     raise ValueError(f"it was told {checkpoint.num_told} results, the record has {len(recorded)}")
                 strategy = self.plan.make_strategy(self._observe, checkpoint.budget or first)
-                told = [*self.plan.known.results, *recorded[: checkpoint.num_told]]
-                strategy.load_state_dict(checkpoint.state, told)
+                told = recorded[: checkpoint.num_told]
+                numbers = {arrival.number for arrival in told}
+                for ask in self.history.asks(self.plan.problem.space):
+                    if ask.told < checkpoint.num_told and ask.number not in numbers:
+                        self._running[ask.architecture.choices] = ask.number
+                        strategy.begin([ask.architecture])
+                strategy.load_state_dict(checkpoint.state, [*self.plan.known.results, *(a.result for a in told)])
                 self.history.truncate_events(checkpoint.num_events)
                 return strategy
         except Exception as error:  # whatever is wrong with it, the record has everything
@@ -232,6 +377,7 @@ class Loop:
                 RuntimeWarning,
                 stacklevel=2,
             )
+        self._running.clear()
         self.history.truncate_events(0)
         return self.plan.make_strategy(self._observe, first)
 
@@ -240,31 +386,26 @@ class Loop:
         self._observer(event)
 
 
-def _checked(result: Result) -> Result:
-    """The result as the record gives it back, so that a resumed run is told exactly the same."""
-    metadata = json.loads(json.dumps(dict(result.metadata), default=str))
-    score, error = result.score, result.error
-    if score is not None and not math.isfinite(score):
-        score, error = None, f"the score is {score}; a score is a finite number"
-    if score is None:
-        error = error or "the evaluator gave no score"
-    return replace(
-        result,
-        score=None if score is None else float(score),
-        error=error,
-        seconds=float(result.seconds),
-        metadata=metadata,
-    )
+class _Stream(Iterator[Architecture]):
+    """What to evaluate next, as long as there is something; where there is nothing now, there may be later.
 
+    Args:
+        take: Gives it, or None.
 
-def _all_failed(results: Collection[Result], directory: RunDirectory | None) -> EvaluationError:
-    error, count = Counter(r.error for r in results).most_common(1)[0]
-    mostly = "" if count == len(results) else f", {count} of them with"
-    return EvaluationError(
-        f"all {len(results)} evaluations failed{mostly}: {str(error).rstrip('.')}. "
-        f"Correct that{_then_resume(directory)}"
-    )
+    Attributes:
+        failure: What was raised by that.
+    """
 
+    def __init__(self, take: Callable[[], Architecture | None]) -> None:
+        self._take = take
+        self.failure: Exception | None = None
 
-def _then_resume(directory: RunDirectory | None) -> str:
-    return "" if directory is None else f", then go on with: `search(..., out={str(directory.path)!r}, resume=True)`"
+    def __next__(self) -> Architecture:
+        try:
+            found = self._take()
+        except Exception as error:
+            self.failure = error
+            raise
+        if found is None:
+            raise StopIteration
+        return found

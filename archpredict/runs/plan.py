@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 
 from archpredict.errors import BudgetError, UsageError, whole_number
-from archpredict.evaluators.base import Evaluator, as_evaluator
+from archpredict.evaluators.base import Evaluator, Result, as_evaluator
 from archpredict.evaluators.objectives.measured import check_measured
 from archpredict.evaluators.objectives.objective import Objective, as_objectives
 from archpredict.evaluators.table import TableEvaluator
+from archpredict.executors.base import Executor
+from archpredict.executors.local import Local
 from archpredict.progress import Observer, silent
 from archpredict.registry import resolve
 from archpredict.registry.arguments import describe
-from archpredict.registry.options import check_options, takes_any
+from archpredict.registry.options import check_options, options_of, takes_any
+from archpredict.runs._executing import results_by
 from archpredict.runs.known import KnownResults, Source, known_results
 from archpredict.spaces import check_space
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
@@ -37,7 +42,8 @@ class Plan:
     """A search that is checked and ready to run; made by :func:`plan`.
 
     ``budget`` is what was asked for; ``problem.budget`` is less where a table has fewer architectures. ``files`` are
-    those that the strategy reads, by option, with the SHA-256 of their content.
+    those that the strategy reads, by option, with the SHA-256 of their content. After ``hours`` of work nothing more is
+    begun.
     """
 
     evaluator: Evaluator
@@ -45,14 +51,27 @@ class Plan:
     strategy: type[Strategy]
     seed: int
     budget: int
+    hours: float | None = None
     keywords: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     known: KnownResults = field(default_factory=KnownResults)
+    executor: Executor = field(default_factory=Local)
 
     @property
     def num_known(self) -> int:
         """Results that are known from the start; they are part of ``problem.budget`` and cost no evaluation."""
         return len(self.known.results)
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether evaluations run side by side; else one after another, and the strategy is told them in batches."""
+        return not self.executor.runs_here or self.evaluator.at_a_time > 1
+
+    def results(self, architectures: Any) -> Iterator[Result]:
+        """Results of architectures as they come, from where evaluations run."""
+        if self.executor.runs_here:
+            return self.evaluator.evaluate(architectures)
+        return results_by(self.executor, self.evaluator, architectures)
 
     def make_strategy(self, observer: Observer = silent, budget: int | None = None) -> Strategy:
         """A new strategy, of the budget that the run had before it grew, where one is given."""
@@ -62,7 +81,9 @@ class Plan:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Settings: everything that decides the result, as JSON values; in a resumed run only the budget may grow."""
+        """Settings: everything that decides the result, as JSON values; in a resumed run the budget may
+        grow, and the hours may change.
+        """
         settings = {
             "space": self.problem.space.name,
             "num_choices": list(self.problem.space.num_choices),
@@ -74,6 +95,8 @@ class Plan:
             "within_table": self.problem.within_pool,
             "evaluator": self.evaluator.describe(),
         }
+        if self.hours is not None:
+            settings["hours"] = self.hours
         if self.problem.objectives:
             settings["objectives"] = [str(objective) for objective in self.problem.objectives]
         if self.known.sources:
@@ -87,6 +110,7 @@ def plan(
     *,
     strategy: str | type[Strategy] = "ctnas",
     budget: int | None = None,
+    hours: float | None = None,
     seed: int = 0,
     limits: Mapping[str, float] | None = None,
     objectives: Sequence[str | Objective] = (),
@@ -95,6 +119,8 @@ def plan(
     device: str = "auto",
     preset: str | None = None,
     jobs: int = 1,
+    executor: str | Executor = "local",
+    executor_options: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
     evaluator_options: Mapping[str, Any] | None = None,
 ) -> Plan:
@@ -120,14 +146,35 @@ def plan(
     check_measured(problem.names, labeller, problem.costs)
     if pool is not None:
         problem = _within_pool(problem, labeller, found)
-    ready = Plan(labeller, problem, found, seed, asked, _keywords(found, device, preset, options or {}))
+    runs_on = _executor(executor, executor_options or {})
+    ready = Plan(labeller, problem, found, seed, asked, _hours(hours), _keywords(found, device, preset, options or {}))
     first = ready.make_strategy()  # what the strategy has to say against its problem, it says here
     if len(problem.limits_after) < len(problem.limits) and not first.ask(problem.budget):
         raise _nothing_allowed(problem)
     sources = [start_from] if isinstance(start_from, str | os.PathLike) else list(start_from)
     known = known_results(sources, problem, labeller.label_names)
     together = replace(problem, budget=problem.budget + len(known.results))
-    return replace(ready, files=first.files, known=known, problem=together if known.results else problem)
+    return replace(
+        ready, files=first.files, known=known, executor=runs_on, problem=together if known.results else problem
+    )
+
+
+def _executor(given: str | Executor, options: Mapping[str, Any]) -> Executor:
+    if isinstance(given, Executor):
+        return given
+    found = resolve("executors", given, Executor)
+    check_options(f"the executor {found.name}", options, options_of(found))
+    made: Executor = found(**options)
+    return made
+
+
+def _hours(given: Any) -> float | None:
+    """The budget in time; None where there is none, as in ``math.inf``."""
+    if given is None or given == math.inf:
+        return None
+    if isinstance(given, bool) or not isinstance(given, Real) or not float(given) > 0:
+        raise BudgetError(f"hours, the budget in time, is a number above 0; {given!r} was given")
+    return float(given)
 
 
 def _measured(space: SearchSpace, objectives: Sequence[Objective], limits: Mapping[str, float]) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 from archpredict.errors import EvaluationError, UsageError, whole_number
 from archpredict.evaluators.base import Result
 from archpredict.evaluators.objectives.objective import Objective
+from archpredict.executors.base import Executor
 from archpredict.metrics.fronts import knee
 from archpredict.progress import Observer, silent
 from archpredict.runs.directory import RunDirectory, read_config
@@ -50,6 +51,7 @@ class SearchResult:
         front: All that was evaluated, keeps the limits, and is beaten in all objectives by nothing.
         knee: The member of the front that gives up least of each objective (:func:`archpredict.metrics.fronts.knee`).
         volume: The hypervolume that the front dominates, over evaluations.
+        out_of_time: Whether it ended because its hours were over.
     """
 
     space: str
@@ -67,6 +69,7 @@ class SearchResult:
     front: Sequence[Recommendation] = ()
     knee: Recommendation | None = None
     volume: Volume | None = None
+    out_of_time: bool = False
 
     @property
     def best(self) -> Recommendation:
@@ -106,6 +109,7 @@ def search(
     *,
     strategy: str | type[Strategy] = "ctnas",
     budget: int | None = None,
+    hours: float | None = None,
     seed: int = 0,
     limits: Mapping[str, float] | None = None,
     objectives: Sequence[str | Objective] = (),
@@ -116,6 +120,8 @@ def search(
     device: str = "auto",
     preset: str | None = None,
     jobs: int = 1,
+    executor: str | Executor = "local",
+    executor_options: Mapping[str, Any] | None = None,
     top: int = 10,
     observer: Observer = silent,
     options: Mapping[str, Any] | None = None,
@@ -130,6 +136,9 @@ def search(
         strategy: A name or a class.
         budget: Number of evaluations in all, failed ones included; None: the strategy's default, or that of the run
             that is resumed, which goes on with more where more is given.
+        hours: Budget in time beside that in evaluations: after so many hours of work, those of all sessions of a run
+            that is resumed, nothing more is begun, and what runs side by side is waited for. None: that of the run that
+            is resumed, if any; ``math.inf``: none.
         seed: Source of all randomness.
         limits: Largest allowed value per cost that the space computes, e.g. ``{"params": 4e6}``, or per number that an
             evaluation tells; of an objective that is maximised the smallest.
@@ -140,11 +149,14 @@ def search(
             calls its label, of the first objective, or ``score``.
         within_table: Recommend only what the evaluator's table holds.
         out: Directory for the record of the run; None: keep no record.
-        resume: Go on with the run in ``out``, finished or not. Its budget may grow; jobs, top, and how long and how
-            often an evaluation is tried may change; what decides labels or the strategy may not.
+        resume: Go on with the run in ``out``, finished or not. Its budget may grow; hours, jobs, executor, top, and how
+            long and how often an evaluation is tried may change; what decides labels or the strategy may not.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``, for strategies that train a model.
         preset: A named configuration of the strategy.
-        jobs: Evaluations at the same time, where ``evaluator`` is a callable.
+        jobs: Evaluations at the same time, where ``evaluator`` is a callable or a name.
+        executor: Where evaluations run: ``local``, by the evaluator itself; ``ray``, on the machines of a cluster, as
+            many at the same time as there is room for (:class:`archpredict.executors.ray.Ray`); or an Executor.
+        executor_options: Options of an executor that is given by name.
         top: How many recommendations to return.
         observer: Called with every :class:`~archpredict.strategies.base.Event`.
         options: Further keyword arguments of the strategy.
@@ -161,13 +173,16 @@ def search(
         >>> result.queries, result.best.evaluated
         (20, True)
     """
-    if resume and out is not None and budget is None:
-        budget = read_config(Path(out))["settings"].get("budget")
+    if resume and out is not None and (budget is None or hours is None):
+        kept = read_config(Path(out))["settings"]
+        budget = kept.get("budget") if budget is None else budget
+        hours = kept.get("hours") if hours is None else hours
     ready = plan(
         space,
         evaluator,
         strategy=strategy,
         budget=budget,
+        hours=hours,
         seed=seed,
         limits=limits,
         objectives=objectives,
@@ -176,6 +191,8 @@ def search(
         device=device,
         preset=preset,
         jobs=jobs,
+        executor=executor,
+        executor_options=executor_options,
         options=options,
         evaluator_options=evaluator_options,
     )
@@ -234,7 +251,7 @@ def _result(loop: Loop, top: int) -> SearchResult:
         strategy=strategy.name,
         evaluator=loop.plan.evaluator.name,
         seed=loop.plan.seed,
-        queries=loop.num_asked,
+        queries=loop.num_told,
         top=tuple(recommended),
         run_dir=None if loop.directory is None else loop.directory.path,
         seconds=loop.history.seconds,
@@ -245,6 +262,7 @@ def _result(loop: Loop, top: int) -> SearchResult:
         front=tuple(front),
         knee=front[knee(problem.oriented([r.values for r in front]))] if front else None,
         volume=volume(problem, strategy.results) if several else None,
+        out_of_time=loop.out_of_time and loop.num_told < problem.budget - loop.plan.num_known,
     )
     if loop.directory is None:
         return result

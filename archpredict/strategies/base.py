@@ -7,6 +7,9 @@ The contract, which ``archpredict.testing`` checks for every strategy:
 * ``load_state_dict(state_dict())`` on a new strategy of the same problem and seed continues as if nothing happened.
 * On a new strategy whose problem has a larger budget it continues with what that budget leaves, finished or not.
 * ``know`` before the first ``ask`` gives it results that nobody asked for; they are part of the problem's budget.
+* ``begin`` says what is being evaluated. It counts as asked for until its result is told: nothing isomorphic to it is
+  asked for, and it is part of the budget. Results are told in any order, some perhaps never; what is asked for
+  meanwhile is a function of the results that were told, in their order, and of what has begun.
 * Nothing outside the space, above a limit, or over the budget is asked for; nothing above a limit is recommended.
 
 A worked example of one run with a budget of 100::
@@ -15,6 +18,16 @@ A worked example of one run with a budget of 100::
     while architectures := strategy.ask(problem.budget - strategy.num_told):
         strategy.tell([label(a) for a in architectures])   # all of them, in the order asked
     best = strategy.recommend(1)[0]
+
+The same with workers that are never to wait for each other::
+
+    while True:
+        while workers.free and (architectures := strategy.ask(1)):
+            strategy.begin(architectures)
+            workers.start(architectures)
+        if not strategy.pending:
+            break
+        strategy.tell([workers.next_result()])             # of any that was begun
 """
 
 from __future__ import annotations
@@ -51,6 +64,8 @@ _BLOCK = 4096
 _SMALL_SPACE = 100_000
 """Vectors of choices up to which a space is looked through where random draws no longer find anything new."""
 _FEW_ROUNDS = 8
+_WAITING = 2**31
+"""Marks, in a seed, that the number of pending results follows."""
 
 
 @dataclass(frozen=True)
@@ -308,6 +323,7 @@ class Strategy(ABC):
         self.seed = seed
         self.observer = observer
         self.results: list[Result] = []
+        self._pending: dict[Choices, Architecture] = {}
 
     @classmethod
     def options(cls) -> dict[str, Option]:
@@ -329,16 +345,44 @@ class Strategy(ABC):
         return len(self.results)
 
     @property
+    def pending(self) -> list[Architecture]:
+        """What was begun and has no result yet, in the order begun."""
+        return list(self._pending.values())
+
+    @property
+    def num_asked(self) -> int:
+        """How many are told or pending."""
+        return len(self.results) + len(self._pending)
+
+    @property
+    def left(self) -> int:
+        """What the budget leaves to ask for."""
+        return self.problem.budget - self.num_asked
+
+    @property
     def seen(self) -> list[str]:
-        """Keys of everything told, failures included."""
-        return [r.architecture.key for r in self.results]
+        """Keys of everything told, failures included, and of everything pending."""
+        return [*(r.architecture.key for r in self.results), *(a.key for a in self._pending.values())]
 
     @abstractmethod
     def ask(self, n: int) -> list[Architecture]:
-        """Up to ``n`` architectures to evaluate next, none isomorphic to one already told; empty when done."""
+        """Up to ``n`` architectures to evaluate next, none isomorphic to one told or pending.
+
+        Empty when done, or when nothing can be said before a pending result is told.
+        """
+
+    def begin(self, architectures: Sequence[Architecture]) -> None:
+        """Take note that what was asked for is being evaluated, so that more can be asked for meanwhile.
+
+        Where everything that is asked for is told before the next ``ask``, it need not be called. What was pending
+        where a state was saved is begun before that state is loaded.
+        """
+        self._pending.update((a.choices, a) for a in architectures)
 
     def tell(self, results: Sequence[Result]) -> None:
-        """Take the results of everything last asked for, in that order."""
+        """Take results of what was asked for: of all in the order asked, or of what was begun, as they come."""
+        for result in results:
+            self._pending.pop(result.architecture.choices, None)
         self.results.extend(results)
 
     def know(self, results: Sequence[Result]) -> None:
@@ -379,8 +423,9 @@ class Strategy(ABC):
         return [_recommended(first[point]) for point in sorted(first, reverse=True)]
 
     def rng(self, *stream: int) -> np.random.Generator:
-        """A generator that depends on the seed, on how much has been told, and on ``stream``."""
-        return np.random.default_rng([self.seed, self.num_told, *stream])
+        """A generator that depends on the seed, on how much has been told and is pending, and on ``stream``."""
+        waiting = [_WAITING, len(self._pending)] if self._pending else []
+        return np.random.default_rng([self.seed, self.num_told, *stream, *waiting])
 
     def state_dict(self) -> State:
         """The state: everything that :meth:`tell` has learnt beyond the results themselves."""

@@ -36,7 +36,8 @@ class RegularizedEvolution(Strategy):
         observer: Not told anything.
         population: ``P``, at least 2 and below the budget; a fifth of the budget, but 10 or more, if left out.
         tournament: ``S``, from 1 to ``population``; half of the population if left out.
-        batch: Children of one generation: how many can be evaluated at the same time once the population is full.
+        batch: Children of one generation, where results are told batch by batch: how many can be evaluated at the same
+            time once the population is full. Where they are told as they come, there are no generations.
 
     Raises:
         UsageError: A number that is out of its range.
@@ -73,11 +74,11 @@ class RegularizedEvolution(Strategy):
         self.batch = batch
 
     def ask(self, n: int) -> list[Architecture]:
-        n = min(n, self.problem.budget - self.num_told)
+        n = min(n, self.left)
         rng, members = self.rng(), self.members()
-        missing = self.population - len(members)
-        if missing > 0:
-            return self.problem.sample(min(n, missing), rng, self.seen)
+        missing = self.population - len(members) - len(self.pending)
+        if missing > 0 or not members:
+            return self.problem.sample(min(n, max(missing, 1)), rng, self.seen)
         return new_children(self.problem, min(n, self.batch), lambda: self._mutants(members, rng), self.seen, rng)
 
     def members(self) -> list[Result]:

@@ -34,7 +34,8 @@ class LocalSearch(Strategy):
 
     Departures: what was labelled before, or is isomorphic to it, counts with its label and is not labelled again. Where
     only a pool can be labelled, the neighbours are those members of it that differ in the fewest choices, as many as
-    there would be in the space.
+    there would be in the space. While the last neighbours are being labelled, random architectures are, which are the
+    next starts.
 
     Args:
         problem: What is searched.
@@ -76,31 +77,45 @@ class LocalSearch(Strategy):
         check_choice("move", move, get_args(Move))
         self.initial, self.move = initial, move
         self._known: dict[Choices, Architecture] = {}  # so that graphs are decoded once
-        self._begin()
+        self._begun_as_start: dict[Choices, bool] = {}  # or else as a neighbour
+        self._forget()
 
-    def _begin(self) -> None:
+    def _forget(self) -> None:
         """As before anything was told."""
         self.optima: list[Architecture] = []
         self._labels: dict[str, float] = {}
         self._starts: list[Architecture] = []
+        self._next_starts: list[Architecture] = []
         self._place: Architecture | None = None
         self._nearby: list[Architecture] = []
 
     def ask(self, n: int) -> list[Architecture]:
-        n = max(0, min(n, self.problem.budget - self.num_told))
+        n = max(0, min(n, self.left))
         if self._place is not None:
-            return [a for a in self._nearby if a.key not in self._labels][:n]
-        return self.problem.sample(min(n, self.initial - len(self._starts)), self.rng(), self.seen)
+            seen = {*self._labels, *(a.key for a in self.pending)}
+            if near := [a for a in self._nearby if a.key not in seen]:
+                return near[:n]
+        missing = self.initial - len(self._starts) - len(self.pending)
+        return self.problem.sample(min(n, max(missing, 1)), self.rng(), self.seen)
+
+    def begin(self, architectures: Sequence[Architecture]) -> None:
+        super().begin(architectures)
+        nearby = set() if self._place is None else {a.key for a in self._nearby}
+        self._begun_as_start.update((a.choices, a.key not in nearby) for a in architectures)
 
     def tell(self, results: Sequence[Result]) -> None:
         super().tell(results)
         for result in results:
             self._learn(result)
 
+    def state_dict(self) -> State:
+        return {"begun": [[list(choices), is_start] for choices, is_start in self._begun_as_start.items()]}
+
     def load_state_dict(self, state: State, results: Sequence[Result]) -> None:
-        """Restore what it was after ``results`` had been told, from these alone."""
+        """Restore what it was after ``results`` had been told, from these and from which of them were starts."""
         super().load_state_dict(state, results)
-        self._begin()
+        self._begun_as_start = {tuple(choices): bool(is_start) for choices, is_start in state.get("begun", ())}
+        self._forget()
         for result in results:
             self._learn(result)
 
@@ -109,11 +124,17 @@ class LocalSearch(Strategy):
     def _learn(self, result: Result) -> None:
         architecture = result.architecture
         self._labels[architecture.key] = -math.inf if result.score is None else result.score
+        # Where nothing is begun, what is told at no place is a start, and what is told at one a neighbour.
+        as_start = self._begun_as_start.get(architecture.choices, self._place is None) and result.score is not None
+        if as_start:
+            (self._starts if self._place is None else self._next_starts).append(architecture)
         if self._place is None:
-            self._starts += [architecture] if result.score is not None else []
-            if len(self._starts) == self.initial:
-                self._go_to(max(self._starts, key=self._label))
+            self._start()
         self._climb()
+
+    def _start(self) -> None:
+        if len(self._starts) == self.initial:
+            self._go_to(max(self._starts, key=self._label))
 
     def _climb(self) -> None:
         """Move as far as labels tell where to."""
@@ -127,7 +148,9 @@ class LocalSearch(Strategy):
                 self._go_to(best)
             else:
                 self.optima.append(self._place)
-                self._place, self._starts = None, []
+                self._place = None
+                self._starts, self._next_starts = self._next_starts[: self.initial], self._next_starts[self.initial :]
+                self._start()
 
     def _label(self, architecture: Architecture) -> float:
         return self._labels[architecture.key]

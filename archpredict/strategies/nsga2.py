@@ -42,7 +42,8 @@ class NSGA2(Strategy):
         seed: Source of all randomness.
         observer: Not told anything.
         population: ``P``, at least 2 and below the budget; a twentieth of the budget, but 10 or more, if left out.
-        batch: Children of one generation, which can be evaluated at the same time; ``P`` if left out.
+        batch: Children of one generation, which can be evaluated at the same time; ``P`` if left out. Where results are
+            told as they come, each child has parents of all that is known then.
 
     Raises:
         UsageError: A number that is out of its range.
@@ -78,11 +79,11 @@ class NSGA2(Strategy):
         check_integer("batch", self.batch, 1)
 
     def ask(self, n: int) -> list[Architecture]:
-        n = min(n, self.problem.budget - self.num_told)
+        n = min(n, self.left)
         rng, members = self.rng(), self.members()
-        missing = self.population - len(members)
-        if missing > 0:
-            return self.problem.sample(min(n, missing), rng, self.seen)
+        missing = self.population - len(members) - len(self.pending)
+        if missing > 0 or not members:
+            return self.problem.sample(min(n, max(missing, 1)), rng, self.seen)
         parents = np.array([member.architecture.choices for member in members])
         return new_children(self.problem, min(n, self.batch), lambda: self._candidates(parents, rng), self.seen, rng)
 

@@ -127,7 +127,7 @@ class PredictorGuided(RoundStrategy[PredictorGuidedSettings]):
             return self._merit(predictor, architectures, rng)
 
         scored = self._inner.run(score, parents, rng)
-        is_last = self.num_told + size >= self.problem.budget  # of which nothing more is learnt
+        is_last = self.num_asked + size >= self.problem.budget  # of which nothing more is learnt
         explore = 0 if is_last else round(self.settings.explore * size)
         queue = self._to_evaluate(scored, size - explore, rng)
         seen = [*self.seen, *(Architecture(self.problem.space, c).key for c in queue)]
@@ -156,7 +156,7 @@ class PredictorGuided(RoundStrategy[PredictorGuidedSettings]):
             return outcomes.best_first(*(np.concatenate([pair[i] for pair in expected]) for i in (0, 1)))
 
         scored = self._inner.run(score, parents_of(self.problem, scored_results), rng, best_first)
-        is_last = self.num_told + size >= self.problem.budget
+        is_last = self.num_asked + size >= self.problem.budget
         explore = 0 if is_last else round(self.settings.explore * size)
         seen = set(self.seen)
         new = [i for i, a in enumerate(scored.architectures) if a.key not in seen and self.problem.is_labelable(a)]

@@ -20,5 +20,5 @@ class RandomSearch(Strategy):
     several_objectives = True
 
     def ask(self, n: int) -> list[Architecture]:
-        n = min(n, self.problem.budget - self.num_told)
+        n = min(n, self.left)
         return self.problem.sample(n, self.rng(), self.seen)

@@ -93,7 +93,7 @@ class Reinforce(Strategy):
     # ------------------------------------------------------------------ asking
 
     def ask(self, n: int) -> list[Architecture]:
-        n = max(0, min(n, self.batch, self.problem.budget - self.num_told))
+        n = max(0, min(n, self.batch, self.left))
         rng, known = self.rng(), set(self.seen)
         found: list[Architecture] = []
         with torch.no_grad(), few_threads(_POOL_CANDIDATES):

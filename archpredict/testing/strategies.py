@@ -17,6 +17,7 @@ from archpredict.progress import Event
 from archpredict.spaces.base import unique_rows
 from archpredict.strategies.base import Problem, Recommendation, Strategy
 from archpredict.testing._driving import StrategyFactory, drive, label, saved_and_read, summary
+from archpredict.testing.asynchronous import AsynchronousContract
 from archpredict.testing.objectives import ObjectivesContract
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
@@ -48,7 +49,7 @@ SHORT: Mapping[str, Mapping[str, Any]] = {
 """Options by the name of a strategy that keep a run short; strategies that are not here are short without any."""
 
 
-class StrategyContract(ObjectivesContract):
+class StrategyContract(AsynchronousContract, ObjectivesContract):
     """The contract of strategies: what every one keeps to, those for several objectives with several as well.
 
     A strategy's own tests derive from it and say how it is made; budgets are in evaluations::

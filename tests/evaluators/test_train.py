@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -306,3 +307,12 @@ def test_a_search_labels_by_training_and_a_resumed_one_ends_the_same(digits: Ima
     assert resumed.top == whole.top
     assert whole.best.score is not None
     assert whole.best.score > 12
+
+
+def test_an_evaluator_that_went_to_another_process_gives_the_same_labels(
+    digits: Images, cells: list[Architecture]
+) -> None:
+    here, there = evaluator(digits), pickle.loads(pickle.dumps(evaluator(digits)))
+    assert there.describe() == here.describe()
+    (one,), (two,) = here.evaluate(cells[:1]), there.evaluate(cells[:1])
+    assert one.score == two.score

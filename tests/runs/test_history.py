@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import threading
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import archpredict.runs.history
 from archpredict.errors import RunDirectoryError
 from archpredict.evaluators.base import Result
 from archpredict.progress import Event
@@ -126,7 +130,7 @@ def test_another_version_of_the_format_is_named(tmp_path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 7")
     db.close()
-    with pytest.raises(RunDirectoryError, match="it has the format 7, this version of archpredict reads format 2"):
+    with pytest.raises(RunDirectoryError, match="it has the format 7, this version of archpredict reads format 3"):
         History(path)
 
 
@@ -190,3 +194,52 @@ def test_an_evaluation_that_cannot_be_read_makes_the_history_corrupt(tmp_path: P
             db.execute(f"UPDATE evaluations SET {damage} WHERE number = 2")
         with pytest.raises(RunDirectoryError, match=rf"is corrupt .*\(evaluation 2 cannot be read: {re.escape(why)}"):
             history.results(SPACE)
+
+
+def locked(path: Path, seconds: float) -> threading.Thread:
+    """A thread that is another program which holds a history locked."""
+    holds = threading.Event()
+
+    def hold() -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            holds.set()
+            time.sleep(seconds)
+            other.execute("COMMIT")
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    holds.wait()
+    return thread
+
+
+def test_another_program_that_holds_the_lock_delays_a_run_and_does_not_end_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archpredict.runs.history, "_BUSY_SECONDS", 0.01)
+    with History(tmp_path / "history.db") as history:
+        other = locked(tmp_path / "history.db", seconds=0.3)
+        history.record(0, Result(A, 1.0))  # well beyond what SQLite waits by itself
+        other.join()
+        assert len(history) == 1
+        monkeypatch.setattr(archpredict.runs.history, "PATIENCE", 0.0)
+        other = locked(tmp_path / "history.db", seconds=0.3)
+        with pytest.raises(RunDirectoryError, match=r"cannot be read or written \(database is locked\)"):
+            history.record(1, Result(B, 1.0))
+        other.join()
+        history.record(1, Result(B, 1.0))
+    with History(tmp_path / "history.db") as history:
+        assert len(history) == 2
+
+
+def test_many_programs_read_a_history_while_it_is_written(tmp_path: Path) -> None:
+    path, counts = tmp_path / "history.db", list[list[int]]()
+    with History(path) as history, closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as still:
+        still.execute("BEGIN")
+        assert still.execute("SELECT COUNT(*) FROM evaluations").fetchone() == (0,)  # from now on it sees this alone
+        for number in range(5):
+            history.record(number, Result(A, 1.0))
+            with closing(sqlite3.connect(path)) as one, closing(sqlite3.connect(path)) as two:
+                counts.append([db.execute("SELECT COUNT(*) FROM evaluations").fetchone()[0] for db in (one, two)])
+        assert still.execute("SELECT COUNT(*) FROM evaluations").fetchone() == (0,)
+    assert counts == [[n, n] for n in range(1, 6)]

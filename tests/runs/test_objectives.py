@@ -270,6 +270,8 @@ def test_a_record_of_before_there_were_objectives_is_read_and_goes_on(tmp_path: 
     path = tmp_path / "run" / "history.db"
     with sqlite3.connect(path) as db:  # as the first format was
         db.execute('ALTER TABLE evaluations DROP COLUMN "values"')
+        db.execute("ALTER TABLE evaluations DROP COLUMN told")
+        db.execute("DROP TABLE asks")
         db.execute("DELETE FROM evaluations WHERE number >= 7")
         db.execute("PRAGMA user_version = 1")
     db.close()
@@ -277,6 +279,6 @@ def test_a_record_of_before_there_were_objectives_is_read_and_goes_on(tmp_path: 
         (tmp_path / "run" / file).unlink()
     assert outcome(go(resume=True)) == outcome(whole)
     with sqlite3.connect(path) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (3,)
         assert {row[0] for row in db.execute('SELECT "values" FROM evaluations')} == {"{}"}
     db.close()

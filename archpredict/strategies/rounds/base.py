@@ -119,10 +119,10 @@ class RoundStrategy(Strategy, Generic[S]):
     # ------------------------------------------------------------------ asking and telling
 
     def ask(self, n: int) -> list[Architecture]:
-        n = min(n, self.problem.budget - self.num_told)
-        if self._queue:
-            return [Architecture(self.problem.space, c) for c in self._queue[: max(n, 0)]]
-        n = min(n, self._next_start() - self.num_told)
+        n = min(n, self.left)
+        if queue := self._to_begin():
+            return [Architecture(self.problem.space, c) for c in queue[: max(n, 0)]]
+        n = min(n, self._next_start() - self.num_asked)
         expected = self._expected_most(n)
         return [*expected, *self.problem.sample(n - len(expected), self.rng(), self._keys_with(expected))]
 
@@ -138,8 +138,13 @@ class RoundStrategy(Strategy, Generic[S]):
         super().know(results)
 
     def _start_if_due(self) -> None:
-        if not self._queue and self._starts[0] <= self.num_told < self.problem.budget:
+        """Start a round where all of the last one have begun: it learns from the labels that are there."""
+        if not self._to_begin() and self._starts[0] <= self.num_asked < self.problem.budget:
             self._start_round()
+
+    def _to_begin(self) -> list[Choices]:
+        """The queue without what is pending."""
+        return [c for c in self._queue if c not in self._pending]
 
     def _planned(self, known: int) -> list[int]:
         pool = self.problem.budget if self.problem.pool is None else len(self.problem.pool)
@@ -147,7 +152,7 @@ class RoundStrategy(Strategy, Generic[S]):
 
     def _expected_most(self, n: int) -> list[Architecture]:
         """Up to ``n`` of the order that the search starts with, as long as it does."""
-        if not self.settings.transfer or self.num_told >= self._starts[0] or not self.problem.is_plain:
+        if not self.settings.transfer or self.num_asked >= self._starts[0] or not self.problem.is_plain:
             return []
         seen = set(self.seen)
         new = (a for a in self._order if a.key not in seen)
@@ -175,7 +180,7 @@ class RoundStrategy(Strategy, Generic[S]):
         return [*self.seen, *(architecture.key for architecture in more)]
 
     def _next_start(self) -> int:
-        return next((start for start in self._starts if start > self.num_told), self.problem.budget)
+        return next((start for start in self._starts if start > self.num_asked), self.problem.budget)
 
     def _start_round(self) -> None:
         """Search, and fill the queue up to the next round."""
@@ -183,9 +188,10 @@ class RoundStrategy(Strategy, Generic[S]):
         labels = np.array([score for _, score in labelled])
         if len(labels) < MIN_LABELS or (self.problem.is_plain and np.ptp(labels) == 0):
             return  # nothing to learn a ranking from yet: go on at random
-        found = self._search([a for a, _ in labelled], labels, self._next_start() - self.num_told)
+        found = self._search([a for a, _ in labelled], labels, self._next_start() - self.num_asked)
         self._queue, self._candidates = found.queue, found.candidates
-        self._expected = {c: found.expected[c] for c in found.queue if c in found.expected}
+        waiting = {c: self._expected[c] for c in self._pending if c in self._expected}
+        self._expected = waiting | {c: found.expected[c] for c in found.queue if c in found.expected}
 
     def _judge(self, results: Sequence[Result]) -> None:
         """Compare the labels of what was asked for with what was predicted for it."""
@@ -225,6 +231,7 @@ class RoundStrategy(Strategy, Generic[S]):
             "starts": list(self._starts),
             "queue": [list(c) for c in self._queue],
             "expected": [self._expected.get(c) for c in self._queue],
+            "waiting": [[list(c), self._expected[c]] for c in self._pending if c in self._expected],
             "derived": [[list(c), score] for c, score in self._candidates],
             "judged": [list(pair) for pair in self._judged.pairs],
         }
@@ -237,9 +244,10 @@ class RoundStrategy(Strategy, Generic[S]):
         # Before predictions were judged, states had neither of these two.
         expected = state.get("expected", [None] * len(self._queue))
         self._expected = {c: float(e) for c, e in zip(self._queue, expected, strict=True) if e is not None}
+        self._expected |= {tuple(c): float(e) for c, e in state.get("waiting", ())}
         self._judged = Prequential(state.get("judged", ()))
         # Before budgets could grow, states had neither of these two.
         self._starts = list(state.get("starts", self._starts))
         if state.get("budget", self.problem.budget) < self.problem.budget:
-            self._starts = self._planned(self.num_told)
+            self._starts = self._planned(self.num_asked)
             self._start_if_due()

@@ -1,0 +1,58 @@
+"""Executor: where evaluations run (one file each)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+__all__ = ["Done", "Executor"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Done(Generic[T, R]):
+    """What became of one item.
+
+    Args:
+        item: What was to be done.
+        value: What the function gave; None where it was given up.
+        error: Why it was given up, in one sentence, else None.
+        retries: Why it was tried again, once for each time.
+    """
+
+    item: T
+    value: R | None = None
+    error: str | None = None
+    retries: tuple[str, ...] = ()
+
+
+class Executor(ABC):
+    """Runs a function on items, many at a time, somewhere.
+
+    Nothing of what it runs is known to it: evaluations of architectures, trainings, files to read.
+    """
+
+    name: ClassVar[str]
+    runs_here: ClassVar[bool] = False
+    """Whether it is this machine, where an evaluator has its own threads and processes."""
+
+    @abstractmethod
+    def each(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[Done[T, R]]:
+        """What becomes of every item, each as soon as it is known, in any order.
+
+        An item is taken whenever there is room for one more, after the caller has taken the results before it; where
+        the items are an iterator that has none, it is asked again after the next result. What the function raises ends
+        it all, since it says that nothing can work; the death of a process or a machine does not.
+
+        Args:
+            function: Takes an item. It may run in another process: what it gives must be picklable then, and so must
+            it.
+            items: What is to be done.
+
+        Raises:
+            EvaluationError: Nothing can be run there.
+        """
