@@ -137,7 +137,7 @@ def test_the_report_has_the_front_the_hypervolume_and_a_column_for_each_number(t
         out = tmp_path / str(len(objectives))
         search(SPACE, ToyEvaluator(), strategy="random", budget=12, objectives=objectives, out=out)
         files = {file.name for file in (out / "report").iterdir()}
-        assert files == {"history.csv", "front.png", "hypervolume.png"}
+        assert files == {"index.html", "history.csv", "front.png", "hypervolume.png"}
         assert (out / "report" / "front.png").read_bytes().startswith(b"\x89PNG")
         with open(out / "report" / "history.csv", newline="") as file:
             rows = list(csv.DictReader(file))
