@@ -15,9 +15,8 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from archpredict.backends import versions
-from archpredict.errors import EvaluationError, MissingDependencyError, UsageError, described
+from archpredict.errors import EvaluationError, MissingDependencyError, UsageError, described, whole_number
 from archpredict.executors.base import Done, Executor
-from archpredict.registry.arguments import check_integer
 
 __all__ = ["Ray"]
 
@@ -65,8 +64,7 @@ class Ray(Executor):
     ) -> None:
         self.address = address
         self.resources = _checked({"cpu": 1.0} if resources is None else resources)
-        check_integer("retries", retries, 0)
-        self.retries = retries
+        self.retries = whole_number("retries, the further attempts after a death,", retries, 0)
         _ray()
 
     def each(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[Done[T, R]]:

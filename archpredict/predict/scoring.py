@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from archpredict._processes import ERROR, Answer, Handler
 from archpredict.errors import ArchPredictError, UsageError
+from archpredict.executors._processes import ERROR, Answer, Handler
 from archpredict.predict.batch import Batch
 from archpredict.predict.cards import proxies_of
 from archpredict.predict.predictor import Predictor

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from archpredict._processes import ERROR, Answer, Pool, cores
 from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import DataError, RunError, UsageError
+from archpredict.executors._processes import ERROR, Answer, Pool, cores
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.scoring import Scorer, setup_of
 from archpredict.predict.universal import UniversalPredictor
