@@ -32,7 +32,7 @@ def answer(given: dict[str, Any]) -> dict[str, Any]:
         given: A :class:`Question <archpredict.measuring.question.Question>` as a dictionary.
     """
     from archpredict.errors import ArchPredictError
-    from archpredict.executors._processes import limit_memory
+    from archpredict.executors.processes.pool import limit_memory
     from archpredict.measuring.machine import begin_peak, peak_memory
     from archpredict.measuring.question import Question
     from archpredict.measuring.running import ready

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from archpredict.errors import ModelFileError, UsageError, whole_number
-from archpredict.executors._processes import ERROR, Answer, Handler, Pool, cores, limit_memory
+from archpredict.executors.processes.pool import ERROR, Answer, Handler, Pool, cores, limit_memory
 from archpredict.onnx.files import Shapes, read_model
 from archpredict.onnx.reader import OnnxModel, OpenSizes
 from archpredict.onnx.stored import ReadCache, model_from_dict, model_to_dict, stamp_of

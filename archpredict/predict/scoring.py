@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from archpredict.errors import ArchPredictError, UsageError
-from archpredict.executors._processes import ERROR, Answer, Handler
+from archpredict.executors.processes.pool import ERROR, Answer, Handler
 from archpredict.predict.batch import Batch
 from archpredict.predict.cards import proxies_of
 from archpredict.predict.predictor import Predictor

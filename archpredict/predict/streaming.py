@@ -20,7 +20,7 @@ import numpy as np
 
 from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import DataError, RunError, UsageError
-from archpredict.executors._processes import ERROR, Answer, Pool, cores
+from archpredict.executors.processes.pool import ERROR, Answer, Pool, cores
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.scoring import Scorer, setup_of
 from archpredict.predict.universal import UniversalPredictor

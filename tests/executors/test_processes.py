@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from archpredict.executors._processes import Pool
+from archpredict.executors.processes.pool import Pool
 
-ADDING = ("archpredict.executors._processes", {"add": 1})
+ADDING = ("archpredict.executors.processes.pool", {"add": 1})
 
 
 def test_a_process_that_dies_is_an_answer_that_says_so_and_the_others_go_on() -> None:
@@ -31,5 +31,5 @@ def test_closing_waits_for_nobody() -> None:
 
 
 def test_a_worker_that_cannot_be_set_up_is_an_answer_that_says_so() -> None:
-    with Pool("archpredict.executors._processes", {}, jobs=1) as pool:
+    with Pool("archpredict.executors.processes.pool", {}, jobs=1) as pool:
         assert pool.submit({"to": 1}).result() == {"error": "its process exited with code 1 and said: KeyError: 'add'"}

@@ -31,9 +31,9 @@ ERROR = "error"
 _START = (
     # The folder that the user is in comes first on the path, and may hold a file called as a module is.
     "import sys; sys.path[:] = [place for place in sys.path if place] + sys.argv[1:2]; "
-    "from archpredict.executors._processes import serve; serve(sys.argv[2])"
+    "from archpredict.executors.processes.pool import serve; serve(sys.argv[2])"
 )
-_FOLDER = str(Path(__file__).resolve().parents[2])
+_FOLDER = str(Path(__file__).resolve().parents[3])
 _ENDING_SECONDS = 10.0
 _SAID = 300
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -60,7 +60,7 @@ class Pool:
         seconds: How long an answer may take; None for as long as it needs.
 
     Example:
-        >>> with Pool("archpredict.executors._processes", {"add": 2}, jobs=1) as pool:
+        >>> with Pool("archpredict.executors.processes.pool", {"add": 2}, jobs=1) as pool:
         ...     pool.submit({"to": 3}).result()
         {'sum': 5}
     """
