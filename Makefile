@@ -2,6 +2,7 @@
 # make test    the same environment with the test extras: lint, types, the whole suite
 # make test-lowest  the suite with the lowest versions that pyproject.toml promises, in .venv-lowest
 # make docs    the site, from docs/, README and documentation strings, into build/site
+# make wheel   what strangers install, into dist/, and the tests of it
 # make api     write docs/api.md, the public surface, from the modules
 # make operators  write docs/operators.md, what becomes of each operator of ONNX
 # make format  rewrite the code as ruff wants it
@@ -17,7 +18,7 @@ BIN := .venv/bin
 PYTEST = pytest --numprocesses logical --maxprocesses 8 --dist worksteal --durations 10
 INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt $(PIP_ARGS)
 
-.PHONY: demo test test-lowest lint docs api operators format clean
+.PHONY: demo test test-lowest lint docs wheel api operators format clean
 
 demo: .venv/installed
 	$(BIN)/archpredict search --strategy ctnas --space darts $(ARGS)
@@ -35,6 +36,11 @@ lint: .venv/installed-test
 
 docs: .venv/installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+wheel: .venv/installed-test
+	rm -rf build/lib dist  # former builds' files would come along
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/pytest tests/test_wheel.py $(ARGS)
 
 api: .venv/installed-test
 	$(BIN)/python docs/make_api.py > docs/api.md
