@@ -82,7 +82,7 @@ def _opened(path: Path) -> Iterator[Any]:
     pyarrow, parquet = _pyarrow()
     with open_bytes(path) as stream:
         try:
-            file = parquet.ParquetFile(stream)
+            file = parquet.ParquetFile(stream, pre_buffer=False)  # else it keeps all that was read
             _check_size(path, file.metadata)
             yield file
         except (pyarrow.ArrowException, OSError, ValueError) as error:
