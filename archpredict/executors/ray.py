@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.machinery
 import math
 import platform
 import socket
@@ -260,11 +259,12 @@ def _of_files() -> list[ModuleType]:
     """Modules that were loaded from the path of a file, and that no import would find."""
     names = {name for name in sys.modules if "." not in name} - sys.stdlib_module_names - {"__main__", "__mp_main__"}
     loaded = ((name, sys.modules[name]) for name in sorted(names))
-    return [
-        module
-        for name, module in loaded
-        if getattr(module, "__file__", None) and importlib.machinery.PathFinder.find_spec(name) is None
-    ]
+    return [module for name, module in loaded if getattr(module, "__file__", None) and not _is_found(name)]
+
+
+def _is_found(name: str) -> bool:
+    """Whether an import anew would find it; those that are installed for editing have finders of their own."""
+    return any(finder.find_spec(name, None) is not None for finder in sys.meta_path if hasattr(finder, "find_spec"))
 
 
 def _cause(error: Any) -> Exception:

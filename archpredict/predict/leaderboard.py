@@ -61,7 +61,7 @@ class Notated:
             >>> from archpredict.spaces import load_space
             >>> cell = Notated.of(load_space("nasbench201").architecture([3, 0, 0, 3, 0, 3]))
             >>> cell.operators, cell.adjacency.sum(axis=1).tolist()
-            (('input', 'nor_conv_3x3', 'nor_conv_3x3', 'nor_conv_3x3', 'output'), [2, 1, 1, 1, 0])
+            (('input', 'nor_conv_3x3', 'output'), [1, 1, 0])
         """
         graph = architecture.graph.on_nodes
         adjacency = np.zeros((graph.num_nodes, graph.num_nodes), dtype=np.int64)
@@ -87,7 +87,7 @@ class Entrant(BaseEstimator):  # type: ignore[misc]
         >>> space = load_space("nasbench201")
         >>> cells = space.architectures(np.array([[3] * 6, [3, 0, 0, 0, 0, 0]]))
         >>> Entrant(Longest).fit(cells, [1, 2]).predict(cells)
-        array([8., 3.])
+        array([8., 2.])
     """
 
     has_std = False

@@ -49,7 +49,7 @@ def test_the_version_is_that_of_the_package() -> None:
 def test_an_unknown_command_is_answered_with_those_there_are() -> None:
     result = CliRunner().invoke(main, ["serch"])
     assert result.exit_code == 2
-    assert "unknown command 'serch'; choose from: adapt, compare, data, devices, evaluate, " in result.stderr
+    assert "unknown command 'serch'; choose from: adapt, compare, data, devices, draw, evaluate, " in result.stderr
     assert "search, spaces, strategies, supernet, train, transfer. " in result.stderr
     assert "Did you mean 'search'?" in result.stderr
 
