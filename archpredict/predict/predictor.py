@@ -31,6 +31,7 @@ from archpredict.predict.ensemble.cross_fitting import cross_fit
 from archpredict.predict.ensemble.ensemble import Ensemble
 from archpredict.predict.ensemble.session import TrainingSession
 from archpredict.predict.inputs import Inputs, InputSpec
+from archpredict.predict.model_card import write_model_card
 from archpredict.predict.parts import PartLike, with_options
 from archpredict.predict.sources.base import SourceLike, as_sources
 from archpredict.predict.sources.recipe import TrainingRecipes
@@ -558,10 +559,13 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
     def save(self, path: str | Path, card: Mapping[str, Any] | None = None) -> None:
         """Write the fitted predictor into a folder: ``weights.safetensors``, ``predictor.json``, no pickle.
 
+        A ``README.md`` tells people what it is, in the form of the Hugging Face hub's model cards; one that someone has
+        written stays as it is.
+
         Args:
             path: Folder, made if it is not there.
-            card: What users should know, kept as ``card`` (data hash, protocol, held-out figures); ``card_`` if left
-                out.
+            card: What users should know, kept as ``card`` (data hash, protocol, held-out figures; ``license``, such as
+                ``"apache-2.0"``); ``card_`` if left out.
 
         Raises:
             NotFittedError: There is nothing to save.
@@ -571,6 +575,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         stored = self._stored(card)
         with saving(Path(path)) as folder:
             write(folder, stored)
+            write_model_card(folder, Path(path), stored)
 
     def _stored(self, card: Mapping[str, Any] | None = None) -> StoredPredictor:
         values, tensors = self._fitted().state()

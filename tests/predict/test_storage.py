@@ -81,7 +81,7 @@ def reweighted(folder: Path, change: Callable[[dict[str, torch.Tensor]], Any]) -
 
 
 def test_the_folder_holds_json_and_safetensors_and_its_card_is_kept(original: Path) -> None:
-    assert {p.name for p in original.iterdir()} == {"predictor.json", "weights.safetensors"}
+    assert {p.name for p in original.iterdir()} == {"README.md", "predictor.json", "weights.safetensors"}
     content = json.loads((original / "predictor.json").read_text())
     assert content["archpredict_predictor"] == 4
     assert {"archpredict", "torch", "scikit-learn", "numpy"} <= content["versions"].keys()
@@ -93,8 +93,7 @@ def test_the_folder_holds_json_and_safetensors_and_its_card_is_kept(original: Pa
 def test_what_is_loaded_can_be_saved_again_to_the_same_files(original: Path, tmp_path: Path) -> None:
     loaded = Predictor.load(original, "cpu")
     loaded.set_params(device="auto").save(tmp_path, loaded.card_)
-    for name in ("predictor.json", "weights.safetensors"):
-        assert (tmp_path / name).read_bytes() == (original / name).read_bytes()
+    assert contents(tmp_path) == contents(original)
 
 
 def test_a_hidden_comparator_keeps_its_opponents(tmp_path: Path) -> None:
@@ -394,7 +393,7 @@ def test_a_predictor_that_cannot_be_written_leaves_the_one_that_was_there(
 def test_a_predictor_that_is_saved_again_leaves_other_files_alone(folder: Path) -> None:
     (folder / "notes.txt").write_text("mine")
     Predictor.load(folder).save(folder, {"labels": "others"})
-    assert contents(folder).keys() == {"notes.txt", "predictor.json", "weights.safetensors"}
+    assert contents(folder).keys() == {"README.md", "notes.txt", "predictor.json", "weights.safetensors"}
     assert Predictor.load(folder).card_ == {"labels": "others"}
 
 
@@ -408,7 +407,7 @@ def test_a_machine_that_stops_between_two_files_leaves_no_mixture(
     monkeypatch.setattr("archpredict._files.os.replace", stop)
     with pytest.raises(KeyboardInterrupt):
         predictor.save(folder)
-    assert contents(folder).keys() == {"weights.safetensors"}
+    assert contents(folder).keys() == {"README.md", "weights.safetensors"}
     with pytest.raises(DataError, match="does not hold a valid predictor"):
         Predictor.load(folder)
 

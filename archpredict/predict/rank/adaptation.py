@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -19,6 +19,7 @@ from archpredict.predict._data import Architectures, Columns, is_one
 from archpredict.predict.batch import ArchLike
 from archpredict.predict.calibration import check_labels
 from archpredict.predict.inputs import Inputs, InputSpec
+from archpredict.predict.model_card import write_model_card
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.rank.reweighting import MAX_LABELS, Known, Reweighting, held_out
 from archpredict.predict.storage import saving, write
@@ -227,9 +228,12 @@ class AdaptedPredictor:
 
         known = self._reweighting.known
         arrays = {name: np.ascontiguousarray(getattr(known, name)) for name in _COLUMNS}
-        content = {"archpredict_adaptation": _FORMAT, "card": dict(self.card_ if card is None else card)}
+        card = dict(self.card_ if card is None else card)
+        content = {"archpredict_adaptation": _FORMAT, "card": card}
+        base = self._base._stored()
         with saving(Path(path)) as folder:
-            write(folder / BASE, self._base._stored())
+            write(folder / BASE, base)
+            write_model_card(folder, Path(path), replace(base, card=card))
             save_file({**arrays, "labels": self._reweighting.labels}, folder / _ARRAYS)
             (folder / MANIFEST).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
