@@ -98,8 +98,8 @@ _PATH = click.Path(path_type=Path)
 def command(ctx: click.Context, /, **given: Any) -> None:
     """Rank ONNX models by the accuracy that they are expected to reach, without training them.
 
-    FILES are .onnx or .onnx.gz files, folders, or patterns. Weights are not needed. The exit code is 1 when some files
-    could not be read; the others are ranked.
+    FILES are .onnx or .onnx.gz files, folders, patterns, or models of timm by name, such as timm:resnet18. Weights are
+    not needed. The exit code is 1 when some files could not be read; the others are ranked.
     """
     from archpredict.cli._console import warnings_as_lines
 

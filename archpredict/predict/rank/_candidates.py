@@ -19,6 +19,7 @@ from archpredict.networks.form import Form
 from archpredict.onnx.apart import MANY, FileReading, read_apart
 from archpredict.onnx.files import Failure, Shapes, check_found, check_input_names, expanded, read_model
 from archpredict.onnx.reader import OpenSizes
+from archpredict.predict.rank._timm import TimmName, timm_name
 from archpredict.progress import Event, Observer
 from archpredict.spaces.base import Architecture
 
@@ -182,7 +183,9 @@ class Reading:
                 f"the predictor {self.predictor} was fitted on the space {self.space}, not on ONNX models; leave out "
                 "`predictor`, or fit one to ONNX models with `Predictor.fit`"
             )
-        if isinstance(given, Path | onnx.ModelProto):
+        if isinstance(given, TimmName):
+            given, source = str(given), _module(*given.made(), name)
+        elif isinstance(given, Path | onnx.ModelProto):
             source = read_model(given, self.shapes, self.sizes, name=name)
         else:
             source = _module(given, example, name)
@@ -251,6 +254,8 @@ def _named(models: Any) -> Iterator[tuple[str, Any]]:
 
 def _single(name: str, model: Any) -> Any:
     """A model of a mapping, where a path is one file."""
+    if (of_timm := timm_name(model)) is not None:
+        return of_timm
     if not isinstance(model, str | Path):
         return _checked(model)
     if Path(model).is_dir():
@@ -259,21 +264,26 @@ def _single(name: str, model: Any) -> Any:
 
 
 def _flat(models: Any) -> list[Any]:
-    """Models in their order, with the files themselves in place of folders and patterns, each file once."""
+    """Models in their order, with the files themselves in place of folders and patterns, each file or name once."""
     try:
         given = list(models)
     except TypeError:
         raise UsageError(_no_model(models)) from None
     each: dict[Any, Any] = {}
     for number, model in enumerate(given):
-        if isinstance(model, str | Path):
+        if (of_timm := timm_name(model)) is not None:
+            each.setdefault(of_timm, of_timm)
+        elif isinstance(model, str | Path):
             for path in expanded([model]):
                 each.setdefault(path.resolve(), path)
         else:
             each[number] = _checked(model)
-    if all(isinstance(model, str | Path) for model in given):
-        check_found(given, list(each.values()))
-    return list(each.values())
+    found = list(each.values())
+    if all(isinstance(model, str | Path) for model in given) and not any(
+        isinstance(model, TimmName) for model in found
+    ):
+        check_found(given, found)
+    return found
 
 
 def _checked(model: Any) -> Any:
@@ -284,14 +294,14 @@ def _checked(model: Any) -> Any:
 
 def _no_model(model: Any) -> str:
     return (
-        "models are paths, folders, patterns, ONNX models, torch modules with an example input, graphs or "
-        f"architectures; {type(model).__name__} was given"
+        "models are paths, folders, patterns, names as `timm:resnet18`, ONNX models, torch modules with an example input, "
+        f"graphs or architectures; {type(model).__name__} was given"
     )
 
 
 def _plain_name(model: Any) -> str:
     given = model[0] if _has_example(model) else model
-    if isinstance(given, Path | Architecture):
+    if isinstance(given, Path | Architecture | TimmName):
         return str(given)
     if isinstance(given, onnx.ModelProto):
         return given.graph.name or "model"

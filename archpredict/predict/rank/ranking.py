@@ -193,6 +193,8 @@ def rank(
         models: What to rank, in a sequence or a mapping by name; one model may stand alone. A model is
 
             - a path of an ``.onnx`` or ``.onnx.gz`` file, a folder of them, or a pattern,
+            - the name of a model of timm, ``"timm:resnet18"``, where timm is installed (extra ``timm``): it is made
+              without trained weights, with an input of its default size,
             - an ``onnx.ModelProto``,
             - a ``torch.nn.Module`` with an input, ``(module, example)``; it is traced in memory
               (:func:`archpredict.onnx.modules.read_module`),
@@ -225,6 +227,7 @@ def rank(
         UsageError: Something is no model, or none that the predictor reads; there is no such predictor or recipe; a
             shape is of no input.
         DataError: The labels cannot be used.
+        MissingDependencyError: A model of timm is named, which is not installed.
 
     Example:
         >>> from torch import nn, zeros
