@@ -184,13 +184,14 @@ class Reading:
                 "`predictor`, or fit one to ONNX models with `Predictor.fit`"
             )
         if isinstance(given, TimmName):
-            given, source = str(given), _module(*given.made(), name)
+            module, image = given.made()
+            source = _module(module, image, name)
         elif isinstance(given, Path | onnx.ModelProto):
             source = read_model(given, self.shapes, self.sizes, name=name)
         else:
             source = _module(given, example, name)
         _check_sizes(source, name)
-        return Candidate(name, given, source.graph, source)
+        return Candidate(name, str(given) if isinstance(given, TimmName) else given, source.graph, source)
 
     def _architecture(self, name: str, given: Architecture | ArchGraph) -> Architecture | ArchGraph:
         """An architecture or graph as the predictor reads it."""
@@ -294,8 +295,8 @@ def _checked(model: Any) -> Any:
 
 def _no_model(model: Any) -> str:
     return (
-        "models are paths, folders, patterns, names as `timm:resnet18`, ONNX models, torch modules with an example input, "
-        f"graphs or architectures; {type(model).__name__} was given"
+        "models are paths, folders, patterns, ONNX models, torch modules with an example input, names such as "
+        f"`timm:resnet18`, graphs or architectures; {type(model).__name__} was given"
     )
 
 

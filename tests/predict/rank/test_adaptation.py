@@ -100,7 +100,7 @@ def test_what_was_saved_predicts_the_same(base: Predictor, adapted: AdaptedPredi
     assert loaded.predict_std(graphs) == pytest.approx(adapted.predict_std(graphs))
     assert loaded.novelty(graphs).tolist() == base.novelty(graphs).tolist()
     assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == [
-        "adaptation.json", "adaptation.safetensors", "base",
+        "README.md", "adaptation.json", "adaptation.safetensors", "base",
     ]  # fmt: skip
 
 
