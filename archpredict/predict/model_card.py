@@ -136,6 +136,8 @@ def _marked(value: Any) -> str:
         value = "; ".join(f"{key}: {_line(item)}" for key, item in list(value.items())[:_MOST_ROWS])
     elif isinstance(value, list | tuple):
         value = ", ".join(_line(item) for item in value[:_MOST_ROWS])
+    elif isinstance(value, float):
+        value = f"{value:.6g}"
     return _SPECIAL.sub(r"\\\g<0>", _line(value))
 
 
@@ -156,7 +158,7 @@ def _learnt_from(card: Mapping[str, Any], fitted: Mapping[str, Any]) -> str:
 def _figures(card: Mapping[str, Any]) -> str:
     rows = {name: row for name, row in _validated(card).items() if isinstance(row, Mapping) and row}
     if not rows:
-        return "No figures on held-out labels have been kept with it."
+        return "No cross-validation has been kept with it."
     columns = list(dict.fromkeys(name for row in rows.values() for name in row))[:_MOST_ROWS]
     head = " | ".join(_marked(name.replace("_", " ")) for name in columns)
     lines = [

@@ -61,7 +61,7 @@ def test_the_card_says_what_it_is_learnt_from_how_good_it_is_and_how_to_load_it(
 def test_a_card_with_nothing_on_it_is_a_page_too() -> None:
     front, html = parts(model_card(StoredPredictor({}, {}, {}, {})))
     assert front.keys() == {"library_name", "pipeline_tag", "tags"}
-    assert "No figures on held-out labels" in html
+    assert "No cross-validation has been kept" in html
     assert "archpredict.rank(" in html
 
 
