@@ -49,8 +49,7 @@ class Executor(ABC):
         it all, since it says that nothing can work; the death of a process or a machine does not.
 
         Args:
-            function: Takes an item. It may run in another process: what it gives must be picklable then, and so must
-            it.
+            function: Takes an item. It may run in another process: it and what it gives must be picklable then.
             items: What is to be done.
 
         Raises:

@@ -60,7 +60,8 @@ def score(architecture: Architecture) -> float:
 
 
 def found(result: SearchResult) -> Any:
-    return [(str(r.architecture), r.score) for r in result.top]
+    """All that was found; what scores alike stands in the order of arrival, which is another every time."""
+    return sorted((str(r.architecture), r.score) for r in result.top)
 
 
 def run(function: Any, out: Path | None = None, executor: Any = "ray", **more: Any) -> SearchResult:
