@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +23,10 @@ def opened(path: Path, **options: Any) -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed")
     playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not installed")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, playwright.sync_playwright() as running:
+        # Of its own: a browser writes into the home folder.
+        own = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")} | {"HOME": home}
+        browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], env=own)
         try:
             page = browser.new_page(**options)
             told: list[str] = []
