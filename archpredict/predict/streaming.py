@@ -1,4 +1,4 @@
-"""Predictions for tables of any length: read, predicted and written in pieces, on all cores, in memory that grows little.
+"""Predictions for tables of any length: read, predicted and written in pieces, on all cores, in little memory.
 
 Architectures that occur again are predicted once, in the order of their first appearance and in batches that depend on
 the table alone, so that the scores do not depend on the number of processes.
