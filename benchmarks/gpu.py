@@ -158,7 +158,9 @@ def searching(device: str, small: bool) -> dict[str, float]:
     budget = 16 if small else 60
     return timed(
         device,
-        lambda: search("darts", strategy="ctnas", budget=budget, seed=0, options={"device": device, "transfer": False}),
+        lambda: search(
+            "darts", "surrogate", strategy="ctnas", budget=budget, seed=0, options={"device": device, "transfer": False}
+        ),
     )
 
 
