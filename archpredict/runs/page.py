@@ -275,15 +275,12 @@ def _controller(record: RunRecord) -> Iterator[Part]:
     if names:
         named = {n.removeprefix(_SHARE): [e.event.values.get(n, 0.0) for e in told] for n in sorted(names)}
         title = "Share of each operator in what the controller draws"
-        yield chart(
-            title,
-            shares(numbers, named),
-            "reports of the controller",
-            "share",
-            title,
-            yaxis={"range": [0, 1], "tickformat": ".0%"},
-            hovermode="x unified",
-        )
+        yield _share_chart(title, numbers, named, "reports of the controller")
+
+
+def _share_chart(title: str, x: Sequence[Any], named: Mapping[str, Any], along: str) -> Chart:
+    axis = {"range": [0, 1], "tickformat": ".0%"}
+    return chart(title, shares(x, named), along, "share", title, yaxis=axis, hovermode="x unified")
 
 
 def _round_starts(events: Sequence[RecordedEvent]) -> list[float]:
@@ -306,15 +303,7 @@ def _operators(record: RunRecord, space: SearchSpace | None) -> Iterator[Part]:
         named["others"] = list(rest)
     title = "Share of each operator in what was evaluated"
     across = [min(i + size, len(counts)) for i in range(0, len(counts), size)]
-    yield chart(
-        title,
-        shares(across, named),
-        "evaluations",
-        "share",
-        title,
-        yaxis={"range": [0, 1], "tickformat": ".0%"},
-        hovermode="x unified",
-    )
+    yield _share_chart(title, across, named, "evaluations")
 
 
 # ---------------------------------------------------------------------- failures, time, settings
