@@ -6,7 +6,7 @@ import base64
 import gzip
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -16,7 +16,7 @@ from archpredict._files import write_atomically
 from archpredict.graph.pictures.placing import placed
 from archpredict.graph.pictures.svg import svg
 from archpredict.pages.drawings import packed_drawings
-from archpredict.pages.parts import Chart, Page, Picture, Sheet
+from archpredict.pages.parts import Chart, Item, Page, Picture, Sheet
 
 __all__ = ["html", "write_page"]
 
@@ -58,7 +58,6 @@ def html(page: Page) -> str:
             "notations": [item.notation for item in page.items],
             "names": (names := list(dict.fromkeys(name for item in page.items for name in item.facts))),
             "facts": [[item.facts.get(name) for name in names] for item in page.items],
-            "drawings": packed_drawings([item.group for item in page.items]),
         },
         "reload": page.reload_seconds,
     }
@@ -68,6 +67,7 @@ def html(page: Page) -> str:
     return environment.get_template("page.html").render(
         page=page,
         data=Markup(_json(data)),
+        drawings=_drawings(page.items) if any(item.group for item in page.items) else None,
         plotly=_plotly() if charts else None,
         next_number=lambda kind: next(numbers[kind]),
         next_drawing=lambda: next(drawn),
@@ -84,7 +84,16 @@ def _template(name: str) -> str:
 @cache
 def _plotly() -> str:
     """Plotly's library, compressed and in base64: two fifths of its size."""
-    content = resources.files("plotly").joinpath("package_data", "plotly.min.js").read_bytes()
+    return _packed(resources.files("plotly").joinpath("package_data", "plotly.min.js").read_bytes())
+
+
+def _drawings(items: Sequence[Item]) -> str:
+    """All drawings: they are much alike, and get small."""
+    drawings = packed_drawings([item.group for item in items])
+    return _packed(json.dumps(drawings, separators=(",", ":")).encode())
+
+
+def _packed(content: bytes) -> str:
     return base64.b64encode(gzip.compress(content, 6, mtime=0)).decode()
 
 

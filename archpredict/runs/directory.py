@@ -242,7 +242,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     file = path / _CONFIG
     if not is_run(path):
-        raise UsageError(f"there is no run to resume in {path}: {file} does not exist; give the directory of a run")
+        raise UsageError(f"there is no run in {path}: {file} does not exist; give the directory of a run")
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(config["format"], str):  # that of a training, which has a name

@@ -24,7 +24,7 @@ def test_a_run_and_several_compared(cli: Any) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("none", "--out", "o.html"), "there is no run to resume in none"),
+        (("none", "--out", "o.html"), "there is no run in none"),
         (("none", "--out", "o.pdf"), "the page is an HTML file; o.pdf was given: give a name that ends in .html"),
         (("none", "none", "--out", "o.html"), "a run was given twice; give each once"),
         (("none", "--out", "no/o.html"), "there is no folder no to write o.html into; make it first"),

@@ -291,7 +291,7 @@ def test_limits_are_kept() -> None:
         (["--seed", "-1"], "-1 is not in the range x>=0"),
         (["--device", "tpu"], "'tpu' is not one of 'auto', 'cpu', 'cuda'"),
         (["--budget", "many"], "'many' is not a valid integer"),
-        (["--resume", "nowhere"], "there is no run to resume in nowhere"),
+        (["--resume", "nowhere"], "there is no run in nowhere"),
         (["--nonsense"], "No such option"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

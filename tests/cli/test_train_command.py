@@ -140,7 +140,7 @@ def test_a_training_that_diverges_ends_with_a_sentence_and_code_1(cli: Any) -> N
         ((*TINY, "--network", "depth=1"), "networks of the space nasbench201 have no option 'depth'; they have:"),
         (("train", "--resume", "nowhere"), "there is no training to resume in nowhere: nowhere/config.json does not"),
         (("train", "--resume", "x", "--out", "y"), "--resume goes on in the folder it names; leave out --out"),
-        (("train", "--from", "nowhere"), "there is no run to resume in nowhere"),
+        (("train", "--from", "nowhere"), "there is no run in nowhere"),
         (
             ("train", "[0, 1, 0, 0, 0, 0]", "--space", "archpredict.testing.toys:ToySpace", "--dataset", "digits"),
             "network()",

@@ -146,7 +146,7 @@ def test_a_file_that_could_not_be_written_whole_leaves_nothing(tmp_path: Path, m
 
 
 def test_there_must_be_a_run_to_resume(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"there is no run to resume in .*config\.json does not exist"):
+    with pytest.raises(UsageError, match=r"there is no run in .*config\.json does not exist"):
         RunDirectory(tmp_path / "none", SETTINGS, resume=True)
     assert not (tmp_path / "none").exists()
 

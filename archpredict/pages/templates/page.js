@@ -46,13 +46,14 @@
 
   // ------------------------------------------------------------------ drawings, tips and details
 
+  let drawings = { of: [] };
   const drawing = (i) => {
-    const packed = items.drawings.of[i];
+    const packed = drawings.of[i];
     if (!packed) return null;
     const [template, ...boxes] = packed;
-    const svg = new DOMParser().parseFromString(items.drawings.templates[template], "image/svg+xml").documentElement;
+    const svg = new DOMParser().parseFromString(drawings.templates[template], "image/svg+xml").documentElement;
     svg.querySelectorAll("g.op").forEach((group, k) => {
-      const [lines, fill, letters] = items.drawings.boxes[boxes[k]];
+      const [lines, fill, letters] = drawings.boxes[boxes[k]];
       group.querySelector("rect").setAttribute("fill", fill);
       group.querySelectorAll("text").forEach((text, n) => { text.textContent = lines[n]; text.setAttribute("fill", letters); });
     });
@@ -106,17 +107,23 @@
 
   // ------------------------------------------------------------------ tables
 
-  const collator = new Intl.Collator("en", { numeric: true });
-  const compare = (a, b) => {
-    if (a === null || b === null) return (a === null) - (b === null);
-    return typeof a === "number" && typeof b === "number" ? a - b : collator.compare(String(a), String(b));
+  // What a column is sorted by: numbers as they are, texts such that "b2" comes before "b10" and ":" stands for "two digits".
+  const counted = (digits) => String.fromCharCode(56 + Math.min(digits.length, 40)) + digits;
+  const keyOf = (value) => typeof value === "number" ? value : String(value).toLowerCase().replace(/\d{2,}/g, counted);
+  const compare = (a, b) => a === b ? 0 : typeof a !== typeof b ? (typeof a === "number" ? -1 : 1) : a < b ? -1 : 1;
+  const sorted = (values, sign) => {
+    const keys = values.map((value) => value === null ? null : keyOf(value)), all = keys.map((_, i) => i);
+    const known = all.filter((i) => keys[i] !== null).sort((i, j) => sign * compare(keys[i], keys[j]) || i - j);
+    return [...known, ...all.filter((i) => keys[i] === null)];
   };
+  const once = (found) => { let known = null; return () => (known ??= found()); };
   document.querySelectorAll(".sheet").forEach((element) => {
     const sheet = data.sheets[Number(element.dataset.sheet)], title = element.dataset.title;
     const linked = sheet.items.length > 0;
     if (linked) sheet.rows.forEach((row, i) => { if (row.length < sheet.columns.length) row.push(items.notations[sheet.items[i]]); });
     const numeric = sheet.columns.map((_, k) => sheet.rows.every((row) => row[k] === null || typeof row[k] === "number"));
-    const texts = sheet.rows.map((row) => row.map((value) => String(value ?? "")).join("\u0001").toLowerCase());
+    const texts = once(() => sheet.rows.map((row) => row.map((value) => String(value ?? "")).join("\u0001").toLowerCase()));
+    const orders = sheet.columns.map((_, k) => [1, -1].map((sign) => once(() => sorted(sheet.rows.map((row) => row[k]), sign))));
     let order = sheet.rows.map((_, i) => i), page = 0, by = -1, down = false, wanted = "";
     const body = make("tbody"), count = make("span", { className: "count" });
     const filter = make("input", { type: "search", placeholder: "filter", oninput: () => { wanted = filter.value.toLowerCase(); page = 0; arrange(); } });
@@ -129,13 +136,8 @@
       arrange();
     } }, name)));
     const arrange = () => {
-      order = sheet.rows.map((_, i) => i).filter((i) => !wanted || texts[i].includes(wanted));
-      if (by >= 0) {
-        order.sort((i, j) => {
-          const [a, b] = [sheet.rows[i][by], sheet.rows[j][by]];
-          return (down && a !== null && b !== null ? -compare(a, b) : compare(a, b)) || i - j;
-        });
-      }
+      order = by < 0 ? sheet.rows.map((_, i) => i) : orders[by][Number(down)]();
+      if (wanted) order = order.filter((i) => texts()[i].includes(wanted));
       heads.forEach((head, k) => {
         if (k === by) head.setAttribute("aria-sort", down ? "descending" : "ascending"); else head.removeAttribute("aria-sort");
         head.firstChild.textContent = sheet.columns[k] + (k === by ? (down ? " ▾" : " ▴") : "");
@@ -199,23 +201,27 @@
       element.on("plotly_unhover", hideTip);
       element.on("plotly_click", (event) => { const i = itemOf(chart, event); if (i !== undefined) showDetails(i); });
     });
-    document.body.dataset.ready = "true";
   };
   const unpack = async (text) => {
-    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const letters = atob(text), bytes = new Uint8Array(letters.length);
+    for (let i = 0; i < letters.length; i += 1) bytes[i] = letters.charCodeAt(i);
     return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
   };
-  const packed = byId("plotly");
-  if (packed) {
-    unpack(packed.textContent).then((code) => {
-      const script = document.createElement("script");
-      script.textContent = code;
-      document.head.append(script);
-      drawCharts();
-    }).catch((error) => say(`The charts cannot be drawn: ${error}`));
-  } else {
+  const withDrawings = async () => {
+    drawings = JSON.parse(await unpack(byId("drawings").textContent));
+  };
+  const withCharts = async () => {
+    const script = document.createElement("script");
+    script.textContent = await unpack(byId("plotly").textContent);
+    document.head.append(script);
+    drawCharts();
+  };
+  (async () => {
+    for (const [name, act] of [["drawings", withDrawings], ["plotly", withCharts]]) {
+      try { if (byId(name)) await act(); } catch (error) { say(`The page cannot be shown as a whole (${name}): ${error}`); }
+    }
     document.body.dataset.ready = "true";
-  }
+  })();
   addEventListener("beforeprint", () => { showTheme("light"); if (plots.length) { restyle(); plots.forEach(([element]) => Plotly.relayout(element, { width: 680 })); } });
   addEventListener("afterprint", () => { showTheme(); if (plots.length) { plots.forEach(([element]) => Plotly.relayout(element, { width: null, autosize: true })); restyle(); } });
 
