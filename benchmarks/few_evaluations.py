@@ -16,15 +16,15 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
 
 import numpy as np
 from _protocols import add_data_option, load_nb201
+from _side_by_side import add_executor_options, executor_of, side_by_side
 from _written_spaces import WRITTEN, made_up_label
 from scipy.stats import wilcoxon
 
@@ -55,12 +55,11 @@ def labelled(name: str, data: Path) -> tuple[SearchSpace, Label, Label]:
     return kind(), label, label
 
 
-def run(given: tuple[str, str, Path, int, int]) -> tuple[float, float]:
+def run(strategy_name: str, name: str, data: Path, budget: int, seed: int) -> tuple[float, float]:
     """One search: label of the recommended architecture, CPU seconds."""
     import torch
 
     torch.set_num_threads(1)
-    strategy_name, name, data, budget, seed = given
     space, paid, reported = labelled(name, data)
     start = time.process_time()
     strategy = resolve("strategies", strategy_name, Strategy)(Problem(space, budget), seed=seed)
@@ -73,19 +72,20 @@ def lines(options: argparse.Namespace) -> Iterator[str]:
     """A line for each space, budget and strategy."""
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     names = ("evolution", *(name for name in options.only if name != "evolution"))
-    with ProcessPoolExecutor(options.jobs) as pool:
-        for space, budget in product(options.spaces, options.budgets):
-            found = {}
-            for name in names:
-                results = pool.map(run, [(name, space, options.data, budget, seed) for seed in seeds])
-                labels, seconds = np.array(list(results)).T
-                found[name] = labels
-                line = f"{space} {budget} evaluations | {name} {labels.mean():.3f} ± {labels.std():.3f}"
-                if name != "evolution":
-                    ahead = labels - found["evolution"]
-                    p = wilcoxon(ahead).pvalue if ahead.any() else 1.0
-                    line += f" | ahead by {ahead.mean():+.3f}, p = {p:.3g}"
-                yield f"{line} | {seconds.mean():.1f} s"
+    parts = product(options.spaces, options.budgets)
+    tasks = [(name, space, options.data, n, seed) for space, n in parts for name in names for seed in seeds]
+    results = side_by_side(run, tasks, executor_of(options))
+    for space, budget in product(options.spaces, options.budgets):
+        found = {}
+        for name in names:
+            labels, seconds = np.array(list(islice(results, len(seeds)))).T
+            found[name] = labels
+            line = f"{space} {budget} evaluations | {name} {labels.mean():.3f} ± {labels.std():.3f}"
+            if name != "evolution":
+                ahead = labels - found["evolution"]
+                p = wilcoxon(ahead).pvalue if ahead.any() else 1.0
+                line += f" | ahead by {ahead.mean():+.3f}, p = {p:.3g}"
+            yield f"{line} | {seconds.mean():.1f} s"
 
 
 def main() -> None:
@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=list(STRATEGIES), choices=list(STRATEGIES))
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=1)
+    add_executor_options(parser)
     for line in lines(parser.parse_args()):
         print(line, flush=True)
 

@@ -24,10 +24,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,6 +51,7 @@ from _imagenet import (
 )
 from _protocols import add_data_option
 from _recipes import RECIPES, STATED, SUPERNET
+from _side_by_side import add_executor_options, executor_of, side_by_side
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
@@ -248,11 +248,6 @@ def coverage(error: np.ndarray, std: np.ndarray) -> dict[str, float]:
     }
 
 
-def run(task: Callable[[Any], Scores], jobs: int, splits: list[Any]) -> list[Scores]:
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        return pool.map(task, splits, chunksize=1)
-
-
 def table(title: str, figures: dict[str, dict[str, float]]) -> None:
     print(f"\n{title}")
     names = list(next(iter(figures.values())))
@@ -265,7 +260,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_option(parser)
     parser.add_argument("--write", action="store_true", help="train on all models and write the predictor")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one per core)")
+    add_executor_options(parser, jobs=os.cpu_count() or 1)
     parser.add_argument("--shuffles", type=int, nargs="+", default=SHUFFLES, help="of imagenet-family")
     parser.add_argument("--no-holdout", action="store_true", help="leave out imagenet-holdout")
     parser.add_argument(
@@ -277,9 +272,14 @@ def main() -> None:
     start = time.perf_counter()
     models, subnets = load(arguments.data), load_subnets(arguments.data, SUBNETS, seed=0)
     print(f"{len(models.graphs)} models read in {time.perf_counter() - start:.1f} s", flush=True)
-    task = partial(scores_of, models, subnets, arguments.settings, not arguments.no_networks)
+    executor = executor_of(arguments)
+
+    def run(splits: Iterable[Any]) -> list[Scores]:
+        task = (models, subnets, arguments.settings, not arguments.no_networks)
+        return list(side_by_side(scores_of, ((split,) for split in splits), executor, task))
+
     splits = [family_splits(models, s) for s in arguments.shuffles]
-    parts = run(task, arguments.jobs, [split for shuffle in splits for split in shuffle])
+    parts = run(split for shuffle in splits for split in shuffle)
     shuffles = [pooled(models, parts[i * FOLDS : (i + 1) * FOLDS], shuffle) for i, shuffle in enumerate(splits)]
     over = f"mean over shuffles {list(arguments.shuffles)}"
     family, recipe = means(shuffles, partial(family_figures, models)), means(shuffles, partial(recipe_figures, models))
@@ -289,7 +289,7 @@ def main() -> None:
     print(f"\nby kind of network: {json.dumps(kinds)}")
     holdout: Figures = {}
     if not arguments.no_holdout:
-        holdout = holdout_figures(models, run(task, arguments.jobs, list(holdout_splits(models))))
+        holdout = holdout_figures(models, run(holdout_splits(models)))
         table(f"imagenet-holdout, mean over {HOLDOUTS} hold-outs", holdout)
     figures = {"imagenet_family": family, "imagenet_recipe": recipe, "imagenet_holdout": holdout, "kinds": kinds}
     final = fitted(models, subnets, arguments.settings, np.arange(len(models.weights.top1)))

@@ -15,8 +15,8 @@ import argparse
 import json
 import os
 import time
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
 import numpy as np
 from _protocols import add_data_option, load_nb201
 from _searches import Labels, searched, strategy_of
+from _side_by_side import add_executor_options, executor_of, side_by_side
 
 from archpredict.strategies.base import Problem
 
@@ -81,7 +82,7 @@ def main() -> None:
     parser.add_argument("--budget", type=int, nargs="+", default=[150])
     parser.add_argument("--seeds", type=int, default=20, help="how many")
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=1)
+    add_executor_options(parser)
     parser.add_argument(
         "--only", nargs="+", default=list(RUNS), choices=list(RUNS), metavar="RUN", help=", ".join(RUNS)
     )
@@ -89,12 +90,12 @@ def main() -> None:
     options = parser.parse_args()
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     runs: list[dict[str, Any]] = []
-    with ProcessPoolExecutor(options.jobs) as pool:
-        for budget in options.budget:
-            tasks = [(name, seed, budget, str(options.data)) for name in options.only for seed in seeds]
-            found = list(pool.map(run, *zip(*tasks, strict=True)))
-            _print(budget, seeds, options.only, found)
-            runs += found
+    tasks = [(name, seed, b, str(options.data)) for b in options.budget for name in options.only for seed in seeds]
+    found = side_by_side(run, tasks, executor_of(options))
+    for budget in options.budget:
+        of_budget = list(islice(found, len(options.only) * len(seeds)))
+        _print(budget, seeds, options.only, of_budget)
+        runs += of_budget
     if options.json:
         options.json.write_text(json.dumps(runs, indent=1) + "\n")
 

@@ -22,7 +22,6 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -31,6 +30,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
 import numpy as np
 from _protocols import add_data_option, load_nb201
 from _pymoo import pymoo_nsga2
+from _side_by_side import add_executor_options, executor_of, side_by_side
 from scipy.stats import wilcoxon
 
 from archpredict.evaluators.base import Result
@@ -102,12 +102,13 @@ def world(data: Path, problem: str, floor: float | None) -> World:
     return World(data, problem, floor)
 
 
-def run(given: tuple[Path, str, float | None, bool, str, str, int, int]) -> tuple[list[float], float]:
+def run(
+    data: Path, problem: str, floor: float | None, told: bool, name: str, options: str, budget: int, seed: int
+) -> tuple[list[float], float]:
     """One search: the share of the hypervolume after each evaluation, CPU seconds."""
     import torch
 
     torch.set_num_threads(1)
-    data, problem, floor, told, name, options, budget, seed = given
     known, start = world(data, problem, floor), time.process_time()
     if name == PEER:
         values = known.rows(pymoo_nsga2(known.space, known.rows, budget, seed=seed))
@@ -139,22 +140,22 @@ def lines(options: argparse.Namespace) -> Iterator[str]:
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     names = [name for name in (PEER, *STRATEGIES) if name == PEER or name in options.only]
     largest = max(options.budgets)
-    with ProcessPoolExecutor(options.jobs) as pool:
-        for problem in options.problems:
-            known = world(options.data, problem, options.floor)
-            point = [f"{n} {s * r:.4g}" for n, s, r in zip(known.names, known.signs, known.reference, strict=True)]
-            yield f"{problem}: {len(known.front)} cells on the front; reference {', '.join(point)}"
-            curves: dict[tuple[str, int], tuple[np.ndarray, float]] = {}
+    executor = executor_of(options)
+    for problem in options.problems:
+        known = world(options.data, problem, options.floor)
+        point = [f"{n} {s * r:.4g}" for n, s, r in zip(known.names, known.signs, known.reference, strict=True)]
+        yield f"{problem}: {len(known.front)} cells on the front; reference {', '.join(point)}"
+        curves: dict[tuple[str, int], tuple[np.ndarray, float]] = {}
+        for name in names:
+            for budget in (largest,) if name in ANYTIME else options.budgets:
+                common = (options.data, problem, options.floor, options.told, name, options.options, budget)
+                found = list(side_by_side(run, [(*common, seed) for seed in seeds], executor))
+                shares, seconds = np.array([s for s, _ in found]), float(np.mean([t for _, t in found]))
+                for size in options.budgets if name in ANYTIME else (budget,):
+                    curves[name, size] = (shares[:, size - 1], seconds)
+        for size in options.budgets:
             for name in names:
-                for budget in (largest,) if name in ANYTIME else options.budgets:
-                    common = (options.data, problem, options.floor, options.told, name, options.options, budget)
-                    found = list(pool.map(run, [(*common, seed) for seed in seeds]))
-                    shares, seconds = np.array([s for s, _ in found]), float(np.mean([t for _, t in found]))
-                    for size in options.budgets if name in ANYTIME else (budget,):
-                        curves[name, size] = (shares[:, size - 1], seconds)
-            for size in options.budgets:
-                for name in names:
-                    yield _line(name, size, *curves[name, size], curves[PEER, size][0])
+                yield _line(name, size, *curves[name, size], curves[PEER, size][0])
 
 
 def _line(name: str, size: int, shares: np.ndarray, seconds: float, peer: np.ndarray) -> str:
@@ -177,7 +178,7 @@ def main() -> None:
     parser.add_argument("--floor", type=float, help="accuracy below which nothing counts")
     parser.add_argument("--told", action="store_true", help="strategies are told the reference point")
     parser.add_argument("--options", default="{}", help="options of the strategies of --only, as JSON")
-    parser.add_argument("--jobs", type=int, default=1)
+    add_executor_options(parser)
     options = parser.parse_args()
     for line in lines(options):
         print(line, flush=True)

@@ -17,8 +17,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
 
 import numpy as np
 from _protocols import add_data_option
+from _side_by_side import add_executor_options, executor_of, side_by_side
 
 from archpredict.evaluators.once_for_all import OnceForAllEvaluator
 from archpredict.registry import resolve
@@ -84,16 +84,16 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=600e6, help="multiply-adds")
     parser.add_argument("--seeds", type=int, default=5, help="how many")
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=1)
+    add_executor_options(parser)
     parser.add_argument("--only", nargs="+", default=list(RUNS), choices=list(RUNS), metavar="RUN")
     options = parser.parse_args()
     file = str(Path(options.data) / "once_for_all" / "mbv3_accuracy_predictor.npz")
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     print(f"macs <= {options.limit:g}, {options.labels} + {FINAL} labels, seeds {seeds[0]} to {seeds[-1]}")
-    with ProcessPoolExecutor(options.jobs) as pool:
-        for name in options.only:
-            one = partial(run, name, labels=options.labels, limit=options.limit, file=file)
-            print(_line(name, list(pool.map(one, seeds)), options.labels), flush=True)
+    tasks = [(name, seed, options.labels, options.limit, file) for name in options.only for seed in seeds]
+    found = side_by_side(run, tasks, executor_of(options))
+    for name in options.only:
+        print(_line(name, list(islice(found, len(seeds))), options.labels), flush=True)
 
 
 def _line(name: str, runs: list[dict[str, Any]], labels: int) -> str:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
 
 import numpy as np
 from _protocols import add_data_option
+from _side_by_side import add_executor_options, executor_of, side_by_side
 
 from archpredict.evaluators.base import Result
 from archpredict.evaluators.once_for_all import OnceForAllEvaluator
@@ -34,7 +34,9 @@ FLOOR, REFERENCE = 70.0, 1_000_000_000
 """Reference point: accuracy far below the front, multiply-adds beyond the last limit, so that its end counts."""
 
 
-def run(given: tuple[str, dict[str, Any], int, int, float | None, Path]) -> tuple[np.ndarray, np.ndarray, float]:
+def run(
+    name: str, options: dict[str, Any], labels: int, seed: int, limit: float | None, file: Path
+) -> tuple[np.ndarray, np.ndarray, float]:
     """One search: accuracy and multiply-adds of all that it evaluated, CPU seconds.
 
     The limit is None for the whole front.
@@ -42,7 +44,6 @@ def run(given: tuple[str, dict[str, Any], int, int, float | None, Path]) -> tupl
     import torch
 
     torch.set_num_threads(1)
-    name, options, labels, seed, limit, file = given
     evaluator, space = OnceForAllEvaluator.load(file), MobileNetV3()
     if limit is None:
         objectives = [f"accuracy:max:{FLOOR}", f"macs:min:{REFERENCE}"]
@@ -75,7 +76,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="how many")
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--only-front", action="store_true", help="without the searches under limits")
-    parser.add_argument("--jobs", type=int, default=1)
+    add_executor_options(parser)
     options = parser.parse_args()
     file = options.data / "once_for_all" / "mbv3_accuracy_predictor.npz"
     more = {name: float(v) if "." in v else int(v) for name, v in (pair.split("=") for pair in options.option)}
@@ -83,9 +84,15 @@ def main() -> None:
     limits = () if options.only_front else LIMITS
     total = options.labels * len(LIMITS)
     common = (options.strategy, more, total), (options.strategy, {}, options.labels)
-    with ProcessPoolExecutor(options.jobs) as pool:
-        fronts = list(pool.map(run, [(*common[0], seed, None, file) for seed in seeds]))
-        alone = list(pool.map(run, [(*common[1], seed, float(limit), file) for limit in limits for seed in seeds]))
+    whole = [(*common[0], seed, None, file) for seed in seeds]
+    found = list(
+        side_by_side(
+            run,
+            [*whole, *((*common[1], seed, float(limit), file) for limit in limits for seed in seeds)],
+            executor_of(options),
+        )
+    )
+    fronts, alone = found[: len(whole)], found[len(whole) :]
     one = np.array([[accuracy[macs <= limit].max() for accuracy, macs, _ in fronts] for limit in LIMITS])
     print(f"one search of {total} labels: {np.mean([s for *_, s in fronts]):.0f} CPU seconds")
     print("  " + " / ".join(f"{row.mean():.3f}" for row in one) + " %")

@@ -5,8 +5,8 @@
     OMP_NUM_THREADS=1 python benchmarks/predictors.py --cross --jobs 2     # encoders x heads
 
 Prints mean and standard deviation over the seeds of Kendall's tau-b, N@10, Precision@10 (means) and training seconds
-(median, one thread), with the figures of others for the same protocol below. In the cross every predictor is one
-network that reads the graph (or the choices) alone, trained by the default recipe.
+(median, one thread; comparable with one job), with the figures of others for the same protocol below. In the cross
+every predictor is one network that reads the graph (or the choices) alone, trained by the default recipe.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
 
 import numpy as np
 from _protocols import Protocol, add_data_option
+from _side_by_side import add_executor_options, executor_of, side_by_side
 
 from archpredict.predict.parts import Part
 from archpredict.predict.presets import names, preset
@@ -113,21 +114,14 @@ def main() -> None:
     parser.add_argument(
         "--set", default="{}", metavar="JSON", help="arguments that replace the predictor's, such as training__epochs"
     )
-    parser.add_argument("--jobs", type=int, default=1, help="processes; training seconds are comparable with 1")
+    add_executor_options(parser)
     options = parser.parse_args()
     print("protocol | predictor | Kendall's tau | N@10 | P@10 | training s")
-    with ProcessPoolExecutor(options.jobs) as pool:
-        planned = [
-            (
-                label,
-                protocol,
-                n,
-                [pool.submit(run, name, a, protocol, n, seed, str(options.data)) for seed in options.seeds],
-            )
-            for label, name, a, protocol, n in tasks(options)
-        ]
-        for label, protocol, n, futures in planned:
-            show(label, protocol, n, [future.result() for future in futures])
+    planned = list(tasks(options))
+    runs = [(name, a, protocol, n, s, str(options.data)) for _, name, a, protocol, n in planned for s in options.seeds]
+    found = side_by_side(run, runs, executor_of(options))
+    for label, _, _, protocol, n in planned:
+        show(label, protocol, n, list(islice(found, len(options.seeds))))
     for protocol in options.protocols:
         for figure in _protocol(protocol, str(options.data)).published:
             print(f"{protocol} n={figure.n} | {figure.name} | {figure.kendall_tau:.3f} | ({figure.source})")

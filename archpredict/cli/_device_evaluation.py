@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archpredict.cli._executors import made_executor
+
 if TYPE_CHECKING:
     from archpredict.predict.device_protocols import DeviceProtocol
     from archpredict.predict.device_validation import DeviceSummary, DeviceTrial
@@ -27,9 +29,9 @@ def evaluate(given: Mapping[str, Any], folder: str | Path) -> None:
     from archpredict.predict.device_validation import evaluate_devices, summarize_devices
 
     protocol = load_device_protocol(given["protocol"], folder, given["target"] or "latency")
-    seeds = given["seeds"] or _SEEDS
+    seeds, executor = given["seeds"] or _SEEDS, made_executor(given)
     with progress(given["quiet"]) as observer:
-        trials = evaluate_devices(protocol, given["train_sizes"] or None, range(seeds), observer)
+        trials = evaluate_devices(protocol, given["train_sizes"] or None, range(seeds), observer, executor=executor)
     if given["csv_file"] is not None:
         _write(given["csv_file"], trials)
     summaries = summarize_devices(trials)

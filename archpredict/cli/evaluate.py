@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from archpredict.cli._executors import executor_options, made_executor
 from archpredict.cli._options import column_option, debug_option, example, flag_of, json_option
 from archpredict.cli._predictors import device_option, predictor_options, quiet_option, space_option
 from archpredict.cli._proxies import feature_options
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _PATH = click.Path(path_type=Path)
 _FROM_1 = click.IntRange(min=1)
+_WHERE = ("jobs", "executor", "ray_address", "resources")
+"""Options that say where trainings run."""
 _TRAINING = (
     "predictor",
     "encoder",
@@ -40,9 +43,10 @@ _TRAINING = (
     "folds",
     "train_sizes",
     "seeds",
+    *_WHERE,
 )
 """Options that say what is trained, and how often: not for a saved model."""
-_OF_DEVICES = ("train_sizes", "seeds")
+_OF_DEVICES = ("train_sizes", "seeds", *_WHERE)
 """Those of them that a protocol of devices has too."""
 
 _HEADINGS = {
@@ -110,6 +114,7 @@ def _sizes(ctx: click.Context, parameter: click.Parameter, text: str | None) -> 
 @click.option("--seeds", type=_FROM_1, help="Repetitions.  [default: 5, 1 for cross-validation]")
 @click.option("--k", type=_FROM_1, help="How many of the predicted best to look at.  [default: 10]")
 @device_option
+@executor_options("training", "Trainings at a time, in processes; the figures are those of one at a time.")
 @click.option("--csv", "csv_file", type=_PATH, help="Write the figures as a table, one row per trained predictor.")
 @click.option("--plots", type=_PATH, metavar="DIR", help="Write pictures into this folder.")
 @click.option(
@@ -161,7 +166,7 @@ def _check(ctx: click.Context, given: Mapping[str, Any]) -> None:
         way = "devices"
     unwanted = {
         "devices": (
-            *(name for name in _TRAINING if name not in ("train_sizes", "seeds")),
+            *(name for name in _TRAINING if name not in _OF_DEVICES),
             "space",
             "column",
             "k",
@@ -242,6 +247,7 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
     from archpredict.spaces.base import load_space
 
     folds, seeds = given["folds"] or 5, given["seeds"] or 1
+    executor = made_executor(given)
     columns, proxies = split_features(given)
     space = load_space(given["space"])
     predictor = with_proxies(build_predictor(given, 0, space.predictor), proxies, given)
@@ -260,6 +266,7 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
             observer,
             features=data.features,
             k=given["k"],
+            executor=executor,
         )
     title = f"{name}: {folds}-fold cross-validation on {len(labels):,} architectures"
     _write_files(given, results, labels, given["data"].name)
@@ -293,10 +300,11 @@ def _evaluate_curve(given: Mapping[str, Any]) -> None:
     from archpredict.predict.validation import learning_curve, summarize_sizes
 
     seeds = given["seeds"] or 5
+    executor = made_executor(given)
     columns, proxies = split_features(given)
     other = entrant_of(given)
     if other is not None:
-        _evaluate_entrant(other, given, seeds)
+        _evaluate_entrant(other, given, seeds, executor)
         return
     predictor = with_proxies(build_predictor(given, 0), proxies, given)
     protocol, features, source = _protocol(given, columns)
@@ -304,7 +312,14 @@ def _evaluate_curve(given: Mapping[str, Any]) -> None:
     compute_scores(predictor, protocol.architectures, given["quiet"])
     with progress(given["quiet"]) as observer:
         results = learning_curve(
-            predictor, protocol, given["train_sizes"], seeds, observer, features=features, k=given["k"]
+            predictor,
+            protocol,
+            given["train_sizes"],
+            seeds,
+            observer,
+            features=features,
+            k=given["k"],
+            executor=executor,
         )
     others = predictor.learns_from(protocol.space)
     without = {}
@@ -312,7 +327,14 @@ def _evaluate_curve(given: Mapping[str, Any]) -> None:
         alone = predictor.set_params(transfer=False)
         with progress(given["quiet"]) as observer:
             trials = learning_curve(
-                alone, protocol, given["train_sizes"], seeds, observer, features=features, k=given["k"]
+                alone,
+                protocol,
+                given["train_sizes"],
+                seeds,
+                observer,
+                features=features,
+                k=given["k"],
+                executor=executor,
             )
         without = summarize_sizes(trials)
     title = f"{described_predictor(given)}: {protocol.name} ({protocol.description})"
@@ -347,14 +369,16 @@ def _evaluate_curve(given: Mapping[str, Any]) -> None:
     _show_published(protocol)
 
 
-def _evaluate_entrant(entrant: Entrant, given: Mapping[str, Any], seeds: int) -> None:
+def _evaluate_entrant(entrant: Entrant, given: Mapping[str, Any], seeds: int, executor: Any) -> None:
     from archpredict.cli._console import progress
     from archpredict.cli._output import print_json
     from archpredict.predict.validation import learning_curve, summarize_sizes
 
     protocol, _, source = _protocol(given, [])
     with progress(given["quiet"]) as observer:
-        results = learning_curve(entrant, protocol, given["train_sizes"], seeds, observer, k=given["k"])
+        results = learning_curve(
+            entrant, protocol, given["train_sizes"], seeds, observer, k=given["k"], executor=executor
+        )
     name = str(given["predictor"]).rpartition(":")[2]
     _write_files(given, results, protocol.test_labels, protocol.name)
     submit(given, name, protocol, results)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from archpredict.cli._executors import executor_options, options_of_executor
 from archpredict.cli._options import column_option, debug_option, example, json_option, pairs_option
 from archpredict.cli._plugin_options import Owner, assign, full_names, option_option, values
 from archpredict.cli._predictors import given_transfer, predictor_owner, set_options, transfer_options
@@ -136,19 +137,7 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
     help="An earlier run, or a table, whose labels are known from the start and cost no budget; repeatable.",
 )
 @click.option("--within-table", is_flag=True, help="Recommend only what the table of --data holds.")
-@click.option(
-    "--jobs", type=_FROM_1, default=1, show_default=True, help="Evaluations at a time: runs of --command, or trainings."
-)
-@click.option(
-    "--executor",
-    default="local",
-    show_default=True,
-    help="Where evaluations run: local, as --jobs says, or ray, on the machines of a cluster (see docs/executors.md).",
-)
-@click.option("--ray-address", metavar="HOST:PORT", help="Cluster of --executor ray.  [default: Ray is started here]")
-@pairs_option(
-    "--resources", "cpu=2", "What an evaluation needs of a machine of Ray, e.g. cpu=2,gpu=0.5.", name=str, commas=True
-)
+@executor_options("evaluation", "Evaluations at a time: runs of --command, or trainings.")
 @click.option("--top", type=_FROM_1, default=10, show_default=True, help="Architectures to recommend.")
 @click.option(
     "--out",
@@ -286,16 +275,10 @@ def _plan(invocation: Mapping[str, Any]) -> Plan:
         preset=invocation["preset"],
         jobs=invocation["jobs"],
         executor=invocation["executor"],
-        executor_options=_executor_options(invocation),
+        executor_options=options_of_executor(invocation),
         options=options,
         evaluator_options=evaluator_options,
     )
-
-
-def _executor_options(invocation: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of the executor, where flags say so."""
-    address, resources = invocation["ray_address"], invocation["resources"]
-    return ({} if address is None else {"address": address}) | ({"resources": resources} if resources else {})
 
 
 def _options(invocation: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

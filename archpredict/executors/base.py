@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
-__all__ = ["Done", "Executor"]
+__all__ = ["Done", "Executor", "given_up"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -55,3 +55,13 @@ class Executor(ABC):
         Raises:
             EvaluationError: Nothing can be run there.
         """
+
+
+def given_up(why: str, times: int) -> str:
+    """Why something was given up after so many attempts.
+
+    Example:
+        >>> given_up("its process died", 4)
+        'its process died, in the last of 4 attempts'
+    """
+    return f"{why}, in the last of {times} attempts" if times > 1 else why

@@ -1,4 +1,4 @@
-"""Threads of this process, each result handed out as soon as it is there."""
+"""Processes of this machine, and threads of this process; each result is handed out as soon as it is there."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
-from archpredict.errors import UsageError
-from archpredict.executors.base import Done, Executor
+from archpredict.errors import UsageError, whole_number
+from archpredict.executors._sending import packed
+from archpredict.executors.base import Done, Executor, given_up
+from archpredict.executors.processes.calls import Calls
 
 __all__ = ["Local", "as_they_finish", "check_jobs"]
 
@@ -18,16 +20,18 @@ _NOTHING: Any = object()
 
 
 class Local(Executor):
-    """Runs a function in threads of this process.
+    """Runs a function in processes of this machine; with one job in this process, one item after another.
 
     A search that it is given to leaves it to the evaluator how evaluations run here: in threads, in processes that
-    train networks, as programs.
+    train networks, as programs. Each process computes on one thread. Where one dies, what it was at is run again in
+    another; what was tried too often is given up, with the reasons.
 
     Args:
-        jobs: Threads.
+        jobs: Processes.
+        retries: How often a call may be tried again after the death of its process.
 
     Raises:
-        UsageError: ``jobs`` is below 1.
+        UsageError: ``jobs`` is below 1, or ``retries`` below 0.
 
     Example:
         >>> sorted(done.value for done in Local(jobs=2).each(lambda item: item**2, [1, 2, 3]))
@@ -37,11 +41,25 @@ class Local(Executor):
     name = "local"
     runs_here = True
 
-    def __init__(self, *, jobs: int = 1) -> None:
+    def __init__(self, *, jobs: int = 1, retries: int = 3) -> None:
         self.jobs = check_jobs(jobs)
+        self.retries = whole_number("retries, the further attempts after a death,", retries, 0)
 
     def each(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[Done[T, R]]:
-        return as_they_finish(lambda item: Done(item, function(item)), items, self.jobs, stop=lambda: None)
+        if self.jobs == 1:
+            return (Done(item, function(item)) for item in items)
+        calls = Calls(packed(function, "function"), self.jobs)
+        return as_they_finish(lambda item: self._done(calls, item), items, self.jobs, stop=calls.close)
+
+    def _done(self, calls: Calls, item: T) -> Done[T, R]:
+        sent, reasons = packed(item, "item"), tuple[str, ...]()
+        while True:
+            value, why = calls(sent)
+            if why is None:
+                return Done(item, value, None, reasons)
+            if len(reasons) == self.retries:
+                return Done(item, None, given_up(why, len(reasons) + 1), reasons)
+            reasons = (*reasons, why)
 
 
 def check_jobs(jobs: int) -> int:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
+import pickle
 import platform
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from archpredict.backends import versions
 from archpredict.errors import EvaluationError, MissingDependencyError, UsageError, described, whole_number
-from archpredict.executors.base import Done, Executor
+from archpredict.executors._sending import packed
+from archpredict.executors.base import Done, Executor, given_up
 
 __all__ = ["Ray"]
 
@@ -67,7 +67,7 @@ class Ray(Executor):
         _ray()
 
     def each(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[Done[T, R]]:
-        payload = _pickled(function)
+        payload = packed(function)
         is_ours = self._connect()
         try:
             yield from self._run(payload, iter(items))
@@ -128,7 +128,7 @@ class Ray(Executor):
         try:
             while True:
                 while len(running) < room.slots and (item := next(items, _NOTHING)) is not _NOTHING:
-                    running[call.remote(_VERSIONS, function, _pickled(item))] = _Call(item)
+                    running[call.remote(_VERSIONS, function, packed(item))] = _Call(item)
                 if not running:
                     return
                 ready, _ = ray.wait(list(running), num_returns=1, timeout=_LOOK_SECONDS)
@@ -144,10 +144,10 @@ class Ray(Executor):
                     if why is None:
                         yield Done(ended.item, value, None, ended.reasons)
                     elif len(ended.reasons) < self.retries:
-                        again = call.remote(_VERSIONS, function, _pickled(ended.item))
+                        again = call.remote(_VERSIONS, function, packed(ended.item))
                         running[again] = _Call(ended.item, (*ended.reasons, why))
                     else:
-                        yield Done(ended.item, None, _given_up(why, len(ended.reasons) + 1), ended.reasons)
+                        yield Done(ended.item, None, given_up(why, len(ended.reasons) + 1), ended.reasons)
         finally:
             for reference in running:
                 with suppress(Exception):  # it may have ended, and so may the cluster
@@ -184,8 +184,6 @@ _VERSIONS = {"Python": platform.python_version(), "archpredict": str(versions("a
 
 def _call(wanted: Mapping[str, str], function: bytes, item: bytes) -> Any:
     """Runs in a process of the cluster."""
-    from ray import cloudpickle
-
     for name, version in wanted.items():
         if _VERSIONS[name] != version:
             raise EvaluationError(
@@ -193,7 +191,7 @@ def _call(wanted: Mapping[str, str], function: bytes, item: bytes) -> Any:
                 f"has {version}; install the same everywhere"
             )
     try:
-        made, given = cloudpickle.loads(function), cloudpickle.loads(item)
+        made, given = pickle.loads(function), pickle.loads(item)
     except Exception as error:
         raise EvaluationError(
             f"a machine of the cluster ({socket.gethostname()}) cannot make the evaluator: {described(error)}; install "
@@ -235,38 +233,6 @@ def _check_answers(address: str) -> None:
         ) from error
 
 
-def _pickled(value: Any) -> bytes:
-    """What other machines make the value of; classes of files that they cannot import come along."""
-    from ray import cloudpickle
-
-    modules = _of_files()
-    for module in modules:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        pickled: bytes = cloudpickle.dumps(value)
-    except Exception as error:
-        raise EvaluationError(
-            f"the evaluator cannot be sent to other processes: it holds what cannot be pickled "
-            f"({described(error)}); make that where it is used, or evaluate on this machine"
-        ) from error
-    finally:
-        for module in modules:
-            cloudpickle.unregister_pickle_by_value(module)
-    return pickled
-
-
-def _of_files() -> list[ModuleType]:
-    """Modules that were loaded from the path of a file, and that no import would find."""
-    names = {name for name in sys.modules if "." not in name} - sys.stdlib_module_names - {"__main__", "__mp_main__"}
-    loaded = ((name, sys.modules[name]) for name in sorted(names))
-    return [module for name, module in loaded if getattr(module, "__file__", None) and not _is_found(name)]
-
-
-def _is_found(name: str) -> bool:
-    """Whether an import anew would find it; those that are installed for editing have finders of their own."""
-    return any(finder.find_spec(name, None) is not None for finder in sys.meta_path if hasattr(finder, "find_spec"))
-
-
 def _cause(error: Any) -> Exception:
     """What the function raised, without where Ray says that it was."""
     cause: Exception = error.cause if isinstance(error.cause, Exception) else error
@@ -282,10 +248,6 @@ def _sentence(error: Exception) -> str:
     }
     first = str(error).strip().split("\n", 1)[0]
     return kinds.get(type(error).__name__, f"{type(error).__name__}: {first}")
-
-
-def _given_up(why: str, times: int) -> str:
-    return f"{why}, in the last of {times} attempts" if times > 1 else why
 
 
 def _machines() -> list[dict[str, float]]:

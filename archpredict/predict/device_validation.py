@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from archpredict._typing import FloatArray, IntArray
-from archpredict.errors import UsageError
+from archpredict.errors import EvaluationError, UsageError
+from archpredict.executors.base import Executor
+from archpredict.executors.local import Local
 from archpredict.metrics import spearman
 from archpredict.predict.device_predictor import DevicePredictor, layer_wise_sum
 from archpredict.predict.device_protocols import DeviceProtocol
@@ -79,6 +81,8 @@ def evaluate_devices(
     sizes: Sequence[int] | None = None,
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
     observer: Observer = silent,
+    *,
+    executor: Executor | None = None,
 ) -> list[DeviceTrial]:
     """Hold out each device in turn, and judge every method with each number of measurements and seed.
 
@@ -87,23 +91,39 @@ def evaluate_devices(
         sizes: Numbers of measurements: 0, or 2 and more; those that the protocol is quoted for if left out.
         seeds: Of the splits.
         observer: Is told how many devices are done.
+        executor: Where devices are judged, several at a time; one after another in this process if left out.
 
     Raises:
         UsageError: A number of measurements is 1 or negative, or leaves nothing to test on.
+        EvaluationError: A device was given up by the executor.
     """
     sizes = protocol.train_sizes if sizes is None else sizes
     for n in sizes:
         if n == 1 or n < 0:
             raise UsageError(f"{protocol.name}: 0 or at least 2 measurements are learnt from, {n} was asked for")
-    found: list[DeviceTrial] = []
-    for done, device in enumerate(protocol.devices, start=1):
-        predictor = DevicePredictor(protocol.others(device), protocol.counts)
-        methods = _methods(protocol, predictor)
-        for n in sizes:
-            for seed in seeds:
-                found += _trials(protocol, device, n, seed, methods, predictor)
-        observer(Event("devices", done, len(protocol.devices)))
-    return found
+    judge, found = _Judge(protocol, tuple(sizes), tuple(seeds)), dict[str, list[DeviceTrial]]()
+    runs_on = Local() if executor is None else executor
+    for done in runs_on.each(judge, protocol.devices):
+        if done.value is None:
+            raise EvaluationError(f"the device {done.item} was given up: {done.error}")
+        found[done.item] = done.value
+        observer(Event("devices", len(found), len(protocol.devices)))
+    return [trial for device in protocol.devices for trial in found[device]]
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """All trials of one device."""
+
+    protocol: DeviceProtocol
+    sizes: tuple[int, ...]
+    seeds: tuple[int, ...]
+
+    def __call__(self, device: str) -> list[DeviceTrial]:
+        predictor = DevicePredictor(self.protocol.others(device), self.protocol.counts)
+        methods = _methods(self.protocol, predictor)
+        each = ((n, seed) for n in self.sizes for seed in self.seeds)
+        return [trial for n, seed in each for trial in _trials(self.protocol, device, n, seed, methods, predictor)]
 
 
 def summarize_devices(trials: Sequence[DeviceTrial]) -> list[DeviceSummary]:

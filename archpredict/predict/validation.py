@@ -15,11 +15,12 @@ import numpy.typing as npt
 
 from archpredict import metrics
 from archpredict._typing import FloatArray
-from archpredict.errors import DataError, UsageError
+from archpredict.errors import DataError, EvaluationError, UsageError
 from archpredict.predict.protocols import HoldOut, Protocol, k_folds
 from archpredict.progress import Event, Observer, silent
 
 if TYPE_CHECKING:
+    from archpredict.executors.base import Executor
     from archpredict.graph.arch_graph import ArchGraph
     from archpredict.predict.predictor import Predictor
     from archpredict.spaces.base import Architecture
@@ -147,6 +148,7 @@ def cross_validate(
     *,
     features: Features | None = None,
     k: int | None = None,
+    executor: Executor | None = None,
 ) -> list[Trial]:
     """Train on all folds but one and judge by that one, for each in turn. Isomorphic architectures share a fold.
 
@@ -159,6 +161,8 @@ def cross_validate(
         observer: Told what ``fit`` tells of each training, and stage ``trial`` with its figures after each.
         features: ``(n,)`` numbers by name, as the predictor's ``fit`` takes them.
         k: As in :func:`evaluate_predictions`.
+        executor: Where trainings run, several at a time; one after another in this process if left out. The figures
+            are the same.
 
     Returns:
         One trial per seed and fold.
@@ -166,6 +170,7 @@ def cross_validate(
     Raises:
         UsageError: Fewer architectures than the folds need, or ``k`` out of range.
         DataError: The labels cannot be learnt from.
+        EvaluationError: A training was given up by the executor.
 
     Example:
         >>> from archpredict.predict.predictor import Predictor
@@ -190,7 +195,8 @@ def cross_validate(
         for seed in _seeds(seeds)
         for fold, split in enumerate(k_folds(len(labels), folds, seed, groups=keys))
     ]
-    return list(_trials(predictor, architectures, labels, labels, plan, observer, features, k))
+    validation = _Validation(predictor, architectures, labels, labels, features, k)
+    return validation.trials(plan, observer, executor)
 
 
 def learning_curve(
@@ -202,6 +208,7 @@ def learning_curve(
     *,
     features: Features | None = None,
     k: int | None = None,
+    executor: Executor | None = None,
 ) -> list[Trial]:
     """Train on few labels and on more, several times each, and judge by the protocol's test set.
 
@@ -214,19 +221,22 @@ def learning_curve(
         observer: Told what ``fit`` tells of each training, and stage ``trial`` with its figures after each.
         features: ``(N,)`` numbers by name for all rows of the protocol.
         k: As in :func:`evaluate_predictions`.
+        executor: Where trainings run, several at a time; one after another in this process if left out. The figures
+            are the same.
 
     Returns:
         One trial per size and seed, in that order.
 
     Raises:
         UsageError: A size that the protocol cannot give, found before anything is trained.
+        EvaluationError: A training was given up by the executor.
     """
     sizes = tuple(train_sizes) or protocol.train_sizes
     if not sizes:
         raise UsageError(f"{protocol.name} has no numbers of labels of its own; say how many to learn from")
     plan = [(seed, None, protocol.split(n, seed)) for n in sizes for seed in _seeds(seeds)]
     y = (protocol.train_labels, protocol.test_labels)
-    return list(_trials(predictor, protocol.architectures, *y, plan, observer, features, k))
+    return _Validation(predictor, protocol.architectures, *y, features, k).trials(plan, observer, executor)
 
 
 def summarize(trials: Sequence[Trial]) -> Summary:
@@ -247,36 +257,67 @@ def summarize_sizes(trials: Sequence[Trial]) -> dict[int, Summary]:
     return {n: summarize([trial for trial in trials if trial.n == n]) for n in sizes}
 
 
-def _trials(
-    predictor: Predictor,
-    architectures: Sequence[Any],
-    train_labels: FloatArray,
-    test_labels: FloatArray,
-    plan: Sequence[tuple[int, int | None, HoldOut]],
-    observer: Observer,
-    features: Features | None,
-    k: int | None,
-) -> Iterator[Trial]:
-    from sklearn.base import clone
+_Planned = tuple[int, int | None, HoldOut]
+"""Seed, fold and rows of a trial."""
 
-    smallest = min(len(split.test) for _, _, split in plan)
-    if k is not None and not 1 <= k <= smallest:
-        raise UsageError(f"k must be 1 to the size of the smallest test set, {smallest}; {k} was given")
-    for number, (seed, fold, split) in enumerate(plan, start=1):
-        trained = clone(predictor).set_params(seed=seed)
-        train, test = ([architectures[i] for i in rows.tolist()] for rows in split)
+
+@dataclass(frozen=True, eq=False)
+class _Validation:
+    """What all trials of one validation share; called with one of them, also in another process."""
+
+    predictor: Predictor
+    architectures: Sequence[Any]
+    train_labels: FloatArray
+    test_labels: FloatArray
+    features: Features | None
+    k: int | None
+
+    def trials(self, plan: Sequence[_Planned], observer: Observer, executor: Executor | None) -> list[Trial]:
+        """All trials, in the order of the plan."""
+        smallest = min(len(split.test) for _, _, split in plan)
+        if self.k is not None and not 1 <= self.k <= smallest:
+            raise UsageError(f"k must be 1 to the size of the smallest test set, {smallest}; {self.k} was given")
+        found: dict[int, Trial] = {}
+        for number, trial in self._each(plan, observer, executor):
+            found[number] = trial
+            observer(Event("trial", len(found), len(plan), trial.figures))
+        return [found[number] for number in range(len(plan))]
+
+    def _each(
+        self, plan: Sequence[_Planned], observer: Observer, executor: Executor | None
+    ) -> Iterator[tuple[int, Trial]]:
+        if executor is None:
+            yield from ((number, self._trial(planned, observer)) for number, planned in enumerate(plan))
+            return
+        for done in executor.each(self, enumerate(plan)):
+            number, (seed, fold, split) = done.item
+            if done.value is None:
+                which = f"{len(split.train)} labels and seed {seed}" + ("" if fold is None else f", fold {fold}")
+                raise EvaluationError(f"the training with {which} was given up: {done.error}")
+            yield number, done.value
+
+    def __call__(self, item: tuple[int, _Planned]) -> Trial:
+        return self._trial(item[1], silent)
+
+    def _trial(self, planned: _Planned, observer: Observer) -> Trial:
+        from sklearn.base import clone
+        from threadpoolctl import threadpool_limits
+
+        seed, fold, split = planned
+        trained = clone(self.predictor).set_params(seed=seed)
+        train, test = ([self.architectures[i] for i in rows.tolist()] for rows in split)
         start = time.perf_counter()
-        known = _rows_of(features, split.train)
-        trained.fit(train, train_labels[split.train], features=known, observer=observer)
+        known = _rows_of(self.features, split.train)
+        trained.fit(train, self.train_labels[split.train], features=known, observer=observer)
         seconds = time.perf_counter() - start
-        packed = trained.pack(test, _rows_of(features, split.test))
+        packed = trained.pack(test, _rows_of(self.features, split.test))
         predicted = trained.predict(packed)
         std = trained.predict_std(packed) if trained.has_std else None
-        figures = evaluate_predictions(test_labels[split.test], predicted, k=k)
-        if std is not None:  # it foretells labels of the kind that was learnt from, not those the ranking is judged by
-            figures |= evaluate_uncertainty(train_labels[split.test], predicted, std)
-        yield Trial(len(split.train), seed, fold, figures, seconds, split, predicted, std)
-        observer(Event("trial", number, len(plan), figures))
+        with threadpool_limits(1):  # with more threads, sums over many rows end in other digits
+            figures = evaluate_predictions(self.test_labels[split.test], predicted, k=self.k)
+            if std is not None:  # it foretells labels of the kind that was learnt from, not those of the ranking
+                figures |= evaluate_uncertainty(self.train_labels[split.test], predicted, std)
+        return Trial(len(split.train), seed, fold, figures, seconds, split, predicted, std)
 
 
 def _rows_of(features: Features | None, rows: npt.NDArray[np.int64]) -> Features | None:

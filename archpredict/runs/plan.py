@@ -146,7 +146,7 @@ def plan(
     check_measured(problem.names, labeller, problem.costs)
     if pool is not None:
         problem = _within_pool(problem, labeller, found)
-    runs_on = _executor(executor, executor_options or {})
+    runs_on = load_executor(executor, executor_options)
     ready = Plan(labeller, problem, found, seed, asked, _hours(hours), _keywords(found, device, preset, options or {}))
     first = ready.make_strategy()  # what the strategy has to say against its problem, it says here
     if len(problem.limits_after) < len(problem.limits) and not first.ask(problem.budget):
@@ -159,12 +159,21 @@ def plan(
     )
 
 
-def _executor(given: str | Executor, options: Mapping[str, Any]) -> Executor:
+def load_executor(given: str | Executor, options: Mapping[str, Any] | None = None) -> Executor:
+    """The executor that was given, as an object or by name with its options.
+
+    Raises:
+        UsageError: There is none of this name, or it has other options.
+
+    Example:
+        >>> load_executor("local", {"jobs": 2}).jobs
+        2
+    """
     if isinstance(given, Executor):
         return given
     found = resolve("executors", given, Executor)
-    check_options(f"the executor {found.name}", options, options_of(found))
-    made: Executor = found(**options)
+    check_options(f"the executor {found.name}", options or {}, options_of(found))
+    made: Executor = found(**(options or {}))
     return made
 
 

@@ -90,6 +90,17 @@ def test_cross_validation_is_the_default_and_gives_mean_and_std(cli: Any, table:
     assert "±" in text
 
 
+def test_trainings_in_processes_give_the_same(cli: Any, table: Path) -> None:
+    words = ("evaluate", "--space", "nasbench201", *ON_CELLS, "--predictor", "gaussian-process", "--no-transfer")
+    alone, side_by_side = (
+        json.loads(cli(*words, "--train-sizes", "10", "--seeds", "2", *more, "--json").stdout)["trials"]
+        for more in ((), ("--jobs", "2"))
+    )
+    assert len(alone) == 2
+    for one, other in zip(alone, side_by_side, strict=True):
+        assert one | {"seconds": 0} == other | {"seconds": 0}
+
+
 def test_a_learning_curve_has_a_column_for_each_number_of_labels(
     cli: Any, table: Path, cells: list[Architecture]
 ) -> None:
@@ -182,6 +193,13 @@ def test_devices_are_held_out_and_told_by_the_others(cli: Any, data_folder: Path
         (("--protocol", "nb101-20k", "--data", "."), "there is no file nasbench101/labelled_20k.npz; the protocol"),
         (("--protocol", "nb201-c10", "--data", "."), "there is no file nasbench201/nasbench201.csv.gz"),
         (("--protocol", "nb101-20k", "--target", "x"), "--target does not go together with --protocol"),
+        ((*TRAINED, "--ray-address", "h:1"), "--ray-address and --resources are for --executor ray; give it too"),
+        (
+            (*TRAINED, "--executor", "ray", "--jobs", "2"),
+            "--jobs is for --executor local; ray does as many at a time as",
+        ),
+        ((*TRAINED, "--executor", "slurm"), "unknown executor 'slurm'; choose from: local, ray"),
+        (("--model", "model", *ON_CELLS, "--jobs", "2"), "--jobs does not go together with --model"),
         (("--protocol", "nb101-20k"), "--protocol needs --data, the folder of the benchmark tables (or $ARCHPREDICT"),
     ],
 )

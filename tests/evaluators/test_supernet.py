@@ -12,6 +12,7 @@ import torch
 from archpredict.errors import DataError, UsageError
 from archpredict.evaluators.base import Evaluator, as_evaluator
 from archpredict.evaluators.supernet import SupernetEvaluator
+from archpredict.executors.local import Local
 from archpredict.images.base import Images, load_images
 from archpredict.networks.batches import Batches
 from archpredict.networks.form import Form
@@ -69,6 +70,13 @@ def test_labels_depend_neither_on_the_order_nor_on_what_was_labelled_before(
     yours = {r.architecture.choices: (r.score, dict(r.metadata)) for r in second.evaluate(mixed)}
     assert mine == yours
     assert mine == {r.architecture.choices: (r.score, dict(r.metadata)) for r in first.evaluate(mixed)}
+
+
+def test_labels_of_other_processes_are_the_same(folder: Path, cells: list[Architecture]) -> None:
+    evaluator = SupernetEvaluator.load(folder, CELLS, device="cpu")
+    here = {r.architecture.choices: (r.score, dict(r.metadata)) for r in evaluator.evaluate(cells)}
+    results = (done.value for done in Local(jobs=2).each(lambda cell: next(evaluator.evaluate([cell])), cells))
+    assert here == {r.architecture.choices: (r.score, dict(r.metadata)) for r in results if r is not None}
 
 
 def test_it_is_found_by_name_and_made_of_its_options(folder: Path) -> None:

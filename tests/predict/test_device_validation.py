@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from archpredict.errors import UsageError
+from archpredict.executors.local import Local
 from archpredict.graph.operator_counts import operator_counts
 from archpredict.metrics import spearman
 from archpredict.predict.device_predictor import DevicePredictor
@@ -30,6 +31,12 @@ def protocol() -> DeviceProtocol:
 @pytest.fixture(scope="module")
 def trials(protocol: DeviceProtocol) -> list[DeviceTrial]:
     return evaluate_devices(protocol, (0, 8), (0, 1))
+
+
+def test_devices_that_are_judged_side_by_side_give_the_same(
+    protocol: DeviceProtocol, trials: list[DeviceTrial]
+) -> None:
+    assert evaluate_devices(protocol, (0, 8), (0, 1), executor=Local(jobs=2)) == trials
 
 
 def test_every_method_is_judged_on_every_device_and_seed(trials: list[DeviceTrial]) -> None:

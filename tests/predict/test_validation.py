@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 
 from archpredict import metrics
-from archpredict.errors import DataError, UsageError
+from archpredict.errors import DataError, EvaluationError, UsageError
+from archpredict.executors.base import Done, Executor
+from archpredict.executors.local import Local
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.protocols import HoldOut, Protocol, k_folds, table_protocol
 from archpredict.predict.validation import (
@@ -206,3 +209,29 @@ def test_a_row_of_a_trial_has_sizes_seed_figures_and_seconds() -> None:
 
 def test_the_path_of_a_table_is_the_name_of_its_protocol(protocol: Protocol) -> None:
     assert Path(protocol.name).suffix == ".csv"
+
+
+def test_trainings_side_by_side_give_what_one_after_another_gives(
+    cells: list[Architecture], labels: np.ndarray, protocol: Protocol
+) -> None:
+    def told(trials: list[Trial]) -> list[Any]:
+        return [(t.n, t.seed, t.fold, t.figures, t.predicted.tolist()) for t in trials]
+
+    runs_on, predictor = Local(jobs=2), small(training__pretrain=0)  # other processes would, here nothing does
+    alone = cross_validate(predictor, cells, labels, folds=2, seeds=2)
+    assert told(alone) == told(cross_validate(predictor, cells, labels, folds=2, seeds=2, executor=runs_on))
+    curve = learning_curve(predictor, protocol, [8], seeds=[3, 1])
+    events: list[Event] = []
+    assert told(curve) == told(learning_curve(predictor, protocol, [8], [3, 1], events.append, executor=runs_on))
+    assert [(e.stage, e.done, e.total) for e in events] == [("trial", 1, 2), ("trial", 2, 2)]
+
+
+def test_a_training_that_an_executor_gives_up_is_an_error_that_says_which(protocol: Protocol) -> None:
+    class Nowhere(Executor):
+        name = "nowhere"
+
+        def each(self, function: Any, items: Any) -> Iterator[Done[Any, Any]]:
+            return (Done(item, None, "its machine died, in the last of 4 attempts") for item in items)
+
+    with pytest.raises(EvaluationError, match=r"the training with 8 labels and seed 3 was given up: its machine died"):
+        learning_curve(small(), protocol, [8], seeds=[3], executor=Nowhere())

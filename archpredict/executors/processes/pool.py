@@ -81,7 +81,7 @@ class Pool:
 
     def submit(self, question: Question) -> Future[Answer]:
         """The answer to come; of a process that ended without one, its ``error`` says how it ended."""
-        return self._threads.submit(self._answer, question)
+        return self._threads.submit(self.ask, question)
 
     def close(self) -> None:
         """End all processes, whatever they are doing."""
@@ -94,7 +94,8 @@ class Pool:
             worker.end()
         self._idle.clear()
 
-    def _answer(self, question: Question) -> Answer:
+    def ask(self, question: Question) -> Answer:
+        """As :meth:`submit`, for callers with threads of their own: returns when the answer is there."""
         with self._lock:  # so that nothing starts after close() has looked
             if self._closed:
                 return {ERROR: "it was interrupted"}
