@@ -15,10 +15,13 @@ from archpredict.errors import UsageError
 
 if TYPE_CHECKING:
     from archpredict.graph.arch_graph import ArchGraph
+    from archpredict.graph.pictures.picture import Group
     from archpredict.onnx.reader import OpenSizes
+    from archpredict.pages.parts import Page
     from archpredict.predict.predictor import Predictor
 
 _PATH = click.Path(path_type=Path)
+_PAGE = (".html", ".htm")
 _DEFAULT = "imagenet"
 """The predictor of ONNX models."""
 
@@ -37,7 +40,9 @@ _DEFAULT = "imagenet"
     "--model", metavar="DIR|NAME", help=f"Folder or name of a predictor.  [default: {_DEFAULT}, for ONNX models]"
 )
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Changes, or known models.")
-@click.option("--out", type=_PATH, metavar="FILE", help="Draw the cell beside the predicted best change: SVG or PNG.")
+@click.option(
+    "--out", type=_PATH, metavar="FILE", help="Draw the cell with the changes and their gains: SVG, PNG or HTML page."
+)
 @click.option("--known", type=_PATH, metavar="DIR", help="Folder of ONNX models with labels, to find those like it.")
 @click.option("--labels", type=_PATH, metavar="TABLE", help="Their labels: a table with the columns model and score.")
 @input_shape_options
@@ -72,7 +77,6 @@ def command(first: str, second: str | None, **given: Any) -> None:
 
 def _explain_architectures(first: str, second: str | None, given: Mapping[str, Any]) -> None:
     from archpredict.cli._predictors import load_model, model_space
-    from archpredict.graph.drawing import check_drawing
 
     if given["known"] is not None:
         raise UsageError("--known and --labels are of ONNX models; leave them out for an architecture")
@@ -82,7 +86,7 @@ def _explain_architectures(first: str, second: str | None, given: Mapping[str, A
             "the name of a shipped one; or give the path of an ONNX model"
         )
     if given["out"] is not None:
-        check_drawing(given["out"])
+        _check_out(given["out"])
     predictor = load_model(given["model"], given["device"])
     space = model_space(predictor, given["model"], given["space"])
     one = space.from_text(first)
@@ -92,56 +96,81 @@ def _explain_architectures(first: str, second: str | None, given: Mapping[str, A
         _show_differences(predictor, one, space.from_text(second), given)
 
 
+def _check_out(out: Path) -> None:
+    from archpredict.cli._output import check_file
+    from archpredict.graph.drawing import check_drawing
+
+    if out.suffix.lower() in _PAGE:
+        check_file(out)
+    else:
+        check_drawing(out)
+
+
 def _show_changes(predictor: Predictor, architecture: Any, given: Mapping[str, Any]) -> None:
     from archpredict.cli._console import show_table
     from archpredict.cli._output import print_json
     from archpredict.explanations.changes import changes
-    from archpredict.graph.drawing import draw
+    from archpredict.explanations.pictures import picture_of_changes
 
     found = changes(predictor, architecture)
-    out = given["out"] if found.steps else None
-    if out is not None:
-        best = found.steps[0]
-        draw(architecture, out, other=best.architecture, names=("as given", f"{best.what}: {best.gain:+.4g}"))
+    if given["out"] is not None:
+        from archpredict.cli._explained import page_of_changes
+
+        _draw(given["out"], page_of_changes(found), picture_of_changes(found))
     if given["as_json"]:
         told = {"model": given["model"], "architecture": str(architecture), "score": found.score, "std": found.std}
-        drawn = {} if out is None else {"drawing": str(out)}
-        print_json({**told, "changes": [step.to_dict() for step in found.steps], **drawn})
+        print_json({**told, "changes": [step.to_dict() for step in found.steps], **_drawn(given)})
         return
     spread = "" if found.std is None else f" ± {found.std:.3g}"
     rows = [
-        (f"{s.gain:+.4g}", "-" if s.std is None else f"{s.std:.3g}", f"{s.better:.2f}", str(s.place), s.what)
+        (f"{s.gain:+.4g}", "-" if s.std is None else f"{s.std:.3g}", f"{s.better:.2f}", s.what)
         for s in found.steps[: given["top"]]
     ]
     title = f"Predicted score {found.score:.6g}{spread}; changes of one choice, the best first"
-    right: dict[str, Literal["left", "right"]] = dict.fromkeys(("gain", "±", "better", "choice"), "right")
+    right: dict[str, Literal["left", "right"]] = dict.fromkeys(("gain", "±", "better"), "right")
     show_table(title, {**right, "change": "left"}, rows)
     left = len(found.steps) - len(rows)
     gains = sum(step.gain > 0 for step in found.steps)
     more = f"; {left} more with --top {len(found.steps)}" if left else ""
     click.echo(f"\n{gains} of {len(found.steps)} changes are predicted to be better{more}")
-    if out is not None:
-        click.echo(f"Drawn: {out}")
+    if given["out"] is not None:
+        click.echo(f"Drawn: {given['out']}")
+
+
+def _draw(out: Path, page: Page, picture: Group) -> None:
+    """The page, or its picture alone."""
+    from archpredict.graph.drawing import write_picture
+    from archpredict.pages.page import write_page
+
+    if out.suffix.lower() in _PAGE:
+        write_page(page, out)
+    else:
+        write_picture(picture, out, page.title)
+
+
+def _drawn(given: Mapping[str, Any]) -> dict[str, str]:
+    return {} if given["out"] is None else {"drawing": str(given["out"])}
 
 
 def _show_differences(predictor: Predictor, one: Any, other: Any, given: Mapping[str, Any]) -> None:
     from archpredict.cli._console import show_table
     from archpredict.cli._output import print_json
     from archpredict.explanations.changes import differences
-    from archpredict.graph.drawing import draw
+    from archpredict.explanations.pictures import picture_of_differences
 
     found = differences(predictor, one, other)
     scores = predictor.predict([one, other]).tolist()
     if given["out"] is not None:
-        draw(one, given["out"], other=other, names=("first", "second"))
+        from archpredict.cli._explained import page_of_differences
+
+        _draw(given["out"], page_of_differences(one, other, found), picture_of_differences(other, found))
     if given["as_json"]:
         told = {"model": given["model"], "architectures": [str(one), str(other)], "scores": scores}
-        drawn = {} if given["out"] is None else {"drawing": str(given["out"])}
-        print_json({**told, "differences": [each.to_dict() for each in found], **drawn})
+        print_json({**told, "differences": [each.to_dict() for each in found], **_drawn(given)})
         return
-    rows = [(f"{each.gain:+.4g}", str(each.place), each.what) for each in found]
+    rows = [(f"{each.gain:+.4g}", each.what) for each in found]
     title = f"The first scores {scores[0]:.6g}, the second {scores[1]:.6g}; the difference is made up of"
-    show_table(title, {"gain": "right", "choice": "right", "second -> first": "left"}, rows)
+    show_table(title, {"gain": "right", "second → first": "left"}, rows)
     if given["out"] is not None:
         click.echo(f"Drawn: {given['out']}")
 
@@ -156,7 +185,7 @@ def _explain_models(first: str, second: str | None, given: Mapping[str, Any]) ->
     from archpredict.onnx.reader import OpenSizes
 
     if given["out"] is not None:
-        raise UsageError("--out draws a cell and its best change; use archpredict draw for ONNX models")
+        raise UsageError("--out draws a cell and its changes; use archpredict draw for ONNX models")
     name = given["model"] or _DEFAULT
     predictor = load_model(name, given["device"])
     sizes = OpenSizes(given["input_size"], given["sequence_length"])

@@ -12,6 +12,7 @@ import numpy as np
 
 from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import UsageError
+from archpredict.explanations.places import Place, place_of
 from archpredict.explanations.shapley import MOST_PARTS, coalitions, shapley_values
 from archpredict.predict.predictor import Predictor
 from archpredict.spaces.base import Architecture
@@ -28,12 +29,14 @@ class OneChange:
 
     Args:
         place: Number of the choice.
-        what: What changes in the notation, before and after.
+        what: What changes, where, before and after.
         architecture: After the change.
         gain: How much more it is predicted to score.
         std: Standard deviation of the gain, None where the predictor has none. It is that of two predictions whose
             errors have nothing to do with each other; those of alike architectures do, so that it is rather too large.
         better: Probability that it is better, by the predictor's own comparison.
+        at: The one node or edge that it changes; None where it changes several.
+        same: Nodes and edges whose change leads to an isomorphic architecture.
     """
 
     place: int
@@ -42,11 +45,14 @@ class OneChange:
     gain: float
     std: float | None
     better: float
+    at: Place | None = None
+    same: tuple[Place, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         named = {"choice": self.place, "change": self.what, "architecture": str(self.architecture)}
-        return {**named, "gain": self.gain, "std": self.std, "better": self.better}
+        told = {"gain": self.gain, "std": self.std, "better": self.better, "same": list(map(str, self.same))}
+        return {**named, **_place(self.at), **told}
 
 
 @dataclass(frozen=True)
@@ -72,17 +78,19 @@ class Difference:
 
     Args:
         place: Number of the choice.
-        what: What differs in the notation, in the second and in the first.
+        what: What differs, where, in the second and in the first.
         gain: What it adds to the predicted score of the first, compared with the second.
+        at: The one node or edge of the second that differs; None where several do.
     """
 
     place: int
     what: str
     gain: float
+    at: Place | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {"choice": self.place, "difference": self.what, "gain": self.gain}
+        return {"choice": self.place, "difference": self.what, **_place(self.at), "gain": self.gain}
 
 
 def changes(predictor: Predictor, architecture: Architecture) -> Changes:
@@ -103,23 +111,25 @@ def changes(predictor: Predictor, architecture: Architecture) -> Changes:
         >>> predictor = Predictor(ensemble=0, regressors={"bayesian-ridge": 1.0}).fit(cells, convolutions)
         >>> found = changes(predictor, space.architecture([3, 0, 3, 1, 3, 3]))
         >>> len(found.steps), found.steps[0].what, found.steps[0].gain > 0
-        (23, 'skip_connect~0 -> nor_conv_3x3~0', True)
+        (23, 'edge 0→3: skip_connect → nor_conv_3x3', True)
     """
     _check(predictor)
     space = architecture.space
-    first: dict[str, Architecture] = {}
+    alike: dict[str, list[Architecture]] = {}
     for other in space.architectures(space.neighbours(architecture.choices)):
         if other.key != architecture.key:
-            first.setdefault(other.key, other)
-    near = list(first.values())
+            alike.setdefault(other.key, []).append(other)
+    near = [first for first, *_ in alike.values()]
     scores, stds = _predicted(predictor, [architecture, *near])
     better = predictor.compare(near, [architecture])[:, 0] if near else np.zeros(0)
     found = []
-    for i, other in enumerate(near, start=1):
+    for i, (other, *others) in enumerate(alike.values(), start=1):
         place = next(p for p, (a, b) in enumerate(zip(architecture.choices, other.choices, strict=True)) if a != b)
         std = None if stds is None else float(np.hypot(stds[0], stds[i]))
         gain = float(scores[i] - scores[0])
-        found.append(OneChange(place, changed(architecture, other), other, gain, std, float(better[i - 1])))
+        what, at = _said(architecture, other)
+        same = tuple([at for _, at in (_said(architecture, each) for each in others) if at is not None])
+        found.append(OneChange(place, what, other, gain, std, float(better[i - 1]), at, same))
     found.sort(key=lambda change: -change.gain)
     return Changes(architecture, float(scores[0]), None if stds is None else float(stds[0]), tuple(found))
 
@@ -150,7 +160,7 @@ def differences(predictor: Predictor, first: Architecture, second: Architecture,
         >>> a, b = space.architecture([3, 3, 3, 3, 3, 3]), space.architecture([3, 0, 3, 1, 3, 3])
         >>> found = differences(predictor, a, b)
         >>> sorted((each.place, each.what, each.gain > 0) for each in found)
-        [(1, 'none~0 -> nor_conv_3x3~0', True), (3, 'skip_connect~0 -> nor_conv_3x3~0', True)]
+        [(1, 'edge 0→2: none → nor_conv_3x3', True), (3, 'edge 0→3: skip_connect → nor_conv_3x3', True)]
         >>> bool(np.isclose(sum(each.gain for each in found), np.subtract(*predictor.predict([a, b]))))
         True
     """
@@ -169,18 +179,31 @@ def differences(predictor: Predictor, first: Architecture, second: Architecture,
         only = list(second.choices)
         only[place] = first.choices[place]
         legal = bool(first.space.is_valid(np.array([only]))[0])
-        what = changed(second, Architecture(first.space, tuple(only))) if legal else f"choice {place}"
-        found.append(Difference(place, what, gain))
+        what, at = _said(second, Architecture(first.space, tuple(only))) if legal else (f"choice {place}", None)
+        found.append(Difference(place, what, gain, at))
     return sorted(found, key=lambda difference: -difference.gain)
 
 
-def changed(before: Architecture, after: Architecture) -> str:
-    """What changes in the notation, as ``before -> after``."""
+def _said(before: Architecture, after: Architecture) -> tuple[str, Place | None]:
+    """What changes: a place of the graph, or, where it is none, what is another in the notation."""
+    space = before.space
+    at = place_of(space.outline(before.choices), space.outline(after.choices))
+    return (_in_notation(before, after) if at is None else str(at)), at
+
+
+def _place(at: Place | None) -> dict[str, str | None]:
+    if at is None:
+        return dict.fromkeys(("where", "before", "after"))
+    return {"where": at.where, "before": at.before, "after": at.after}
+
+
+def _in_notation(before: Architecture, after: Architecture) -> str:
+    """What changes in the notation, as ``before → after``."""
     one, other = (re.findall(r"[^\s|+,()\[\]{}'\"]+", str(a)) for a in (before, after))
     parts = []
     for kind, i, j, k, m in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
         if kind != "equal":
-            parts.append(f"{' '.join(one[i:j]) or 'nothing'} -> {' '.join(other[k:m]) or 'nothing'}")
+            parts.append(f"{' '.join(one[i:j]) or 'nothing'} → {' '.join(other[k:m]) or 'nothing'}")
     return ", ".join(parts)
 
 

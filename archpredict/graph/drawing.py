@@ -18,7 +18,7 @@ from archpredict.graph.pictures.placing import placed
 from archpredict.graph.pictures.png import png
 from archpredict.graph.pictures.svg import svg
 
-__all__ = ["HasGraph", "draw", "picture_of"]
+__all__ = ["HasGraph", "draw", "picture_of", "write_picture"]
 
 ENDINGS = (".svg", ".png")
 
@@ -84,9 +84,21 @@ def draw(
     path = Path(path)
     check_drawing(path)
     if other is None:
-        group = in_columns(picture_of(architecture))
-    else:
-        group = side_by_side(picture_of(architecture), picture_of(other), names)
+        return write_picture(in_columns(picture_of(architecture)), path, title)
+    return write_picture(side_by_side(picture_of(architecture), picture_of(other), names), path, title)
+
+
+def write_picture(group: Group, path: Path, title: str = "") -> Path:
+    """Write a picture as SVG or PNG, by the file's name.
+
+    Args:
+        group: The picture.
+        path: The file to make, which :func:`check_drawing` has seen.
+        title: Line above.
+
+    Raises:
+        RunError: The file cannot be written.
+    """
     found = placed([group])[0]
     with nothing_left_at_home():
         content = png(found, title) if path.suffix.lower() == ".png" else svg(found, title).encode()

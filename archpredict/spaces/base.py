@@ -65,6 +65,23 @@ class SearchSpace(ABC):
     def decode(self, choices: Sequence[int]) -> ArchGraph:
         """The graph of one legal vector of choices, without anything that cannot reach an output."""
 
+    def outline(self, choices: Sequence[int]) -> ArchGraph:
+        """The graph of what the choices decide, for words and pictures about them: here the architecture's own.
+
+        A space whose :meth:`decode` leaves out what has no effect writes it here all the same, so that a choice is at
+        one place whatever the others are. Nothing is computed of it.
+
+        Args:
+            choices: A legal vector.
+
+        Example:
+            >>> from archpredict.spaces import load_space
+            >>> space = load_space("nasbench201")
+            >>> space.decode([3, 0, 0, 3, 0, 0]).num_edges, space.outline([3, 0, 0, 3, 0, 0]).num_edges
+            (1, 6)
+        """
+        return self.decode(choices)
+
     def mask(self, prefix: IntArray) -> BoolArray:
         """The mask of the choices that are legal after each prefix.
 

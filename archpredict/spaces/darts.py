@@ -44,6 +44,8 @@ _CELLS = (0,) * _SIZE + (1,) * _SIZE
 _INPUTS = (0, 1, _SIZE, _SIZE + 1)
 _OUTPUTS = (6, 6 + _SIZE)
 _PER_CELL = 3 * len(NODES)
+_NUM_EDGES = 6 * len(NODES)
+"""Of both cells, those into their outputs too."""
 _CONCAT = list(NODES)
 _COSTS = ("params", "macs", "flops")
 
@@ -92,17 +94,15 @@ class Darts(SearchSpace):
 
     def decode(self, choices: Sequence[int]) -> ArchGraph:
         """Operations on edges, normal cell first, without ``none`` and what is on no path to an output."""
-        edges: list[LabelledEdge] = [
-            (source + cell * _SIZE, node + cell * _SIZE, op)
-            for cell, node, source, op in self._edges(choices)
-            if op != "none"
-        ]
-        complete = len(edges) == 4 * len(NODES)  # every node computes something, and the output reads it
-        edges += [(output - 4 + i, output, DATA) for output in _OUTPUTS for i in range(4)]
-        edges.sort(key=lambda edge: edge[1])
+        edges = [edge for edge in self._labelled(choices) if edge[2] != "none"]
+        complete = len(edges) == _NUM_EDGES  # every node computes something, and the output reads it
         if not complete:
             return pruned_cells(_NODES * 2, edges, _CELLS, _INPUTS, _OUTPUTS)
-        return ArchGraph(_NODES * 2, tuple([(s, t) for s, t, _ in edges]), tuple([op for _, _, op in edges]), _CELLS)
+        return _graph(edges)
+
+    def outline(self, choices: Sequence[int]) -> ArchGraph:
+        """Operations on edges, also ``none`` and what is on no path to an output."""
+        return _graph(self._labelled(choices))
 
     def read(self, value: Any) -> Choices:
         """Choices from a genotype in any of the three notations.
@@ -213,6 +213,12 @@ class Darts(SearchSpace):
                 for source, op in zip(PAIRS[node][pair], ops, strict=True):
                     yield cell, node, source, self.operator_names[op]
 
+    def _labelled(self, choices: Sequence[int]) -> list[LabelledEdge]:
+        """``(source, target, operator)`` of all edges of both cells, those into their outputs too."""
+        edges = [(source + cell * _SIZE, node + cell * _SIZE, op) for cell, node, source, op in self._edges(choices)]
+        edges += [(output - 4 + i, output, DATA) for output in _OUTPUTS for i in range(4)]
+        return sorted(edges, key=lambda edge: edge[1])
+
     def _node_choices(self, pairs: Cell, where: str, node: int) -> list[int]:
         (a, op_a), (b, op_b) = sorted(pairs, key=lambda pair: pair[0])
         if a == b:
@@ -239,6 +245,10 @@ class Darts(SearchSpace):
 
     def __repr__(self) -> str:
         return f"Darts(with_none={'none' in self.operator_names})"
+
+
+def _graph(edges: Sequence[LabelledEdge]) -> ArchGraph:
+    return ArchGraph(_NODES * 2, tuple([(s, t) for s, t, _ in edges]), tuple([op for _, _, op in edges]), _CELLS)
 
 
 @cache

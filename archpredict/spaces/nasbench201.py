@@ -69,6 +69,10 @@ class NASBench201(SearchSpace):
         ]
         return pruned_cells(_NODES, edges, (0,) * len(_NODES), sources=(0,), sinks=(3,))
 
+    def outline(self, choices: Sequence[int]) -> ArchGraph:
+        """All four nodes and six edges, also those of ``none`` and those that lead nowhere."""
+        return ArchGraph(_NODES, EDGES, tuple([OPERATORS[choice] for choice in choices]))
+
     def read(self, value: Any) -> Choices:
         """Choices from an arch string, in parts or whole, or from the names or the numbers of six operators.
 

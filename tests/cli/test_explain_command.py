@@ -36,9 +36,17 @@ def test_the_changes_of_a_cell(cli: Any, model: Path, cells: list[Architecture])
     assert f"{len(found.steps) - 3} more with --top {len(found.steps)}" in told
 
 
-def test_the_best_change_is_drawn(cli: Any, model: Path, cells: list[Architecture]) -> None:
-    assert "Drawn: out.svg" in cli("explain", "--model", "model", str(cells[0]), "--out", "out.svg").stdout
-    assert "as given" in Path("out.svg").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["out.svg", "out.html"])
+def test_changes_are_drawn_on_the_cell(cli: Any, model: Path, cells: list[Architecture], name: str) -> None:
+    assert f"Drawn: {name}" in cli("explain", "--model", "model", str(cells[0]), "--out", name).stdout
+    text = Path(name).read_text(encoding="utf-8")
+    for step in changes(Predictor.load("model"), cells[0]).steps:
+        assert step.at is not None
+        assert f"{step.at.after} {step.gain:+.3g} ± {step.std:.2g}" in text
+    two = cli("explain", "--model", "model", *map(str, cells[:2]), "--out", name, "--json")
+    text = Path(name).read_text(encoding="utf-8")
+    for each in json.loads(two.stdout)["differences"]:
+        assert f"{each['after']} {each['gain']:+.3g}" in text
 
 
 def test_what_makes_one_of_two_better(cli: Any, model: Path, cells: list[Architecture]) -> None:
@@ -47,7 +55,7 @@ def test_what_makes_one_of_two_better(cli: Any, model: Path, cells: list[Archite
     found = differences(Predictor.load("model"), cells[0], cells[1])
     assert [each["gain"] for each in shown["differences"]] == pytest.approx([each.gain for each in found])
     assert sum(each.gain for each in found) == pytest.approx(shown["scores"][0] - shown["scores"][1])
-    assert "second -> first" in cli("explain", "--model", "model", a, b).stdout
+    assert "second → first" in cli("explain", "--model", "model", a, b).stdout
 
 
 def test_what_a_model_s_score_is_made_of(cli: Any, files: list[str]) -> None:

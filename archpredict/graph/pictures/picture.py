@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from archpredict.graph.pictures.kinds import kind_of
 
-__all__ = ["Box", "Group", "boxes_of"]
+__all__ = ["Box", "Group", "Note", "Notes", "boxes_of"]
 
 ONLY, CHANGED = "only here", "changed"
 """What the box of one of two pictures is marked with."""
+BETTER = "a change is predicted to be better"
+"""What a box with notes is marked with."""
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,41 @@ class Box:
         lines: What is written in it.
         kind: One of :data:`archpredict.graph.pictures.kinds.KINDS`.
         is_state: Whether it is drawn round: what operators read and write, no operator.
-        mark: :data:`ONLY`, :data:`CHANGED` or nothing.
+        mark: :data:`ONLY`, :data:`CHANGED`, :data:`BETTER` or nothing.
+        notes: What is written below, on white.
+        hover: What is shown where one points at it.
     """
 
     lines: tuple[str, ...]
     kind: str
     is_state: bool = False
     mark: str = ""
+    notes: tuple[str, ...] = ()
+    hover: str = ""
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is written about a part of a picture: lines, the mark of its box, and what is shown on pointing at it."""
+
+    lines: tuple[str, ...]
+    mark: str = ""
+    hover: str = ""
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Notes about the parts of a graph.
+
+    Args:
+        nodes: By the number of a node.
+        edges: By the number of an edge.
+        new_edges: By the ends of an edge that is not there.
+    """
+
+    nodes: Mapping[int, Note] = field(default_factory=dict)
+    edges: Mapping[int, Note] = field(default_factory=dict)
+    new_edges: Mapping[tuple[int, int], Note] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,8 +90,9 @@ def operator_box(label: str, *more: str) -> Box:
     """The box of an operator.
 
     Example:
-        >>> operator_box("sep_conv_3x3")
-        Box(lines=('sep_conv_3x3',), kind='light', is_state=False, mark='')
+        >>> box = operator_box("sep_conv_3x3")
+        >>> box.lines, box.kind
+        (('sep_conv_3x3',), 'light')
     """
     return Box((label, *more), kind_of(label))
 

@@ -90,11 +90,12 @@ def placed(groups: Sequence[Group], letters: int = 0) -> list[Placed]:
 
 
 def _alone(box: Box, letters: int) -> Placed:
-    longest = max([len(line) for line in box.lines], default=0)
-    if box.is_state:
+    longest = max([len(line) for line in (*box.lines, *box.notes)], default=0)
+    if box.is_state and not box.notes:
         width, height = max(_LEAST, longest * LETTER + 14), _LEAST - 4
     else:
-        width, height = max(_LEAST, max(longest, letters) * LETTER + 14), max(1, len(box.lines)) * LINE + 8
+        lines = max(1, len(box.lines) + len(box.notes))
+        width, height = max(_LEAST, max(longest, letters) * LETTER + 14), lines * LINE + 8
     return Placed((PlacedBox(0.0, 0.0, width, height, box),), (), (), width, height)
 
 
@@ -178,3 +179,9 @@ def _framed(group: Group, inside: Placed) -> Placed:
 def kinds_in(found: Placed) -> Iterator[str]:
     """The kinds of the boxes, in the order of their first one."""
     return iter(dict.fromkeys(b.box.kind for b in found.boxes))
+
+
+def notes_height(found: PlacedBox) -> float:
+    """Of the part of a box that its notes take, at its lower end."""
+    box = found.box
+    return LINE * len(box.notes) + (found.height - LINE * (len(box.lines) + len(box.notes))) / 2 - 2

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 from archpredict.graph.pictures.kinds import KINDS
-from archpredict.graph.pictures.placing import LINE, Placed, PlacedBox
-from archpredict.graph.pictures.svg import MARK_COLOUR, MARKS, legend_of
+from archpredict.graph.pictures.placing import LINE, Placed, PlacedBox, notes_height
+from archpredict.graph.pictures.svg import MARK_COLOURS, MARKS, NOTE_COLOUR, legend_of
 
 __all__ = ["png"]
 
@@ -32,11 +33,11 @@ def png(found: Placed, title: str = "") -> bytes:
     legend = [
         Patch(
             facecolor=fill,
-            edgecolor="0.4" if dashes == "none" else MARK_COLOUR,
-            linestyle="--" if dashes not in ("none", "") else "-",
+            edgecolor=MARK_COLOURS[mark] if mark else "0.4",
+            linestyle="--" if mark and MARKS[mark] else "-",
             label=name,
         )
-        for name, fill, dashes in legend_of(found)
+        for name, fill, mark in legend_of(found)
     ]
     head, foot = 26.0 if title else 0.0, 20.0 * len(legend) + 12
     width, height = max(found.width, 320.0) + 2 * _MARGIN, found.height + head + foot + 2 * _MARGIN
@@ -79,17 +80,29 @@ def _draw_box(axes: Any, found: PlacedBox) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     box, kind = found.box, KINDS[found.box.kind]
-    corner = found.height / 2 - 0.1 if box.is_state else 4
+    corner = found.height / 2 - 0.1 if box.is_state and not box.notes else 4
     shape = f"round,pad=0,rounding_size={corner}"
     patch = FancyBboxPatch((found.x, found.y), found.width, found.height, boxstyle=shape, facecolor=kind.fill, zorder=3)
     patch.set(edgecolor="0.4", linewidth=0.6)
     _mark(patch, box.mark)
     axes.add_patch(patch)
-    style = {"fontsize": 11 * _POINTS, "color": kind.text, "ha": "center", "va": "center", "family": "monospace"}
-    middle = (found.x + found.width / 2, found.y + found.height / 2)
-    axes.text(*middle, "\n".join(box.lines), zorder=4, parse_math=False, **style)
+    below = notes_height(found) if box.notes else 0.0
+    x, low = found.x + found.width / 2, found.y + found.height
+    _write(axes, x, found.y + (found.height - below) / 2, box.lines, kind.text)
+    if box.notes:
+        corners = "round,pad=0,rounding_size=3"
+        place = (found.x + 2, low - below - 2)
+        axes.add_patch(
+            FancyBboxPatch(place, found.width - 4, below, boxstyle=corners, facecolor="white", linewidth=0, zorder=3)
+        )
+        _write(axes, x, low - 2 - below / 2, box.notes, NOTE_COLOUR)
+
+
+def _write(axes: Any, x: float, y: float, lines: Sequence[str], colour: str) -> None:
+    style = {"fontsize": 11 * _POINTS, "color": colour, "ha": "center", "va": "center", "family": "monospace"}
+    axes.text(x, y, "\n".join(lines), zorder=4, parse_math=False, **style)
 
 
 def _mark(patch: Any, mark: str) -> None:
     if mark:
-        patch.set(edgecolor=MARK_COLOUR, linewidth=2.5, linestyle="--" if MARKS[mark] else "-")
+        patch.set(edgecolor=MARK_COLOURS[mark], linewidth=2.5, linestyle="--" if MARKS[mark] else "-")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from dataclasses import replace
 
 from archpredict.graph.pictures.kinds import KINDS
-from archpredict.graph.pictures.picture import CHANGED, ONLY
-from archpredict.graph.pictures.placing import LETTER, LINE, Placed, PlacedBox, PlacedFrame, kinds_in
+from archpredict.graph.pictures.picture import BETTER, CHANGED, ONLY
+from archpredict.graph.pictures.placing import LETTER, LINE, Placed, PlacedBox, PlacedFrame, kinds_in, notes_height
 
 __all__ = ["legend_of", "svg"]
 
-MARKS = {ONLY: "6 3", CHANGED: ""}
+MARKS = {ONLY: "6 3", CHANGED: "", BETTER: ""}
 """How the outline of a marked box is dashed."""
-MARK_COLOUR = "#d55e00"
+MARK_COLOURS = {ONLY: "#d55e00", CHANGED: "#d55e00", BETTER: "#0072b2"}
+"""Of these outlines."""
+NOTE_COLOUR = "#1a1a1a"
 _MARGIN = 12.0
 _SWATCH, _ENTRY = 14.0, 20.0
 _FONT = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
@@ -64,29 +67,29 @@ def svg(found: Placed, title: str = "", *, legend: bool = True, page: bool = Fal
 
 
 def legend_of(found: Placed) -> list[tuple[str, str, str]]:
-    """Title, fill and dashes of what a legend names: kinds of operators, and marks with a dash pattern."""
-    kinds = [(KINDS[kind].title, KINDS[kind].fill, "none") for kind in KINDS if kind in {*kinds_in(found)} - {"state"}]
+    """Title, fill and mark of what a legend names: kinds of operators without a mark, and marks without a fill."""
+    kinds = [(KINDS[kind].title, KINDS[kind].fill, "") for kind in KINDS if kind in {*kinds_in(found)} - {"state"}]
     marks = {b.box.mark for b in found.boxes} | {f.mark for f in found.frames}
-    return kinds + [(mark, "none", dashes) for mark, dashes in MARKS.items() if mark in marks]
+    return kinds + [(mark, "none", mark) for mark in MARKS if mark in marks]
 
 
 def _entries(found: Placed, legend: bool) -> Iterator[tuple[float, float, float, str, str, str]]:
-    """``(x, y, width, title, fill, dashes)``, in lines no wider than the picture where that can be."""
+    """``(x, y, width, title, fill, mark)``, in lines no wider than the picture where that can be."""
     x, y = 0.0, 12.0
-    for title, fill, dashes in legend_of(found) if legend else ():
+    for title, fill, mark in legend_of(found) if legend else ():
         width = _SWATCH + 6 + len(title) * LETTER
         if x and x + width > max(found.width, 300.0):
             x, y = 0.0, y + _ENTRY
-        yield x, y, width, title, fill, dashes
+        yield x, y, width, title, fill, mark
         x += width + 16
 
 
 def _legend(parent: ET.Element, entries: list[tuple[float, float, float, str, str, str]], top: float) -> None:
-    for x, y, _, title, fill, dashes in entries:
+    for x, y, _, title, fill, mark in entries:
         swatch = ET.SubElement(
             parent, "rect", x=_n(x), y=_n(top + y), width=_n(_SWATCH), height=_n(_SWATCH), rx="3", fill=fill
         )
-        _outline(swatch, None if dashes == "none" else dashes)
+        _outline(swatch, mark)
         _text(parent, x + _SWATCH + 6, top + y + _SWATCH - 3, title, {}, anchor="start")
 
 
@@ -96,7 +99,7 @@ def _frame(parent: ET.Element, frame: PlacedFrame) -> None:
         rect.set(name, value)
     if frame.mark:
         del rect.attrib["stroke-dasharray"]
-        _outline(rect, MARKS[frame.mark])
+        _outline(rect, frame.mark)
     _text(parent, frame.x + 10, frame.y + LINE + 3, frame.heading, {"font-weight": "bold"}, anchor="start")
 
 
@@ -121,21 +124,40 @@ def _tip(curve: tuple[tuple[float, float], ...]) -> str:
 def _box(parent: ET.Element, found: PlacedBox) -> None:
     box, kind = found.box, KINDS[found.box.kind]
     group = ET.SubElement(parent, "g", {"class": "state" if box.is_state else "op"})
-    rect = ET.SubElement(
-        group, "rect", x=_n(found.x), y=_n(found.y), width=_n(found.width), height=_n(found.height), fill=kind.fill
-    )
-    rect.set("rx", _n(found.height / 2) if box.is_state else "4")
-    _outline(rect, MARKS[box.mark] if box.mark else None)
-    top = found.y + (found.height - LINE * len(box.lines)) / 2 + LINE - 3.5
+    if box.hover:
+        ET.SubElement(group, "title").text = "\n".join(map(_printable, box.hover.splitlines()))
+    rect = _rect(group, found, found.height, kind.fill)
+    rect.set("rx", _n(found.height / 2) if box.is_state and not box.notes else "4")
+    _outline(rect, box.mark)
+    above = (found.height - LINE * (len(box.lines) + len(box.notes))) / 2
+    top = found.y + above + LINE - 3.5
+    middle = found.x + found.width / 2
     for i, line in enumerate(box.lines):
-        _text(group, found.x + found.width / 2, top + i * LINE, line, {"fill": kind.text})
+        _text(group, middle, top + i * LINE, line, {"fill": kind.text})
+    if box.notes:
+        _ground(group, found)
+    for i, line in enumerate(box.notes, start=len(box.lines)):
+        _text(group, middle, top + i * LINE, line, {"fill": NOTE_COLOUR})
 
 
-def _outline(rect: ET.Element, dashes: str | None) -> None:
-    rect.set("stroke", "#606060" if dashes is None else MARK_COLOUR)
-    rect.set("stroke-width", "0.8" if dashes is None else "3.5")
-    if dashes:
-        rect.set("stroke-dasharray", dashes)
+def _ground(parent: ET.Element, found: PlacedBox) -> None:
+    """White under the notes of a box, inside its outline."""
+    height = notes_height(found)
+    rest = replace(found, x=found.x + 2, width=found.width - 4, y=found.y + found.height - height - 2)
+    _rect(parent, rest, height, "#ffffff").set("rx", "3")
+
+
+def _rect(parent: ET.Element, found: PlacedBox, height: float, fill: str) -> ET.Element:
+    return ET.SubElement(
+        parent, "rect", x=_n(found.x), y=_n(found.y), width=_n(found.width), height=_n(height), fill=fill
+    )
+
+
+def _outline(rect: ET.Element, mark: str) -> None:
+    rect.set("stroke", MARK_COLOURS[mark] if mark else "#606060")
+    rect.set("stroke-width", "3.5" if mark else "0.8")
+    if mark and MARKS[mark]:
+        rect.set("stroke-dasharray", MARKS[mark])
 
 
 def _text(parent: ET.Element, x: float, y: float, text: str, more: dict[str, str], anchor: str = "middle") -> None:
