@@ -81,7 +81,7 @@ def _fit(given: dict[str, Any]) -> None:
     from archpredict.cli._fit_data import check_source
     from archpredict.cli._output import check_replaceable, print_json
     from archpredict.cli._proxies import compute_scores
-    from archpredict.predict.cards import fitted_card
+    from archpredict.predict.cards import fitted_card, judged_by_others
     from archpredict.predict.storage import MANIFEST
 
     check_source(given)
@@ -94,12 +94,14 @@ def _fit(given: dict[str, Any]) -> None:
     summary = _cross_validate(predictor, data, given) if given["folds"] else None
     start = time.perf_counter()
     _train(predictor, data, given)
+    seconds = time.perf_counter() - start
+    judged = judged_by_others(predictor, data.architectures, data.labels, data.features)
     card = fitted_card(
         predictor,
         data.labels,
         name=name,
-        about={**data.about, **_transfer_file(given)},
-        seconds=time.perf_counter() - start,
+        about={**data.about, **_transfer_file(given), **judged},
+        seconds=seconds,
         features=list(data.features),
         folds=given["folds"],
         summary=summary,
@@ -112,6 +114,10 @@ def _fit(given: dict[str, Any]) -> None:
     low, high = card["range"]
     error = f"; error on held-out labels {card['held_out_error']:.3g}" if "held_out_error" in card else ""
     click.echo(f"Labels from {low:.4g} to {high:.4g}: of scores beyond believe the order alone{error}")
+    if judged:
+        others = judged["others"]
+        tau = f"Kendall's tau on {others['rows']:,} of the others: {others['kendall_tau']:.3f}"
+        click.echo(f"Learnt from {judged['rows_learnt']:,} of these labels; {tau}")
     if summary is not None:
         tau, spread = summary.mean["kendall_tau"], summary.std["kendall_tau"]
         click.echo(f"Kendall's tau in {given['folds']}-fold cross-validation: {tau:.3f} ± {spread:.3f}")

@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from archpredict.graph.arch_graph import ArchGraph
+from archpredict.predict._data import sampled_rows
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.sources.proxies import Proxies
 from archpredict.predict.validation import Summary
+from archpredict.spaces.base import Architecture
 
-__all__ = ["fitted_card", "own_figures", "proxies_of"]
+__all__ = ["fitted_card", "judged_by_others", "own_figures", "proxies_of"]
 
+_MOST_JUDGED = 10_000
 _FIGURES = ("kendall_tau", "spearman", "seconds")
 
 
@@ -66,6 +70,34 @@ def fitted_card(
         card["protocol"] = f"{folds}-fold cross-validation, seed {predictor.seed}, isomorphic rows in one fold"
         card["cross_validation"] = {name: _figures(summary)}
     return card
+
+
+def judged_by_others(
+    predictor: Predictor,
+    architectures: Sequence[Architecture] | Sequence[ArchGraph],
+    labels: npt.ArrayLike,
+    features: Mapping[str, npt.ArrayLike],
+) -> dict[str, Any]:
+    """How a predictor ranks architectures that were given to its fit, which learnt from a sample of them.
+
+    Args:
+        predictor: The predictor, just fitted.
+        architectures: All ``n`` that it was given.
+        labels: ``(n,)`` their labels.
+        features: ``(n,)`` numbers by name.
+
+    Returns:
+        Kendall's tau on a random 10,000 at most of those that were not learnt from, for the card; nothing where all
+        were.
+    """
+    numbers, learnt = np.asarray(labels, dtype=np.float64), predictor.rows_learnt(len(architectures))
+    others = np.setdiff1d(np.arange(len(architectures)), learnt, assume_unique=True)
+    others = others[sampled_rows(len(others), _MOST_JUDGED, int(predictor.seed))]
+    if len(others) < 2 or np.ptp(numbers[others]) == 0:
+        return {}
+    columns = {name: np.asarray(column)[others] for name, column in features.items()}
+    tau = predictor.score([architectures[i] for i in others.tolist()], numbers[others], columns)
+    return {"rows_learnt": len(learnt), "others": {"rows": len(others), "kendall_tau": round(tau, 4)}}
 
 
 def own_figures(card: Mapping[str, Any]) -> dict[str, float]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, overload
+from typing import Any, ClassVar, Literal, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,7 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.heads.base import Head
 from archpredict.metrics import kendall_tau
 from archpredict.predict._arguments import arguments_from_json, arguments_to_json
-from archpredict.predict._data import Architectures, Columns, as_columns, is_one
+from archpredict.predict._data import Architectures, Columns, as_columns, is_one, sampled_rows
 from archpredict.predict.batch import ArchLike, ArchLikes, Batch
 from archpredict.predict.calibration import check_labels, fit_deviation
 from archpredict.predict.ensemble.builder import EnsembleBuilder, Regressors
@@ -49,6 +50,7 @@ __all__ = ["Predictor"]
 _REGRESSORS: Regressors = {"hist-gradient-boosting": 0.3, "bayesian-ridge": 0.2, "gaussian-processes": 1.0}
 _NESTED = ("encoder", "head", "training")
 """Arguments that hold parameters of their own."""
+_Given = TypeVar("_Given", Batch, Inputs)
 
 
 class Predictor(BaseEstimator):  # type: ignore[misc]
@@ -229,15 +231,12 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         """
         self.check()
         builder, device = self._builder(), torch_device(self.device)
-        columns = as_columns(features)
-        batch = Batch.of(architectures, columns)
-        labels = check_labels(batch, y)
+        batch, labels = self._learnt(Batch.of(architectures, as_columns(features)), y)
         spec, inputs = InputSpec.fit(
             batch,
             form=builder.form,
             sources=self.sources,
             vocabulary=self.vocabulary,
-            features=columns,
             wishes=self._wishes(builder),
         )
         ensemble = builder.build(spec, device)
@@ -290,8 +289,11 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             learning_rate: A third of the constructor's if left out.
         """
         fitted = self._fitted()
-        inputs = self.pack(architectures, features)
-        labels = check_labels(inputs, y)
+        if isinstance(architectures, Inputs):
+            inputs, labels = self._learnt(architectures, y)
+        else:
+            batch, labels = self._learnt(Batch.of(architectures, as_columns(features)), y)
+            inputs = self.pack(batch)
         training = replace(
             self.training,
             epochs=max(1, self.training.epochs // 4) if epochs is None else epochs,
@@ -300,6 +302,24 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         ensemble = self._builder().around(fitted.models, fitted.spec, fitted.device)
         self._trained(ensemble, inputs, labels, training, observer)
         return self
+
+    def rows_learnt(self, count: int) -> npt.NDArray[np.int64]:
+        """Which of ``count`` labelled architectures a fit learns from, in order: all of no more than
+        ``training.max_labels``, else a random sample of so many. The others can judge what was learnt.
+        """
+        return sampled_rows(count, self.training.max_labels, int(self.seed))
+
+    def _learnt(self, given: _Given, y: Sequence[float] | npt.NDArray[Any]) -> tuple[_Given, FloatArray]:
+        """What a fit learns from, of all that was given."""
+        labels = check_labels(given, y)
+        rows = self.rows_learnt(len(labels))
+        if len(rows) == len(labels):
+            return given, labels
+        warnings.warn(
+            f"a random {len(rows):,} of {len(labels):,} labels are learnt from; training.max_labels says how many",
+            stacklevel=4,
+        )
+        return given[rows], check_labels(given[rows], labels[rows])
 
     def _trained(
         self, ensemble: Ensemble, inputs: Inputs, labels: FloatArray, training: Training, observer: Observer

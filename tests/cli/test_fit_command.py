@@ -213,3 +213,14 @@ def test_families_that_are_not_said_in_full_are_refused(cli: Any, table: Path) -
     assert "expected SPACE=FILE:COLUMN" in cli.fails("fit", "--family", "cells.csv", "--out", "model")
     assert "and so does --data; leave one of them out" in cli.fails(*family, "--data", "cells.csv")
     assert "--folds judges by labels of one space" in cli.fails(*family, "--folds", "3")
+
+
+@pytest.mark.filterwarnings("always:a random")
+def test_a_sample_of_many_labels_is_said_and_judged_by_the_others(cli: Any, table: Path) -> None:
+    words = ("fit", *ON_CELLS, "--predictor", "bayesian-ridge", "--option", "training__max_labels=25", *OUT)
+    result = cli(*words)
+    assert (result.exit_code, result.stderr.count("a random 25 of 40 labels are learnt from")) == (0, 1)
+    assert "Learnt from 25 of these labels; Kendall's tau on 15 of the others: " in result.stdout
+    card = Predictor.load("model", device="cpu").card_
+    assert (card["rows"], card["rows_learnt"], card["others"]["rows"]) == (40, 25, 15)
+    assert -1 <= card["others"]["kendall_tau"] <= 1

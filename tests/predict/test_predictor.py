@@ -794,3 +794,28 @@ def test_a_predictor_loaded_onto_cuda_predicts_as_on_the_cpu(
     np.testing.assert_allclose(gpu.predict(cells), cpu.predict(cells), atol=1e-3)
     np.testing.assert_allclose(gpu.predict_std(cells), cpu.predict_std(cells), atol=1e-3)
     np.testing.assert_allclose(gpu.compare(cells, cells), cpu.compare(cells, cells), atol=1e-4)
+
+
+def test_of_many_labels_a_random_sample_is_learnt_from_which_warns_and_is_that_of_the_seed(
+    cells: list[Architecture], labels: FloatArray
+) -> None:
+    few = Predictor(**FOREST).set_params(training__max_labels=20, seed=3)
+    with pytest.warns(UserWarning, match="a random 20 of 60 labels are learnt from; training.max_labels says how many"):
+        few.fit(cells[:60], labels[:60])
+    rows = few.rows_learnt(60)
+    assert (len(rows), few.num_labels_, sorted(set(rows.tolist()))) == (20, 20, rows.tolist())
+    by_hand = Predictor(**FOREST).set_params(seed=3).fit([cells[i] for i in rows], labels[rows])
+    assert few.predict(cells) == pytest.approx(by_hand.predict(cells))
+    assert few.set_params(training__max_labels=None).rows_learnt(60).tolist() == list(range(60))
+
+
+def test_further_columns_are_sampled_with_their_architectures_and_fine_tuning_samples_too(
+    cells: list[Architecture], labels: FloatArray
+) -> None:
+    few = Predictor(**FOREST).set_params(training__max_labels=20, sources=())
+    with pytest.warns(UserWarning, match="20 of 60"):
+        few.fit(cells[:60], labels[:60], features={"told": labels[:60]})
+    assert few.score(cells[:60], labels[:60], {"told": labels[:60]}) > 0.8
+    with pytest.warns(UserWarning, match="20 of 50"):
+        few.fine_tune(cells[:50], labels[:50], features={"told": labels[:50]})
+    assert few.num_labels_ == 20

@@ -46,6 +46,8 @@ class Training:
         pretrain: Steps for which encoders first learn to tell the statistics of random architectures of the space
             (:mod:`archpredict.predict.pretraining.cells`); 0 for none. Bare graphs name no space, and choices no graph:
             there it is left out.
+        max_labels: The most labelled architectures that are learnt from; of more a random sample of so many, by the
+            predictor's seed. None for all of them, whatever time and memory that takes.
         target: What is learnt: ``ranks`` of the labels, as normal scores, their ``values``, or of accuracies in percent
             the logarithms of their ``errors``.
         side_width: Units of the layer that takes in the numbers beside the graph.
@@ -73,6 +75,7 @@ class Training:
     held_out: float = 0.0
     patience: int = 20
     pretrain: int = 400
+    max_labels: int | None = 20_000
     target: Target = "ranks"
     side_width: int = 64
     side_dropout: float | None = None
@@ -80,6 +83,8 @@ class Training:
     def __post_init__(self) -> None:
         for name, least in {"epochs": 1, "batch_size": 1, "patience": 1, "pretrain": 0, "side_width": 1}.items():
             check_integer(name, getattr(self, name), least)
+        if self.max_labels is not None:
+            check_integer("max_labels", self.max_labels, 2)
         check_positive("learning_rate", self.learning_rate)
         check_not_negative("weight_decay", self.weight_decay)
         check_share("held_out", self.held_out)
