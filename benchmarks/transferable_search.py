@@ -7,7 +7,7 @@ Han, Mills et al., arXiv 2302.10835: 94.37 on NAS-Bench-201 at 90 queries; on al
 20,001 of its cells) the second best at 700; over 94.8 on NAS-Bench-301 (here the embedded surrogate of DARTS). Runs:
 
 * ``transfer``: the strategy ``predictor-guided`` with the preset ``general-purpose`` and a predictor that has learnt
-  from labels of other spaces (never the target's), fine-tuned in every round;
+  from labels of other spaces (never the target's), fine-tuned in every round as long as the others are trained;
 * ``encoder``: the same with the pre-trained encoder alone; ``nothing``: the same with random initial weights;
 * ``guided``, ``evolution``, ``random``: the strategies with their defaults.
 
@@ -125,8 +125,9 @@ def transferred(name: str, labels: int, epochs: int, data: Path, place: Path) ->
         families.append((drawn.architectures, drawn.labels))
     start = time.process_time()
     preset("general-purpose").make(training__epochs=epochs, device="cpu").fit(*pooled(families)).save(place)
+    own = preset("general-purpose").make().training
     print(f"{name}: {labels} labels each of {', '.join(SOURCES[name])}, {time.process_time() - start:.0f} CPU s")
-    return FineTuned(place)
+    return FineTuned(place, epochs=own.epochs, learning_rate=own.learning_rate)
 
 
 def strategy(run: str, aim: Target, seed: int, origin: FineTuned | None) -> Strategy:
