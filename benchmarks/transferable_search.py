@@ -54,7 +54,8 @@ SOURCES: Mapping[str, tuple[str, ...]] = {
 }
 """Spaces whose labels are learnt from, by target."""
 BUDGETS = {"nasbench201": 90, "nasbench101": 150, "once-for-all": 100, "darts": 100}
-RUNS = ("transfer", "encoder", "nothing", "guided", "evolution", "random")
+PLAIN = ("evolution", "random")
+RUNS = ("transfer", "encoder", "nothing", "guided", *PLAIN)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,18 +133,16 @@ def transferred(name: str, labels: int, epochs: int, data: Path, place: Path) ->
 
 def strategy(run: str, aim: Target, seed: int, origin: FineTuned | None) -> Strategy:
     """The strategy of a run, at its beginning."""
-    if run in ("evolution", "random"):
-        return resolve("strategies", run, Strategy)(aim.problem, seed=seed)
-    guided = resolve("strategies", "predictor-guided", Strategy)
-    if run == "guided":
-        return guided(aim.problem, seed=seed)
+    kind: Callable[..., Strategy] = resolve("strategies", "predictor-guided" if run not in PLAIN else run, Strategy)
+    if run in (*PLAIN, "guided"):
+        return kind(aim.problem, seed=seed)
     part = PretrainedEncoder.load("networks").part
     predictors = {
         "transfer": origin,
         "encoder": "general-purpose",
         "nothing": preset("general-purpose").make(encoder=part),
     }
-    return guided(aim.problem, seed=seed, preset="general-purpose", predictor=predictors[run])
+    return kind(aim.problem, seed=seed, preset="general-purpose", predictor=predictors[run])
 
 
 def search(run: str, aim: Target, seed: int, origin: FineTuned | None) -> tuple[float, int | None]:

@@ -116,8 +116,8 @@ def _fit(given: dict[str, Any]) -> None:
     click.echo(f"Labels from {low:.4g} to {high:.4g}: of scores beyond believe the order alone{error}")
     if judged:
         others = judged["others"]
-        tau = f"Kendall's tau on {others['rows']:,} of the others: {others['kendall_tau']:.3f}"
-        click.echo(f"Learnt from {judged['rows_learnt']:,} of these labels; {tau}")
+        said = f"Kendall's tau on {others['rows']:,} of the others: {others['kendall_tau']:.3f}"
+        click.echo(f"Learnt from {judged['rows_learnt']:,} of these labels; {said}")
     if summary is not None:
         tau, spread = summary.mean["kendall_tau"], summary.std["kendall_tau"]
         click.echo(f"Kendall's tau in {given['folds']}-fold cross-validation: {tau:.3f} ± {spread:.3f}")
