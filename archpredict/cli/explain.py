@@ -208,13 +208,18 @@ def _explain_models(first: str, second: str | None, given: Mapping[str, Any]) ->
 
 def _show_parts(found: Any, second: str | None) -> None:
     from archpredict.cli._console import show_table
+    from archpredict.explanations.contributions import RECIPE, REST
 
     here = "training mean" if second is None else "other"
+    said = {
+        RECIPE: "the one that is stated, against their mean",
+        REST: "what is predicted of these, against the labels",
+    }
     rows = []
     for part in found.parts:
         told = "; ".join(f"{n} {v:.3g} ({r:.3g})" for n, v, r in part.statistics)
-        rows.append((f"{part.gain:+.3f}", part.group, told))
-    what = "a model with the mean of all statistics" if second is None else second
+        rows.append((f"{part.gain:+.3f}", part.group, told or said.get(part.group, "")))
+    what = "the labels learnt from on average" if second is None else second
     title = f"Predicted score {found.score:.4g}, against {found.reference:.4g} of {what}; the difference is made up of"
     show_table(title, {"gain": "right", "statistics": "left", f"farthest apart (in parentheses: {here})": "left"}, rows)
     click.echo("\nGains add up to the difference. They say what the predictor reads, not what a change would do.")

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from archpredict._typing import IntArray
+from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import UsageError
 from archpredict.explanations.shapley import coalitions, shapley_values
 from archpredict.graph.arch_graph import ArchGraph
+from archpredict.predict.inputs import Inputs
 from archpredict.predict.predictor import Predictor
 
 __all__ = ["Contribution", "Explained", "Neighbour", "contributions", "nearest"]
@@ -34,6 +35,8 @@ _GROUPS: Mapping[str, str] = {
 }
 """Names of groups, and what begins the names of their statistics; the first that fits counts."""
 _OTHERS = "other operators"
+RECIPE, REST = "training recipe", "means of all statistics"
+"""What is no group of statistics: what the stated recipe adds, and what a network of mean statistics is ahead."""
 _MOST_STATISTICS = 3
 
 
@@ -42,7 +45,7 @@ class Contribution:
     """What a group of statistics adds to a score.
 
     Args:
-        group: The group.
+        group: The group; or :data:`RECIPE` or :data:`REST`.
         gain: In units of the score.
         statistics: Those that are farthest from the reference, with their value here and there.
     """
@@ -63,8 +66,8 @@ class Explained:
 
     Args:
         score: What the network is predicted to score.
-        reference: What is predicted for the reference: a network all of whose statistics are the means of the training
-            set, or another network.
+        reference: What it is compared with: the mean of the labels that were learnt from, or what another network is
+            predicted to score.
         parts: Contributions, the largest gain first; they add up to ``score - reference``.
     """
 
@@ -101,10 +104,19 @@ def contributions(predictor: Predictor, graph: ArchGraph, reference: ArchGraph |
     together, and a mixture of two may be no network that there is: what they say is what the predictor reads, not what
     would become of a network that is changed.
 
+    Without another network the statistics of the reference are the means of the training set, and the score is compared
+    with the mean of the labels ``m``. A predictor ``f`` that is not linear says something else of mean statistics
+    ``s``::
+
+        f(x) - m = sum over groups of phi_i  +  f(s, recipe) - f(s, mean recipe)  +  f(s, mean recipe) - m
+
+    The second term, :data:`RECIPE`, is there where training recipes are read; the last one is :data:`REST`. A training
+    set's rows are not kept in what is saved, so that what they say on average stands in one number.
+
     Args:
         predictor: Fitted on whole networks, of regressors on their statistics, as the shipped ``imagenet`` is.
         graph: The network.
-        reference: Another network; None: the means of the training set.
+        reference: Another network; None: the training set.
 
     Raises:
         UsageError: The predictor reads the graph itself, or no statistics.
@@ -115,32 +127,56 @@ def contributions(predictor: Predictor, graph: ArchGraph, reference: ArchGraph |
         >>> explained = contributions(Predictor.load("imagenet"), network)
         >>> total = sum(part.gain for part in explained.parts)
         >>> bool(np.isclose(total, explained.score - explained.reference)), len(explained.parts)
-        (True, 12)
+        (True, 14)
     """
     names = _names(predictor)
     inputs = predictor.pack([graph] if reference is None else [graph, reference])
     own, groups = inputs.numbers[0], _groups(names)
     location = predictor.spec_.location
     assert location is not None
-    is_shared = np.array([not name.startswith("recipe: ") for name in names])
-    there = inputs.numbers[-1] if reference is not None else np.where(is_shared, location, own)
+    is_recipe = np.array([name.startswith("recipe: ") for name in names])
+    there = inputs.numbers[-1] if reference is not None else np.where(is_recipe, own, location)
     sets = coalitions(len(groups))
     rows = np.repeat(there[None], len(sets), axis=0)
     for i, columns in enumerate(groups.values()):
         rows[np.ix_(sets[:, i], columns)] = own[columns]
-    mixed = inputs[np.zeros(len(sets), dtype=np.int64)]
-    vars(mixed)["numbers"] = rows
-    values = predictor.predict(mixed)
-    scale = predictor.spec_.scale
+    values = _scores(predictor, inputs, rows)
+    found = [
+        Contribution(group, gain, _farthest(predictor, columns, own, there))
+        for (group, columns), gain in zip(groups.items(), shapley_values(values).tolist(), strict=True)
+    ]
+    score, nothing = float(values[-1]), float(values[0])
+    if reference is None:
+        found += _beyond(predictor, inputs, nothing, any_recipe=bool(is_recipe.any()))
+        nothing = predictor.mean_label_
+    return Explained(score, nothing, tuple(sorted(found, key=lambda part: -part.gain)))
+
+
+def _beyond(predictor: Predictor, inputs: Inputs, of_means: float, *, any_recipe: bool) -> list[Contribution]:
+    """What leads from the mean of the labels to a network of mean statistics under the stated recipe."""
+    location = predictor.spec_.location
+    assert location is not None
+    mean = float(_scores(predictor, inputs, location[None])[0]) if any_recipe else of_means
+    recipe = [Contribution(RECIPE, of_means - mean, ())] if any_recipe else []
+    return [*recipe, Contribution(REST, mean - predictor.mean_label_, ())]
+
+
+def _scores(predictor: Predictor, inputs: Inputs, numbers: FloatArray) -> FloatArray:
+    """``(n,)`` predictions for numbers ``(n, F)`` that are no network's."""
+    mixed = inputs[np.zeros(len(numbers), dtype=np.int64)]
+    vars(mixed)["numbers"] = numbers
+    return predictor.predict(mixed)
+
+
+def _farthest(
+    predictor: Predictor, columns: IntArray, own: FloatArray, there: FloatArray
+) -> tuple[tuple[str, float, float], ...]:
+    """The statistics of a group that are farthest from the reference, in standard deviations."""
+    scale, names = predictor.spec_.scale, predictor.spec_.sources.names
     assert scale is not None
-    found = []
-    for (group, columns), gain in zip(groups.items(), shapley_values(values).tolist(), strict=True):
-        apart = np.abs(own - there)[columns] / np.where(scale > 0, scale, np.inf)[columns]
-        far = [columns[i] for i in np.argsort(-apart, kind="stable")[:_MOST_STATISTICS] if apart[i] > 0]
-        told = tuple((_plain(names[i]), float(own[i]), float(there[i])) for i in far)
-        found.append(Contribution(group, gain, told))
-    found.sort(key=lambda part: -part.gain)
-    return Explained(float(values[-1]), float(values[0]), tuple(found))
+    apart = np.abs(own - there)[columns] / np.where(scale > 0, scale, np.inf)[columns]
+    far = [columns[i] for i in np.argsort(-apart, kind="stable")[:_MOST_STATISTICS] if apart[i] > 0]
+    return tuple((_plain(names[i]), float(own[i]), float(there[i])) for i in far)
 
 
 def nearest(

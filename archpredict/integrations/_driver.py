@@ -94,26 +94,33 @@ class Driver:
         named = {o.name: float(v) for o, v in zip(self.objectives, values, strict=True)} if several else {}
         return Result(architecture, self.objectives[0].sign * float(values[0]), values=named)
 
+    def begin(self, architectures: Sequence[Architecture]) -> None:
+        """Take note of what is being evaluated, as often as one likes; what is known or begun already is left out."""
+        for architecture in architectures:
+            if architecture.key not in self.strategy.seen:
+                self.strategy.begin([architecture])
+
     def tell(self, results: Sequence[Result]) -> None:
         """Take results one after the other, whether they were asked for or not."""
         for result in results:
-            self._grow_if_used_up()
-            self.strategy.tell([result])
+            self._grow_if_used_up(self.strategy.num_told)
+            begun = {architecture.key: architecture for architecture in self.strategy.pending}
+            architecture = begun.get(result.architecture.key, result.architecture)
+            self.strategy.tell([replace(result, architecture=architecture)])
 
-    def ask(self, pending: Sequence[Architecture], turn: int) -> Architecture:
-        """What to evaluate next.
+    def ask(self, turn: int) -> Architecture:
+        """What to evaluate next, beside what was begun.
 
         Args:
-            pending: What is being evaluated.
             turn: A number that is another one each time, for the draws once nothing is new.
         """
-        self._grow_if_used_up()
-        known = {*self.strategy.seen, *(architecture.key for architecture in pending)}
-        for n in (len(pending) + 1, self._problem.budget):  # of what it planned, some may have ended elsewhere
+        self._grow_if_used_up(self.strategy.num_asked)
+        known = {*self.strategy.seen}
+        for n in (1, self._problem.budget):  # of what it planned, some may have been told though it was not asked for
             found = next((a for a in self.strategy.ask(n) if a.key not in known), None)
             if found is not None:
                 return found
-        others = self._problem.sample(1, self.strategy.rng(len(pending)), sorted(known))
+        others = self._problem.sample(1, self.strategy.rng(), self.strategy.seen)
         return others[0] if others else self._repeated(turn)
 
     def _made(self, problem: Problem) -> Strategy:
@@ -124,10 +131,11 @@ class Driver:
         (architecture,) = self._problem.space.architectures(self._problem.space.sample(1, rng))
         return architecture
 
-    def _grow_if_used_up(self) -> None:
-        if self.strategy.num_told < self._problem.budget:
+    def _grow_if_used_up(self, used: int) -> None:
+        if used < self._problem.budget:
             return
         self._problem = replace(self._problem, budget=2 * self._problem.budget)
         grown = self._made(self._problem)
+        grown.begin(self.strategy.pending)
         grown.load_state_dict(self.strategy.state_dict(), self.strategy.results)
         self.strategy = grown

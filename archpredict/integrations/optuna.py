@@ -222,13 +222,17 @@ class _Replica:
         self._driver.tell(self._results(ended[first:], self._driver))
 
     def _results(self, trials: Sequence[FrozenTrial], driver: Driver) -> list[Result]:
-        """Results of the trials that have all parameters, without those of what has a label already."""
+        """Results of the trials that have all parameters, without those of what has a label already.
+
+        One that was asked for something and ended without it has failed.
+        """
         found = []
         for trial in trials:
             architecture = self._architecture(trial.params)
+            values = trial.values if trial.state == TrialState.COMPLETE and architecture is not None else None
+            architecture = architecture or self._asked(trial.system_attrs.get(_ASKED, ()))
             if architecture is None or architecture.key in self._labelled:
                 continue
-            values = trial.values if trial.state == TrialState.COMPLETE else None
             result = driver.result(architecture, values, f"the trial ended as {trial.state.name.lower()}")
             if result.score is not None:
                 self._labelled.add(architecture.key)
@@ -241,10 +245,15 @@ class _Replica:
             return None
         return Architecture(self.space, choices)
 
-    def ask(self, running: Iterable[list[int]], turn: int) -> Architecture:
+    def _asked(self, choices: Sequence[int]) -> Architecture | None:
+        """What a trial was asked for, if that is of the space."""
+        return Architecture(self.space, tuple(choices)) if len(choices) == self.space.num_decisions else None
+
+    def ask(self, running: Iterable[Sequence[int]], turn: int) -> Architecture:
         assert self._driver is not None
-        rows = [tuple(asked) for asked in running if len(asked) == self.space.num_decisions]
-        return self._driver.ask([Architecture(self.space, row) for row in rows], turn)
+        asked = [self._asked(choices) for choices in running]
+        self._driver.begin([architecture for architecture in asked if architecture is not None])
+        return self._driver.ask(turn)
 
 
 def suggest_architecture(trial: BaseTrial, space: str | type[SearchSpace] | SearchSpace) -> Architecture:

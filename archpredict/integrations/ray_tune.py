@@ -53,7 +53,8 @@ class StrategySearcher(Searcher):  # type: ignore[misc]  # Ray Tune's own types 
     Args:
         strategy: Name of a strategy, a reference ``module:Class``, or a class.
         space: The search space whose architectures are searched, in place of the choices in ``param_space``.
-        metric: Name of the label in what trials report; a list of several objectives. None: that of ``TuneConfig``.
+        metric: Name of the label in what trials report; a list of several objectives. None: that of ``TuneConfig``, of
+            which Ray Tune tells where there is a ``param_space``.
         mode: ``min`` or ``max``, or one for each metric.
         budget: Trials that the strategy plans with; when they are used up it doubles.
         seed: Of the strategy, and of what it does not decide.
@@ -128,13 +129,14 @@ class StrategySearcher(Searcher):  # type: ignore[misc]  # Ray Tune's own types 
         return True
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
+        if self._driver is None and self._space is not None:  # a tuner without param_space tells its searcher nothing
+            self.set_search_properties(None, None, {})
         if self._driver is None:
             raise UsageError(
-                "the searcher does not know what it searches; give `param_space` to the tuner, and `metric` and `mode`"
+                "the searcher does not know what it searches; give `param_space` to the tuner, or a `space`"
             )
-        space = self._driver.space
-        pending = space.architectures(space.rows(list(self._running.values())))
-        architecture = self._driver.ask(pending, self._suggested)
+        architecture = self._driver.ask(self._suggested)
+        self._driver.begin([architecture])
         self._running[trial_id] = architecture.choices
         rng = np.random.default_rng([self._seed, 1, self._suggested])
         self._suggested += 1
@@ -191,6 +193,8 @@ class StrategySearcher(Searcher):  # type: ignore[misc]  # Ray Tune's own types 
             self._driver.space.validate(row)
         for row, values in self._ended:
             self._tell(row, values)
+        space = self._driver.space
+        self._driver.begin(space.architectures(space.rows(list(self._running.values()))))
 
 
 # ---------------------------------------------------------------------- configurations
@@ -201,7 +205,8 @@ def _objectives(metric: Any, mode: Any) -> list[Objective]:
     modes = [mode] * len(names) if isinstance(mode, str) else list(mode or ())
     if not names or len(modes) != len(names) or not {*modes} <= {"min", "max"}:
         raise UsageError(
-            f"the metric is {metric!r} and the mode {mode!r}; give the name of what trials report, and min or max"
+            f"the metric is {metric!r} and the mode {mode!r}; give the searcher the name of what trials report, and "
+            "min or max: a tuner tells those of its TuneConfig only where it has a param_space"
         )
     return [Objective(name, "min" if way == "min" else "max") for name, way in zip(names, modes, strict=True)]
 

@@ -396,6 +396,11 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         return self._fitted().num_labels
 
     @property
+    def mean_label_(self) -> float:
+        """The mean of the labels that it was fitted on."""
+        return self._fitted().mean_label
+
+    @property
     def label_range_(self) -> tuple[float, float]:
         """The smallest and the largest label it was fitted on; scores beyond are told by their order alone."""
         low, *_, high = self._fitted().calibration.labels.tolist()

@@ -183,6 +183,15 @@ def deviation_of(values: Mapping[str, Any]) -> tuple[float, float]:
     return a, b
 
 
+def mean_label_of(values: Mapping[str, Any], calibration: Calibration) -> float:
+    """The mean of the labels; versions before did not save it, and their quantiles say it roughly."""
+    quantiles = calibration.labels
+    mean = float(values.get("mean_label", np.mean(quantiles[1:] + quantiles[:-1]) / 2))
+    if not quantiles[0] <= mean <= quantiles[-1]:
+        raise ValueError(f"the mean of its labels is {mean}, which is none")
+    return mean
+
+
 def check_options(value: Any) -> None:
     """Check that no integer in nested options is out of bounds."""
     if isinstance(value, (Mapping, list)):

@@ -124,6 +124,11 @@ def test_several_objectives() -> None:
     assert {tuple(r.values) for r in search.results} == {("label", "params")}
 
 
+def test_with_a_space_the_tuner_need_tell_nothing() -> None:
+    """Ray Tune does not say its metric to the searcher of a tuner without ``param_space``."""
+    assert run(searcher("evolution", {}), range(5)) == alone("evolution", 5, {})
+
+
 def test_what_is_wrong_is_said(tmp_path: Path, load_without: Callable[[str, str], None]) -> None:
     with pytest.raises(UsageError, match="the metric is None"):
         StrategySearcher("random").set_search_properties(None, None, {"x": tune.choice([1, 2])})
@@ -134,6 +139,8 @@ def test_what_is_wrong_is_said(tmp_path: Path, load_without: Callable[[str, str]
         plain.set_search_properties(None, None, {"x": tune.grid_search([1, 2])})
     with pytest.raises(UsageError, match="does not know what it searches"):
         plain.suggest("trial")
+    with pytest.raises(UsageError, match="the metric is None"):
+        StrategySearcher("random", space=ToySpace()).suggest("trial")
     for content in ("[]", "{", '{"suggested": 1, "running": {"a": "b"}, "ended": []}'):
         (tmp_path / "state").write_text(content)
         with pytest.raises(DataError, match="holds no state of a searcher"):

@@ -18,7 +18,7 @@ from archpredict.predict.calibration import Calibration
 from archpredict.predict.ensemble.novelty import Novelty
 from archpredict.predict.ensemble.weighing import HeldOut, Weighing
 from archpredict.predict.inputs import Inputs, InputSpec
-from archpredict.predict.storage import check_model, deviation_of, parts_of, scale_of
+from archpredict.predict.storage import check_model, deviation_of, mean_label_of, parts_of, scale_of
 from archpredict.predict.training.model import Model, encode
 from archpredict.regressors.base import Regressor
 from archpredict.runtime import few_threads
@@ -79,12 +79,14 @@ class Ensemble:
         deviation: ``(a, b)``, by which a standard deviation ``s`` becomes ``sqrt((a s)² + b²)``.
         novelty: Distance from the training set, in the numbers beside the graph; None where none are read.
         num_labels: Labels it was fitted on.
+        mean_label: Their mean.
     """
 
     location: FloatArray
     scale: FloatArray
     calibration: Calibration
     num_labels: int
+    mean_label: float
 
     def __init__(
         self,
@@ -148,7 +150,7 @@ class Ensemble:
         self.location, self.scale = scores.mean(axis=1), np.maximum(spread, least)
         self.weighing, self.weights = None, self.prior
         self.calibration = Calibration.fit(self.mean_scores(scores), labels, _margin(labels))
-        self.num_labels = len(labels)
+        self.num_labels, self.mean_label = len(labels), float(labels.mean())
 
     def weigh(self, held_out: HeldOut, target: FloatArray, labels: FloatArray) -> None:
         """Weigh the members by what their like said of labels that these had not seen; after :meth:`fit_scale`.
@@ -314,6 +316,7 @@ class Ensemble:
         values = {
             "spec": self.spec.to_dict(),
             "num_labels": self.num_labels,
+            "mean_label": self.mean_label,
             "location": self.location.tolist(),
             "scale": self.scale.tolist(),
             "calibration": _knots(self.calibration),
@@ -341,6 +344,7 @@ class Ensemble:
             self.weighing = Weighing.from_dict(values["weighing"], len(self.weights))
             self.weights = self.weighing.weights
         self.deviation, self.num_labels = deviation_of(values), int(values["num_labels"])
+        self.mean_label = mean_label_of(values, self.calibration)
         parts, shared = parts_of(tensors), self.spec.num_shared
         for i, model in enumerate(self.models):
             own = parts[str(i)]
