@@ -45,7 +45,8 @@ def packed(value: Any, what: str = "evaluator") -> bytes:
 
 def _of_files() -> list[ModuleType]:
     """Modules that were loaded from the path of a file, and that no import would find."""
-    names = {name for name in sys.modules if "." not in name} - sys.stdlib_module_names - {"__main__", "__mp_main__"}
+    every = list(sys.modules)  # which other threads may add to
+    names = {name for name in every if "." not in name} - sys.stdlib_module_names - {"__main__", "__mp_main__"}
     loaded = ((name, sys.modules[name]) for name in sorted(names))
     return [module for name, module in loaded if getattr(module, "__file__", None) and not _is_found(name)]
 

@@ -22,12 +22,15 @@ class Done(Generic[T, R]):
         value: What the function gave; None where it was given up.
         error: Why it was given up, in one sentence, else None.
         retries: Why it was tried again, once for each time.
+        is_followed: Whether the next one is there already, so that both can be dealt with at once; no item is taken in
+            between.
     """
 
     item: T
     value: R | None = None
     error: str | None = None
     retries: tuple[str, ...] = ()
+    is_followed: bool = False
 
 
 class Executor(ABC):

@@ -7,9 +7,10 @@ import pickle
 import platform
 import socket
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from archpredict.backends import versions
@@ -123,35 +124,45 @@ class Ray(Executor):
         ray = _ray()
         self._check_fits()
         call = ray.remote(_call).options(max_retries=0, scheduling_strategy="SPREAD", **self._options())
-        function, running = ray.put(payload), dict[Any, _Call[T]]()
+        sent = (_VERSIONS, uuid.uuid4().hex, ray.put(payload))
+        running = dict[Any, _Call[T]]()
         room = _Room(self._slots)
         try:
             while True:
                 while len(running) < room.slots and (item := next(items, _NOTHING)) is not _NOTHING:
-                    running[call.remote(_VERSIONS, function, packed(item))] = _Call(item)
+                    running[call.remote(*sent, packed(item))] = _Call(item)
                 if not running:
                     return
-                ready, _ = ray.wait(list(running), num_returns=1, timeout=_LOOK_SECONDS)
-                for reference in ready:
-                    ended = running.pop(reference)
-                    why = None
+                found, failure = list[Done[T, Any] | _Call[T]](), None
+                for reference in _ready(running):
                     try:
-                        value = ray.get(reference)
-                    except ray.exceptions.RayTaskError as error:  # what the function raised
-                        raise _cause(error) from error
-                    except ray.exceptions.RayError as error:
-                        why = _sentence(error)
-                    if why is None:
-                        yield Done(ended.item, value, None, ended.reasons)
-                    elif len(ended.reasons) < self.retries:
-                        again = call.remote(_VERSIONS, function, packed(ended.item))
-                        running[again] = _Call(ended.item, (*ended.reasons, why))
-                    else:
-                        yield Done(ended.item, None, given_up(why, len(ended.reasons) + 1), ended.reasons)
+                        found.append(self._ended(running, reference))
+                    except Exception as error:  # of the function: what others have given comes first
+                        failure = error
+                for again in (ended for ended in found if not isinstance(ended, Done)):
+                    running[call.remote(*sent, packed(again.item))] = again
+                known = [ended for ended in found if isinstance(ended, Done)]
+                yield from (replace(done, is_followed=True) for done in known[:-1])
+                yield from known[-1:]
+                if failure is not None:
+                    raise failure
         finally:
             for reference in running:
                 with suppress(Exception):  # it may have ended, and so may the cluster
                     ray.cancel(reference, force=True)
+
+    def _ended(self, running: dict[Any, _Call[T]], reference: Any) -> Done[T, Any] | _Call[T]:
+        """What became of a call that has ended, or the call that has to be made again."""
+        ray, ended = _ray(), running.pop(reference)
+        try:
+            return Done(ended.item, ray.get(reference), None, ended.reasons)
+        except ray.exceptions.RayTaskError as error:  # what the function raised
+            raise _cause(error) from error
+        except ray.exceptions.RayError as error:
+            why = _sentence(error)
+        if len(ended.reasons) < self.retries:
+            return _Call(ended.item, (*ended.reasons, why))
+        return Done(ended.item, None, given_up(why, len(ended.reasons) + 1), ended.reasons)
 
     def _options(self) -> dict[str, Any]:
         needed = self._needed()
@@ -182,22 +193,29 @@ class _Room:
 _VERSIONS = {"Python": platform.python_version(), "archpredict": str(versions("archpredict")["archpredict"])}
 
 
-def _call(wanted: Mapping[str, str], function: bytes, item: bytes) -> Any:
+_MADE: dict[str, Any] = {}
+"""In a process of the cluster: the function that it was last called with, which may hold the weights of a supernet."""
+
+
+def _call(wanted: Mapping[str, str], name: str, function: bytes, item: bytes) -> Any:
     """Runs in a process of the cluster."""
-    for name, version in wanted.items():
-        if _VERSIONS[name] != version:
+    for what, version in wanted.items():
+        if _VERSIONS[what] != version:
             raise EvaluationError(
-                f"a machine of the cluster ({socket.gethostname()}) has {name} {_VERSIONS[name]}, this one "
+                f"a machine of the cluster ({socket.gethostname()}) has {what} {_VERSIONS[what]}, this one "
                 f"has {version}; install the same everywhere"
             )
     try:
-        made, given = pickle.loads(function), pickle.loads(item)
+        if name not in _MADE:
+            _MADE.clear()
+            _MADE[name] = pickle.loads(function)
+        given = pickle.loads(item)
     except Exception as error:
         raise EvaluationError(
             f"a machine of the cluster ({socket.gethostname()}) cannot make the evaluator: {described(error)}; install "
             "there what is installed here"
         ) from error
-    return made(given)
+    return _MADE[name](given)
 
 
 def _ray() -> Any:
@@ -248,6 +266,14 @@ def _sentence(error: Exception) -> str:
     }
     first = str(error).strip().split("\n", 1)[0]
     return kinds.get(type(error).__name__, f"{type(error).__name__}: {first}")
+
+
+def _ready(running: Iterable[Any]) -> list[Any]:
+    """Calls that have ended: one at least, unless none does for a while, and all that have by then."""
+    calls = list(running)
+    first, others = _ray().wait(calls, num_returns=1, timeout=_LOOK_SECONDS)
+    more = _ray().wait(others, num_returns=len(others), timeout=0)[0] if first and others else []
+    return [*first, *more]
 
 
 def _machines() -> list[dict[str, float]]:

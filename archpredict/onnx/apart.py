@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from archpredict.errors import ModelFileError, UsageError, whole_number
-from archpredict.executors.processes.pool import ERROR, Answer, Handler, Pool, cores, limit_memory
+from archpredict.executors.processes.pool import ERROR, OUT_OF_MEMORY, Answer, Handler, Pool, cores, limit_memory
 from archpredict.onnx.files import Shapes, read_model
 from archpredict.onnx.reader import OnnxModel, OpenSizes
 from archpredict.onnx.stored import ReadCache, model_from_dict, model_to_dict, stamp_of
@@ -33,7 +33,7 @@ class FileReading:
     Args:
         jobs: Processes; if left out as many as there are cores, from 64 files on, and none for fewer. 0 for none.
         seconds: For one file, where processes read.
-        memory: Bytes that such a process may have, on Linux.
+        memory: Bytes that one file may take in such a process, on Linux.
         cache: A file that keeps what was read. What it knows is not read again as long as it has not changed.
 
     Raises:
@@ -87,6 +87,8 @@ def read_apart(
                 for answer in wait(waiting, return_when=FIRST_COMPLETED).done:
                     number, stamp = waiting.pop(answer)
                     content = answer.result()
+                    if content.get(ERROR) == OUT_OF_MEMORY:
+                        content = _too_large(how.memory)
                     if cache is not None and content.get(_FINAL):
                         cache.put(files[number], stamp, content)
                     yield number, _outcome(files[number], content)
@@ -130,7 +132,7 @@ def handler(setup: Mapping[str, Any]) -> Handler:
     shapes = {name: tuple(shape) for name, shape in setup["shapes"].items()}
     sizes = OpenSizes(**setup["sizes"])
     if setup.get("apart"):
-        limit_memory(setup["memory"])
+        limit_memory(setup["memory"], beyond=True)
 
     def answer(question: Answer) -> Answer:
         try:
@@ -138,6 +140,10 @@ def handler(setup: Mapping[str, Any]) -> Handler:
         except ModelFileError as error:
             return {ERROR: str(error), _FINAL: True}
         except MemoryError:
-            return {ERROR: f"it needs more than the {setup['memory'] / 1e6:,.0f} MB that one file may take"}
+            return _too_large(setup["memory"])
 
     return answer
+
+
+def _too_large(memory: int) -> Answer:
+    return {ERROR: f"it needs more than the {memory / 1e6:,.0f} MB that one file may take"}

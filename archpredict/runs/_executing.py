@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from archpredict.errors import EvaluationError
@@ -28,10 +28,29 @@ class Single:
         return result
 
 
-def results_by(executor: Executor, evaluator: Evaluator, architectures: Iterable[Architecture]) -> Iterator[Result]:
-    """Results as they come; what an executor gave up is a failed evaluation, and its retries are in the metadata."""
+def one_by_one(results: Iterator[Result]) -> Iterator[list[Result]]:
+    """Results of an evaluator as they come."""
+    try:
+        for result in results:
+            yield [result]
+    finally:
+        if isinstance(results, Generator):
+            results.close()
+
+
+def results_by(
+    executor: Executor, evaluator: Evaluator, architectures: Iterable[Architecture]
+) -> Iterator[list[Result]]:
+    """Results as they come, those together that are there at once.
+
+    What an executor gave up is a failed evaluation, and its retries are in the metadata.
+    """
+    together: list[Result] = []
     for done in executor.each(Single(evaluator), architectures):
-        yield _result(done)
+        together.append(_result(done))
+        if not done.is_followed:
+            yield together
+            together = []
 
 
 def _result(done: Done[Architecture, Result]) -> Result:

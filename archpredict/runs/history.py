@@ -146,6 +146,7 @@ class History:
         self.path = str(path)
         self._started = time.perf_counter()
         self._buffer: list[RecordedEvent] = []
+        self._asked: list[Ask] = []
         with self._errors():
             if self.path == ":memory:":
                 self._db = _connect(self.path)
@@ -169,21 +170,29 @@ class History:
             result: The result.
             told: How many results the strategy has been told before it, where it is told as it comes.
         """
-        row = (
-            number,
-            json.dumps(list(result.architecture.choices)),
-            str(result.architecture),
-            result.architecture.key,
-            result.score,
-            result.error,
-            result.seconds,
-            json.dumps(dict(result.metadata)),
-            time.time(),
-            json.dumps(dict(result.values)),
-            told,
-        )
+        self.record_all([(number, result, told)])
+
+    def record_all(self, results: Sequence[tuple[int, Result, int | None]]) -> None:
+        """Keep several results, each with what :meth:`record` takes: all of them or, where that fails, none."""
+        now = time.time()
+        rows = [
+            (
+                number,
+                json.dumps(list(result.architecture.choices)),
+                str(result.architecture),
+                result.architecture.key,
+                result.score,
+                result.error,
+                result.seconds,
+                json.dumps(dict(result.metadata)),
+                now,
+                json.dumps(dict(result.values)),
+                told,
+            )
+            for number, result, told in results
+        ]
         with self._transaction() as db:
-            db.execute(f"INSERT OR REPLACE INTO evaluations VALUES ({', '.join('?' * len(row))})", row)
+            db.executemany("INSERT OR REPLACE INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
             self._write_pending(db)
 
     def results(self, space: SearchSpace, start: int = 0, stop: int = _MOST) -> dict[int, Result]:
@@ -199,13 +208,16 @@ class History:
         return results
 
     def ask(self, ask: Ask) -> None:
-        """Keep what is asked for while other results are pending; it is on the disk before it is evaluated."""
-        row = (ask.number, json.dumps(list(ask.architecture.choices)), ask.told)
-        with self._transaction() as db:
-            db.execute("INSERT OR REPLACE INTO asks VALUES (?, ?, ?)", row)
+        """Keep what is asked for while other results are pending; it is on the disk before the next result is.
+
+        What was asked for after the last result follows from the results before it.
+        """
+        self._asked.append(ask)
 
     def asks(self, space: SearchSpace) -> list[Ask]:
         """What was asked for while other results were pending, in that order."""
+        if self._asked:
+            self.flush()
         try:
             return [
                 Ask(number, space.architecture(json.loads(choices)), int(told))
@@ -279,7 +291,7 @@ class History:
         return before + time.perf_counter() - self._started
 
     def flush(self) -> None:
-        """Write buffered events and the time worked."""
+        """Write buffered events, what was asked for, and the time worked."""
         with self._transaction() as db:
             self._write_pending(db)
 
@@ -295,6 +307,8 @@ class History:
         self.close()
 
     def _write_pending(self, db: sqlite3.Connection) -> None:
+        asked = [(ask.number, json.dumps(list(ask.architecture.choices)), ask.told) for ask in self._asked]
+        db.executemany("INSERT OR REPLACE INTO asks VALUES (?, ?, ?)", asked)
         rows = [
             (self._num_events + i, r.round, r.event.stage, r.event.done, r.event.total or 0, _values(r.event))
             for i, r in enumerate(self._buffer)
@@ -304,6 +318,7 @@ class History:
         db.execute("UPDATE sessions SET seconds = ? WHERE number = ?", (worked, self._session))
         self._num_events += len(rows)
         self._buffer.clear()
+        self._asked.clear()
 
     def _check(self) -> None:
         state = self._scalar("PRAGMA quick_check")

@@ -7,7 +7,8 @@ lacks.
 
 Where evaluations run side by side, the strategy is asked whenever there is room for one more, and told each result as
 it comes. The record has what was asked for after how many results, and in which order results came; so a resumed run
-tells all that again, has evaluated what was begun and not finished, and goes on.
+tells all that again, has evaluated what was begun and not finished, and goes on. A checkpoint, which only spares it
+some of that, is saved where the strategy has thought for long enough.
 
 Where the budget has grown, a strategy made with the larger budget takes over the state of the one before.
 """
@@ -15,9 +16,11 @@ Where the budget has grown, a strategy made with the larger budget takes over th
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -43,6 +46,8 @@ LABEL = "label"
 _HOPELESS = 5
 _HOPELESS_IN_A_BATCH = 10
 _HOPELESS_IN_A_ROW = 20
+_WORTH_A_SAVE = 10.0
+"""How many times as long as a checkpoint takes a strategy has thought since the last one, where another is worth it."""
 
 
 class Loop:
@@ -65,6 +70,7 @@ class Loop:
         self.evaluated_now = 0
         self._changes = () if directory is None else directory.changes
         self._observer = observer
+        self._thought = self._saving = 0.0
         self._running: dict[Choices, int] = {}  # numbers of what is evaluated side by side
         self._forget_failures_at_the_end()
         self._tally = history.tally()
@@ -111,8 +117,17 @@ class Loop:
 
     def _save(self) -> None:
         if self.directory is not None:
+            start = time.perf_counter()
             budget = self.strategy.problem.budget - self.plan.num_known
             self.directory.save_checkpoint(self.strategy.state_dict(), self.num_told, budget)
+            self._thought, self._saving = 0.0, time.perf_counter() - start
+
+    @contextmanager
+    def _thinking(self) -> Iterator[None]:
+        """What a strategy does that a resumed run would have to do again."""
+        start = time.perf_counter()
+        yield
+        self._thought += time.perf_counter() - start
 
     # ------------------------------------------------------------------ side by side
 
@@ -129,19 +144,27 @@ class Loop:
                 return None
             return begun.popleft() if begun else self._begin_one() if asks else None
 
-        for result in self._evaluated(_Stream(take)):
-            number = self._running.pop(result.architecture.choices, None)
-            if number is None:
-                raise self._unasked(result)
-            kept = self._measured(checked(result))
-            self._record(number, kept, self.num_told)
-            self.strategy.tell([kept])
-            self._save()
-            failed = failed + 1 if kept.score is None else 0
-            if failed >= _HOPELESS_IN_A_ROW:
-                raise all_failed(self.strategy.results[-failed:], self.directory)
+        for together in self._evaluated(_Stream(take)):
+            kept = [self._measured(checked(result)) for result in together]
+            self._record([(self._number(r), r, self.num_told + i) for i, r in enumerate(kept)])
+            for result in kept:
+                with self._thinking():
+                    self.strategy.tell([result])
+                failed = failed + 1 if result.score is None else 0
+                if failed >= _HOPELESS_IN_A_ROW:
+                    raise all_failed(self.strategy.results[-failed:], self.directory)
+            if self._thought >= _WORTH_A_SAVE * self._saving:
+                self._save()
         if lacking := len(self._running) - len(begun):
             raise self._forgotten(lacking, self.num_told + lacking)
+        self._save()
+
+    def _number(self, result: Result) -> int:
+        """Which one it is of all that were asked for."""
+        number = self._running.pop(result.architecture.choices, None)
+        if number is None:
+            raise self._unasked(result)
+        return number
 
     def _begin_one(self) -> Architecture | None:
         """What to evaluate beside the rest; None where nothing can be said before another result is there."""
@@ -156,7 +179,8 @@ class Loop:
 
     def _new_one(self) -> Architecture | None:
         self._grow(self._budget_at(self.num_told))
-        found = self.strategy.ask(1) if self.strategy.left > 0 else []
+        with self._thinking():
+            found = self.strategy.ask(1) if self.strategy.left > 0 else []
         pending = {a.key for a in self.strategy.pending}
         return next((a for a in found if a.key not in pending), None)
 
@@ -253,12 +277,12 @@ class Loop:
         known = self._known(batch, start)
         position = {a.choices: i for i, a in enumerate(batch) if i not in known}
         missing = [a for i, a in enumerate(batch) if i not in known]
-        for result in self._evaluated(missing) if missing and not self.out_of_time else ():
+        for result in self._one_by_one(missing) if missing and not self.out_of_time else ():
             i = position.pop(result.architecture.choices, None)
             if i is None:
                 raise self._unasked(result)
             known[i] = self._measured(checked(result))
-            self._record(start + i, known[i])
+            self._record([(start + i, known[i], None)])
             if position and self.out_of_time:
                 break
         if position and not self.out_of_time:
@@ -303,8 +327,15 @@ class Loop:
             return {}
         return known
 
-    def _evaluated(self, architectures: Any) -> Iterator[Result]:
-        """The evaluator's results; whatever ends the loop also ends what the evaluator has started."""
+    def _one_by_one(self, architectures: Any) -> Iterator[Result]:
+        for together in self._evaluated(architectures):
+            yield from together
+
+    def _evaluated(self, architectures: Any) -> Iterator[list[Result]]:
+        """The evaluator's results, those together that are there at once.
+
+        Whatever ends the loop also ends what the evaluator has started.
+        """
         results: Any = ()
         try:
             results = self.plan.results(architectures)
@@ -322,8 +353,13 @@ class Loop:
             if isinstance(results, Generator):
                 results.close()
 
-    def _record(self, number: int, result: Result, told: int | None = None) -> None:
-        self.history.record(number, result, told)
+    def _record(self, results: Sequence[tuple[int, Result, int | None]]) -> None:
+        """Keep results, each with its number and how many the strategy was told before it; then say so."""
+        self.history.record_all(results)
+        for _, result, _ in results:
+            self._say(result)
+
+    def _say(self, result: Result) -> None:
         self._tally = tally = self._tally.with_result(result)
         self.evaluated_now += 1
         values = {}

@@ -22,7 +22,7 @@ from archpredict.progress import Observer, silent
 from archpredict.registry import resolve
 from archpredict.registry.arguments import describe
 from archpredict.registry.options import check_options, options_of, takes_any
-from archpredict.runs._executing import results_by
+from archpredict.runs._executing import one_by_one, results_by
 from archpredict.runs.known import KnownResults, Source, known_results
 from archpredict.spaces import check_space
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
@@ -67,10 +67,10 @@ class Plan:
         """Whether evaluations run side by side; else one after another, and the strategy is told them in batches."""
         return not self.executor.runs_here or self.evaluator.at_a_time > 1
 
-    def results(self, architectures: Any) -> Iterator[Result]:
-        """Results of architectures as they come, from where evaluations run."""
+    def results(self, architectures: Any) -> Iterator[list[Result]]:
+        """Results of architectures as they come, those together that are there at once, from where evaluations run."""
         if self.executor.runs_here:
-            return self.evaluator.evaluate(architectures)
+            return one_by_one(self.evaluator.evaluate(architectures))
         return results_by(self.executor, self.evaluator, architectures)
 
     def make_strategy(self, observer: Observer = silent, budget: int | None = None) -> Strategy:

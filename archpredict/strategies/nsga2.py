@@ -128,8 +128,10 @@ def best_first(problem: Problem, results: Sequence[Result]) -> IntArray:
         values = problem.oriented([r.values for r in results])
     rank, alone = np.zeros(len(results), dtype=np.int64), np.zeros(len(results))
     rank[kept] = front_ranks(values[kept])
-    for k in range(rank.max(initial=0) + 1):
-        alone[kept & (rank == k)] = crowding_distance(values[kept & (rank == k)])
+    if values.shape[1] > 1:  # the members of a front are alike in one number
+        by_rank = np.flatnonzero(kept)[np.argsort(rank[kept], kind="stable")]
+        for front in np.split(by_rank, np.flatnonzero(np.diff(rank[by_rank])) + 1):
+            alone[front] = crowding_distance(values[front])
     return np.lexsort([-alone, rank, beyond])
 
 

@@ -116,6 +116,19 @@ def test_what_is_tried_too_often_is_given_up_with_the_reason(cluster: Any) -> No
     assert done[worst].retries == ("its process died",)
 
 
+def test_a_process_makes_the_function_once(cluster: Any) -> None:
+    class Heavy:
+        calls = 0
+
+        def __call__(self, item: int) -> int:
+            self.calls += 1
+            return self.calls
+
+    calls = [done.value or 0 for done in Ray().each(Heavy(), range(8))]
+    assert sum(count == 1 for count in calls) <= 2  # processes
+    assert max(calls) >= 4
+
+
 def test_resources_that_no_machine_has_are_named(cluster: Any) -> None:
     with pytest.raises(
         EvaluationError,
@@ -145,9 +158,9 @@ def test_what_the_evaluator_raises_ends_the_run_in_its_own_words(cluster: Any) -
 
 def test_a_worker_of_another_version_is_told_apart() -> None:
     with pytest.raises(EvaluationError, match=r"has archpredict .*, this one has 0\.0\.0; install the same everywhere"):
-        ray_executor._call({"archpredict": "0.0.0"}, b"", b"")
+        ray_executor._call({"archpredict": "0.0.0"}, "name", b"", b"")
     with pytest.raises(EvaluationError, match=r"cannot make the evaluator: ModuleNotFoundError.*nowhere"):
-        ray_executor._call(ray_executor._VERSIONS, b"cnowhere\nAt\n.", b"")
+        ray_executor._call(ray_executor._VERSIONS, "name", b"cnowhere\nAt\n.", b"")
 
 
 def test_an_address_that_nobody_answers_is_said_at_once() -> None:

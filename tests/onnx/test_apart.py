@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,22 @@ def test_too_slow_and_too_large_are_failures_that_are_tried_again(files: dict[in
     slow = read({1: files[1]}, FileReading(jobs=1, seconds=1e-6, cache=kept))
     assert "1.onnx: it took longer than 1e-06 s, and its process was killed" in str(slow[1])
     assert isinstance(read({1: files[1]}, FileReading(jobs=1, cache=kept))[1], OnnxModel)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits what a process allocates")
+def test_a_file_that_takes_too_much_memory_is_left_out_and_the_others_are_read(
+    files: dict[int, Path], tmp_path: Path
+) -> None:
+    large, graph = tmp_path / "large.onnx", onnx.GraphProto(name="g")
+    for i in range(40_000):
+        graph.node.add(op_type="Relu", input=[f"x{i}"], output=[f"x{i + 1}"])
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 3, 8, 8]) for n in ("x0", "x40000")]
+    graph.input.append(ends[0])
+    graph.output.append(ends[1])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), large)
+    found = read({0: large, **files}, FileReading(jobs=1, memory=20_000_000))
+    assert str(found[0]) == f"{large}: it needs more than the 20 MB that one file may take"
+    assert shown({n: found[n] for n in files}) == shown(read(files, FileReading(jobs=0)))
 
 
 @pytest.mark.parametrize(("wrong", "message"), [({"jobs": -1}, "`jobs`"), ({"seconds": 0}, "`seconds`")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,9 @@ def test_a_live_page_passes_events_on_and_is_written_when_it_is_due(
     for at in (1.0, 11.0, 20.0, 45.0):
         clock[0] = at
         page(Event("label", 1))
+        for thread in threading.enumerate():
+            if thread.name == "page of a run":
+                thread.join()
     assert len(seen) == 4
     assert written == [tmp_path / "report" / "index.html"] * 2
 

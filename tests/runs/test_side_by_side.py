@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from archpredict.errors import EvaluationError
+from archpredict.errors import EvaluationError, RunDirectoryError
 from archpredict.evaluators.base import Evaluator, Result
 from archpredict.evaluators.function import FunctionEvaluator
+from archpredict.executors.base import Done, Executor
+from archpredict.runs import history
 from archpredict.runs.history import History
 from archpredict.runs.search import SearchResult, search
 from archpredict.spaces.base import Architecture
 from archpredict.strategies.base import Strategy
+from archpredict.strategies.random import RandomSearch
 from archpredict.testing.simulated import SimulatedWorkers
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
@@ -90,6 +93,65 @@ def test_a_run_is_a_function_of_what_the_record_says_came_when(tmp_path: Path, n
     first = run(workers(), tmp_path / "run", name)
     (tmp_path / "run" / "checkpoint.safetensors").unlink()
     assert found(run(workers(), tmp_path / "run", name, resume=True)) == found(first)
+
+
+class InPairs(Executor):
+    """Somewhere where results come two at a time."""
+
+    name = "in-pairs"
+
+    def each(self, function: Any, items: Any) -> Iterator[Done[Any, Any]]:
+        waiting, running = iter(items), list[Any]()
+        while True:
+            running += [item for item in (next(waiting, None) for _ in range(4 - len(running))) if item is not None]
+            if not running:
+                return
+            ended, running = running[:2], running[2:]
+            for item in ended:
+                yield Done(item, function(item), is_followed=item is not ended[-1])
+
+
+def test_results_that_are_there_at_once_are_recorded_before_the_first_of_them_is_told(tmp_path: Path) -> None:
+    recorded: list[int] = []
+
+    class Looking(RandomSearch):
+        name = "looking"
+
+        def tell(self, results: Sequence[Result]) -> None:
+            recorded.append(len(told(tmp_path / "run")))
+            super().tell(results)
+
+    given = {"budget": 12, "out": tmp_path / "run"}
+    result = search(SPACE, ToyEvaluator(), strategy=Looking, executor=InPairs(), **given)
+    assert recorded == [2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 12, 12]
+    with History(tmp_path / "run" / "history.db") as kept:
+        assert [ask.told for ask in kept.asks(SPACE)] == [0] * 4 + [2, 2, 4, 4, 6, 6, 8, 8]
+    (tmp_path / "run" / "checkpoint.safetensors").unlink()
+    assert found(search(SPACE, ToyEvaluator(), strategy=Looking, executor=InPairs(), resume=True, **given)) == found(
+        result
+    )
+
+
+def test_a_full_disk_ends_a_run_in_one_sentence_and_nothing_told_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, seen = history._connect, list[int]()
+
+    def small(path: str) -> sqlite3.Connection:
+        db = connect(path)
+        db.execute("PRAGMA max_page_count = 8")  # what SQLite says then is what it says of a full disk
+        return db
+
+    monkeypatch.setattr(history, "_connect", small)
+    with pytest.raises(RunDirectoryError, match=r"^the disk that holds .* is full"):
+        run(workers(), tmp_path / "run", budget=90, observer=lambda event: seen.append(event.done))
+    monkeypatch.undo()
+    before = told(tmp_path / "run")
+    assert len(seen) <= len(before) < 90
+    assert before
+    result = run(workers(), tmp_path / "run", budget=90, resume=True)
+    assert told(tmp_path / "run")[: len(before)] == before
+    assert (result.queries, len(set(told(tmp_path / "run")))) == (90, 90)
 
 
 @pytest.mark.parametrize("after", [0, 1, 7, 13, 19])

@@ -28,6 +28,9 @@ Handler = Callable[[Answer], Answer]
 ERROR = "error"
 """The entry of an answer that says in a sentence why there is no other."""
 
+OUT_OF_MEMORY = "its process had no memory left for the answer"
+"""What that entry is where there was less memory than it takes to answer."""
+
 _START = (
     # The folder that the user is in comes first on the path, and may hold a file called as a module is.
     "import sys; sys.path[:] = [place for place in sys.path if place] + sys.argv[1:2]; "
@@ -191,6 +194,8 @@ class _alarm:  # noqa: N801 - reads as a statement
 def _how_it_ended(code: int, said: str) -> str:
     if sys.platform != "win32" and code == -signal.SIGKILL:
         return "its process was killed, as systems do when memory runs out"
+    if said == MemoryError.__name__:
+        return OUT_OF_MEMORY
     how = f"exited with code {code}" if code >= 0 else f"was ended by signal {-code}"
     return f"its process {how}" + (f" and said: {said}" if said else " without an answer")
 
@@ -212,12 +217,24 @@ def serve(module: str) -> None:
         answers.flush()
 
 
-def limit_memory(limit: int) -> None:
-    """Make this process fail where it allocates more bytes than this, on Linux; elsewhere nothing happens."""
+def limit_memory(limit: int, *, beyond: bool = False) -> None:
+    """Make this process fail where it allocates more bytes than this, on Linux; elsewhere nothing happens.
+
+    Args:
+        limit: Bytes.
+        beyond: Whether what it has allocated already, such as libraries, comes on top of them.
+    """
     if sys.platform == "linux":
         import resource
 
+        limit += _allocated() if beyond else 0
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def _allocated() -> int:
+    """Bytes that count for the limit, as Linux tells them."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("VmData:"))
 
 
 def _listen(lines: queue.SimpleQueue[str]) -> None:
