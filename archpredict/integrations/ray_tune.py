@@ -129,8 +129,7 @@ class StrategySearcher(Searcher):  # type: ignore[misc]  # Ray Tune's own types 
         return True
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
-        if self._driver is None and self._space is not None:  # a tuner without param_space tells its searcher nothing
-            self.set_search_properties(None, None, {})
+        self._begin_if_told_nothing()
         if self._driver is None:
             raise UsageError(
                 "the searcher does not know what it searches; give `param_space` to the tuner, or a `space`"
@@ -151,12 +150,21 @@ class StrategySearcher(Searcher):  # type: ignore[misc]  # Ray Tune's own types 
         return config
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        choices = self._running.pop(trial_id, None)
-        if choices is None or self._driver is None:  # of another searcher
+        choices = self._running.get(trial_id)
+        if choices is None:  # of another searcher
             return
+        self._begin_if_told_nothing()
+        if self._driver is None:
+            return
+        del self._running[trial_id]
         values = None if error or result is None else _reported(result, self._driver.objectives)
         self._ended.append((list(choices), values))
         self._tell(choices, values)
+
+    def _begin_if_told_nothing(self) -> None:
+        """Begin with the space alone, as a tuner without ``param_space`` tells its searcher nothing."""
+        if self._driver is None and self._space is not None:
+            self.set_search_properties(None, None, {})
 
     def _tell(self, choices: Sequence[int], values: Sequence[float] | None) -> None:
         assert self._driver is not None

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from archpredict.errors import DataError, MissingDependencyError, UsageError
+from archpredict.evaluators.base import Result
 from archpredict.registry import resolve
 from archpredict.strategies.base import Problem, Strategy
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
+ray = pytest.importorskip("ray")
 tune = pytest.importorskip("ray.tune")
 
 from archpredict.integrations.ray_tune import StrategySearcher  # noqa: E402
@@ -124,9 +127,72 @@ def test_several_objectives() -> None:
     assert {tuple(r.values) for r in search.results} == {("label", "params")}
 
 
+@pytest.fixture(scope="module")
+def machine() -> Iterator[None]:
+    """Ray on this machine, with workers that run no later than the tests do."""
+    ray.init(
+        address="local",
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+        object_store_memory=80_000_000,
+        _system_config={"worker_niceness": 0},
+    )
+    yield
+    ray.shutdown()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_tuner_that_is_interrupted_and_restored_is_one_run(
+    machine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUNE_GLOBAL_CHECKPOINT_S", "0")  # what has ended is in Ray Tune's own checkpoint at once
+    monkeypatch.setenv("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")  # which leave files open when they are interrupted
+    interrupt = tmp_path / "interrupt"
+    interrupt.touch()
+
+    def train(config: dict[str, Any]) -> None:
+        tune.report({"label": sum(json.loads(config["architecture"]))})
+
+    class Interrupting(tune.Callback):  # type: ignore[misc, name-defined]
+        def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+            if interrupt.exists() and len(trials) == 3:
+                raise KeyboardInterrupt
+
+    limited = tune.search.ConcurrencyLimiter(searcher("evolution", {}), max_concurrent=1)
+    settings = tune.TuneConfig(metric="label", mode="max", search_alg=limited, num_samples=6, reuse_actors=True)
+    kept = tune.RunConfig(name="run", storage_path=str(tmp_path), callbacks=[Interrupting()], verbose=0)
+    with pytest.raises(KeyboardInterrupt):
+        tune.Tuner(train, tune_config=settings, run_config=kept).fit()
+    interrupt.unlink()
+    results = tune.Tuner.restore(str(tmp_path / "run"), train).fit()
+    *_, last = sorted((tmp_path / "run").glob("searcher-state*"))  # one of each time that it ran
+    state = json.loads(last.read_text())
+    strategy = resolve("strategies", "evolution", Strategy)(Problem(ToySpace(), 30), seed=3)
+    while strategy.num_told < 6:
+        (asked,) = strategy.ask(1)
+        strategy.tell([Result(asked, float(sum(asked.choices)))])
+    assert state["ended"] == [[list(r.architecture.choices), [r.score]] for r in strategy.results]
+    assert sorted(result.metrics["label"] for result in results) == sorted(r.score for r in strategy.results)
+
+
 def test_with_a_space_the_tuner_need_tell_nothing() -> None:
     """Ray Tune does not say its metric to the searcher of a tuner without ``param_space``."""
     assert run(searcher("evolution", {}), range(5)) == alone("evolution", 5, {})
+
+
+def test_a_trial_that_ends_before_anything_is_asked_for_again_is_told(tmp_path: Path) -> None:
+    """As Ray Tune does where it restores a tuner without ``param_space``."""
+    search = searcher("evolution", {})
+    first = run(search, range(5))
+    config = search.suggest("late")
+    assert config is not None
+    search.save(str(tmp_path / "state"))
+    again = searcher("evolution", {})
+    again.restore(str(tmp_path / "state"))
+    again.on_trial_complete("late", {"label": score(config["architecture"])})
+    assert [*first, config["architecture"], *run(again, range(6, 9))] == alone("evolution", 9, {})
 
 
 def test_what_is_wrong_is_said(tmp_path: Path, load_without: Callable[[str, str], None]) -> None:
