@@ -25,6 +25,7 @@ def evaluate(given: Mapping[str, Any], folder: str | Path) -> None:
         folder: Of the tables.
     """
     from archpredict.cli._console import progress
+    from archpredict.cli._evaluation_pages import write_devices
     from archpredict.predict.device_protocols import load_device_protocol
     from archpredict.predict.device_validation import evaluate_devices, summarize_devices
 
@@ -35,6 +36,7 @@ def evaluate(given: Mapping[str, Any], folder: str | Path) -> None:
     if given["csv_file"] is not None:
         _write(given["csv_file"], trials)
     summaries = summarize_devices(trials)
+    write_devices(given, protocol, folder, summaries, trials)
     if given["as_json"]:
         _print_json(protocol, folder, seeds, summaries, trials)
     else:

@@ -11,18 +11,31 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from archpredict.cli._evaluation_output import (
+    headings_of,
+    largest_k,
+    say_transfer,
+    show,
+    show_published,
+    sizes_to_json,
+    times,
+    write_files,
+)
+from archpredict.cli._evaluation_pages import write_evaluation, write_figures
 from archpredict.cli._executors import executor_options, made_executor
 from archpredict.cli._options import column_option, debug_option, example, flag_of, json_option
+from archpredict.cli._pages import Repeatable, check_page, html_option
 from archpredict.cli._predictors import device_option, predictor_options, quiet_option, space_option
 from archpredict.cli._proxies import feature_options
 from archpredict.cli._submissions import entrant_of, submit
 from archpredict.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from archpredict._typing import FloatArray
+    import numpy as np
+
     from archpredict.predict.leaderboard import Entrant
     from archpredict.predict.protocols import Protocol
-    from archpredict.predict.validation import Summary, Trial
+    from archpredict.predict.validation import Trial
 
 _PATH = click.Path(path_type=Path)
 _FROM_1 = click.IntRange(min=1)
@@ -49,22 +62,6 @@ _TRAINING = (
 _OF_DEVICES = ("train_sizes", "seeds", *_WHERE)
 """Those of them that a protocol of devices has too."""
 
-_HEADINGS = {
-    "kendall_tau": "tau",
-    "spearman": "Spearman",
-    "pearson": "Pearson",
-    "n_at_k": "N@{k}",
-    "precision_at_k": "P@{k}",
-    "ndcg": "NDCG@{k}",
-    "regret": "regret@{k}",
-    "coverage_90": "in 90 %",
-    "calibration_error": "calibration error",
-    "nll": "NLL",
-    "error_correlation": "error~std",
-    "seconds": "training s",
-}
-"""Figures and what they are called in tables; ``k`` and ``n`` are said beside them."""
-
 
 def _of_devices(protocol: str | None) -> bool:
     """Whether a protocol holds out devices, not architectures."""
@@ -90,6 +87,7 @@ def _sizes(ctx: click.Context, parameter: click.Parameter, text: str | None) -> 
 
 @click.command(
     name="evaluate",
+    cls=Repeatable,
     epilog=example(
         "archpredict evaluate --space nasbench201 --data table.csv --target accuracy",
         "--predictor gaussian-process --train-sizes 20 --seeds 2",
@@ -117,6 +115,7 @@ def _sizes(ctx: click.Context, parameter: click.Parameter, text: str | None) -> 
 @executor_options("training", "Trainings at a time, in processes; the figures are those of one at a time.")
 @click.option("--csv", "csv_file", type=_PATH, help="Write the figures as a table, one row per trained predictor.")
 @click.option("--plots", type=_PATH, metavar="DIR", help="Write pictures into this folder.")
+@html_option
 @click.option(
     "--submit",
     type=_PATH,
@@ -142,6 +141,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         _check(ctx, given)
         if given["csv_file"] is not None:
             check_output(given["csv_file"], *([given["data"]] if given["data"] is not None else []))
+        check_page(given["html"])
         if given["plots"] is not None:
             check_folder(given["plots"])
         if given["submit"] is not None:
@@ -214,18 +214,19 @@ def _evaluate_model(given: Mapping[str, Any]) -> None:
         title = f"{given['model']} on {given['data'].name}"
         draw_predicted(data.labels, predicted, given["target"], title, given["plots"])
     source = {"model": given["model"], "space": space.name, **_source(data)}
+    write_figures(given, source, figures, data.labels, predicted, std)
     if given["as_json"]:
         print_json({**source, **figures})
         return
     from archpredict.cli._console import show_table
 
-    headings = _headings(figures, int(figures["k"]))
+    headings = headings_of(figures, int(figures["k"]))
     rows = [(heading, f"{figures[name]:.4g}") for name, heading in headings.items()]
     title = f"{given['model']} on {len(data):,} architectures, column {given['target']} of {given['data']}"
     show_table(title, {"figure": "left", "value": "right"}, rows)
 
 
-def _warn_of_scale(learnt: tuple[float, float] | None, labels: FloatArray) -> None:
+def _warn_of_scale(learnt: tuple[float, float] | None, labels: np.ndarray) -> None:
     """Labels none of which is where those that were learnt from lie are on another scale."""
     if learnt is None or (labels.max() >= learnt[0] and labels.min() <= learnt[1]):
         return
@@ -243,6 +244,7 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
     from archpredict.cli._predictors import build_predictor, check_learns, described_predictor
     from archpredict.cli._proxies import compute_scores, split_features, with_proxies
     from archpredict.cli._tables import read_labelled
+    from archpredict.predict.evaluation_page import Judgement
     from archpredict.predict.validation import cross_validate, summarize
     from archpredict.spaces.base import load_space
 
@@ -269,8 +271,10 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
             executor=executor,
         )
     title = f"{name}: {folds}-fold cross-validation on {len(labels):,} architectures"
-    _write_files(given, results, labels, given["data"].name)
+    write_files(given, results, labels, given["data"].name)
     summary, others = summarize(results), predictor.learns_from(space)
+    found = Judgement(name, title.removeprefix(f"{name}: "), results, labels, labels, learnt_from=others)
+    write_evaluation(given, found, {"space": space.name, **_source(data)}, predictor)
     if given["as_json"]:
         print_json(
             {
@@ -280,7 +284,7 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
                 "transfer": others,
                 "folds": folds,
                 "seeds": seeds,
-                "k": _k(results),
+                "k": largest_k(results),
                 "n": len(labels),
                 "mean": summary.mean,
                 "std": summary.std,
@@ -288,15 +292,18 @@ def _evaluate_folds(given: Mapping[str, Any]) -> None:
             }
         )
         return
-    _show(f"{title}, {_times(seeds, 'seed')}", {"": summary}, _k(results))
-    _say_transfer(others)
+    show(f"{title}, {times(seeds, 'seed')}", {"": summary}, largest_k(results))
+    say_transfer(others)
 
 
 def _evaluate_curve(given: Mapping[str, Any]) -> None:
+    from sklearn.base import clone
+
     from archpredict.cli._console import progress
     from archpredict.cli._output import print_json
     from archpredict.cli._predictors import build_predictor, check_learns, described_predictor
     from archpredict.cli._proxies import compute_scores, split_features, with_proxies
+    from archpredict.predict.evaluation_page import Judgement
     from archpredict.predict.validation import learning_curve, summarize_sizes
 
     seeds = given["seeds"] or 5
@@ -322,12 +329,12 @@ def _evaluate_curve(given: Mapping[str, Any]) -> None:
             executor=executor,
         )
     others = predictor.learns_from(protocol.space)
-    without = {}
+    alone: list[Trial] = []
     if given["protocol"] is not None and others["sources"]:  # comparisons are with predictors that know no other labels
-        alone = predictor.set_params(transfer=False)
+        unaware = clone(predictor).set_params(transfer=False)
         with progress(given["quiet"]) as observer:
-            trials = learning_curve(
-                alone,
+            alone = learning_curve(
+                unaware,
                 protocol,
                 given["train_sizes"],
                 seeds,
@@ -336,10 +343,14 @@ def _evaluate_curve(given: Mapping[str, Any]) -> None:
                 k=given["k"],
                 executor=executor,
             )
-        without = summarize_sizes(trials)
+    without = summarize_sizes(alone) if alone else {}
     title = f"{described_predictor(given)}: {protocol.name} ({protocol.description})"
-    _write_files(given, results, protocol.test_labels, protocol.name)
+    write_files(given, results, protocol.test_labels, protocol.name)
     submit(given, described_predictor(given), protocol, results, others)
+    y = (protocol.test_labels, protocol.train_labels)
+    about = f"{protocol.name} ({protocol.description})"
+    found = Judgement(described_predictor(given), about, results, *y, alone, others, protocol.published)
+    write_evaluation(given, found, {**_of_protocol(protocol), **source}, predictor)
     sizes = summarize_sizes(results)
     if given["plots"] is not None:
         from archpredict.cli._plots import draw_curve
@@ -353,25 +364,26 @@ def _evaluate_curve(given: Mapping[str, Any]) -> None:
                 "description": protocol.description,
                 **source,
                 "seeds": seeds,
-                "k": _k(results),
-                "sizes": _sizes_to_json(sizes),
+                "k": largest_k(results),
+                "sizes": sizes_to_json(sizes),
                 "transfer": others,
-                "without_transfer": _sizes_to_json(without),
+                "without_transfer": sizes_to_json(without),
                 "trials": [trial.row() for trial in results],
                 "published": [figure._asdict() for figure in protocol.published],
             }
         )
         return
-    _show(f"{title}, {_times(seeds, 'seed')}", {str(n): summary for n, summary in sizes.items()}, _k(results))
-    _say_transfer(others)
+    show(f"{title}, {times(seeds, 'seed')}", {str(n): summary for n, summary in sizes.items()}, largest_k(results))
+    say_transfer(others)
     if without:
-        _show("The same without transfer", {str(n): summary for n, summary in without.items()}, _k(results))
-    _show_published(protocol)
+        show("The same without transfer", {str(n): summary for n, summary in without.items()}, largest_k(results))
+    show_published(protocol)
 
 
 def _evaluate_entrant(entrant: Entrant, given: Mapping[str, Any], seeds: int, executor: Any) -> None:
     from archpredict.cli._console import progress
     from archpredict.cli._output import print_json
+    from archpredict.predict.evaluation_page import Judgement
     from archpredict.predict.validation import learning_curve, summarize_sizes
 
     protocol, _, source = _protocol(given, [])
@@ -380,30 +392,20 @@ def _evaluate_entrant(entrant: Entrant, given: Mapping[str, Any], seeds: int, ex
             entrant, protocol, given["train_sizes"], seeds, observer, k=given["k"], executor=executor
         )
     name = str(given["predictor"]).rpartition(":")[2]
-    _write_files(given, results, protocol.test_labels, protocol.name)
+    write_files(given, results, protocol.test_labels, protocol.name)
     submit(given, name, protocol, results)
+    y = (protocol.test_labels, protocol.train_labels)
+    found = Judgement(name, f"{protocol.name} ({protocol.description})", results, *y, published=protocol.published)
+    write_evaluation(given, found, {**_of_protocol(protocol), **source})
     sizes = summarize_sizes(results)
     if given["as_json"]:
         rows = [trial.row() for trial in results]
         about = {"predictor": name, "protocol": protocol.name, "description": protocol.description, **source}
-        print_json({**about, "seeds": seeds, "k": _k(results), "sizes": _sizes_to_json(sizes), "trials": rows})
+        print_json({**about, "seeds": seeds, "k": largest_k(results), "sizes": sizes_to_json(sizes), "trials": rows})
         return
     title = f"{name}: {protocol.name} ({protocol.description})"
-    _show(f"{title}, {_times(seeds, 'seed')}", {str(n): summary for n, summary in sizes.items()}, _k(results))
-    _show_published(protocol)
-
-
-def _sizes_to_json(sizes: Mapping[int, Summary]) -> list[dict[str, Any]]:
-    return [{"n": n, "trials": s.trials, "mean": s.mean, "std": s.std} for n, s in sizes.items()]
-
-
-def _say_transfer(others: Mapping[str, Sequence[str]]) -> None:
-    """Where a predictor has other labels from."""
-    from archpredict.cli._console import say
-
-    if others["sources"]:
-        left_out = f", not from {', '.join(others['left_out'])}" if others["left_out"] else ""
-        say(f"Learnt from labels of {', '.join(others['sources'])} too{left_out}; --no-transfer leaves them out")
+    show(f"{title}, {times(seeds, 'seed')}", {str(n): summary for n, summary in sizes.items()}, largest_k(results))
+    show_published(protocol)
 
 
 def _protocol(given: Mapping[str, Any], columns: Sequence[str]) -> tuple[Protocol, dict[str, Any], dict[str, Any]]:
@@ -424,6 +426,13 @@ def _protocol(given: Mapping[str, Any], columns: Sequence[str]) -> tuple[Protoco
     return protocol, {}, {"space": protocol.space.name, "data": str(folder)}
 
 
+def _of_protocol(protocol: Protocol) -> dict[str, str]:
+    """What a page says of a protocol: its name, and a digest of its labels and architectures."""
+    from archpredict.predict.leaderboard import table_digest
+
+    return {"protocol": protocol.name, "labels_sha256": table_digest(protocol)}
+
+
 def _data_folder(given: Mapping[str, Any]) -> str | Path:
     """Where the tables of protocols are."""
     folder: str | Path | None = given["data"] or os.environ.get("ARCHPREDICT_DATA")
@@ -434,65 +443,3 @@ def _data_folder(given: Mapping[str, Any]) -> str | Path:
 
 def _source(table: Any) -> dict[str, Any]:
     return {"data": str(table.path), "sha256": table.sha256, "target": table.target}
-
-
-def _write_files(given: Mapping[str, Any], results: Sequence[Trial], labels: Any, data: str) -> None:
-    """The table of trials, and the picture of the predictions for the last number of labels and the first seed."""
-    if given["csv_file"] is not None:
-        from archpredict.cli._output import number_columns, write_table
-
-        rows = [trial.row() for trial in results]
-        write_table(given["csv_file"], number_columns(rows), rows)
-    if given["plots"] is not None:
-        import numpy as np
-
-        from archpredict.cli._plots import draw_predicted
-        from archpredict.cli._predictors import described_predictor
-
-        largest = max(trial.n for trial in results)
-        shown = [t for t in results if t.seed == results[0].seed and (t.fold is not None or t.n == largest)]
-        test = np.concatenate([trial.split.test for trial in shown])
-        predicted = np.concatenate([trial.predicted for trial in shown])
-        title = f"{described_predictor(given)} on {data}, held out"
-        draw_predicted(labels[test], predicted, given["target"] or "test label", title, given["plots"])
-
-
-def _headings(figures: Mapping[str, float], k: int) -> dict[str, str]:
-    return {name: heading.format(k=k) for name, heading in _HEADINGS.items() if name in figures}
-
-
-def _k(results: Sequence[Trial]) -> int:
-    """How many of the predicted best were looked at, but for test sets that are smaller."""
-    return max(int(trial.figures["k"]) for trial in results)
-
-
-def _show(title: str, summaries: Mapping[str, Any], k: int) -> None:
-    """Mean and standard deviation of each figure, one column per number of labels."""
-    from archpredict.cli._console import show_table
-
-    first = next(iter(summaries.values()))
-    headings = _headings(first.mean, k)
-    names = ["mean ± std" if not n else f"n = {n}" for n in summaries]
-    rows = [
-        (heading, *(f"{s.mean[name]:.3f} ± {s.std[name]:.3f}" for s in summaries.values()))
-        for name, heading in headings.items()
-    ]
-    show_table(title, {"figure": "left", **dict.fromkeys(names, "right")}, rows)
-
-
-def _show_published(protocol: Protocol) -> None:
-    """What others reached, one column per number of labels of the protocol."""
-    from archpredict.cli._listing import Entry, show_list
-
-    tau = {(f.name, n): f.kendall_tau for f in protocol.published for n in protocol.train_sizes if abs(f.n - n) <= 1}
-    sources = {f.name: f.source for f in protocol.published}
-    if tau:
-        figures = {
-            name: {f"n = {n}": f"{tau[name, n]:.3f}" if (name, n) in tau else "-" for n in protocol.train_sizes}
-            for name in sources
-        }
-        show_list("Kendall's tau of others", [Entry(name, sources[name], figures[name]) for name in sources])
-
-
-def _times(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

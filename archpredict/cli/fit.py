@@ -10,6 +10,7 @@ import click
 
 from archpredict.cli._onnx import input_shape_options
 from archpredict.cli._options import column_option, debug_option, example, flag_of, json_option
+from archpredict.cli._pages import Repeatable, check_page, html_option
 from archpredict.cli._predictors import device_option, predictor_options, quiet_option
 from archpredict.cli._proxies import feature_options
 from archpredict.errors import UsageError
@@ -17,7 +18,7 @@ from archpredict.errors import UsageError
 if TYPE_CHECKING:
     from archpredict.cli._fit_data import FitData
     from archpredict.predict.predictor import Predictor
-    from archpredict.predict.validation import Summary
+    from archpredict.predict.validation import Trial
 
 _PATH = click.Path(path_type=Path)
 _NEW = (
@@ -39,7 +40,9 @@ _OF_FAMILIES = "general-purpose"
 
 
 @click.command(
-    name="fit", epilog=example("archpredict fit --space nasbench201 --data table.csv --target accuracy --out model")
+    name="fit",
+    cls=Repeatable,
+    epilog=example("archpredict fit --space nasbench201 --data table.csv --target accuracy --out model"),
 )
 @click.option("--space", help="Name (see 'archpredict spaces'), module:Class or file.py:Class.")
 @click.option("--data", type=_PATH, help="Table with labelled architectures (CSV, JSONL, ...).")
@@ -61,6 +64,7 @@ _OF_FAMILIES = "general-purpose"
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Source of all randomness.")
 @device_option
 @click.option("--out", type=_PATH, required=True, help="Folder to save in: new, empty, or a saved predictor's.")
+@html_option
 @json_option
 @quiet_option
 @debug_option
@@ -78,20 +82,24 @@ def command(**given: Any) -> None:
 
 def _fit(given: dict[str, Any]) -> None:
     from archpredict.cli._console import say
+    from archpredict.cli._evaluation_pages import write_card
     from archpredict.cli._fit_data import check_source
     from archpredict.cli._output import check_replaceable, print_json
     from archpredict.cli._proxies import compute_scores
     from archpredict.predict.cards import fitted_card, judged_by_others
     from archpredict.predict.storage import MANIFEST
+    from archpredict.predict.validation import summarize
 
     check_source(given)
     check_replaceable(given["out"], MANIFEST, "predictor", "--out")
+    check_page(given["html"])
     predictor, name, data = _start(given)
     labels = f"{len(data.labels):,} labels"
     if not given["quiet"]:
         say(f"Fitting {name} on {labels} of {data.title}")
     compute_scores(predictor, data.architectures, given["quiet"])
-    summary = _cross_validate(predictor, data, given) if given["folds"] else None
+    trials = _cross_validate(predictor, data, given) if given["folds"] else []
+    summary = summarize(trials) if trials else None
     start = time.perf_counter()
     _train(predictor, data, given)
     seconds = time.perf_counter() - start
@@ -107,6 +115,7 @@ def _fit(given: dict[str, Any]) -> None:
         summary=summary,
     )
     predictor.save(given["out"], card)
+    write_card(given, card, data.labels, predictor, trials)
     if given["as_json"]:
         print_json({"out": str(given["out"]), **card})
         return
@@ -188,12 +197,12 @@ def _train(predictor: Predictor, data: FitData, given: dict[str, Any]) -> None:
             predictor.fine_tune(*labelled, features=data.features, observer=observer, epochs=given["epochs"])
 
 
-def _cross_validate(predictor: Predictor, data: FitData, given: dict[str, Any]) -> Summary:
+def _cross_validate(predictor: Predictor, data: FitData, given: dict[str, Any]) -> list[Trial]:
     from archpredict.cli._console import progress
-    from archpredict.predict.validation import cross_validate, summarize
+    from archpredict.predict.validation import cross_validate
 
     with progress(given["quiet"]) as observer:
-        results = cross_validate(
+        return cross_validate(
             predictor,
             data.architectures,
             data.labels,
@@ -202,4 +211,3 @@ def _cross_validate(predictor: Predictor, data: FitData, given: dict[str, Any]) 
             observer,
             features=data.features,
         )
-    return summarize(results)

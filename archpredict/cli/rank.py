@@ -15,6 +15,7 @@ from archpredict.cli._interrupts import resumable
 from archpredict.cli._messages import in_flags
 from archpredict.cli._onnx import file_options, file_reading, input_shape_options
 from archpredict.cli._options import debug_option, example, json_option
+from archpredict.cli._pages import Repeatable, check_page, html_option
 from archpredict.cli._predictors import quiet_option
 from archpredict.cli._speed import places_of, read_limits, speed_options, split_devices
 from archpredict.errors import UsageError
@@ -32,6 +33,7 @@ _PATH = click.Path(path_type=Path)
 
 @click.command(
     name="rank",
+    cls=Repeatable,
     short_help="Rank ONNX models without training them.",
     epilog=example("archpredict rank models/ --device rtx4090 --pareto"),
 )
@@ -90,6 +92,7 @@ _PATH = click.Path(path_type=Path)
     help="Leave out models above, such as params=20e6 or latency=5; repeatable.",
 )
 @click.option("--plot", type=_PATH, metavar="FILE", help="Draw score over speed: out.svg, out.png or out.pdf.")
+@html_option
 @file_options
 @json_option
 @quiet_option
@@ -137,6 +140,7 @@ def _check(given: Mapping[str, Any]) -> None:
         from archpredict.cli._choice_plot import check_plot
 
         check_plot(given["plot"])
+    check_page(given["html"])
     if given["follow"] is not None:
         from archpredict.cli._output import check_file
 
@@ -155,6 +159,7 @@ def _check(given: Mapping[str, Any]) -> None:
 def _result(given: Mapping[str, Any], observer: Observer) -> Ranking:
     from archpredict.onnx.files import ONLY
     from archpredict.predict.rank.choosing import check_limit
+    from archpredict.predict.rank.drawings import MOST_DRAWINGS
     from archpredict.predict.rank.ranking import rank
 
     shapes = dict(given["input_shape"])
@@ -174,6 +179,7 @@ def _result(given: Mapping[str, Any], observer: Observer) -> Ranking:
         device=given["device"],
         files=file_reading(given),
         follow=given["follow"],
+        drawings=0 if given["html"] is None else MOST_DRAWINGS,
         observer=observer,
     )
     if given["save"] is not None and result.adaptation is not None:
@@ -183,6 +189,10 @@ def _result(given: Mapping[str, Any], observer: Observer) -> Ranking:
 
         draw_choice(result, given["plot"])
     result = result.within(limits)
+    if given["html"] is not None:
+        from archpredict.cli._pages import write_ranking
+
+        write_ranking(result, given["html"])
     return replace(result, rows=result.front) if given["pareto"] else result
 
 

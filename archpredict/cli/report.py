@@ -34,16 +34,14 @@ def command(runs: tuple[Path, ...], out: Path, space: str | None, as_json: bool)
     """
     from archpredict.cli._again import commands_of
     from archpredict.cli._console import warnings_as_lines
-    from archpredict.cli._output import check_file, print_json
-    from archpredict.pages.page import write_page
+    from archpredict.cli._output import print_json
+    from archpredict.cli._pages import check_page, write
     from archpredict.runs.comparing import comparison_page
     from archpredict.runs.page import run_page
     from archpredict.runs.record import read_record, space_of
     from archpredict.spaces.base import load_space
 
-    check_file(out)
-    if out.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"the page is an HTML file; {out.name} was given: give a name that ends in .html")
+    check_page(out)
     if len({run.resolve() for run in runs}) < len(runs):
         raise UsageError("a run was given twice; give each once")
     with warnings_as_lines():
@@ -53,7 +51,7 @@ def command(runs: tuple[Path, ...], out: Path, space: str | None, as_json: bool)
             page = run_page(records[0], known, commands_of(records[0].config["invocation"], runs[0]))
         else:
             page = comparison_page(records, known)
-        write_page(page, out)
+        write(page, out)
     if as_json:
         print_json({"page": str(out), "runs": [str(run) for run in runs], "evaluations": len(page.items)})
     else:

@@ -8,7 +8,7 @@ from typing import Any
 
 from archpredict.pages.parts import Chart
 
-__all__ = ["band", "bars", "chart", "line", "points", "shares"]
+__all__ = ["band", "bars", "chart", "histogram", "line", "points", "shares"]
 
 Numbers = Sequence[float | None]
 _MANY = 2000
@@ -70,6 +70,27 @@ def bars(name: str, names: Sequence[str], values: Numbers, colour: int) -> dict[
         "y": [_plain(text) for text in names],
         "colour": colour,
     }
+
+
+def histogram(name: str, values: Sequence[float], colour: int) -> dict[str, Any]:
+    """How many values lie in each of some equal ranges.
+
+    Args:
+        name: Of the trace.
+        values: Finite numbers.
+        colour: Number of the page's palette.
+
+    Example:
+        >>> found = histogram("labels", [0.0, 0.0, 1.0, 2.0], 0)
+        >>> found["y"], found["x"]
+        ([2, 1, 1], [0.3333333333333333, 1.0, 1.6666666666666665])
+    """
+    import numpy as np
+
+    counts, edges = np.histogram(values, bins=min(40, max(1, math.ceil(2 * math.sqrt(len(values)) - 1))))
+    middles, width = (edges[:-1] + edges[1:]) / 2, float(edges[1] - edges[0])
+    common = {"type": "bar", "name": _plain(name), "colour": colour, "width": width, "hovertemplate": "%{x:.4g}: %{y}"}
+    return {**common, "x": middles.tolist(), "y": counts.tolist()}
 
 
 def shares(x: Numbers, named: Mapping[str, Numbers]) -> list[dict[str, Any]]:

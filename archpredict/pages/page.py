@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from archpredict._files import write_atomically
 from archpredict.graph.pictures.placing import placed
 from archpredict.graph.pictures.svg import svg
 from archpredict.pages.drawings import packed_drawings
-from archpredict.pages.parts import Chart, Item, Page, Picture, Sheet
+from archpredict.pages.parts import Chart, Gallery, Item, Page, Picture, Sheet
 
 __all__ = ["html", "write_page"]
 
@@ -48,22 +49,25 @@ def html(page: Page) -> str:
     parts = [part for section in page.sections for part in section.parts]
     charts = [part for part in parts if isinstance(part, Chart)]
     sheets = [part for part in parts if isinstance(part, Sheet)]
+    galleries = [list(part.items) for part in parts if isinstance(part, Gallery)]
     data = {
         "charts": [{"traces": list(c.traces), "layout": c.layout} for c in charts],
         "sheets": [
             {"columns": list(s.columns), "rows": [list(r) for r in s.rows], "items": list(s.items)} for s in sheets
         ],
+        "galleries": galleries,
         "items": {
             "titles": [item.title for item in page.items],
             "notations": [item.notation for item in page.items],
             "names": (names := list(dict.fromkeys(name for item in page.items for name in item.facts))),
             "facts": [[item.facts.get(name) for name in names] for item in page.items],
         },
+        "copied": page.copied,
         "reload": page.reload_seconds,
     }
     pictures = [part.group for part in parts if isinstance(part, Picture)]
     drawn = iter([Markup(svg(found, page=True)) for found in placed(pictures)] if pictures else [])
-    numbers = {"chart": iter(range(len(charts))), "sheet": iter(range(len(sheets)))}
+    numbers = {kind: count() for kind in ("chart", "sheet", "gallery")}
     return environment.get_template("page.html").render(
         page=page,
         data=Markup(_json(data)),

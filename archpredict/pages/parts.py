@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from archpredict.graph.pictures.picture import Group
 
-__all__ = ["Cards", "Chart", "Facts", "Item", "Page", "Picture", "Section", "Sheet", "Snippets", "Text"]
+__all__ = ["Cards", "Chart", "Facts", "Gallery", "Item", "Page", "Picture", "Section", "Sheet", "Snippets", "Text"]
 
 Value = float | int | str | None
 
@@ -93,7 +93,21 @@ class Picture:
     group: Group
 
 
-Part = Cards | Text | Facts | Snippets | Chart | Sheet | Picture
+@dataclass(frozen=True)
+class Gallery:
+    """Drawings of items beside each other: the first few, and all others when they are asked for.
+
+    Args:
+        title: Above them.
+        items: Numbers of items that have a drawing, in order.
+    """
+
+    kind: ClassVar[str] = "gallery"
+    title: str
+    items: Sequence[int]
+
+
+Part = Cards | Text | Facts | Snippets | Chart | Sheet | Picture | Gallery
 
 
 @dataclass(frozen=True)
@@ -131,6 +145,7 @@ class Page:
         sections: In order.
         items: What points and rows stand for.
         reload_seconds: After how long the page reads itself again; None: it stays as it is.
+        copied: What an item's notation is called.
     """
 
     title: str
@@ -138,3 +153,4 @@ class Page:
     sections: Sequence[Section]
     items: Sequence[Item] = ()
     reload_seconds: int | None = None
+    copied: str = "Notation"

@@ -169,13 +169,13 @@ def submission(name: str, protocol: Protocol, trials: Sequence[Trial], about: Ma
         "archpredict_submission": _FORMAT,
         "predictor": name,
         "protocol": protocol.name,
-        "table_sha256": _table_digest(protocol),
+        "table_sha256": table_digest(protocol),
         "about": dict(about),
         "trials": [
             {
                 "n": trial.n,
                 "seed": trial.seed,
-                "split_sha256": _split_digest(trial.split),
+                "split_sha256": split_digest(trial.split),
                 "seconds": trial.seconds,
                 "figures": {figure: trial.figures[figure] for figure in _FIGURES},
                 "predicted": [float(score) for score in trial.predicted],
@@ -216,7 +216,7 @@ def check_submission(content: Mapping[str, Any], protocol: Protocol) -> list[dic
     """
     if content.get("protocol") != protocol.name:
         raise DataError(f"the submission is for the protocol {content.get('protocol')!r}, not {protocol.name}")
-    if content.get("table_sha256") != _table_digest(protocol):
+    if content.get("table_sha256") != table_digest(protocol):
         raise DataError(f"the submission was made with another table than that of {protocol.name} here; bring that one")
     trials = content.get("trials")
     if not isinstance(trials, list) or not trials:
@@ -241,7 +241,7 @@ def _checked(number: int, trial: Any, protocol: Protocol) -> dict[str, float]:
         split = protocol.split(n, seed)
     except UsageError as error:
         raise DataError(f"trial {number}: {error}") from error
-    if digest != _split_digest(split):
+    if digest != split_digest(split):
         raise DataError(f"trial {number}: it was made on another split than that of {n} labels and seed {seed}")
     if predicted.shape != split.test.shape or not np.isfinite(predicted).all():
         raise DataError(f"trial {number}: expected {len(split.test):,} finite predictions, one for each test row")
@@ -254,7 +254,7 @@ def _checked(number: int, trial: Any, protocol: Protocol) -> dict[str, float]:
     return {"labels": float(n), "seed": float(seed), **{name: figures[name] for name in _FIGURES}}
 
 
-def _table_digest(protocol: Protocol) -> str:
+def table_digest(protocol: Protocol) -> str:
     """SHA-256 of what a protocol's table holds, whatever its file: choices and labels."""
     digest = hashlib.sha256(np.ascontiguousarray(protocol.choices, dtype="<i8").tobytes())
     for labels in (protocol.train_labels, protocol.test_labels):
@@ -262,6 +262,7 @@ def _table_digest(protocol: Protocol) -> str:
     return digest.hexdigest()
 
 
-def _split_digest(split: HoldOut) -> str:
+def split_digest(split: HoldOut) -> str:
+    """SHA-256 of the rows of a split, in their order."""
     rows = [np.ascontiguousarray(part, dtype="<i8").tobytes() for part in split]
     return hashlib.sha256(b"|".join(rows)).hexdigest()

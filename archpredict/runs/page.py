@@ -19,7 +19,7 @@ from archpredict.graph.drawing import picture_of
 from archpredict.metrics import kendall_tau
 from archpredict.metrics.fronts import on_front
 from archpredict.pages.charts import bars, chart, line, points, shares
-from archpredict.pages.parts import Cards, Chart, Facts, Item, Page, Part, Section, Sheet, Snippets, Text
+from archpredict.pages.parts import Cards, Chart, Facts, Gallery, Item, Page, Part, Section, Sheet, Snippets, Text
 from archpredict.runs.directory import flatten
 from archpredict.runs.history import RecordedEvent, running_best
 from archpredict.runs.record import RunRecord
@@ -36,6 +36,7 @@ _RELOAD_SECONDS = 20
 _MOST_DRAWINGS = 600
 """Evaluations that are drawn, the best and the last ones; more would take seconds."""
 _MOST_PANELS = 6
+_IN_GALLERY = 12
 _SHARE, _CONTROLLER, _TAU = "share:", "controller", "kendall_tau"
 _WINDOWS = 40
 
@@ -62,6 +63,7 @@ def run_page(record: RunRecord, space: SearchSpace | None = None, again: Mapping
     problem = _problem(record, space)
     sections = [
         Section("Result", [*_summary(record), *_progress(record, problem), _table(record, items)]),
+        Section("Best architectures", list(_best(record, items))),
         Section("Prediction", list(_prediction(record))),
         Section("Controller", list(_controller(record))),
         Section("Operators", list(_operators(record, space))),
@@ -224,6 +226,16 @@ def _table(record: RunRecord, items: Sequence[Item]) -> Sheet:
 
 
 # ---------------------------------------------------------------------- the strategy
+
+
+def _best(record: RunRecord, items: Sequence[Item]) -> Iterator[Gallery]:
+    """Drawings of those with the best scores, each architecture once; several objectives have no one order."""
+    scores = {i: e.score for i, e in enumerate(record.evaluations) if e.score is not None}
+    drawn = sorted((i for i in scores if items[i].group is not None), key=lambda i: -scores[i])
+    distinct = {items[i].notation: i for i in reversed(drawn)}
+    best = sorted(distinct.values(), key=lambda i: (-scores[i], i))[:_IN_GALLERY]
+    if best and len(record.objectives) < 2:
+        yield Gallery("Best first", best)
 
 
 def _prediction(record: RunRecord) -> Iterator[Part]:

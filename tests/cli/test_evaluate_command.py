@@ -132,9 +132,12 @@ def test_features_are_learnt_from(cli: Any, table: Path) -> None:
 
 def test_a_protocol_trains_on_its_sizes_and_names_the_figures_of_others(cli: Any, data_folder: Path) -> None:
     words = ("evaluate", "--protocol", "nb101-20k", "--data", str(data_folder), "--predictor", "extra-trees")
-    result = cli(*words, "--train-sizes", "20", "--seeds", "1", "--plots", ".", "--json", "--quiet")
+    result = cli(
+        *words, "--train-sizes", "20", "--seeds", "1", "--plots", ".", "--html", "page.html", "--json", "--quiet"
+    )
     shown = json.loads(result.stdout)
     (size,) = shown["sizes"]
+    assert shown["published"][0]["source"] in Path("page.html").read_text()
     assert (shown["protocol"], size["n"], shown["trials"][0]["tested_on"]) == ("nb101-20k", 20, 10_000)
     assert 0.2 < size["mean"]["kendall_tau"] < 1
     assert {"name": "GATES", "n": 423, "kendall_tau": 0.773} in [
@@ -145,9 +148,10 @@ def test_a_protocol_trains_on_its_sizes_and_names_the_figures_of_others(cli: Any
 
 def test_devices_are_held_out_and_told_by_the_others(cli: Any, data_folder: Path) -> None:
     words = ("evaluate", "--protocol", "hw-nas-bench", "--data", str(data_folder), "--target", "energy", "--seeds", "1")
-    result = cli(*words, "--train-sizes", "0,10", "--csv", "trials.csv", "--json", "--quiet")
+    result = cli(*words, "--train-sizes", "0,10", "--csv", "trials.csv", "--html", "page.html", "--json", "--quiet")
     assert (result.exit_code, result.stderr) == (0, "")
     shown = json.loads(result.stdout)
+    assert "layer-wise sum" in Path("page.html").read_text()
     assert (shown["metric"], shown["devices"], shown["seeds"]) == ("energy", ["edgegpu", "eyeriss", "fpga"], 1)
     assert [(row["n"], row["method"]) for row in shown["methods"]][:3] == [
         (0, "MACs"), (0, "archpredict"), (10, "MACs"),

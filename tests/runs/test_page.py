@@ -15,6 +15,7 @@ import pytest
 from archpredict.errors import UsageError
 from archpredict.evaluators.base import Result
 from archpredict.pages.page import html
+from archpredict.pages.parts import Gallery
 from archpredict.progress import Event
 from archpredict.runs import live
 from archpredict.runs.comparing import comparison_page, curve_of, grouped, paired
@@ -48,12 +49,12 @@ def data_of(text: str) -> Any:
 
 
 @pytest.mark.draw
-def test_every_value_on_the_page_is_that_of_the_history(tmp_path: Path) -> None:
+def test_every_value_on_the_page_is_that_of_the_history(tmp_path: Path, chromium: Any) -> None:
     search(SPACE, label, strategy="random", budget=40, out=tmp_path / "run")
     with History(tmp_path / "run" / HISTORY) as history:
         rows = history.rows()
     assert any(row["error"] for row in rows)
-    with opened(tmp_path / "run" / "report" / "index.html") as page:
+    with opened(tmp_path / "run" / "report" / "index.html", chromium) as page:
         data = json.loads(page.locator("#data").text_content())
         columns = page.locator("table").first.locator("thead button").all_inner_texts()
         shown = [
@@ -91,6 +92,16 @@ def test_a_run_that_goes_on_reads_itself_again_and_says_so(tmp_path: Path) -> No
     assert page.reload_seconds
     assert page.subtitle.endswith("the run goes on")
     assert run_page(record).reload_seconds is None
+
+
+def test_the_best_are_drawn_each_architecture_once(tmp_path: Path) -> None:
+    record = a_run(tmp_path / "run", budget=30)
+    page = run_page(record, SPACE)
+    (gallery,) = next(section.parts for section in page.sections if section.title == "Best architectures")
+    assert isinstance(gallery, Gallery)
+    best = sorted({e.notation: e.score for e in record.evaluations if e.score is not None}.values(), reverse=True)
+    assert [record.evaluations[i].score for i in gallery.items] == best[:12]
+    assert len({page.items[i].notation for i in gallery.items}) == 12
 
 
 def test_what_the_controller_and_the_predictor_did_has_its_charts(tmp_path: Path) -> None:

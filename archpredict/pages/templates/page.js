@@ -6,7 +6,9 @@
     light: ["#0072b2", "#b34700", "#00795a", "#9b4f82", "#6b6000", "#4d4d4d", "#7d3c00", "#8a3ffc", "#a2191f", "#005d5d"],
     dark: ["#56b4e9", "#e69f00", "#2fc89a", "#e08fbf", "#f0e442", "#c0c0c0", "#d2a679", "#be95ff", "#ff8389", "#3ddbd9"],
   };
-  const PAGE = 25;
+  const PAGE = 25, ON_PAPER = 200;
+  let rowsShown = PAGE;
+  const redraws = [];
   const byId = (id) => document.getElementById(id);
   const make = (tag, attributes = {}, ...children) => {
     const element = document.createElement(tag);
@@ -95,7 +97,7 @@
     hideTip();
     const dialog = byId("details"), notation = items.notations[i], picture = drawing(i);
     byId("details-title").textContent = items.titles[i];
-    const command = make("div", { className: "command" }, make("span", {}, "Notation"),
+    const command = make("div", { className: "command" }, make("span", {}, data.copied),
       make("pre", { tabIndex: 0 }, make("code", {}, notation)), copyButton(notation));
     byId("details-body").replaceChildren(...(notation ? [command] : []), facts(i), ...(picture ? [picture] : []));
     if (!dialog.open) dialog.showModal();
@@ -145,10 +147,10 @@
       draw();
     };
     const draw = () => {
-      const pages = Math.max(1, Math.ceil(order.length / PAGE));
+      const pages = Math.max(1, Math.ceil(order.length / rowsShown));
       page = Math.max(0, Math.min(page, pages - 1));
-      body.replaceChildren(...order.slice(page * PAGE, (page + 1) * PAGE).map((i) => {
-        const cells = sheet.rows[i].map((value, k) => make("td", { className: numeric[k] ? "number" : String(value ?? "").length > 40 ? "long" : "", title: typeof value === "string" && value.length > 40 ? value : "" }, shown(value)));
+      body.replaceChildren(...order.slice(page * rowsShown, (page + 1) * rowsShown).map((i) => {
+        const cells = sheet.rows[i].map((value, k) => make("td", { className: numeric[k] ? "number" : linked && value === items.notations[sheet.items[i]] ? "long notation" : String(value ?? "").length > 40 ? "long" : "", title: typeof value === "string" && value.length > 40 ? value : "" }, shown(value)));
         if (linked) {
           const name = items.titles[sheet.items[i]];
           cells.push(make("td", { className: "show" }, make("button", { type: "button", "aria-label": `Details of ${name}`, onclick: () => showDetails(sheet.items[i]) }, "Details")));
@@ -156,6 +158,7 @@
         return make("tr", {}, ...cells);
       }));
       count.textContent = `${order.length.toLocaleString("en")} of ${sheet.rows.length.toLocaleString("en")}, page ${page + 1} of ${pages}`;
+      back.hidden = on.hidden = sheet.rows.length <= rowsShown;
       back.disabled = page === 0;
       on.disabled = page >= pages - 1;
     };
@@ -165,6 +168,22 @@
     const wrap = make("div", { className: "wrap", tabIndex: 0, role: "region", "aria-label": title }, make("table", {}, caption, make("thead", {}, make("tr", {}, ...heads)), body));
     element.append(...(sheet.rows.length > 1 ? [controls] : []), wrap);
     arrange();
+    redraws.push(draw);
+  });
+  const showRows = (count) => { rowsShown = count; redraws.forEach((draw) => draw()); };
+
+  // ------------------------------------------------------------------ galleries
+
+  const FEW = 12;
+  const hang = (element, numbers) => element.append(...numbers.map((i) => {
+    const show = make("button", { type: "button", className: "link", onclick: () => showDetails(i) }, items.titles[i]);
+    return make("figure", {}, make("figcaption", {}, show), make("div", { className: "scroll", tabIndex: 0 }, drawing(i) ?? ""), make("code", { className: "paper" }, items.notations[i]));
+  }));
+  const hangAll = () => document.querySelectorAll(".gallery").forEach((element) => {
+    const numbers = data.galleries[Number(element.dataset.gallery)], frame = make("div", { className: "frames" });
+    hang(frame, numbers.slice(0, FEW));
+    const rest = make("button", { type: "button", onclick: () => { rest.remove(); hang(frame, numbers.slice(FEW)); } }, `Show all ${numbers.length}`);
+    element.append(make("h3", {}, element.dataset.title), frame, ...(numbers.length > FEW ? [rest] : []));
   });
 
   // ------------------------------------------------------------------ charts
@@ -209,6 +228,7 @@
   };
   const withDrawings = async () => {
     drawings = JSON.parse(await unpack(byId("drawings").textContent));
+    hangAll();
   };
   const withCharts = async () => {
     const script = document.createElement("script");
@@ -222,8 +242,8 @@
     }
     document.body.dataset.ready = "true";
   })();
-  addEventListener("beforeprint", () => { showTheme("light"); if (plots.length) { restyle(); plots.forEach(([element]) => Plotly.relayout(element, { width: 680 })); } });
-  addEventListener("afterprint", () => { showTheme(); if (plots.length) { plots.forEach(([element]) => Plotly.relayout(element, { width: null, autosize: true })); restyle(); } });
+  addEventListener("beforeprint", () => { showTheme("light"); showRows(ON_PAPER); if (plots.length) { restyle(); plots.forEach(([element]) => Plotly.relayout(element, { width: 680 })); } });
+  addEventListener("afterprint", () => { showTheme(); showRows(PAGE); if (plots.length) { plots.forEach(([element]) => Plotly.relayout(element, { width: null, autosize: true })); restyle(); } });
 
   // ------------------------------------------------------------------ while the run goes on
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archpredict.costs.cost import Cost
+from archpredict.graph.pictures.picture import Group
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Ranked:
         speeds: Speeds, or what else is known of devices of the user's own, in each place that was asked for.
         on_front: Whether no other model is at least as good in score and in the first of these, and better in one of
             them; None where nothing was asked for.
+        picture: The model by its stages, of the best files and modules.
     """
 
     rank: int
@@ -53,6 +55,7 @@ class Ranked:
     assumed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     speeds: tuple[Cost, ...] = ()
     on_front: bool | None = None
+    picture: Group | None = field(default=None, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; ``assumed`` is there where the file leaves lengths of inputs open, ``speed`` where one asks."""

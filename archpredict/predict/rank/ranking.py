@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from archpredict.costs.adapted import AdaptedCost
 from archpredict.costs.places import OwnDevice, places_of
 from archpredict.costs.settings import Setting
-from archpredict.errors import MissingDependencyError, UsageError, counted, whole_number
+from archpredict.errors import MissingDependencyError, RunError, UsageError, counted, whole_number
 from archpredict.graph.operators import OPERATORS
 from archpredict.networks.form import Form
 from archpredict.onnx.apart import FileReading
@@ -22,6 +22,7 @@ from archpredict.predict.predictor import Predictor
 from archpredict.predict.rank._candidates import Reading
 from archpredict.predict.rank.adaptation import AdaptedPredictor, load_ranker
 from archpredict.predict.rank.choosing import LeftOut, Limit, split, with_front
+from archpredict.predict.rank.drawings import MOST_DRAWINGS, Drawings
 from archpredict.predict.rank.following import following
 from archpredict.predict.rank.own_labels import Adaptation, adapted
 from archpredict.predict.rank.ranked import Ranked, Remark
@@ -108,6 +109,34 @@ class Ranking(Sequence[Ranked]):
             f"<p><small>{escape(line)}</small></p>" for line in below
         )
 
+    def write_html(self, path: str | Path, again: Mapping[str, str] | None = None) -> Path:
+        """Write a page of it: one HTML file that needs no network, with all rows, charts and drawings.
+
+        Args:
+            path: The file to make; one that is there is replaced.
+            again: Texts that repeat the ranking, by what they do.
+
+        Raises:
+            RunError: It cannot be written.
+
+        Example:
+            >>> import tempfile
+            >>> from archpredict.spaces import load_space
+            >>> from archpredict.predict.predictor import Predictor
+            >>> cells = load_space("nasbench201").architectures([[3] * 6, [1] * 6, [2] * 6])
+            >>> ridge = Predictor(ensemble=0, regressors={"bayesian-ridge": 1.0}).fit(cells, [3.0, 1.0, 2.0])
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     "3 models ranked" in rank(cells, ridge).write_html(f"{folder}/page.html").read_text()
+            True
+        """
+        from archpredict.pages.page import write_page
+        from archpredict.predict.rank.page import ranking_page
+
+        try:
+            return write_page(ranking_page(self, again), Path(path))
+        except OSError as error:
+            raise RunError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON, stable from version to version.
 
@@ -156,7 +185,7 @@ class Ranking(Sequence[Ranked]):
             raise MissingDependencyError(
                 "to_pandas() needs the package pandas, which is not installed; pip install pandas, or use to_dict()"
             ) from error
-        others = ("remarks", "model", "assumed", "speeds", "on_front")
+        others = ("remarks", "model", "assumed", "speeds", "on_front", "picture")
         names = [name for name in Ranked.__dataclass_fields__ if name not in others]
         columns = {name: [getattr(row, name) for row in self.rows] for name in names}
         for i, speed in enumerate(self.rows[0].speeds if self.rows else ()):
@@ -182,6 +211,7 @@ def rank(
     device: str = "auto",
     files: FileReading = FileReading(),  # noqa: B008  # it never changes
     follow: str | Path | None = None,
+    drawings: int = MOST_DRAWINGS,
     observer: Observer = silent,
 ) -> Ranking:
     """Rank models by the score that they are expected to reach, without training them.
@@ -221,6 +251,7 @@ def rank(
             read (:class:`archpredict.onnx.apart.FileReading`).
         follow: A CSV file that is written while models are read: their scores as they become known, in the order of
             reading and without ranks.
+        drawings: How many files and modules are drawn, the best ones, for :meth:`Ranking.write_html`; 0 for none.
         observer: Is told how many models are read.
 
     Raises:
@@ -248,12 +279,12 @@ def rank(
         whole_number(f"`{what}`", number, 1)
         for what, number in (("input_size", input_size), ("sequence_length", sequence_length))
     )
-    sizes = OpenSizes(image, sequence)
+    sizes, drawings = OpenSizes(image, sequence), whole_number("`drawings`", drawings, 0)
     reading = _reading(ranker, name, example, _shapes(input_shape, input_shapes), sizes, form or Form())
     reading = replace(reading, files=files)
     scored: list[ScoredModel] = []
     failures: dict[int, Failure] = {}
-    adaptation, scoring = None, Scoring(ranker, asked)
+    adaptation, scoring, pictures = None, Scoring(ranker, asked), Drawings(drawings)
     with following(follow) as told:
         for chunk in reading.chunks(models, observer, None if labels is not None else _CHUNK):
             if labels is not None:  # all models are in this chunk
@@ -265,6 +296,7 @@ def rank(
                 scoring = Scoring(ranker, asked)
             known = scoring(chunk)
             told(known, chunk.failures.values())
+            pictures.add(known, chunk.candidates)
             scored += known
             failures |= chunk.failures
     card = ranker.card_
@@ -272,7 +304,9 @@ def rank(
     stated = ranker.recipe_ if isinstance(ranker, Predictor) else None
     meaning += "" if stated is None else f", {_described(stated, card)}"
     unread = tuple(failures[i] for i in sorted(failures))
-    return Ranking(name, meaning, with_front(tuple(ranked(scored))), unread, adaptation, sizes, stated)
+    return Ranking(
+        name, meaning, with_front(tuple(ranked(scored, pictures.by_number))), unread, adaptation, sizes, stated
+    )
 
 
 def _under(ranker: Any, name: str, recipe: str) -> Predictor:

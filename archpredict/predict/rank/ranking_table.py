@@ -24,7 +24,7 @@ _UNKNOWN = "-"
 
 def columns(rows: Sequence[Ranked]) -> Mapping[str, Align]:
     """Headings with their alignment: :data:`COLUMNS`, and a cost for each place before the warnings."""
-    speeds: dict[str, Align] = dict.fromkeys(_cost_headings(rows), "right")
+    speeds: dict[str, Align] = dict.fromkeys(cost_headings(rows), "right")
     front: dict[str, Align] = {"front": "left"} if speeds else {}
     before = {name: align for name, align in COLUMNS.items() if name != "warnings"}
     return {**before, **speeds, **front, "warnings": "left"}
@@ -62,11 +62,7 @@ def speed_notes(rows: Sequence[Ranked]) -> list[str]:
     """The lines below the table on speeds: what the columns mean, and what is outside of what was measured."""
     if not rows or not rows[0].speeds:
         return []
-    found: list[str] = []
-    names, costs = _cost_headings(rows), rows[0].speeds
-    for name, cost in zip(names, costs, strict=True):
-        what = "images per second in the setting" if cost.is_speed else f"{cost.what}, of which less is better, on"
-        found.append(f"{name}: {what} {cost.where}.")
+    names, costs, found = cost_headings(rows), rows[0].speeds, place_notes(rows)
     if any(isinstance(cost, OwnCost) for cost in costs):
         found.append("In parentheses: nine in ten lie between; of measured models, what was measured.")
     else:
@@ -82,7 +78,16 @@ def speed_notes(rows: Sequence[Ranked]) -> list[str]:
     return found
 
 
-def _cost_headings(rows: Sequence[Ranked]) -> list[str]:
+def place_notes(rows: Sequence[Ranked]) -> list[str]:
+    """A line for each place: what the column of its heading tells."""
+    found = []
+    for name, cost in zip(cost_headings(rows), rows[0].speeds if rows else (), strict=True):
+        what = "images per second in the setting" if cost.is_speed else f"{cost.what}, of which less is better, on"
+        found.append(f"{name}: {what} {cost.where}.")
+    return found
+
+
+def cost_headings(rows: Sequence[Ranked]) -> list[str]:
     """A heading for each place, all different."""
     found: list[str] = []
     for cost in rows[0].speeds if rows else ():

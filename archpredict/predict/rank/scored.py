@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from archpredict._typing import FloatArray
 from archpredict.costs.cost import Cost
 from archpredict.costs.places import Place, costs_at
+from archpredict.graph.pictures.picture import Group
 from archpredict.onnx.files import not_a_classifier
 from archpredict.onnx.reader import SIZE_TAKEN
 from archpredict.predict.rank._candidates import Candidate, Chunk, equal
@@ -123,8 +124,13 @@ def _scored(number: int, candidate: Candidate, known: Said, speeds: tuple[Cost, 
     )
 
 
-def ranked(scored: Sequence[ScoredModel]) -> list[Ranked]:
-    """The rows, best first; equal scores are tied and stay as they were given."""
+def ranked(scored: Sequence[ScoredModel], pictures: Mapping[int, Group]) -> list[Ranked]:
+    """The rows, best first; equal scores are tied and stay as they were given.
+
+    Args:
+        scored: The models.
+        pictures: Of some of them, by number.
+    """
     counts = Counter(one.known.score for one in scored)
     order = sorted(scored, key=lambda one: (-one.known.score, one.number))
     rows: list[Ranked] = []
@@ -151,6 +157,7 @@ def ranked(scored: Sequence[ScoredModel]) -> list[Ranked]:
                 assumed=one.assumed,
                 model=one.model,
                 speeds=one.speeds,
+                picture=pictures.get(one.number),
             )
         )
     return rows
