@@ -98,12 +98,14 @@ def _explain_architectures(first: str, second: str | None, given: Mapping[str, A
 
 def _check_out(out: Path) -> None:
     from archpredict.cli._output import check_file
-    from archpredict.graph.drawing import check_drawing
+    from archpredict.graph.drawing import ENDINGS, check_drawing
 
     if out.suffix.lower() in _PAGE:
         check_file(out)
-    else:
+    elif out.suffix.lower() in ENDINGS:
         check_drawing(out)
+    else:
+        raise UsageError(f"{out.name} is neither a picture nor a page; give a name that ends in .svg, .png or .html")
 
 
 def _show_changes(predictor: Predictor, architecture: Any, given: Mapping[str, Any]) -> None:
@@ -170,7 +172,10 @@ def _show_differences(predictor: Predictor, one: Any, other: Any, given: Mapping
         return
     rows = [(f"{each.gain:+.4g}", each.what) for each in found]
     title = f"The first scores {scores[0]:.6g}, the second {scores[1]:.6g}; the difference is made up of"
-    show_table(title, {"gain": "right", "second → first": "left"}, rows)
+    if rows:
+        show_table(title, {"gain": "right", "second → first": "left"}, rows)
+    else:
+        click.echo(f"Both are one architecture, which scores {scores[0]:.6g}")
     if given["out"] is not None:
         click.echo(f"Drawn: {given['out']}")
 

@@ -79,5 +79,7 @@ def test_what_is_wrong_is_said(cli: Any, model: Path, files: list[str]) -> None:
     assert "go together" in cli.fails("explain", "small.onnx", "--known", ".")
     assert "of ONNX models" in cli.fails("explain", cell, "--model", "model", "--known", ".", "--labels", "labels.csv")
     assert "archpredict draw" in cli.fails("explain", "small.onnx", "--out", "a.svg")
+    assert ".svg, .png or .html" in cli.fails("explain", cell, "--model", "model", "--out", "a.txt")
+    assert "Both are one architecture" in cli("explain", cell, cell, "--model", "model").stdout
     assert "'x' is no architecture" in cli.fails("explain", "x", "--model", "model")
     assert "read statistics and no graph" in cli.fails("explain", "small.onnx", "--model", "model")
