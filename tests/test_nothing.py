@@ -20,6 +20,7 @@ from archpredict.predict.rank.adaptation import load_ranker
 from archpredict.predict.sources.proxies import Proxies
 from archpredict.registry import names, resolve
 from archpredict.spaces.base import SearchSpace
+from archpredict.testing.strategies import SHORT, toy_space_for
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
 SPACES = [*map(load_space, names("spaces")), ToySpace()]
@@ -66,7 +67,7 @@ def test_a_problem_of_which_nothing_is_asked_gives_nothing(count: int, pool: Any
 
 @pytest.mark.parametrize("kind", STRATEGIES, ids=lambda kind: kind.name)
 def test_a_strategy_of_which_nothing_is_asked_gives_nothing(kind: type[Strategy]) -> None:
-    strategy = kind(Problem(ToySpace(), 60), seed=0)
+    strategy = kind(Problem(toy_space_for(kind), 60), seed=0, **SHORT.get(kind.name, {}))
     for told in (False, True):
         if told:
             strategy.tell(list(ToyEvaluator().evaluate(strategy.ask(60))))
@@ -77,7 +78,8 @@ def test_a_strategy_of_which_nothing_is_asked_gives_nothing(kind: type[Strategy]
 
 @pytest.mark.parametrize("kind", STRATEGIES, ids=lambda kind: kind.name)
 def test_a_strategy_that_was_told_nothing_recommends_nothing(kind: type[Strategy]) -> None:
-    assert kind(Problem(ToySpace(), 60), seed=0).recommend(3) == []
+    strategy = kind(Problem(toy_space_for(kind), 60), seed=0, **SHORT.get(kind.name, {}))
+    assert strategy.recommend(3) == []
 
 
 @pytest.mark.parametrize("count", [0, -1])

@@ -68,7 +68,6 @@ def train(ctx: click.Context, /, **given: Any) -> None:
     """
     from archpredict.cli._console import progress, say, warnings_as_lines
     from archpredict.runs.directory import held
-    from archpredict.runtime import one_thread
 
     with warnings_as_lines():
         order = _order(ctx, given)
@@ -79,12 +78,8 @@ def train(ctx: click.Context, /, **given: Any) -> None:
                 doing = "Going on to train" if training.epochs else "Training"
                 say(f"{doing} a supernet of {order.space} on {order.dataset}; checkpoints in {folder}")
             how = f"archpredict supernet train --resume {folder}"
-            with (
-                resumable(ctx, lambda: how if file.exists() else None),
-                progress(given["quiet"]) as observer,
-                one_thread(),  # so that the weights depend on the seed alone
-            ):
-                training.run(checkpoint=file, about=order.about(), observe=observer)
+            with resumable(ctx, lambda: how if file.exists() else None), progress(given["quiet"]) as observer:
+                training.run(checkpoint=file, about=order.about(), observe=observer, reproducible=True)
     _show(training, order, folder, given["as_json"])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,8 +12,6 @@ from archpredict.evaluators.base import SCORE, Evaluator, Result
 from archpredict.spaces.base import Architecture, SearchSpace
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from archpredict.images.base import Images
     from archpredict.networks.trained_supernet import TrainedSupernet
 
@@ -43,7 +40,7 @@ class SupernetEvaluator(Evaluator):
     name = "supernet"
 
     def __init__(self, trained: TrainedSupernet, images: Images, *, calibration: int = 2048) -> None:
-        from archpredict.networks.batches import Batches
+        from archpredict.networks.rating import Ratings
 
         about = trained.about["belongs_to"]["data set"]
         if images.sha256 != about["sha256"]:
@@ -51,15 +48,9 @@ class SupernetEvaluator(Evaluator):
                 f"the images of {images.name} (SHA-256 {images.sha256[:12]}...) are not those of {about['name']} "
                 f"({about['sha256'][:12]}...) that the supernet was trained on; give the same `dataset`"
             )
-        if calibration < 1:
-            raise UsageError(f"batch norms are found on at least 1 image, {calibration} were asked for")
         self.trained, self.images = trained, images
-        supernet, size = trained.supernet, trained.recipe.batch_size
-        self._calibration = Batches(images, "train", batch_size=size, device=supernet.device, seed=supernet.seed)
-        self._count = min(len(self._calibration), math.ceil(calibration / self._calibration.batch_size))
-        self._validation = Batches(
-            images, "validation", batch_size=max(256, size), device=supernet.device, shuffle=False
-        )
+        size = trained.recipe.batch_size
+        self._ratings = Ratings(trained.supernet, images, batch_size=size, calibration=calibration)
 
     @classmethod
     def load(
@@ -134,7 +125,7 @@ class SupernetEvaluator(Evaluator):
             ),
             "sha256": self.trained.sha256,
             "images": self.images.describe(),
-            "calibration_batches": self._count,
+            "calibration_batches": self._ratings.calibration_batches,
             **about,
             "device": self.trained.supernet.device.type,
         }
@@ -145,32 +136,8 @@ class SupernetEvaluator(Evaluator):
         start = time.perf_counter()
         try:
             with one_thread():
-                score, metadata = self._accuracy(architecture)
+                rating = self._ratings.of(architecture.choices)
         except (UsageError, TrainingError) as error:  # e.g. the image is too small for this one
             return Result(architecture, None, str(error), time.perf_counter() - start)
-        return Result(architecture, score, seconds=time.perf_counter() - start, metadata=metadata)
-
-    def _accuracy(self, architecture: Architecture) -> tuple[float, dict[str, float]]:
-        """Percent of the validation images, and what else is known of them and of the weights."""
-        import torch
-        from torch.nn import functional
-
-        from archpredict.networks.batches import accuracy
-
-        supernet = self.trained.supernet
-        program = supernet.program(architecture.choices)
-        tensors = supernet.tensors(program)
-        statistics = supernet.recalibrated(program, self._calibration, self._count)
-        kept: list[Tensor] = []
-
-        def forward(images: Tensor) -> Tensor:
-            scores = supernet.run(program, images, tensors=tensors, statistics=statistics)
-            if not torch.isfinite(scores).all():
-                raise TrainingError("the network gives scores that are not finite with the weights of the supernet")
-            kept.append(scores)
-            return scores
-
-        score = accuracy(forward, self._validation)
-        labels = torch.cat([labels for _, labels in self._validation.plain()])
-        loss = float(functional.cross_entropy(torch.cat(kept), labels))
-        return score, {"cross_entropy": loss, "untrained_weights": supernet.missing(program)}
+        metadata = {"cross_entropy": rating.cross_entropy, "untrained_weights": rating.untrained_weights}
+        return Result(architecture, rating.accuracy, seconds=time.perf_counter() - start, metadata=metadata)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -129,6 +130,11 @@ class Batches:
         for start in range(0, len(self) * self.batch_size, self.batch_size):
             part = slice(start, min(start + self.batch_size, self.num_images))
             yield self._augmented(draws, part), self._labels[draws.order[part]]
+
+    def endless(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """One epoch after another, as :meth:`epoch` gives them, without an end."""
+        for number in itertools.count():
+            yield from self.epoch(number)
 
     def plain(self) -> Iterator[tuple[Tensor, Tensor]]:
         """All images in their own order, unchanged but for the normalisation."""

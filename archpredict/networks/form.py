@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,6 +81,26 @@ class Form:
             **self.options,
         )
 
+    def relaxed(self, space: SearchSpace) -> ArchGraph:
+        """All architectures of a space as one network in this form.
+
+        Raises:
+            UsageError: The space has no ``relaxed_network()``, or does not take an option, or the image is too small.
+        """
+        self.check_relaxed(space)
+        return space.relaxed_network(
+            num_classes=self.num_classes,
+            image_size=self.image_size,
+            image_channels=self.image_channels,
+            **self.options,
+        )
+
+    def check_relaxed(self, space: SearchSpace) -> None:
+        """As :meth:`check`, of the network of all architectures."""
+        if not space.defines_relaxed_network:
+            space.relaxed_network()
+        self._check_options(space, "relaxed networks", space.relaxed_network)
+
     def check(self, space: SearchSpace) -> None:
         """Check that a space has networks, and that these take the options.
 
@@ -89,13 +109,16 @@ class Form:
         """
         if not space.defines_networks:
             space.network(())
+        self._check_options(space, "networks", space.network)
+
+    def _check_options(self, space: SearchSpace, what: str, write: Callable[..., ArchGraph]) -> None:
         if not self.options:
             return
-        known = [name for name in inspect.signature(space.network).parameters if name not in _GIVEN]
+        known = [name for name in inspect.signature(write).parameters if name not in _GIVEN]
         for name in self.options:
             if name not in known:
                 raise UsageError(
-                    f"networks of the space {space.name} have no option {name!r}; they have: {', '.join(known)}"
+                    f"{what} of the space {space.name} have no option {name!r}; they have: {', '.join(known)}"
                 )
 
     def describe(self) -> dict[str, Any]:

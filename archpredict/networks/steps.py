@@ -144,6 +144,9 @@ def _conv(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:
     )
     weight, bias, uneven = f"{name}/weight", f"{name}/bias", None if even else (left, right, top, bottom)
 
+    if _is_scale(table, v, layer):
+        return lambda run, x: x * run.tensors[weight].view(1, -1, 1, 1)
+
     def plain(run: Run, x: Tensor) -> Tensor:
         x = x if uneven is None else F.pad(x, uneven)
         return convolve(x, run.tensors[weight], run.tensors[bias] if layer.bias else None)
@@ -155,6 +158,13 @@ def _conv(table: NodeTable, v: int, name: str, layer: Layer | None) -> Step:
         return _normalise(run, name, convolve(x, run.tensors[weight], None), None)
 
     return normalised if layer.normalised else plain
+
+
+def _is_scale(table: NodeTable, v: int, layer: Layer) -> bool:
+    """Whether a convolution multiplies each channel by a number, as in mixtures; a product takes a part of its time."""
+    depthwise = layer.weight == (table.rows["groups"][v][0], 1, 1, 1)
+    moves = any(table.numbers(v, "padding", 6)) or table.numbers(v, "stride", 2) != (1, 1)
+    return depthwise and not moves and not layer.bias
 
 
 def _convolve(x: Tensor, weight: Any, bias: Tensor | None, **options: Any) -> Tensor:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -25,6 +27,7 @@ from archpredict.networks.program import Program
 from archpredict.networks.recipe import Recipe
 from archpredict.networks.supernet import Supernet, joint, part
 from archpredict.progress import Observer, silent
+from archpredict.runtime import one_thread
 from archpredict.spaces.base import Choices
 
 __all__ = ["Sampling", "SupernetTraining"]
@@ -83,6 +86,7 @@ class SupernetTraining:
         recipe: How.
         sampling: Which architectures.
         half: Whether to compute in half precision; None: on CUDA.
+        draw: Draws ``(n, L)`` choices, given how many and a generator; None: the space does, uniformly.
 
     Raises:
         UsageError: The images are not of the supernet's form.
@@ -107,6 +111,7 @@ class SupernetTraining:
         sampling: Sampling | None = None,
         *,
         half: bool | None = None,
+        draw: Callable[[int, np.random.Generator], npt.NDArray[np.int64]] | None = None,
     ) -> None:
         supernet.check_images(images)
         self.supernet, self.images = supernet, images
@@ -124,6 +129,7 @@ class SupernetTraining:
             seed=supernet.seed,
         )
         finders = (largest, smallest) if self.sampling.sandwich else ()
+        self._draw = draw or supernet.space.sample
         self._ends = [find(supernet.space, supernet.form) for find in finders]
         self._half = half_type(supernet.device, half)
         self._scaler = torch.amp.GradScaler(supernet.device.type, enabled=self._half is torch.float16)
@@ -142,6 +148,7 @@ class SupernetTraining:
         checkpoint: Path | None = None,
         about: Mapping[str, Any] | None = None,
         observe: Observer = silent,
+        reproducible: bool = False,
     ) -> None:
         """Train from where it is.
 
@@ -150,6 +157,7 @@ class SupernetTraining:
             checkpoint: File that is there from before the first step on, and replaced after each epoch.
             about: What else the checkpoint is to know, as JSON.
             observe: Told of each epoch (``loss``, ``training accuracy``), when its checkpoint is there.
+            reproducible: Compute with one thread on a CPU, so that the weights depend on the seed alone.
 
         Raises:
             TrainingError: A loss is not finite, or there is no memory for two images; the checkpoint of the epoch
@@ -159,7 +167,8 @@ class SupernetTraining:
         if checkpoint is not None and not self.epochs:
             self.save(checkpoint, about)
         while self.epoch < last:
-            self.epochs.append(self._epoch(self.epoch))
+            with one_thread() if reproducible else nullcontext():
+                self.epochs.append(self._epoch(self.epoch))
             if checkpoint is not None:
                 self.save(checkpoint, about)
             observe(self.epochs[-1].event("supernet epoch"))
@@ -191,7 +200,7 @@ class SupernetTraining:
             number: Of the step, counted from 0 over all epochs.
         """
         rng = np.random.default_rng([self.supernet.seed, number])
-        drawn = self.supernet.space.sample(self.sampling.paths, rng).tolist()
+        drawn = self._draw(self.sampling.paths, rng).tolist()
         return [*self._ends, *map(tuple, drawn)]
 
     def step(self, epoch: int, step: int, x: Tensor, y: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -149,7 +149,7 @@ def plan(
     runs_on = load_executor(executor, executor_options)
     ready = Plan(labeller, problem, found, seed, asked, _hours(hours), _keywords(found, device, preset, options or {}))
     first = ready.make_strategy()  # what the strategy has to say against its problem, it says here
-    if len(problem.limits_after) < len(problem.limits) and not first.ask(problem.budget):
+    if len(problem.limits_after) < len(problem.limits) and not problem.sample(1, np.random.default_rng(seed)):
         raise _nothing_allowed(problem)
     sources = [start_from] if isinstance(start_from, str | os.PathLike) else list(start_from)
     known = known_results(sources, problem, labeller.label_names)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from archpredict.errors import whole_number
 from archpredict.graph.builder import Builder
+from archpredict.graph.mixtures import mixture
 from archpredict.spaces._paths import LabelledEdge, on_paths
 
 _STEM_MULTIPLIER = 3
 _NODES = (2, 3, 4, 5)
 _OUTPUT = 6
+NUM_EDGES = 14
+"""Pairs of a node and an earlier one in a cell, in the order of nodes, then of earlier ones."""
 
 
 def build(b: Builder, kinds: Sequence[Sequence[LabelledEdge]], channels: int, cells: int, num_classes: int) -> Builder:
@@ -26,12 +29,31 @@ def build(b: Builder, kinds: Sequence[Sequence[LabelledEdge]], channels: int, ce
         num_classes: Numbers that the network gives.
     """
     plans = [_CellPlan.of(edges) for edges in kinds]
+    return _stacked(b, [partial(_cell, b, plan) for plan in plans], channels, cells, num_classes)
+
+
+def build_mixed(b: Builder, ops: Sequence[str], channels: int, cells: int, num_classes: int) -> Builder:
+    """The whole network with a mixture of all operators on every edge of both cells.
+
+    Args:
+        b: An empty builder.
+        ops: Options of a mixture, ``none`` among them.
+        channels: As for :func:`build`, and so are the others.
+        cells: How many.
+        num_classes: Numbers that the network gives.
+    """
+    kinds = [partial(_mixed_cell, b, ops, kind * NUM_EDGES) for kind in (0, 1)]
+    return _stacked(b, kinds, channels, cells, num_classes)
+
+
+def _stacked(b: Builder, kinds: Sequence[Callable[..., int]], channels: int, cells: int, num_classes: int) -> Builder:
+    """Stem, cells of two kinds and classifier."""
     before_last = last = b.conv(b.input(), _STEM_MULTIPLIER * channels, 3, norm=True)
     for i in range(whole_number("cells", cells, 1)):
         reduction = i in (cells // 3, 2 * cells // 3)
         channels = 2 * channels if reduction else channels
         with b.scope(f"cell{i}"):
-            cell = partial(_cell, b, plans[reduction], channels, 2 if reduction else 1)
+            cell = partial(kinds[reduction], channels, 2 if reduction else 1)
             made = b.block((reduction, channels), cell, before_last, last)
         before_last, last = last, made
     return b.output(b.linear(b.global_avg_pool(last), num_classes))
@@ -66,11 +88,7 @@ class _CellPlan:
 
 def _cell(b: Builder, cell: _CellPlan, channels: int, stride: int, *inputs: int) -> int:
     """Both inputs brought to equal shapes, nodes that add up what arrives, and their concatenation."""
-    values: dict[int, int] = {}
-    for i in cell.inputs:
-        larger = b.shape(inputs[i])[-1] > b.shape(inputs[1])[-1]
-        with b.scope(f"input{i}"):
-            values[i] = _halved(b, inputs[i], channels) if larger else _pointwise(b, inputs[i], channels)
+    values = _alike(b, cell.inputs, channels, inputs)
     for node, arriving in cell.arriving:
         given = []
         for source, op, scope in arriving:
@@ -80,8 +98,40 @@ def _cell(b: Builder, cell: _CellPlan, channels: int, stride: int, *inputs: int)
     return b.concat(*(values[node] for node in _NODES))
 
 
+def _mixed_cell(b: Builder, ops: Sequence[str], first: int, channels: int, stride: int, *inputs: int) -> int:
+    """The same with a mixture of all operators for each earlier node; ``first`` is the number of the first of these."""
+    values = _alike(b, (0, 1), channels, inputs)
+    decision = first
+    for node in _NODES:
+        given = []
+        for source in range(node):
+            with b.scope(f"{source}-{node}"):
+                terms = [_option(b, values[source], op, stride if source < 2 else 1) for op in ops]
+                given.append(mixture(b, decision, terms))
+            decision += 1
+        values[node] = b.add(*given)
+    return b.concat(*(values[node] for node in _NODES))
+
+
+def _alike(b: Builder, which: Sequence[int], channels: int, inputs: Sequence[int]) -> dict[int, int]:
+    """Inputs of a cell in equal shapes."""
+    values: dict[int, int] = {}
+    for i in which:
+        larger = b.shape(inputs[i])[-1] > b.shape(inputs[1])[-1]
+        with b.scope(f"input{i}"):
+            values[i] = _halved(b, inputs[i], channels) if larger else _pointwise(b, inputs[i], channels)
+    return values
+
+
 def _zeros(b: Builder, x: int, stride: int) -> int:
     return b.zeros(x if stride == 1 else b.max_pool(x, 1, stride=stride))
+
+
+def _option(b: Builder, x: int, op: str, stride: int) -> int | None:
+    if op == "none":
+        return None
+    with b.scope(op):
+        return _operation(b, x, op, stride)
 
 
 def _operation(b: Builder, x: int, op: str, stride: int) -> int:

@@ -203,6 +203,46 @@ class SearchSpace(ABC):
             "with archpredict.graph.builder.Builder"
         )
 
+    @property
+    def mixtures(self) -> tuple[int, ...]:
+        """How many options each decision of :meth:`relaxed_network` has; here as many as the choices have."""
+        return self.num_choices
+
+    def relaxed_network(
+        self,
+        *,
+        num_classes: int = 10,
+        image_size: int = 32,
+        image_channels: int = 3,
+        channels: int | None = None,
+    ) -> ArchGraph:
+        """All architectures as one network, for differentiable search: every decision is a mixture of its options.
+
+        A space whose decisions are operators writes it, with :func:`archpredict.graph.mixtures.mixture` at each place
+        where :meth:`network` has one of them, in the same scopes. Arguments are those of :meth:`network`.
+
+        Raises:
+            UsageError: The space does not define it, or the image is too small for the network.
+        """
+        raise UsageError(
+            f"the space {self.name} defines no network that mixes the options of its choices, which a differentiable "
+            "search trains: write relaxed_network() for it, or take a strategy that needs none, such as enas"
+        )
+
+    def derivations(self, log_shares: Sequence[FloatArray]) -> list[tuple[IntArray, FloatArray]]:
+        """What the shares of options in :meth:`relaxed_network` say of choices.
+
+        The score of an architecture is the sum of those of its parts: runs of choices that are decided together, here
+        each choice alone. An architecture may be illegal though its parts are not.
+
+        Args:
+            log_shares: For each decision ``(K,)`` logarithms.
+
+        Returns:
+            For each part, in the order of choices, all ``(M, l)`` options that it has and their ``(M,)`` scores.
+        """
+        return [(np.arange(len(scores))[:, None], scores) for scores in log_shares]
+
     def network_key(self, choices: Sequence[int]) -> Hashable:
         """What is equal only for choices that make equal networks: here the choices themselves.
 
@@ -240,6 +280,11 @@ class SearchSpace(ABC):
     def defines_networks(self) -> bool:
         """Whether the space writes :meth:`network`."""
         return type(self).network is not SearchSpace.network
+
+    @property
+    def defines_relaxed_network(self) -> bool:
+        """Whether the space writes :meth:`relaxed_network`."""
+        return type(self).relaxed_network is not SearchSpace.relaxed_network
 
     @property
     def num_decisions(self) -> int:

@@ -14,7 +14,7 @@ from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import InvalidArchitectureError, UnknownNameError
 from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
 from archpredict.graph.builder import Builder, width_of
-from archpredict.spaces._darts_network import build
+from archpredict.spaces._darts_network import NUM_EDGES, build, build_mixed
 from archpredict.spaces._darts_notation import ATTRIBUTES, NODES, Cell, genotype
 from archpredict.spaces._paths import LabelledEdge, pruned_cells
 from archpredict.spaces._plain import wholes
@@ -203,6 +203,52 @@ class Darts(SearchSpace):
                 kinds[cell].append((source, node, op))
         b = Builder((image_channels, image_size, image_size), merge=merge)
         return build(b, kinds, width_of(channels, CHANNELS), cells, num_classes).graph()
+
+    @property
+    def mixtures(self) -> tuple[int, ...]:
+        return (len(OPERATORS) + 1,) * (2 * NUM_EDGES)
+
+    def relaxed_network(
+        self,
+        *,
+        num_classes: int = 10,
+        image_size: int = 32,
+        image_channels: int = 3,
+        channels: int | None = None,
+        cells: int = CELLS,
+    ) -> ArchGraph:
+        """The network that DARTS searches with: every node reads all earlier ones, by a mixture of all operators.
+
+        As published, ``none`` is one of them, whatever the space has. Decisions are the 14 edges of the normal cell and
+        those of the reduction cell, in the order of nodes.
+
+        Args:
+            num_classes: As for every space.
+            image_size: As for every space.
+            image_channels: As for every space.
+            channels: Of the first cells; 16 in the published search.
+            cells: How many; 8 in the published search.
+        """
+        b = Builder((image_channels, image_size, image_size))
+        return build_mixed(b, (*OPERATORS, "none"), width_of(channels, CHANNELS), cells, num_classes).graph()
+
+    def derivations(self, log_shares: Sequence[FloatArray]) -> list[tuple[IntArray, FloatArray]]:
+        """For each node its two edges and their operators; the score is the product of both shares.
+
+        So the best has the two edges whose strongest operator has the largest shares, as in section 2.4 of DARTS.
+        """
+        count, start = len(self.operator_names), 0
+        parts = []
+        for node in (*NODES, *NODES):
+            rows, scores = [], []
+            edges = [shares[:count] for shares in log_shares[start : start + node]]
+            for pair, (a, b) in enumerate(PAIRS[node]):
+                ops = np.indices((count, count)).reshape(2, -1).T
+                rows.append(np.column_stack([np.full(len(ops), pair), ops]))
+                scores.append((edges[a][:, None] + edges[b]).ravel())
+            parts.append((np.concatenate(rows), np.concatenate(scores)))
+            start += node
+        return parts
 
     def _edges(self, choices: Sequence[int]) -> Iterator[tuple[int, int, int, str]]:
         """``(cell, node, source, operator)`` of all 16 edges, in the order of choices."""

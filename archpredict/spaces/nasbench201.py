@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cache, partial
 from itertools import pairwise
 from typing import Any
@@ -13,6 +13,7 @@ from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import UnknownNameError, whole_number
 from archpredict.graph.arch_graph import SUM, ArchGraph
 from archpredict.graph.builder import Builder, width_of
+from archpredict.graph.mixtures import mixture
 from archpredict.spaces._nasbench201_notation import ATTRIBUTES, edges_of
 from archpredict.spaces._paths import on_paths, pruned_cells
 from archpredict.spaces.base import Choices, SearchSpace
@@ -161,20 +162,32 @@ class NASBench201(SearchSpace):
             >>> total(space.network((3,) * 6), "macs") == space.cost((3,) * 6)["macs"]
             True
         """
-        edges = _edges(choices, pruned)
         b = Builder((image_channels, image_size, image_size), merge=pruned)
-        width = width_of(channels, _STAGES[0][0])
-        x = b.conv(b.input(), width, 3, norm=True)
-        for stage in range(len(_STAGES)):
-            with b.scope(f"stage{stage}"):
-                if stage:
-                    width *= 2
-                    x = _residual_block(b, x, width)
-                for cell in range(whole_number("cells", cells, 1)):
-                    with b.scope(f"cell{cell}"):
-                        x = b.block("cell", partial(_cell, b, edges), x)
+        x = _stages(b, partial(_cell, b, _edges(choices, pruned)), channels, cells)
         if not pruned or b.op(x) != "conv":  # else it is folded into the convolution, as the norm of that is
             x = b.batch_norm(x)
+        return b.output(b.linear(b.global_avg_pool(b.relu(x)), num_classes)).graph()
+
+    def relaxed_network(
+        self,
+        *,
+        num_classes: int = 10,
+        image_size: int = 32,
+        image_channels: int = 3,
+        channels: int | None = None,
+        cells: int = _CELLS_PER_STAGE,
+    ) -> ArchGraph:
+        """The network of the benchmark with all five operations on every edge; all cells have the same shares.
+
+        Args:
+            num_classes: As for :meth:`network`, and so are the others.
+            image_size: Of an image.
+            image_channels: Of an image.
+            channels: Of the first stage.
+            cells: Per stage.
+        """
+        b = Builder((image_channels, image_size, image_size))
+        x = b.batch_norm(_stages(b, partial(_mixed_cell, b), channels, cells))
         return b.output(b.linear(b.global_avg_pool(b.relu(x)), num_classes)).graph()
 
     def network_key(self, choices: Sequence[int]) -> Hashable:
@@ -218,6 +231,35 @@ def _cell(b: Builder, edges: Sequence[_Edge], x: int) -> int:
         elif node == len(_NODES) - 1 or any(source == node for source, _, _ in edges):
             nodes[node] = b.zeros(x)
     return nodes[len(_NODES) - 1]
+
+
+def _stages(b: Builder, cell: Callable[[int], int], channels: int | None, cells: int) -> int:
+    """Stem and stages of cells; what the last cell gives."""
+    width = width_of(channels, _STAGES[0][0])
+    x = b.conv(b.input(), width, 3, norm=True)
+    for stage in range(len(_STAGES)):
+        with b.scope(f"stage{stage}"):
+            if stage:
+                width *= 2
+                x = _residual_block(b, x, width)
+            for number in range(whole_number("cells", cells, 1)):
+                with b.scope(f"cell{number}"):
+                    x = b.block("cell", cell, x)
+    return x
+
+
+def _mixed_cell(b: Builder, x: int) -> int:
+    """Each node is the sum of a mixture of all operations for each edge that arrives."""
+    nodes = [x]
+    for node in range(1, len(_NODES)):
+        arriving = []
+        for decision, (source, target) in enumerate(EDGES):
+            if target == node:
+                with b.scope(f"{source}-{node}"):
+                    terms = [None if op == "none" else _operation(b, nodes[source], op) for op in OPERATORS]
+                    arriving.append(mixture(b, decision, terms))
+        nodes.append(b.add(*arriving))
+    return nodes[-1]
 
 
 def _operation(b: Builder, x: int, op: str) -> int:

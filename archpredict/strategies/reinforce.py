@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
-from archpredict._typing import FloatArray, IntArray
 from archpredict.evaluators.base import Result
-from archpredict.predict.training.optimizer import Adam, Flat
 from archpredict.progress import Event, Observer, silent
-from archpredict.registry.arguments import check_integer, check_not_negative, check_positive, check_share
-from archpredict.runtime import few_threads, seeded
+from archpredict.registry.arguments import check_integer
+from archpredict.runtime import few_threads
 from archpredict.spaces.base import Architecture
 from archpredict.strategies.base import Problem, State, Strategy
-from archpredict.strategies.rounds.policy import Policy
+from archpredict.strategies.rounds.controller import POOL_CANDIDATES, Controller
 
 __all__ = ["Reinforce"]
-
-_BLOCK, _BLOCKS = 64, 4
-"""Architectures that the controller draws at once, and how often it tries until one is new."""
-_POOL_CANDIDATES = 1024
-"""How many of a larger pool are looked at each time."""
 
 
 class Reinforce(Strategy):
@@ -79,16 +72,15 @@ class Reinforce(Strategy):
     ) -> None:
         super().__init__(problem, seed=seed, observer=observer)
         check_integer("batch", batch, 1)
-        check_integer("hidden", hidden, 1)
-        check_positive("learning_rate", learning_rate)
-        check_not_negative("entropy_weight", entropy_weight)
-        check_share("decay", decay)
-        self.batch, self.entropy_weight, self.decay = batch, entropy_weight, decay
-        with seeded(seed):
-            self.policy = Policy(problem.space, hidden=hidden)
-        flat = Flat([self.policy])
-        self._adam = Adam(flat.values[0], flat.gradients[0], flat.leaves[0], rate=learning_rate, weight_decay=0.0)
-        self._baseline: float | None = None
+        self.batch = batch
+        self.controller = Controller(
+            problem,
+            seed=seed,
+            learning_rate=learning_rate,
+            entropy_weight=entropy_weight,
+            decay=decay,
+            hidden=hidden,
+        )
 
     # ------------------------------------------------------------------ asking
 
@@ -96,8 +88,9 @@ class Reinforce(Strategy):
         n = max(0, min(n, self.batch, self.left))
         rng, known = self.rng(), set(self.seen)
         found: list[Architecture] = []
-        with torch.no_grad(), few_threads(_POOL_CANDIDATES):
-            for architecture in self._drawn(rng) if n else ():
+        told = {r.architecture.choices for r in self.results}
+        with torch.no_grad(), few_threads(POOL_CANDIDATES):
+            for architecture in self.controller.drawn(rng, told) if n else ():
                 if architecture.key not in known:
                     known.add(architecture.key)
                     found.append(architecture)
@@ -105,61 +98,23 @@ class Reinforce(Strategy):
                         return found
         return [*found, *self.problem.sample(n - len(found), rng, sorted(known))]
 
-    def _drawn(self, rng: np.random.Generator) -> Iterator[Architecture]:
-        """What the controller draws, without what breaks a limit or cannot be labelled."""
-        pool, tried = self.problem.pool, {r.architecture.choices for r in self.results}
-        for rows in self._blocks(rng) if pool is None else [self._of_pool(pool, rng)]:
-            for architecture in self.problem.space.architectures(rows[self.problem.is_allowed(rows)]):
-                if architecture.choices not in tried:  # a look at the choices is cheap, a key is not
-                    tried.add(architecture.choices)
-                    yield architecture
-
-    def _blocks(self, rng: np.random.Generator) -> Iterator[IntArray]:
-        for _ in range(_BLOCKS):
-            rows, _, _ = self.policy.sample(_BLOCK, rng)
-            yield rows
-
-    def _of_pool(self, pool: IntArray, rng: np.random.Generator) -> IntArray:
-        """Members of the pool in an order drawn without replacement, with the controller's probabilities."""
-        if len(pool) > _POOL_CANDIDATES:
-            pool = pool[rng.choice(len(pool), size=_POOL_CANDIDATES, replace=False)]
-        log_prob, _ = self.policy.log_probs(pool)
-        # The largest of log-probabilities with Gumbel noise is a draw with these probabilities (Gumbel, 1954).
-        drawn: IntArray = pool[np.argsort(-(log_prob.numpy() + rng.gumbel(size=len(pool))), kind="stable")]
-        return drawn
-
     # ------------------------------------------------------------------ telling
 
     def tell(self, results: Sequence[Result]) -> None:
         super().tell(results)
         labelled = [(r.architecture.choices, r.score) for r in results if r.score is not None]
         if labelled:
+            spread = float(np.std([r.score for r in self.results if r.score is not None]))
             with few_threads(len(labelled)):
-                self._update(np.array([c for c, _ in labelled]), np.array([score for _, score in labelled]))
-
-    def _update(self, choices: IntArray, labels: FloatArray) -> None:
-        """One step of REINFORCE on ``(n, L)`` choices and their ``(n,)`` labels."""
-        baseline = float(labels.mean()) if self._baseline is None else self._baseline
-        spread = float(np.std([r.score for r in self.results if r.score is not None]))
-        reward = (labels - baseline) / spread if spread > 0 else np.zeros(len(labels))
-        log_prob, entropy = self.policy.log_probs(choices)
-        weight = torch.from_numpy(reward.astype(np.float32))
-        self._adam.minimize(-(log_prob * weight).mean() - self.entropy_weight * entropy.mean())
-        self._baseline = self.decay * baseline + (1 - self.decay) * float(labels.mean())
-        values = {"reward": float(reward.mean()), "entropy": float(entropy.detach().mean())}
-        self.observer(Event("controller", min(self.num_told, self.problem.budget), self.problem.budget, values))
+                choices, labels = np.array([c for c, _ in labelled]), np.array([score for _, score in labelled])
+                values = self.controller.update(choices, labels, spread)
+            self.observer(Event("controller", min(self.num_told, self.problem.budget), self.problem.budget, values))
 
     # ------------------------------------------------------------------ state
 
     def state_dict(self) -> State:
-        adam = self._adam
-        arrays = {"weights": adam.values, "mean": adam.mean, "square": adam.square}
-        copied = {name: tensor.detach().numpy().copy() for name, tensor in arrays.items()}
-        return {**copied, "steps": adam.steps, "baseline": self._baseline}
+        return self.controller.state_dict()
 
     def load_state_dict(self, state: State, results: Sequence[Result]) -> None:
         super().load_state_dict(state, results)
-        adam = self._adam
-        for name, tensor in {"weights": adam.values, "mean": adam.mean, "square": adam.square}.items():
-            tensor.copy_(torch.from_numpy(np.array(state[name], dtype=np.float32)))
-        adam.steps, self._baseline = int(state["steps"]), state["baseline"]
+        self.controller.load_state_dict(state)

@@ -21,7 +21,13 @@ from archpredict.testing.asynchronous import AsynchronousContract
 from archpredict.testing.objectives import ObjectivesContract
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
-__all__ = ["SHORT", "StrategyContract", "StrategyFactory", "drive", "structures"]
+__all__ = ["SHORT", "StrategyContract", "StrategyFactory", "drive", "structures", "toy_space_for"]
+
+_QUICK_SUPERNET: Mapping[str, Any] = {
+    "dataset": "archpredict.testing.toys:ToyImages",
+    "training": {"epochs": 1, "batch_size": 16},
+    "device": "cpu",
+}
 
 SHORT: Mapping[str, Mapping[str, Any]] = {
     "bananas": {
@@ -36,6 +42,8 @@ SHORT: Mapping[str, Mapping[str, Any]] = {
         "samples": 8,
         "derive": 16,
     },
+    "darts": {**_QUICK_SUPERNET, "learning_rate": 0.1},
+    "enas": {**_QUICK_SUPERNET, "steps": 2, "derive": 10},
     "npenas": {
         "predictor": {"encoder": "gcn", "sources": (), "training__epochs": 3, "ensemble": 1, "regressors": None},
         "initial": 6,
@@ -47,6 +55,11 @@ SHORT: Mapping[str, Mapping[str, Any]] = {
     },
 }
 """Options by the name of a strategy that keep a run short; strategies that are not here are short without any."""
+
+
+def toy_space_for(strategy: type[Strategy]) -> ToySpace:
+    """A toy space in which a strategy finds what it needs: with networks where it trains a supernet."""
+    return ToySpace(networks=strategy.needs == "supernet")
 
 
 class StrategyContract(AsynchronousContract, ObjectivesContract):
@@ -66,8 +79,13 @@ class StrategyContract(AsynchronousContract, ObjectivesContract):
         return 16
 
     @pytest.fixture
-    def problem(self, budget: int) -> Problem:
-        return Problem(ToySpace(), budget=budget)
+    def space(self) -> ToySpace:
+        """Override where the strategy needs networks: ``ToySpace(networks=True)``."""
+        return ToySpace()
+
+    @pytest.fixture
+    def problem(self, space: ToySpace, budget: int) -> Problem:
+        return Problem(space, budget=budget)
 
     def test_asking_and_recommending_change_nothing(self, make_strategy: StrategyFactory, problem: Problem) -> None:
         strategy, reference = make_strategy(problem), make_strategy(problem)
@@ -215,9 +233,8 @@ class StrategyContract(AsynchronousContract, ObjectivesContract):
             assert_true_and_sorted(strategy, recommended)
 
     def test_limits_hold_for_what_is_asked_and_what_is_recommended(
-        self, make_strategy: StrategyFactory, budget: int
+        self, make_strategy: StrategyFactory, space: ToySpace, budget: int
     ) -> None:
-        space = ToySpace()
         median = float(np.median([space.cost(row)["params"] for row in space.enumerate().tolist()]))
         strategy = make_strategy(Problem(space, budget=budget, limits={"params": median}))
         asked = drive(strategy, ToyEvaluator())
@@ -228,10 +245,10 @@ class StrategyContract(AsynchronousContract, ObjectivesContract):
 
     @pytest.mark.parametrize("within_pool", [True, False])
     def test_only_the_pool_is_asked_for_and_the_rest_is_marked(
-        self, make_strategy: StrategyFactory, budget: int, within_pool: bool
+        self, make_strategy: StrategyFactory, space: ToySpace, budget: int, within_pool: bool
     ) -> None:
         pool = structures(4 * budget)
-        problem = Problem(ToySpace(), budget=budget, pool=pool, within_pool=within_pool)
+        problem = Problem(space, budget=budget, pool=pool, within_pool=within_pool)
         strategy = make_strategy(problem)
         asked = drive(strategy, ToyEvaluator())
         assert asked
@@ -241,9 +258,9 @@ class StrategyContract(AsynchronousContract, ObjectivesContract):
             assert known or not (within_pool or recommendation.evaluated)
 
     def test_a_pool_smaller_than_the_budget_ends_the_run_early(
-        self, make_strategy: StrategyFactory, budget: int
+        self, make_strategy: StrategyFactory, space: ToySpace, budget: int
     ) -> None:
-        problem = Problem(ToySpace(), budget=2 * budget, pool=structures(budget), within_pool=True)
+        problem = Problem(space, budget=2 * budget, pool=structures(budget), within_pool=True)
         strategy = make_strategy(problem)
         assert 1 <= len(drive(strategy, ToyEvaluator())) <= budget
         assert strategy.recommend(1)

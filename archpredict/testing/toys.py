@@ -1,8 +1,9 @@
-"""A space small enough to enumerate and a deterministic labeller, for tests of strategies and evaluators."""
+"""A space small enough to enumerate, a deterministic labeller and a few images, for tests of strategies and others."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,12 @@ import numpy as np
 from archpredict._typing import BoolArray, IntArray
 from archpredict.evaluators.base import Evaluator, Result
 from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.builder import Builder, width_of
+from archpredict.graph.mixtures import mixture
+from archpredict.images.base import Images, ImageSet, Split
 from archpredict.spaces.base import Architecture, SearchSpace
 
-__all__ = ["ToyEvaluator", "ToySpace"]
+__all__ = ["ToyEvaluator", "ToyImages", "ToySpace", "toy_space_with_networks"]
 
 _BRANCH_OPS = ("none", "conv", "pool")
 _CHAIN_OPS = ("skip", "conv", "pool")
@@ -27,6 +31,9 @@ class ToySpace(SearchSpace):
     702 legal vectors, of which only 243 differ in structure (branches have no order): what a test needs to
     see that masks, isomorphism and costs are respected.
 
+    Args:
+        networks: Whether architectures have networks too.
+
     Example:
         >>> space = ToySpace()
         >>> len(space.enumerate())
@@ -37,6 +44,13 @@ class ToySpace(SearchSpace):
 
     name = "toy"
     num_choices = (3, 3, 3, 3, 3, 3)
+
+    def __init__(self, networks: bool = False) -> None:
+        self.networks = networks
+
+    @property
+    def defines_networks(self) -> bool:
+        return self.networks
 
     def mask(self, prefix: IntArray) -> BoolArray:
         legal = super().mask(prefix)
@@ -54,6 +68,88 @@ class ToySpace(SearchSpace):
 
     def cost(self, choices: Sequence[int]) -> dict[str, float]:
         return {"params": sum(_PARAMS[label] for label in _labels(choices))}
+
+    def network(
+        self,
+        choices: Sequence[int],
+        *,
+        num_classes: int = 10,
+        image_size: int = 32,
+        image_channels: int = 3,
+        channels: int | None = None,
+    ) -> ArchGraph:
+        """Convolutions of 3x3 and averages of 3x3; a branch is a part of a sum."""
+        if not self.networks:
+            return super().network(choices)
+        b = Builder((image_channels, image_size, image_size))
+        x = b.conv(b.input(), width_of(channels, 2), 3, norm=True)
+        x = b.add(*(_operation(b, x, i, op) for i, op in enumerate(_labels(choices)[:3]) if op != "none"))
+        for i, op in enumerate(_labels(choices)[3:], 3):
+            x = _operation(b, x, i, op)
+        return b.output(b.linear(b.global_avg_pool(b.relu(x)), num_classes)).graph()
+
+    @property
+    def defines_relaxed_network(self) -> bool:
+        return self.networks
+
+    def relaxed_network(
+        self,
+        *,
+        num_classes: int = 10,
+        image_size: int = 32,
+        image_channels: int = 3,
+        channels: int | None = None,
+    ) -> ArchGraph:
+        """The same with all operations at each place."""
+        if not self.networks:
+            return super().relaxed_network()
+        b = Builder((image_channels, image_size, image_size))
+        x = b.conv(b.input(), width_of(channels, 2), 3, norm=True)
+        x = b.add(*(_mixed(b, x, i, _BRANCH_OPS) for i in range(3)))
+        for i in range(3, 6):
+            x = _mixed(b, x, i, _CHAIN_OPS)
+        return b.output(b.linear(b.global_avg_pool(b.relu(x)), num_classes)).graph()
+
+
+def toy_space_with_networks() -> ToySpace:
+    """The space with networks, named ``archpredict.testing.toys:toy_space_with_networks``."""
+    return ToySpace(networks=True)
+
+
+class ToyImages(ImageSet):
+    """32 grey images of 4x4 pixels for training and 16 for validation, bright on one half: the class says which.
+
+    Example:
+        >>> ToyImages().load(None).train.images.shape
+        (32, 1, 4, 4)
+    """
+
+    name = "toy"
+
+    def load(self, path: Path | None) -> Images:
+        """The images; there is no path."""
+        rng = np.random.default_rng(0)
+        train, validation, test = (_halves(count, rng) for count in (32, 16, 16))
+        return Images(self.name, train, validation, test, num_classes=2, flips=False)
+
+
+def _halves(count: int, rng: np.random.Generator) -> Split:
+    labels = np.arange(count) % 2
+    images = rng.integers(0, 128, size=(count, 1, 4, 4), dtype=np.uint8)
+    images[labels == 0, :, :, :2] += 128
+    images[labels == 1, :, :, 2:] += 128
+    return Split(images, labels)
+
+
+def _mixed(b: Builder, x: int, place: int, ops: Sequence[str]) -> int:
+    return mixture(b, place, [None if op == "none" else _operation(b, x, place, op) for op in ops])
+
+
+def _operation(b: Builder, x: int, place: int, op: str) -> int:
+    with b.scope(place):
+        if op == "conv":
+            return b.conv(b.relu(x), b.channels(x), 3, norm=True)
+        return b.avg_pool(x, 3) if op == "pool" else x
 
 
 def _labels(choices: Sequence[int]) -> list[str]:

@@ -503,8 +503,11 @@ def without_time(result: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("name", names("strategies"))
 def test_killed_at_random_moments_and_resumed_a_run_ends_as_if_nothing_had_happened(start: Any, name: str) -> None:
     file = helpers(name)
-    budget = max(24, resolve("strategies", name, Strategy).min_budget)
-    words = (*TOY[:2], "--strategy", f"{file}:Quick", "--evaluator", f"{file}:Slow", "--budget", str(budget))
+    strategy = resolve("strategies", name, Strategy)
+    budget = max(24, strategy.min_budget)
+    made = "toy_space_with_networks" if strategy.needs == "supernet" else "ToySpace"
+    place, quick, slow = f"archpredict.testing.toys:{made}", f"{file}:Quick", f"{file}:Slow"
+    words: tuple[str, ...] = ("--space", place, "--strategy", quick, "--evaluator", slow, "--budget", str(budget))
     moments = random.Random(name)  # of the process's life; where they fall in the run is up to the machine
     next_words = (*words, "--out", "run")
     for session in range(1, 6):

@@ -17,7 +17,7 @@ from archpredict.runs.history import History
 from archpredict.runs.search import SearchResult, search
 from archpredict.spaces.base import Architecture
 from archpredict.strategies.base import Strategy
-from archpredict.testing.strategies import SHORT
+from archpredict.testing.strategies import SHORT, toy_space_for
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
 SPACE = ToySpace()
@@ -56,19 +56,19 @@ def recorded(run: Path) -> list[Result]:
 
 @pytest.mark.parametrize("name", names("strategies"))
 def test_a_run_of_16_goes_on_to_28_and_exactly_so_if_interrupted(tmp_path: Path, name: str) -> None:
-    settings = settings_of(name)
+    settings, space = settings_of(name), toy_space_for(resolve("strategies", name, Strategy))
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    first = search(SPACE, ToyEvaluator(), budget=16, out=whole, **settings)
-    longer = search(SPACE, more := Stopping(100), budget=28, out=whole, resume=True, **settings)
+    first = search(space, ToyEvaluator(), budget=16, out=whole, **settings)
+    longer = search(space, more := Stopping(100), budget=28, out=whole, resume=True, **settings)
     assert (first.queries, longer.queries, len(more.asked)) == (16, 28, 12)
     assert len({r.architecture.key for r in recorded(whole)}) == 28
 
-    search(SPACE, ToyEvaluator(), budget=16, out=broken, **settings)
+    search(space, ToyEvaluator(), budget=16, out=broken, **settings)
     kept = (broken / "best.json").read_text()
     with pytest.raises(KeyboardInterrupt):
-        search(SPACE, Stopping(7), budget=28, out=broken, resume=True, **settings)
+        search(space, Stopping(7), budget=28, out=broken, resume=True, **settings)
     assert (broken / "best.json").read_text() == kept, "until the longer run ends, it says what it said"
-    resumed = search(SPACE, more := Stopping(100), out=broken, resume=True, **settings)
+    resumed = search(space, more := Stopping(100), out=broken, resume=True, **settings)
     assert outcome(resumed) == outcome(longer)
     assert len(more.asked) == 5
     assert [r.architecture for r in recorded(broken)] == [r.architecture for r in recorded(whole)]

@@ -14,7 +14,7 @@ from archpredict.runs.directory import read_config
 from archpredict.runs.history import History
 from archpredict.runs.search import SearchResult, search
 from archpredict.strategies.base import Strategy
-from archpredict.testing.strategies import SHORT
+from archpredict.testing.strategies import SHORT, toy_space_for
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
 SPACE = ToySpace()
@@ -45,7 +45,8 @@ def outcome(result: SearchResult) -> dict[str, Any]:
 def test_what_is_known_costs_no_budget_and_is_not_asked_for(tmp_path: Path, earlier: Path, name: str) -> None:
     strategy: type[Strategy] = resolve("strategies", name, Strategy)
     settings: dict[str, Any] = {"strategy": strategy, "options": SHORT.get(name, {}), "start_from": [earlier]}
-    result = search(SPACE, ToyEvaluator(), budget=12, out=tmp_path / "run", **settings)
+    space = toy_space_for(strategy)
+    result = search(space, ToyEvaluator(), budget=12, out=tmp_path / "run", **settings)
     assert (result.queries, result.failed) == (12, 0)
     asked = keys(tmp_path / "run")
     assert len({*asked, *keys(earlier)}) == 32
@@ -55,10 +56,10 @@ def test_what_is_known_costs_no_budget_and_is_not_asked_for(tmp_path: Path, earl
     assert result.best_evaluated is not None
     assert result.best_evaluated.score is not None
     assert result.best_evaluated.score >= max(known), "the best that is known may be recommended"
-    longer = search(SPACE, ToyEvaluator(), budget=16, out=tmp_path / "run", resume=True, **settings)
+    longer = search(space, ToyEvaluator(), budget=16, out=tmp_path / "run", resume=True, **settings)
     assert longer.queries == 16
     (tmp_path / "run" / "checkpoint.safetensors").unlink()
-    again = search(SPACE, ToyEvaluator(), budget=17, out=tmp_path / "run", resume=True, **settings)
+    again = search(space, ToyEvaluator(), budget=17, out=tmp_path / "run", resume=True, **settings)
     assert again.queries == 17
     assert len({*keys(tmp_path / "run"), *keys(earlier)}) == 37
 

@@ -26,7 +26,7 @@ from archpredict.runs.search import SearchResult, search
 from archpredict.spaces.base import Architecture
 from archpredict.strategies.base import Problem, Strategy
 from archpredict.tables.table import Table
-from archpredict.testing.strategies import SHORT
+from archpredict.testing.strategies import SHORT, toy_space_for
 from archpredict.testing.toys import ToyEvaluator, ToySpace
 
 SPACE = ToySpace()
@@ -174,10 +174,11 @@ def test_every_strategy_goes_on_from_its_checkpoint(tmp_path: Path, name: str) -
     strategy: type[Strategy] = resolve("strategies", name, Strategy)
     budget = max(16, strategy.min_budget)
     settings: dict[str, Any] = {"strategy": strategy, "budget": budget, "options": SHORT.get(name, {})}
-    whole = search(SPACE, ToyEvaluator(), **settings)
+    space = toy_space_for(strategy)
+    whole = search(space, ToyEvaluator(), **settings)
     with pytest.raises(KeyboardInterrupt):
-        search(SPACE, Stopping(budget - 3), out=tmp_path / "run", **settings)
-    resumed = search(SPACE, ToyEvaluator(), out=tmp_path / "run", resume=True, **settings)
+        search(space, Stopping(budget - 3), out=tmp_path / "run", **settings)
+    resumed = search(space, ToyEvaluator(), out=tmp_path / "run", resume=True, **settings)
     assert outcome(resumed) == outcome(whole)
 
 
@@ -361,7 +362,8 @@ def test_a_budget_above_what_a_table_holds_is_spent_on_all_of_it(tmp_path: Path,
     strategy: type[Strategy] = resolve("strategies", name, Strategy)
     table = _table(tmp_path / "table.jsonl", SPACE.enumerate()[::40])
     distinct = len({a.key for a in SPACE.architectures(table.choices)})
-    result = search(SPACE, table, strategy=strategy, budget=10_000, options=SHORT.get(name, {}), within_table=True)
+    space = toy_space_for(strategy)
+    result = search(space, table, strategy=strategy, budget=10_000, options=SHORT.get(name, {}), within_table=True)
     assert result.queries == distinct
     assert result.best.score == table.labels.max()
 

@@ -8,7 +8,8 @@ import pytest
 
 from archpredict.registry import names, resolve
 from archpredict.strategies.base import Strategy
-from archpredict.testing.strategies import SHORT, StrategyContract, StrategyFactory
+from archpredict.testing.strategies import SHORT, StrategyContract, StrategyFactory, toy_space_for
+from archpredict.testing.toys import ToySpace
 
 
 class TestEveryStrategy(StrategyContract):
@@ -16,6 +17,10 @@ class TestEveryStrategy(StrategyContract):
     def strategy_class(self, request: pytest.FixtureRequest) -> type[Strategy]:
         found: type[Strategy] = resolve("strategies", request.param, Strategy)
         return found
+
+    @pytest.fixture
+    def space(self, strategy_class: type[Strategy]) -> ToySpace:
+        return toy_space_for(strategy_class)
 
     @pytest.fixture
     def make_strategy(self, strategy_class: type[Strategy]) -> StrategyFactory:

@@ -27,11 +27,11 @@ def make(budget: int = 60, **options: Any) -> Reinforce:
 def probabilities(strategy: Reinforce, architectures: list[Architecture]) -> np.ndarray:
     rows = np.array([a.choices for a in architectures])
     with torch.no_grad():
-        return strategy.policy.log_probs(rows)[0].exp().numpy()
+        return strategy.controller.policy.log_probs(rows)[0].exp().numpy()
 
 
 def test_the_update_is_adam_on_the_gradient_of_reinforce() -> None:
-    strategy, reference = make(batch=3, entropy_weight=0.02), make(batch=3).policy
+    strategy, reference = make(batch=3, entropy_weight=0.02), make(batch=3).controller.policy
     optimizer = torch.optim.Adam(reference.parameters(), lr=0.01)
     baseline = None
     told: list[float] = []
@@ -47,7 +47,7 @@ def test_the_update_is_adam_on_the_gradient_of_reinforce() -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        for one, two in zip(strategy.policy.parameters(), reference.parameters(), strict=True):
+        for one, two in zip(strategy.controller.policy.parameters(), reference.parameters(), strict=True):
             torch.testing.assert_close(one, two, rtol=1e-5, atol=1e-6)
 
 
@@ -97,7 +97,7 @@ def test_in_a_pool_members_are_drawn_with_the_probabilities_of_the_policy() -> N
     problem = Problem(SPACE, 10, pool=pool)
     members = SPACE.architectures(pool)
     strategy = Reinforce(problem)
-    strategy.policy.out.bias.data[:3] = torch.tensor([2.0, 0.0, -2.0])
+    strategy.controller.policy.out.bias.data[:3] = torch.tensor([2.0, 0.0, -2.0])
     counts = dict.fromkeys((a.choices for a in members), 0)
     for seed in range(800):
         strategy.seed = seed

@@ -85,6 +85,6 @@ def test_a_broken_strategy_fails_the_check_meant_for_it(broken: type[Strategy], 
 def test_ignoring_a_limit_or_the_pool_is_found() -> None:
     contract = StrategyContract()
     with pytest.raises(AssertionError):
-        contract.test_limits_hold_for_what_is_asked_and_what_is_recommended(_IgnoresLimits, 12)
+        contract.test_limits_hold_for_what_is_asked_and_what_is_recommended(_IgnoresLimits, ToySpace(), 12)
     with pytest.raises(AssertionError):
-        contract.test_only_the_pool_is_asked_for_and_the_rest_is_marked(_IgnoresLimits, 12, False)
+        contract.test_only_the_pool_is_asked_for_and_the_rest_is_marked(_IgnoresLimits, ToySpace(), 12, False)

@@ -1,0 +1,99 @@
+"""OneShotStrategy: search by the weights of a supernet first, then have labelled what that says is best."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from itertools import islice
+
+import numpy as np
+
+from archpredict._typing import IntArray
+from archpredict.evaluators.base import Result
+from archpredict.evaluators.train import TrainEvaluator
+from archpredict.networks.batches import Batches
+from archpredict.progress import Observer, silent
+from archpredict.runtime import one_thread
+from archpredict.spaces.base import Architecture, Choices
+from archpredict.strategies.base import Problem, State, Strategy
+
+
+class OneShotStrategy(Strategy):
+    """A strategy that trains its own supernet before its first evaluation, and learns nothing from labels.
+
+    The search happens when it is asked for the first time. It follows from problem, seed and options alone, whatever
+    the budget; what it derives is part of the state, so a run that goes on does not search again. Where the budget is
+    larger than what was derived, random architectures follow.
+
+    Args:
+        problem: What is searched.
+        seed: Source of all randomness.
+        observer: Told about progress.
+        dataset: Images to train on, e.g. digits or cifar10:FOLDER.
+        network: Options of the space's networks.
+        training: How weights are trained.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        UsageError: The space defines no networks, or an option does not exist or is out of its range.
+    """
+
+    needs = "supernet"
+    default_budget = 10
+
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        seed: int,
+        observer: Observer = silent,
+        dataset: str,
+        network: Mapping[str, float] | None,
+        training: Mapping[str, float] | None,
+        device: str,
+    ) -> None:
+        super().__init__(problem, seed=seed, observer=observer)
+        # The evaluator that trains networks takes the same words, and says what is wrong with them.
+        alone = TrainEvaluator.for_space(problem.space, dataset, network, training, seed=seed, device=device)
+        self.images, self.form = alone.images, alone.form
+        self.recipe, self.device = alone.task.recipe, alone.task.device
+        self._derived: IntArray | None = None
+
+    @abstractmethod
+    def search(self) -> list[Architecture]:
+        """Train, and derive what is to be labelled, best first; only what keeps the limits and can be labelled."""
+
+    def batches(self, split: str) -> Batches:
+        """Images of a split in shuffled batches, unchanged."""
+        return Batches(self.images, split, batch_size=self.recipe.batch_size, device=self.device, seed=self.seed)
+
+    @property
+    def files(self) -> dict[str, str]:
+        return {"dataset": self.images.sha256}
+
+    def ask(self, n: int) -> list[Architecture]:
+        n = min(n, self.left)
+        if n < 1:
+            return []
+        seen = set(self.seen)
+        derived = (Architecture(self.problem.space, tuple(row)) for row in self._found().tolist())
+        asked = list(islice((a for a in derived if a.key not in seen), n))
+        return [*asked, *self.problem.sample(n - len(asked), self.rng(), [*seen, *(a.key for a in asked)])]
+
+    def _found(self) -> IntArray:
+        """``(n, L)`` choices of what the search derived, no two isomorphic, best first."""
+        if self._derived is None:
+            with one_thread():  # so that it depends on the seed alone
+                distinct: dict[str, Choices] = {}
+                for architecture in self.search():
+                    distinct.setdefault(architecture.key, architecture.choices)
+            rows = list(distinct.values())
+            self._derived = np.array(rows, dtype=np.int64).reshape(len(rows), self.problem.space.num_decisions)
+        return self._derived
+
+    def state_dict(self) -> State:
+        return {} if self._derived is None else {"derived": self._derived}
+
+    def load_state_dict(self, state: State, results: Sequence[Result]) -> None:
+        super().load_state_dict(state, results)
+        self._derived = state.get("derived")
