@@ -62,7 +62,7 @@ class Method:
 
 
 SUPERNET = {"network": {"channels": 4, "cells": 1}, "training": {"epochs": 25}, "dataset": "digits"}
-ONE_SHOT = partial(Method, seeds=3, budgets=(1, 10), spaces=("nb201",))
+ONE_SHOT = partial(Method, seeds=5, budgets=(1, 10), spaces=("nb201",))
 
 METHODS = {
     "random": Method(),

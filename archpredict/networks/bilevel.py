@@ -50,7 +50,7 @@ def second_order(
         training: Images and labels of the step.
         validation: Images and labels.
         rate: ``xi``, the learning rate of the weights.
-        length: How far weights are moved to both sides; 0.01 is published (footnote 2 there). Within it ReLUs may
+        length: How far weights are moved to both sides; 0.01 is published (section 2.3 there). Within it ReLUs may
             change side; a smaller one is closer to the derivative where the precision allows it.
 
     Returns:
