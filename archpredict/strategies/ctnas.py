@@ -33,8 +33,9 @@ class CTNAS(RoundStrategy[CTNASSettings]):
 
     Presets:
         * ``default``: ours. Labels, comparator and controller take turns in rounds, so that later labels are spent on
-          what the comparator believes in; a better comparator (messages in both directions, soft targets); centred
-          rewards and batches of samples.
+          what the comparator believes in, and a fifth of them on random architectures; a better comparator (messages in
+          both directions, soft targets); centred rewards and batches of samples.
+        * ``front``: the same without random ones, for several objectives, where it is the default.
         * ``long``: the same in 20 rounds after a tenth of the labels, for budgets of about a thousand.
         * ``paper``: as published: two-layer GCN, all pairs, pseudo-labels by confidence, curriculum over all past
           baselines and samples, 10,000 single samples.
@@ -85,6 +86,8 @@ class CTNAS(RoundStrategy[CTNASSettings]):
         preset: str = "default",
         **options: Any,
     ) -> None:
+        if preset == "default" and not problem.is_plain:
+            preset = "front"
         super().__init__(problem, seed=seed, observer=observer, device=device, preset=preset, **options)
         self._baselines: list[Choices] = []
 
@@ -108,6 +111,7 @@ class CTNAS(RoundStrategy[CTNASSettings]):
 
     def _search(self, architectures: list[Architecture], labels: FloatArray, size: int) -> Found:
         rng, baselines = self.rng(1), self._baselines
+        explore = self._num_random(size, self.settings.random_share)
         if not self.problem.is_plain:
             labels = one_label(
                 self.problem, [r for r in self.results if r.score is not None], self.settings.several, rng
@@ -123,12 +127,13 @@ class CTNAS(RoundStrategy[CTNASSettings]):
             baselines=baselines,
             rng=rng,
             observer=self.observer,
-            size=size,
+            size=size - explore,
         ).run()
         self._baselines = derived.baselines
         candidates = [(a.choices, score) for a, score in zip(derived.candidates, derived.scores, strict=True)]
         labelable = [c for c, can in zip(candidates, derived.labelable, strict=True) if can]
-        queue = [choices for choices, _ in distinct_first(labelable)[:size]]
+        best = [choices for choices, _ in distinct_first(labelable)[: size - explore]]
+        queue = self._with_random(best, explore, rng)
         if not self.problem.is_plain:  # scores of an order that holds for a round
             return Found(queue)
         return Found(queue, dict(candidates), labelable if self.problem.within_pool else candidates)

@@ -127,11 +127,8 @@ class PredictorGuided(RoundStrategy[PredictorGuidedSettings]):
             return self._merit(predictor, architectures, rng)
 
         scored = self._inner.run(score, parents, rng)
-        is_last = self.num_asked + size >= self.problem.budget  # of which nothing more is learnt
-        explore = 0 if is_last else round(self.settings.explore * size)
-        queue = self._to_evaluate(scored, size - explore, rng)
-        seen = [*self.seen, *(Architecture(self.problem.space, c).key for c in queue)]
-        queue += [a.choices for a in self.problem.sample(explore, rng, seen)]
+        explore = self._num_random(size, self.settings.explore)
+        queue = self._with_random(self._to_evaluate(scored, size - explore, rng), explore, rng)
         candidates = self._to_recommend(scored)
         if candidates:
             values = {"candidates": float(len(scored.architectures)), "expected": candidates[0][1]}
@@ -156,15 +153,12 @@ class PredictorGuided(RoundStrategy[PredictorGuidedSettings]):
             return outcomes.best_first(*(np.concatenate([pair[i] for pair in expected]) for i in (0, 1)))
 
         scored = self._inner.run(score, parents_of(self.problem, scored_results), rng, best_first)
-        is_last = self.num_asked + size >= self.problem.budget
-        explore = 0 if is_last else round(self.settings.explore * size)
+        explore = self._num_random(size, self.settings.explore)
         seen = set(self.seen)
         new = [i for i, a in enumerate(scored.architectures) if a.key not in seen and self.problem.is_labelable(a)]
         mean, std = (np.concatenate([pair[i] for pair in expected])[new] for i in (0, 1))
         chosen = outcomes.batch(mean, std, size - explore) if new else []
-        queue = [scored.architectures[new[i]].choices for i in chosen]
-        seen_now = [*self.seen, *(Architecture(self.problem.space, c).key for c in queue)]
-        queue += [a.choices for a in self.problem.sample(size - len(queue), rng, seen_now)]
+        queue = self._with_random([scored.architectures[new[i]].choices for i in chosen], size - len(chosen), rng)
         scores = outcomes.expected_score(mean[chosen]) if chosen else ()
         return Found(queue, {c: float(score) for c, score in zip(queue, scores, strict=False)})
 

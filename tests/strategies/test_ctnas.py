@@ -86,8 +86,8 @@ def test_progress_tells_reward_and_entropy() -> None:
 
 def test_predictions_are_judged_by_the_labels_that_arrive_after_them() -> None:
     events: list[Event] = []
-    strategy = CTNAS(Problem(ToySpace(), 60), observer=events.append, device="cpu", **SMALL)
-    random = round(0.3 * 60)
+    strategy = CTNAS(Problem(ToySpace(), 60), observer=events.append, device="cpu", **SMALL, random_share=0.0)
+    random = round(strategy.settings.first_share * 60)
     labels, predictions, taus = [], [], []
     while batch := strategy.ask(7):
         expected = {tuple(c): score for c, score in strategy.state_dict()["derived"]}
@@ -257,7 +257,7 @@ def test_wrong_options_are_refused_in_one_sentence() -> None:
     problem = Problem(ToySpace(), 50)
     with pytest.raises(
         UnknownNameError,
-        match=r"unknown preset 'papr'; choose from: default, long, paper, repo. Did you mean 'paper'",
+        match=r"unknown preset 'papr'; choose from: default, front, long, paper, repo. Did you mean 'paper'",
     ):
         CTNAS(problem, preset="papr")
     with pytest.raises(UnknownNameError, match=r"unknown option of ctnas 'iteration'.*Did you mean 'iterations'"):

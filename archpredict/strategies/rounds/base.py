@@ -193,6 +193,18 @@ class RoundStrategy(Strategy, Generic[S]):
         waiting = {c: self._expected[c] for c in self._pending if c in self._expected}
         self._expected = waiting | {c: found.expected[c] for c in found.queue if c in found.expected}
 
+    def _num_random(self, size: int, share: float) -> int:
+        """How many of a round's labels are of random architectures: a share, and of the last one's none."""
+        is_last = self.num_asked + size >= self.problem.budget  # of which nothing more is learnt
+        return 0 if is_last else round(share * size)
+
+    def _with_random(self, queue: list[Choices], count: int, rng: np.random.Generator) -> list[Choices]:
+        """The queue, and behind it ``count`` random architectures that are new."""
+        if not count:
+            return queue
+        seen = [*self.seen, *(Architecture(self.problem.space, c).key for c in queue)]
+        return [*queue, *(a.choices for a in self.problem.sample(count, rng, seen))]
+
     def _judge(self, results: Sequence[Result]) -> None:
         """Compare the labels of what was asked for with what was predicted for it."""
         new = self._judged.add(self._expected, results)

@@ -244,6 +244,8 @@ class Round:
             best = np.argsort(-self.labels, kind="stable")[:_PARENTS]
             near = [self.space.mutate(np.array([self.labelled[i].choices] * 16), self.rng) for i in best]
             found.update(dict.fromkeys(map(tuple, np.concatenate(near).tolist())))
+        if s.random_candidates:
+            found.update(dict.fromkeys(map(tuple, self.space.sample(s.random_candidates, self.rng).tolist())))
         if self.problem.pool is not None:
             pool = self.rng.permutation(self.problem.pool)[:_POOL_CANDIDATES]
             found.update(dict.fromkeys(map(tuple, pool.tolist())))

@@ -38,6 +38,8 @@ class CTNASSettings(RoundSettings):
             ``training__epochs``), or an unfitted one, of which copies are fitted; None: the one that the space names.
             Any will do; those that are no networks do not learn from pairs with predicted labels.
         first_share: Share of the budget that is labelled before the first training.
+        random_share: Share of each round but the last that is labelled at random. Comparator and controller that have
+            settled on the wrong corner of the space learn of others only so: what they draw themselves is from there.
         rounds: How often labels, comparator and controller take turns. The paper has one round: M random labels, one
             search, and a few architectures evaluated at the end.
         epochs: Passes over the labels in which a round's comparator is trained, where neither settings nor space name
@@ -66,6 +68,8 @@ class CTNASSettings(RoundSettings):
         derive: Architectures sampled from the trained policy.
         local: Whether everything sampled in the round and mutations of the best labelled architectures join the
             candidates.
+        random_candidates: Random architectures that join them, which a controller that has gone to one point would
+            not draw.
         dummies: Average over as many node slots as the largest labelled architecture has, as the published code does.
         hidden: Width of the policy's LSTM cell.
         betas, weight_decay: Of the policy's Adam.
@@ -74,7 +78,8 @@ class CTNASSettings(RoundSettings):
             (:func:`archpredict.strategies.rounds.one_order.one_label`).
     """
 
-    first_share: float = 0.3
+    first_share: float = 0.4
+    random_share: float = 0.2
     rounds: int = 5
     epochs: int = 60
     final: int = 10
@@ -97,6 +102,7 @@ class CTNASSettings(RoundSettings):
     explore_rate: float = 0.1
     derive: int = 500
     local: bool = True
+    random_candidates: int = 2000
     dummies: bool = False
     hidden: int = 64
     betas: tuple[float, float] = (0.9, 0.999)
@@ -107,7 +113,8 @@ class CTNASSettings(RoundSettings):
         super().__post_init__()
         for name in _COUNTS:
             check_integer(name, getattr(self, name), 1)
-        check_integer("explore_first", self.explore_first, 0)
+        for name in ("explore_first", "random_candidates"):
+            check_integer(name, getattr(self, name), 0)
         for name in ("learning_rate", "explore_rate"):
             check_positive(name, getattr(self, name))
         for name in ("entropy_weight", "weight_decay"):
@@ -115,7 +122,8 @@ class CTNASSettings(RoundSettings):
         for name in ("center", "remember", "baseline_first", "local", "dummies"):
             check_flag(name, getattr(self, name))
         check_share("first_share", self.first_share, above_0=True, up_to_1=True)
-        check_share("share", self.share)
+        for name in ("random_share", "share"):
+            check_share(name, getattr(self, name))
         check_choice("baseline", self.baseline, get_args(Baseline))
         check_choice("confidence", self.confidence, get_args(Confidence))
         check_choice("several", self.several, get_args(Several))
@@ -133,6 +141,7 @@ _PAPER = CTNASSettings(
     },
     transfer=False,
     first_share=1.0,
+    random_share=0.0,
     rounds=1,
     iterations=10_000,
     samples=1,
@@ -149,13 +158,15 @@ _PAPER = CTNASSettings(
     explore_rate=1.0,
     derive=100,
     local=False,
+    random_candidates=0,
     betas=(0.5, 0.999),
     weight_decay=5e-4,
 )
 
 PRESETS: dict[str, CTNASSettings] = {
     "default": CTNASSettings(),
-    "long": CTNASSettings(first_share=0.1, rounds=20),
+    "front": CTNASSettings(first_share=0.3, random_share=0.0, random_candidates=0),
+    "long": CTNASSettings(first_share=0.1, random_share=0.0, random_candidates=0, rounds=20),
     "paper": _PAPER,
     "repo": replace(
         _PAPER,
