@@ -60,11 +60,14 @@ def test_what_kills_every_process_is_given_up_with_the_reason() -> None:
     assert done[1] == Done(1, None, f"{why}, in the last of 2 attempts", (why,))
 
 
-class OddError(Exception):
-    """Cannot be made of its message."""
+def _odd() -> Callable[[], Exception]:
+    """Makes an exception of a class that no other process can import, and that cannot be made of its message."""
 
-    def __init__(self, a: int, b: int) -> None:
-        super().__init__(f"{a} and {b}")
+    class OddError(Exception):
+        def __init__(self, a: int, b: int) -> None:
+            super().__init__(f"{a} and {b}")
+
+    return lambda: OddError(1, 2)
 
 
 def _raises(error: Callable[[], Exception]) -> Callable[[int], int]:
@@ -79,7 +82,7 @@ def _raises(error: Callable[[], Exception]) -> Callable[[int], int]:
     [
         (lambda: MissingDependencyError("timm is not there"), MissingDependencyError, r"^timm is not there$"),
         (lambda: KeyError("sep_conv"), KeyError, "sep_conv"),
-        (lambda: OddError(1, 2), EvaluationError, "OddError: 1 and 2"),
+        (_odd(), EvaluationError, "OddError: 1 and 2"),
     ],
 )
 def test_what_the_function_raises_ends_it_all(error: Any, kind: type[Exception], text: str) -> None:
