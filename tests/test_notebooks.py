@@ -11,10 +11,11 @@ _NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "docs" / "notebook
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", _NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs(path: Path, tmp_path: Path) -> None:
+def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nbformat = pytest.importorskip("nbformat", reason="needs what the extra 'docs' installs")
     nbclient = pytest.importorskip("nbclient", reason="needs what the extra 'docs' installs")
     pytest.importorskip("ipykernel", reason="needs what the extra 'docs' installs")
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # pictures, as where they are read
     notebook = nbformat.read(path, as_version=4)
     shown = [len(cell.outputs) > 0 for cell in notebook.cells if cell.cell_type == "code"]
     resources = {"metadata": {"path": str(tmp_path)}}
