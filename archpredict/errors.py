@@ -25,9 +25,11 @@ in their place. Warnings do the same.
 from __future__ import annotations
 
 import operator
+import os
 import sysconfig
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +131,29 @@ class MissingDependencyError(RunError):
 def _restored(kind: type[ArchPredictError], args: tuple[Any, ...]) -> ArchPredictError:
     """An exception as it was, of which no constructor makes its message anew."""
     return kind.__new__(kind, *args)
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """What the system says against writing a file becomes one sentence.
+
+    Args:
+        path: The file.
+
+    Raises:
+        RunError: The file cannot be written.
+
+    Example:
+        >>> with writing("there/page.html"):
+        ...     raise FileNotFoundError(2, "No such file or directory")
+        Traceback (most recent call last):
+        archpredict.errors.RunError: cannot write there/page.html: No such file or directory; choose another place
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise RunError(f"cannot write {os.fspath(path)}: {reason}; choose another place") from error
 
 
 def described(error: BaseException) -> str:

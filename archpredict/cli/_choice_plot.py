@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archpredict.backends import nothing_left_at_home
-from archpredict.errors import RunError, UsageError
+from archpredict.errors import UsageError, writing
 
 if TYPE_CHECKING:
     from archpredict.predict.rank.ranked import Ranked
@@ -57,10 +57,8 @@ def draw_choice(ranking: Ranking, path: Path) -> Path:
         axes.set(xscale="log", xlabel=label, ylabel="predicted score", title=ranking.title)
         points = [(row.speeds[0].value, row.score) for row in rows]
         _write_names(drawing, axes, points, short_names(rows))
-        try:
+        with writing(path):
             save_figure(drawing, path)
-        except OSError as error:
-            raise RunError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
     return path
 
 

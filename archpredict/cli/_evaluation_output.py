@@ -35,9 +35,9 @@ def write_files(given: Mapping[str, Any], results: Sequence[Trial], labels: Any,
 
         from archpredict.cli._plots import draw_predicted
         from archpredict.cli._predictors import described_predictor
+        from archpredict.predict.validation import first_shown
 
-        largest = max(trial.n for trial in results)
-        shown = [t for t in results if t.seed == results[0].seed and (t.fold is not None or t.n == largest)]
+        shown = first_shown(results)
         test = np.concatenate([trial.split.test for trial in shown])
         predicted = np.concatenate([trial.predicted for trial in shown])
         title = f"{described_predictor(given)} on {data}, held out"

@@ -12,7 +12,7 @@ import click
 
 from archpredict.cli._messages import in_flags
 from archpredict.cli._output import check_file
-from archpredict.errors import RunError, UsageError
+from archpredict.errors import UsageError, writing
 
 if TYPE_CHECKING:
     from archpredict.pages.parts import Page
@@ -66,10 +66,8 @@ def write(page: Page, path: Path) -> None:
     """
     from archpredict.pages.page import write_page
 
-    try:
+    with writing(path):
         write_page(page, path)
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
 
 
 def write_ranking(result: Ranking, path: Path) -> None:

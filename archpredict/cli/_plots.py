@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from archpredict.backends import nothing_left_at_home
-from archpredict.errors import RunError
+from archpredict.errors import writing
 from archpredict.runs.report import new_figure, save_figure
 
 if TYPE_CHECKING:
@@ -59,8 +59,6 @@ def _limits(true: np.ndarray) -> tuple[float, float]:
 
 
 def _saved(drawing: object, path: Path) -> Path:
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         return save_figure(drawing, path)
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}; choose another place") from error

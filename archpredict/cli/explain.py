@@ -141,11 +141,11 @@ def _show_changes(predictor: Predictor, architecture: Any, given: Mapping[str, A
 
 def _draw(out: Path, page: Page, picture: Group) -> None:
     """The page, or its picture alone."""
+    from archpredict.cli._pages import write
     from archpredict.graph.drawing import write_picture
-    from archpredict.pages.page import write_page
 
     if out.suffix.lower() in _PAGE:
-        write_page(page, out)
+        write(page, out)
     else:
         write_picture(picture, out, page.title)
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from archpredict._files import write_atomically
 from archpredict.backends import nothing_left_at_home
-from archpredict.errors import RunError, UsageError
+from archpredict.errors import UsageError, writing
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.pictures.blocks import in_columns, is_network, picture_of_network
 from archpredict.graph.pictures.cells import picture_of_cells
@@ -102,10 +102,8 @@ def write_picture(group: Group, path: Path, title: str = "") -> Path:
     found = placed([group])[0]
     with nothing_left_at_home():
         content = png(found, title) if path.suffix.lower() == ".png" else svg(found, title).encode()
-    try:
+    with writing(path):
         write_atomically(path, content)
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
     return path
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from archpredict._files import write_atomically
-from archpredict.errors import RunError, UsageError, described
+from archpredict.errors import RunError, UsageError, described, writing
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.networks.network import Network
 from archpredict.onnx.modules import exported
@@ -60,10 +60,8 @@ def export(network: Network, path: str | Path, to: str) -> None:
     check_export(file, to)
     module = network.folded()
     content = _WRITERS[to](module, torch.zeros(2, *image_shape(network.graph)))
-    try:
+    with writing(file):
         write_atomically(file, content)
-    except OSError as error:
-        raise RunError(f"cannot write {file}: {error.strerror or error}; choose another place") from error
 
 
 def check_export(path: Path, to: str) -> None:

@@ -8,7 +8,6 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from archpredict._typing import IntArray
 from archpredict.errors import UsageError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.predict.batch import ArchLikes
@@ -58,19 +57,6 @@ def as_columns(features: Columns | None) -> dict[str, Any] | None:
             f"{type(features).__name__} was given"
         )
     return {str(name): np.asarray(features[name]) for name in names}
-
-
-def sampled_rows(count: int, most: int | None, seed: int) -> IntArray:
-    """Which of ``count`` rows are taken: all, or where these are more than ``most`` a random sample, in order.
-
-    Example:
-        >>> sampled_rows(3, None, seed=0).tolist(), sampled_rows(1_000, 4, seed=0).tolist()
-        ([0, 1, 2], [269, 510, 635, 848])
-    """
-    if most is None or count <= most:
-        return np.arange(count)
-    rows: IntArray = np.random.default_rng(seed).choice(count, size=most, replace=False, shuffle=False)
-    return np.sort(rows)
 
 
 def is_one(given: Any) -> bool:

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from archpredict.graph.arch_graph import ArchGraph
-from archpredict.predict._data import sampled_rows
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.sources.proxies import Proxies
 from archpredict.predict.validation import Summary
+from archpredict.regressors.base import sampled_rows
 from archpredict.spaces.base import Architecture
 
 __all__ = ["fitted_card", "judged_by_others", "own_figures", "proxies_of"]

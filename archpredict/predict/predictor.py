@@ -24,7 +24,7 @@ from archpredict.graph.arch_graph import ArchGraph
 from archpredict.heads.base import Head
 from archpredict.metrics import kendall_tau
 from archpredict.predict._arguments import arguments_from_json, arguments_to_json
-from archpredict.predict._data import Architectures, Columns, as_columns, is_one, sampled_rows
+from archpredict.predict._data import Architectures, Columns, as_columns, is_one
 from archpredict.predict.batch import ArchLike, ArchLikes, Batch
 from archpredict.predict.calibration import check_labels, fit_deviation
 from archpredict.predict.ensemble.builder import EnsembleBuilder, Regressors
@@ -42,7 +42,7 @@ from archpredict.predict.training.training import Training
 from archpredict.predict.transfer.model import origins_of
 from archpredict.predict.transfer.shipped import Transfer, file_of, model_of
 from archpredict.progress import Observer, silent
-from archpredict.regressors.base import Regressor
+from archpredict.regressors.base import Regressor, sampled_rows
 from archpredict.spaces.base import Architecture, SearchSpace
 
 __all__ = ["Predictor"]

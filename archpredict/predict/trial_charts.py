@@ -16,7 +16,7 @@ from archpredict.backends import versions
 from archpredict.pages.charts import chart, line, points
 from archpredict.pages.parts import Chart, Sheet, Value
 from archpredict.predict.protocols import Published
-from archpredict.predict.validation import Summary, Trial
+from archpredict.predict.validation import Summary, Trial, first_shown
 
 __all__ = ["FIGURES", "Outcome", "facts_of", "figure_sheet", "tau_chart", "trial_sheet", "version_facts"]
 
@@ -59,8 +59,7 @@ class Outcome:
     @classmethod
     def of(cls, trials: Sequence[Trial], test_labels: FloatArray, train_labels: FloatArray) -> Outcome:
         """That of the first seed: all its folds, or its largest number of labels."""
-        largest = max(trial.n for trial in trials)
-        shown = [t for t in trials if t.seed == trials[0].seed and (t.fold is not None or t.n == largest)]
+        shown = first_shown(trials)
         rows = np.concatenate([trial.split.test for trial in shown])
         predicted = np.concatenate([trial.predicted for trial in shown])
         stds = [trial.std for trial in shown if trial.std is not None]

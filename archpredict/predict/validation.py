@@ -32,6 +32,7 @@ __all__ = [
     "cross_validate",
     "evaluate_predictions",
     "evaluate_uncertainty",
+    "first_shown",
     "learning_curve",
     "summarize",
     "summarize_sizes",
@@ -237,6 +238,12 @@ def learning_curve(
     plan = [(seed, None, protocol.split(n, seed)) for n in sizes for seed in _seeds(seeds)]
     y = (protocol.train_labels, protocol.test_labels)
     return _Validation(predictor, protocol.architectures, *y, features, k).trials(plan, observer, executor)
+
+
+def first_shown(trials: Sequence[Trial]) -> list[Trial]:
+    """Trials whose predictions are shown: of the first seed all folds, or the one with the largest number of labels."""
+    largest = max(trial.n for trial in trials)
+    return [t for t in trials if t.seed == trials[0].seed and (t.fold is not None or t.n == largest)]
 
 
 def summarize(trials: Sequence[Trial]) -> Summary:

@@ -6,11 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 
-from archpredict._typing import FloatArray
+from archpredict._typing import FloatArray, IntArray
 
-__all__ = ["Regressor", "check_arrays"]
+__all__ = ["Regressor", "check_arrays", "sampled_rows"]
 
 Values = Mapping[str, Any]
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -72,6 +73,18 @@ class Regressor(ABC):
         Raises:
             ValueError: They are not the state of such a regressor on so many numbers.
         """
+
+
+def sampled_rows(count: int, most: int | None, seed: int) -> IntArray:
+    """Which of ``count`` labels are learnt from: all, or where these are more than ``most`` a random sample, in order.
+
+    Example:
+        >>> sampled_rows(3, None, seed=0).tolist(), sampled_rows(1_000, 4, seed=0).tolist()
+        ([0, 1, 2], [162, 206, 222, 459])
+    """
+    if most is None or count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).permutation(count)[:most])
 
 
 def check_arrays(arrays: Arrays, shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -22,7 +22,7 @@ from sklearn.gaussian_process.kernels import (
 
 from archpredict._typing import FloatArray
 from archpredict.errors import UnknownNameError, UsageError
-from archpredict.regressors.base import Arrays, Regressor, Values, check_arrays
+from archpredict.regressors.base import Arrays, Regressor, Values, check_arrays, sampled_rows
 
 __all__ = ["GaussianProcess"]
 
@@ -92,9 +92,8 @@ class GaussianProcess(Regressor):
         self.noise = noise
 
     def fit(self, x: FloatArray, y: FloatArray) -> None:
-        if len(y) > self.max_labels:
-            kept = np.sort(np.random.default_rng(self.seed).permutation(len(y))[: self.max_labels])
-            x, y = x[kept], y[kept]
+        kept = sampled_rows(len(y), self.max_labels, self.seed)
+        x, y = x[kept], y[kept]
         self._weights = _correlations(x, y) if self.relevance == "correlation" else np.ones(x.shape[1])
         # Distances grow with the number of columns, which are standardised, or with its square root.
         unit = float(max(1, x.shape[1])) ** (0.5 if self.kernel == "matern" else 1.0)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from archpredict._typing import FloatArray, IntArray
-from archpredict.regressors.base import Arrays, Regressor, Values, check_arrays
+from archpredict.regressors.base import Arrays, Regressor, Values, check_arrays, sampled_rows
 from archpredict.regressors.processes.kernels import Distances, Kernel, Rows, kernels
 from archpredict.regressors.processes.kernels import values as kernel_values
 from archpredict.regressors.processes.process import Prior, Process
@@ -100,13 +100,12 @@ class GaussianProcesses(Regressor):
         self._sources = tuple(name.partition(": ")[0] for name in names)
 
     def fit(self, x: FloatArray, y: FloatArray) -> None:
-        if len(y) > self.max_labels:
-            kept = np.sort(np.random.default_rng(self.seed).permutation(len(y))[: self.max_labels])
-            x, y = x[kept], y[kept]
+        kept = sampled_rows(len(y), self.max_labels, self.seed)
+        x, y = x[kept], y[kept]
         self._given(x, y)
         shapes = [_Shape(kernel, length) for kernel in self._kernels() for length in _LENGTHS]
         if len(y) > _SCREENED:
-            few = np.sort(np.random.default_rng(self.seed).permutation(len(y))[:_SCREENED])
+            few = sampled_rows(len(y), _SCREENED, self.seed)
             evidence, *_ = self._evidence(shapes, few)
             best = np.argsort(-logsumexp(evidence, axis=(1, 2)), kind="stable")[:_SHORT]
             shapes = [shapes[i] for i in np.sort(best)]

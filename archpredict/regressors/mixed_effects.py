@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 
 from archpredict._typing import BoolArray, FloatArray
 from archpredict.errors import UsageError
-from archpredict.regressors.base import Arrays, Regressor, Values, check_arrays
+from archpredict.regressors.base import Arrays, Regressor, Values, check_arrays, sampled_rows
 
 __all__ = ["MixedEffects"]
 
@@ -78,9 +78,8 @@ class MixedEffects(Regressor):
         self._is_recipe = np.array([name.startswith(f"{_RECIPE}: ") for name in names], dtype=np.bool_)
 
     def fit(self, x: FloatArray, y: FloatArray) -> None:
-        if len(y) > self.max_labels:
-            kept = np.sort(np.random.default_rng(self.seed).permutation(len(y))[: self.max_labels])
-            x, y = x[kept], y[kept]
+        kept = sampled_rows(len(y), self.max_labels, self.seed)
+        x, y = x[kept], y[kept]
         of_recipe = np.zeros(x.shape[1], dtype=np.bool_) if self._is_recipe is None else self._is_recipe
         weights = np.zeros(x.shape[1])
         weights[~of_recipe] = _relevance(x[:, ~of_recipe], y)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from archpredict.errors import RunError
+from archpredict.errors import writing
 from archpredict.onnx.files import Failure
 from archpredict.predict.rank.scored import ScoredModel
 
@@ -26,18 +26,13 @@ def following(path: str | Path | None) -> Iterator[Told]:
     if path is None:
         yield lambda scored, failures: None
         return
-    try:
-        with Path(path).open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(_COLUMNS)
+    with writing(path), Path(path).open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(_COLUMNS)
 
-            def told(scored: Iterable[ScoredModel], failures: Iterable[Failure]) -> None:
-                writer.writerows(
-                    (one.name, one.known.score, one.known.std, *one.costs, one.nodes, None) for one in scored
-                )
-                writer.writerows((failure.model, *[None] * 5, failure.error) for failure in failures)
-                stream.flush()
+        def told(scored: Iterable[ScoredModel], failures: Iterable[Failure]) -> None:
+            writer.writerows((one.name, one.known.score, one.known.std, *one.costs, one.nodes, None) for one in scored)
+            writer.writerows((failure.model, *[None] * 5, failure.error) for failure in failures)
+            stream.flush()
 
-            yield told
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
+        yield told

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from archpredict.costs.adapted import AdaptedCost
 from archpredict.costs.places import OwnDevice, places_of
 from archpredict.costs.settings import Setting
-from archpredict.errors import MissingDependencyError, RunError, UsageError, counted, whole_number
+from archpredict.errors import MissingDependencyError, UsageError, counted, whole_number, writing
 from archpredict.graph.operators import OPERATORS
 from archpredict.networks.form import Form
 from archpredict.onnx.apart import FileReading
@@ -132,10 +132,8 @@ class Ranking(Sequence[Ranked]):
         from archpredict.pages.page import write_page
         from archpredict.predict.rank.page import ranking_page
 
-        try:
+        with writing(path):
             return write_page(ranking_page(self, again), Path(path))
-        except OSError as error:
-            raise RunError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, stable from version to version.

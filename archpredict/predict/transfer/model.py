@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 
 from archpredict._files import damage, read_tensors, write_atomically
 from archpredict._typing import FloatArray
-from archpredict.errors import DataError, RunError
+from archpredict.errors import DataError, writing
 from archpredict.predict.per_space import PerSpace
 from archpredict.predict.transfer.known import KnownSpace, Sample, classes_of
 from archpredict.predict.transfer.moments import COLUMNS, Moments
@@ -190,10 +190,8 @@ class TransferModel:
                 }
             )
         content = {_FORMAT: _VERSION, "columns": json.dumps(self.columns), "spaces": json.dumps(told)}
-        try:
+        with writing(path):
             write_atomically(Path(path), save(arrays, content))
-        except OSError as error:
-            raise RunError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
 
     @classmethod
     def load(cls, path: str | Path) -> TransferModel:

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from archpredict.errors import DataError, RunError, UsageError
+from archpredict.errors import DataError, UsageError, writing
 from archpredict.progress import Observer, silent
 from archpredict.registry import names, resolve
 from archpredict.tables.reading.files import is_folder
@@ -220,13 +220,12 @@ def write_pieces(path: Path, columns: Mapping[str, Kind], pieces: Iterable[Piece
 def _replacing(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        yield part
-        part.replace(path)
-    except BaseException as error:
+        with writing(path):
+            yield part
+            part.replace(path)
+    except BaseException:
         with suppress(OSError):
             part.unlink()
-        if isinstance(error, OSError):
-            raise RunError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
         raise
 
 
