@@ -130,17 +130,19 @@ def test_several_objectives() -> None:
 @pytest.fixture(scope="module")
 def machine() -> Iterator[None]:
     """Ray on this machine, with workers that run no later than the tests do."""
-    ray.init(
-        address="local",
-        num_cpus=2,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-        object_store_memory=80_000_000,
-        _system_config={"worker_niceness": 0},
-    )
-    yield
-    ray.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "disabled")  # else Ray leaves a token in the home folder
+        ray.init(
+            address="local",
+            num_cpus=2,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+            object_store_memory=80_000_000,
+            _system_config={"worker_niceness": 0},
+        )
+        yield
+        ray.shutdown()
 
 
 @pytest.mark.filterwarnings("ignore")
