@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch load: oversubscribed threads cost a multiple
 os.environ.setdefault("MKL_NUM_THREADS", "1")
@@ -18,6 +19,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else ONNX Runtime leaves 
 os.environ["ARCHPREDICT_CACHE"] = ""  # nothing is kept from one run of the tests for the next
 
 import pytest
+import torch
 from hypothesis import settings
 
 from archpredict.predict import predictor
@@ -43,8 +45,6 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    import torch
-
     torch.set_num_threads(1)
 
 
@@ -59,12 +59,15 @@ def chromium() -> Iterator[Any]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """What takes long is left out, except in tests that are marked with it.
+    """A test's random numbers are its own, and what takes long is left out, except in tests that are marked with it.
+
+    Which tests ran before in the same process changes nothing: torch's generator starts from the test's name.
 
     ``pretrain``: encoders that start from pre-trained weights; ``draw``: pictures in the report of a run; ``transfer``:
     searches that start with what labels of other spaces expect most of, for which they score a whole space;
     ``cross_fit``: predictors whose parts are trained on halves of the labels too, to weigh them.
     """
+    torch.manual_seed(crc32(item.nodeid.encode()))
     weighs = item.get_closest_marker("cross_fit") is not None
     predictor.cross_fit = cross_fitting.cross_fit if weighs else _not_cross_fitted  # type: ignore[attr-defined]
     starts_there = item.get_closest_marker("transfer") is not None

@@ -167,9 +167,9 @@ class StrategySampler(BaseSampler):
         if self._replica is None or self._replica.decided != decided:
             self._replica = _Replica(self, _objectives(study), decided)
         replica = self._replica
-        replica.learn(study.get_trials(deepcopy=False))
         while True:
-            running = _running(study, trial.number)
+            running = _running(study, trial.number)  # first: what ends meanwhile is known twice, and not neither way
+            replica.learn(study.get_trials(deepcopy=False))
             architecture = replica.ask(running.values(), trial.number)
             study._storage.set_trial_system_attr(trial._trial_id, _ASKED, list(architecture.choices))
             # Another worker may have taken the same at the same time: the trial with the smaller number keeps it.

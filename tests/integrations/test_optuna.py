@@ -18,7 +18,12 @@ from optuna.trial import TrialState  # noqa: E402
 
 from archpredict.errors import DataError, MissingDependencyError, UsageError  # noqa: E402
 from archpredict.evaluators.objectives.objective import Objective  # noqa: E402
-from archpredict.integrations.optuna import StrategySampler, study_table, suggest_architecture  # noqa: E402
+from archpredict.integrations.optuna import (  # noqa: E402
+    StrategySampler,
+    _Replica,
+    study_table,
+    suggest_architecture,
+)
 from archpredict.registry import resolve  # noqa: E402
 from archpredict.spaces.base import Architecture  # noqa: E402
 from archpredict.strategies.base import Problem, Strategy  # noqa: E402
@@ -141,6 +146,20 @@ def test_threads_of_one_study_never_evaluate_the_same() -> None:
     study = optuna.create_study(direction="maximize", sampler=sampler())
     study.optimize(objective, n_trials=40, n_jobs=4)
     assert len({ToySpace().from_text(text).key for text in asked(study)}) == 40
+
+
+def test_what_ends_while_the_sampler_looks_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = optuna.create_study(direction="maximize", sampler=sampler())
+    first = study.ask()
+    evaluated = suggest_architecture(first, ToySpace())
+    learn = _Replica.learn
+
+    def learn_and_end(replica: Any, trials: Any) -> None:
+        learn(replica, trials)
+        study.tell(first, score(evaluated), skip_if_finished=True)
+
+    monkeypatch.setattr(_Replica, "learn", learn_and_end)
+    assert suggest_architecture(study.ask(), ToySpace()).key != evaluated.key
 
 
 def test_pruned_and_failed_trials_are_not_asked_for_again() -> None:

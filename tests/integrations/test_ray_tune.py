@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +147,16 @@ def machine() -> Iterator[None]:
         ray.shutdown()
 
 
+def _wait_for_state(run: Path) -> None:
+    """Until what Ray Tune goes on from is whole: a thread of its own still copies it when a tuner is interrupted."""
+    for _ in range(600):
+        (*_, state) = sorted(run.glob("experiment_state*"))
+        with suppress(json.JSONDecodeError):
+            json.loads(state.read_text())
+            return
+        time.sleep(0.05)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_tuner_that_is_interrupted_and_restored_is_one_run(
     machine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -168,6 +180,7 @@ def test_a_tuner_that_is_interrupted_and_restored_is_one_run(
     with pytest.raises(KeyboardInterrupt):
         tune.Tuner(train, tune_config=settings, run_config=kept).fit()
     interrupt.unlink()
+    _wait_for_state(tmp_path / "run")
     results = tune.Tuner.restore(str(tmp_path / "run"), train).fit()
     *_, last = sorted((tmp_path / "run").glob("searcher-state*"))  # one of each time that it ran
     state = json.loads(last.read_text())
