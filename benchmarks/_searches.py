@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from _protocols import Protocol
 
-from archpredict.evaluators.base import Result
+from archpredict.evaluators.base import Evaluator, Result
 from archpredict.registry import resolve
-from archpredict.spaces.base import Architecture
+from archpredict.spaces.base import Architecture, SearchSpace
 from archpredict.strategies.base import Problem, Strategy
 
-__all__ = ["Labels", "paired", "searched", "strategy_of"]
+__all__ = ["Estimated", "Labels", "paired", "searched", "strategy_of"]
 
 Numbers = npt.NDArray[np.float64]
 
@@ -52,13 +52,35 @@ class Labels:
         return float(self.protocol.test_labels[self.row(architecture)])
 
 
+@dataclass(eq=False)
+class Estimated:
+    """Labels of a space of which every architecture has one: what is paid for is what is reported.
+
+    Args:
+        space: The space.
+        evaluator: Gives the labels.
+    """
+
+    space: SearchSpace
+    evaluator: Evaluator
+
+    def results(self, architectures: Sequence[Architecture]) -> list[Result]:
+        """What the search is told."""
+        return list(self.evaluator.evaluate(architectures))
+
+    def test(self, architecture: Architecture) -> float:
+        """What is reported of what it finds."""
+        (result,) = self.results([architecture])
+        return float(result.score or 0.0)
+
+
 def strategy_of(name: str, problem: Problem, seed: int, options: Mapping[str, Any]) -> Strategy:
     """The strategy that a run's name begins with: ``ctnas, preset paper`` is one of ``ctnas``."""
     found: Strategy = resolve("strategies", name.split(",")[0], Strategy)(problem, seed=seed, **options)
     return found
 
 
-def searched(strategy: Strategy, labels: Labels) -> Strategy:
+def searched(strategy: Strategy, labels: Labels | Estimated) -> Strategy:
     """The strategy after its whole budget."""
     while batch := strategy.ask(strategy.problem.budget - strategy.num_told):
         strategy.tell(labels.results(batch))
