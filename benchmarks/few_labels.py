@@ -3,17 +3,21 @@
     OMP_NUM_THREADS=1 python benchmarks/few_labels.py
     OMP_NUM_THREADS=1 python benchmarks/few_labels.py --tables darts channel-counts --sizes 50 --seeds 0 1
     OMP_NUM_THREADS=1 python benchmarks/few_labels.py --tables darts --sizes 10 25 --no-transfer
+    OMP_NUM_THREADS=1 python benchmarks/few_labels.py --tables darts --sizes 10 25 --sources nasbench101 nasbench201
 
 Tables are the benchmarks in the data folder, MobileNetV3 as labelled by the Once-for-All predictor at 224 pixels,
 and spaces written for this with labels made up (``_written_spaces.py``). ``numpy.random.default_rng(seed).permutation``
 of the table: the first labels train, the last 1,000 test (fewer where the table is small). Prints Kendall's tau of each
 part alone and of all together, mean over the seeds; the share of new labels in the 90 % interval; CPU seconds of a fit.
+``--sources`` learns from other spaces' labels, 2,000 of each, in place of what ships, which has learnt from no label of
+NAS-Bench-101; a table's own space is left out either way.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,7 +26,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch loads
 
 import numpy as np
 from _protocols import add_data_option
-from _spaces import labelled
+from _spaces import SOURCES, labelled
 from _written_spaces import WRITTEN, made_up_label
 
 from archpredict._typing import FloatArray
@@ -30,6 +34,7 @@ from archpredict.evaluators.once_for_all import OnceForAllEvaluator
 from archpredict.metrics import coverage, kendall_tau
 from archpredict.predict.predictor import Predictor
 from archpredict.predict.protocols import load_protocol
+from archpredict.predict.transfer.learning import learn_transfer
 from archpredict.spaces.base import Architecture, load_space
 
 PROTOCOLS = {"nasbench101": "nb101-20k", "nasbench201": "nb201-c10"}
@@ -64,7 +69,18 @@ def table(name: str, folder: Path) -> Labelled:
     return kind().architectures(rows), np.array([made_up_label(kind, row) for row in rows.tolist()])
 
 
-def trial(known: Labelled, n: int, seed: int, transfer: bool = True) -> dict[str, float]:
+def learnt_from(sources: Sequence[str], folder: Path, place: Path) -> str:
+    """The file of a transfer model of labels of these spaces."""
+    families = []
+    for source in sources:
+        every = labelled(source, folder)
+        drawn = every.rows(np.random.default_rng(0).permutation(len(every.labels))[:SAMPLED])
+        families.append((drawn.architectures, drawn.labels))
+    learn_transfer(families, list(sources)).save(place)
+    return str(place)
+
+
+def trial(known: Labelled, n: int, seed: int, transfer: bool | str = True) -> dict[str, float]:
     """Figures of one fit."""
     architectures, labels = known
     order = np.random.default_rng(seed).permutation(len(labels))
@@ -91,18 +107,21 @@ def trial(known: Labelled, n: int, seed: int, transfer: bool = True) -> dict[str
     }
 
 
-def lines(options: argparse.Namespace) -> Iterator[str]:
+def lines(options: argparse.Namespace, transfer: bool | str) -> Iterator[str]:
     """A line for each table and number of labels."""
+    named = (
+        f" transfer from {', '.join(options.sources)}" if options.sources else "" if transfer else " without transfer"
+    )
     for name in options.tables:
         known = table(name, Path(options.data))
-        trial(known, 20, 0, options.transfer)  # pre-training is kept for all that follow
+        trial(known, 20, 0, transfer)  # pre-training is kept for all that follow
         for n in options.sizes:
-            trials = [trial(known, n, seed, options.transfer) for seed in options.seeds]
+            trials = [trial(known, n, seed, transfer) for seed in options.seeds]
             spread = np.std([figures["all"] for figures in trials])
             mean = {key: float(np.mean([figures[key] for figures in trials])) for key in trials[0]}
             parts = {key: value for key, value in mean.items() if key not in ("all", "coverage", "seconds")}
             yield (
-                f"{name} n={n}{'' if options.transfer else ' without transfer'} | "
+                f"{name} n={n}{named} | "
                 f"all {mean['all']:.3f} ± {spread:.3f} | best part {max(parts.values()):.3f} | "
                 + ", ".join(f"{key} {value:.3f}" for key, value in parts.items())
                 + f" | in 90 % interval {mean['coverage']:.3f} | {mean['seconds']:.1f} s"
@@ -116,8 +135,18 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[50, 150, 400])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--no-transfer", dest="transfer", action="store_false", help="learn from own labels alone")
-    for line in lines(parser.parse_args()):
-        print(line, flush=True)
+    parser.add_argument(
+        "--sources", nargs="+", choices=SOURCES, help="learn from labels of these spaces, in place of what ships"
+    )
+    options = parser.parse_args()
+    if options.sources and not options.transfer:
+        parser.error("--sources and --no-transfer exclude each other; leave one of them out")
+    with tempfile.TemporaryDirectory() as folder:
+        transfer = options.transfer
+        if options.sources:
+            transfer = learnt_from(options.sources, Path(options.data), Path(folder) / "learnt.safetensors")
+        for line in lines(options, transfer):
+            print(line, flush=True)
 
 
 if __name__ == "__main__":
