@@ -18,12 +18,8 @@ from optuna.trial import TrialState  # noqa: E402
 
 from archpredict.errors import DataError, MissingDependencyError, UsageError  # noqa: E402
 from archpredict.evaluators.objectives.objective import Objective  # noqa: E402
-from archpredict.integrations.optuna import (  # noqa: E402
-    StrategySampler,
-    _Replica,
-    study_table,
-    suggest_architecture,
-)
+from archpredict.integrations import optuna as adapter  # noqa: E402
+from archpredict.integrations.optuna import StrategySampler, study_table, suggest_architecture  # noqa: E402
 from archpredict.registry import resolve  # noqa: E402
 from archpredict.spaces.base import Architecture  # noqa: E402
 from archpredict.strategies.base import Problem, Strategy  # noqa: E402
@@ -152,13 +148,14 @@ def test_what_ends_while_the_sampler_looks_is_not_asked_for_again(monkeypatch: p
     study = optuna.create_study(direction="maximize", sampler=sampler())
     first = study.ask()
     evaluated = suggest_architecture(first, ToySpace())
-    learn = _Replica.learn
+    replicas = adapter._Replica
+    learn = replicas.learn
 
     def learn_and_end(replica: Any, trials: Any) -> None:
         learn(replica, trials)
         study.tell(first, score(evaluated), skip_if_finished=True)
 
-    monkeypatch.setattr(_Replica, "learn", learn_and_end)
+    monkeypatch.setattr(replicas, "learn", learn_and_end)
     assert suggest_architecture(study.ask(), ToySpace()).key != evaluated.key
 
 
