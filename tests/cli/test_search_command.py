@@ -510,7 +510,7 @@ def test_killed_at_random_moments_and_resumed_a_run_ends_as_if_nothing_had_happe
     words: tuple[str, ...] = ("--space", place, "--strategy", quick, "--evaluator", slow, "--budget", str(budget))
     moments = random.Random(name)  # of the process's life; where they fall in the run is up to the machine
     next_words = (*words, "--out", "run")
-    for session in range(1, 6):
+    for session in range(1, 4):
         program = start(MAIN, "search", *next_words, "--quiet")
         wait_until(program, lambda: count(Path("run"), "sessions") >= session)  # noqa: B023 - used at once
         time.sleep(moments.uniform(0, 0.5))
