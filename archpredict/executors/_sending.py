@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from functools import cache
+from functools import cache, lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -26,7 +26,7 @@ def packed(value: Any, what: str = "evaluator") -> bytes:
     Raises:
         EvaluationError: It cannot be pickled.
     """
-    modules = _of_files()
+    modules = _of_files(tuple(sys.modules))
     with _ONE_AT_A_TIME:
         for module in modules:
             cloudpickle.register_pickle_by_value(module)
@@ -43,11 +43,11 @@ def packed(value: Any, what: str = "evaluator") -> bytes:
     return content
 
 
-def _of_files() -> list[ModuleType]:
+@lru_cache(maxsize=1)  # as long as nothing more is imported: it takes longer than to pickle what is sent
+def _of_files(every: tuple[str, ...]) -> list[ModuleType]:
     """Modules that were loaded from the path of a file, and that no import would find."""
-    every = list(sys.modules)  # which other threads may add to
     names = {name for name in every if "." not in name} - sys.stdlib_module_names - {"__main__", "__mp_main__"}
-    loaded = ((name, sys.modules[name]) for name in sorted(names))
+    loaded = ((name, module) for name in sorted(names) if (module := sys.modules.get(name)) is not None)
     return [module for name, module in loaded if getattr(module, "__file__", None) and not _is_found(name)]
 
 
