@@ -20,6 +20,16 @@ def executor_options(what: str, at_a_time: str) -> Callable[[_Decorated], _Decor
         what: What runs there, e.g. evaluation.
         at_a_time: Help of ``--jobs``.
     """
+    jobs = click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help=at_a_time)
+    return lambda command: jobs(place_options(what)(command))
+
+
+def place_options(what: str) -> Callable[[_Decorated], _Decorated]:
+    """``--executor``, ``--ray-address`` and ``--resources``.
+
+    Args:
+        what: What runs there, e.g. evaluation.
+    """
 
     def decorate(command: _Decorated) -> _Decorated:
         for option in (
@@ -40,7 +50,6 @@ def executor_options(what: str, at_a_time: str) -> Callable[[_Decorated], _Decor
                 help=f"Where {what}s run: local, as --jobs says, or ray, on the machines of a cluster (see "
                 "docs/executors.md).",
             ),
-            click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help=at_a_time),
         ):
             command = option(command)
         return command
@@ -60,16 +69,28 @@ def made_executor(given: Mapping[str, Any]) -> Any:
     Raises:
         UsageError: There is no such executor, or it has no such options.
     """
+    found = executor_elsewhere(given)
+    if found is not None or given["jobs"] == 1:
+        return found
+    from archpredict.runs.plan import load_executor
+
+    return load_executor("local", {"jobs": given["jobs"]})
+
+
+def executor_elsewhere(given: Mapping[str, Any]) -> Any:
+    """The executor that these options describe; None where it is ``local``.
+
+    Raises:
+        UsageError: There is no such executor, or it has no such options.
+    """
     from archpredict.runs.plan import load_executor
 
     options = options_of_executor(given)
     if given["executor"] == "local":
         if options:
             raise UsageError("--ray-address and --resources are for --executor ray; give it too, or leave them out")
-        if given["jobs"] == 1:
-            return None
-        options = {"jobs": given["jobs"]}
-    elif given["jobs"] > 1:
+        return None
+    if given["jobs"] not in (None, 1):
         raise UsageError(
             f"--jobs is for --executor local; {given['executor']} does as many at a time as there is room for: leave "
             "--jobs out, and say with --resources what each needs"

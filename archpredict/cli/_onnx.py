@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from archpredict.cli._executors import executor_elsewhere, place_options
+
 if TYPE_CHECKING:
     from archpredict.onnx.apart import FileReading
 
@@ -65,7 +67,7 @@ def input_shape_options(command: _Decorated) -> _Decorated:
 
 
 def file_options(command: _Decorated) -> _Decorated:
-    """How many files are read: processes, limits of each, what is kept of it, and scores as they become known."""
+    """How many files are read: where, limits of each, what is kept of it, and scores as they become known."""
     for option in (
         click.option(
             "--follow",
@@ -95,6 +97,7 @@ def file_options(command: _Decorated) -> _Decorated:
             metavar="S",
             help="How long one file may take, where processes read.",
         ),
+        place_options("reading"),
         click.option(
             "--jobs",
             type=click.IntRange(min=0),
@@ -109,4 +112,5 @@ def file_reading(given: Mapping[str, Any]) -> FileReading:
     """What these options say."""
     from archpredict.onnx.apart import FileReading
 
-    return FileReading(given["jobs"], given["file_seconds"], 1_000_000 * given["file_memory"], given["cache"])
+    executor = executor_elsewhere(given)
+    return FileReading(given["jobs"], given["file_seconds"], 1_000_000 * given["file_memory"], given["cache"], executor)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from archpredict.errors import ModelFileError, UsageError, whole_number
-from archpredict.executors.processes.pool import ERROR, OUT_OF_MEMORY, Answer, Handler, Pool, cores, limit_memory
+from archpredict.executors.base import Executor
+from archpredict.executors.processes.pool import (
+    ERROR,
+    OUT_OF_MEMORY,
+    Answer,
+    Handler,
+    Pool,
+    Question,
+    cores,
+    limit_memory,
+)
 from archpredict.onnx.files import Shapes, read_model
 from archpredict.onnx.reader import OnnxModel, OpenSizes
 from archpredict.onnx.stored import ReadCache, model_from_dict, model_to_dict, stamp_of
@@ -25,6 +38,10 @@ _MODULE = "archpredict.onnx.apart"
 _FINAL = "final"
 """Marks an answer that will be the same as long as the file is."""
 
+Stamp = tuple[int, int]
+_Answered = tuple[int, Stamp | None, Answer]
+"""Number of a file, its stamp before it was read or None where it was known, and what was read."""
+
 
 @dataclass(frozen=True)
 class FileReading:
@@ -35,9 +52,10 @@ class FileReading:
         seconds: For one file, where processes read.
         memory: Bytes that one file may take in such a process, on Linux.
         cache: A file that keeps what was read. What it knows is not read again as long as it has not changed.
+        executor: Where files are read instead, with the same limits: each by a machine that has it under the same path.
 
     Raises:
-        UsageError: A number that cannot be.
+        UsageError: A number that cannot be, or both processes and an executor.
 
     Example:
         >>> FileReading(jobs=4).jobs_for(2), FileReading(jobs=0).jobs_for(1000), FileReading().jobs_for(2)
@@ -48,8 +66,11 @@ class FileReading:
     seconds: float = 120.0
     memory: int = 4_000_000_000
     cache: Path | None = None
+    executor: Executor | None = None
 
     def __post_init__(self) -> None:
+        if self.jobs is not None and self.executor is not None:
+            raise UsageError("`jobs` are processes of this machine; leave them out where an executor reads")
         if self.jobs is not None:
             whole_number("`jobs`", self.jobs, 0)
         if not self.seconds > 0:
@@ -61,6 +82,10 @@ class FileReading:
         if self.jobs is not None:
             return self.jobs
         return cores() if files >= MANY or self.cache is not None else 0
+
+    def is_apart(self, files: int) -> bool:
+        """Whether anything else than this process, and this alone, reads so many files."""
+        return self.jobs_for(files) > 0 or self.cache is not None or self.executor is not None
 
 
 def read_apart(
@@ -75,33 +100,85 @@ def read_apart(
         how: In how many processes, and with which limits.
     """
     setup: dict[str, Any] = {"shapes": {name: list(shape) for name, shape in shapes.items()}, "sizes": asdict(sizes)}
-    jobs = how.jobs_for(len(files))
     with ExitStack() as stack:
         cache = None if how.cache is None else stack.enter_context(ReadCache(how.cache, setup))
-        setup |= {"memory": how.memory, "apart": bool(jobs)}
-        ask = stack.enter_context(Pool(_MODULE, setup, jobs, how.seconds)).submit if jobs else _here(handler(setup))
-        waiting: dict[Future[Answer], tuple[int, tuple[int, int]]] = {}
+        answers = _by_processes if how.executor is None else _by_executor
+        for number, stamp, content in answers(files, setup | {"memory": how.memory}, how, cache):
+            if cache is not None and content.get(_FINAL) and stamp is not None:
+                cache.put(files[number], stamp, content)
+            yield number, _outcome(files[number], content)
 
-        def settled(most: int) -> Iterator[tuple[int, OnnxModel | ModelFileError]]:
+
+def _by_processes(
+    files: Mapping[int, Path], setup: Answer, how: FileReading, cache: ReadCache | None
+) -> Iterator[_Answered]:
+    """What processes of this machine read, or this one does; what is known comes between."""
+    jobs = how.jobs_for(len(files))
+    setup = setup | {"apart": bool(jobs)}
+    with ExitStack() as stack:
+        ask = stack.enter_context(Pool(_MODULE, setup, jobs, how.seconds)).submit if jobs else _here(handler(setup))
+        waiting: dict[Future[Answer], tuple[int, Stamp]] = {}
+
+        def settled(most: int) -> Iterator[_Answered]:
             while len(waiting) > most:
                 for answer in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    number, stamp = waiting.pop(answer)
-                    content = answer.result()
-                    if content.get(ERROR) == OUT_OF_MEMORY:
-                        content = _too_large(how.memory)
-                    if cache is not None and content.get(_FINAL):
-                        cache.put(files[number], stamp, content)
-                    yield number, _outcome(files[number], content)
+                    yield *waiting.pop(answer), _in_megabytes(answer.result(), how.memory)
 
         for number, path in files.items():
             stamp = stamp_of(path)
             known = None if cache is None else cache.get(path, stamp)
             if known is not None:
-                yield number, _outcome(path, known)
+                yield number, None, known
             else:
                 waiting[ask({"path": str(path)})] = number, stamp
                 yield from settled(_AHEAD * jobs)
         yield from settled(0)
+
+
+def _by_executor(
+    files: Mapping[int, Path], setup: Answer, how: FileReading, cache: ReadCache | None
+) -> Iterator[_Answered]:
+    """What is known first, then what the executor has read; nothing is started where all is known."""
+    left: dict[int, Stamp] = {}
+    for number, path in files.items():
+        stamp = stamp_of(path)
+        known = None if cache is None else cache.get(path, stamp)
+        if known is not None:
+            yield number, None, known
+        else:
+            left[number] = stamp
+    if left:
+        assert how.executor is not None
+        questions = [(number, {"path": str(files[number]), "size": size}) for number, (size, _) in left.items()]
+        reader = _ReaderBeside(setup | {"apart": True, "folder": os.getcwd()}, how.seconds)
+        for done in how.executor.each(reader, questions):
+            number = done.item[0]
+            answer = {ERROR: str(done.error)} if done.value is None else done.value
+            yield number, left[number], _in_megabytes(answer, how.memory)
+
+
+class _ReaderBeside:
+    """Reads files where an executor calls it, in a process beside that one, which the limits may end.
+
+    Args:
+        setup: As :func:`handler` takes it.
+        seconds: For one file.
+    """
+
+    def __init__(self, setup: Answer, seconds: float) -> None:
+        self._setup, self._seconds = setup, seconds
+        self._pool: Pool | None = None
+
+    def __call__(self, item: tuple[int, Question]) -> Answer:
+        if self._pool is None:
+            self._pool = Pool(_MODULE, self._setup, 1, self._seconds)
+            weakref.finalize(self, self._pool.close)
+        return self._pool.ask(item[1])
+
+
+def _in_megabytes(answer: Answer, memory: int) -> Answer:
+    """The answer; of a process that had too little memory, how much it had."""
+    return _too_large(memory) if answer.get(ERROR) == OUT_OF_MEMORY else answer
 
 
 def _outcome(path: Path, content: Answer) -> OnnxModel | ModelFileError:
@@ -131,10 +208,19 @@ def handler(setup: Mapping[str, Any]) -> Handler:
     """The reader of a process."""
     shapes = {name: tuple(shape) for name, shape in setup["shapes"].items()}
     sizes = OpenSizes(**setup["sizes"])
+    if "folder" in setup:
+        with suppress(OSError):  # then nothing is found in it, which is said of each file
+            os.chdir(setup["folder"])
     if setup.get("apart"):
         limit_memory(setup["memory"], beyond=True)
 
     def answer(question: Answer) -> Answer:
+        size = question.get("size")
+        if size is not None and stamp_of(Path(setup["folder"], question["path"]))[0] != size:
+            return {
+                ERROR: f"the machine {socket.gethostname()} has no such file of {size:,} bytes; all machines that read "
+                "need it under the same path, as on a shared disk"
+            }
         try:
             return {"model": model_to_dict(read_model(Path(question["path"]), shapes, sizes)), _FINAL: True}
         except ModelFileError as error:

@@ -114,6 +114,17 @@ def test_what_cannot_be_read_is_listed_and_the_others_are_ranked(cli: Any, model
     assert re.match("Error: .*missing.onnx", second)
 
 
+def test_an_executor_reads_with_the_same_result_progress_record_and_cache(cli: Any, models: Path) -> None:
+    Path("models/broken.onnx").write_text("no model")
+    here = ("rank", "models", *BY, "--json", "--follow")
+    elsewhere = ("--executor", "archpredict.executors.local:Local", "--cache", "read.db")
+    alone, first = cli(*here, "alone.csv"), cli(*here, "scores.csv", *elsewhere)
+    assert (first.stdout, first.exit_code) == (alone.stdout, 1)
+    assert sorted(Path("scores.csv").read_text().splitlines()) == sorted(Path("alone.csv").read_text().splitlines())
+    again = cli(*here, "again.csv", *elsewhere, "--file-seconds", "0.000001")
+    assert again.stdout == alone.stdout
+
+
 def test_nothing_that_can_be_read_is_no_table_and_exit_code_1(cli: Any, ranker: Path) -> None:
     Path("broken.onnx").write_text("no model")
     result = cli("rank", "broken.onnx", *BY)
@@ -141,6 +152,8 @@ def test_nothing_that_can_be_read_is_no_table_and_exit_code_1(cli: Any, ranker: 
             "unknown recipe 'x'; choose from: augmented, classic,",
         ),
         (("models", "--predictor", "cells"), "the predictor cells was fitted on the space nasbench201, not on ONNX"),
+        (("models", "--resources", "cpu=2"), "--ray-address and --resources are for --executor ray; give it too"),
+        (("models", "--executor", "ray", "--jobs", "2"), "--jobs is for --executor local; ray does as many at a time"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(cli: Any, models: Path, words: tuple[str, ...], message: str) -> None:

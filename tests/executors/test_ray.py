@@ -20,6 +20,9 @@ from archpredict.errors import EvaluationError, UsageError
 from archpredict.evaluators.function import FunctionEvaluator
 from archpredict.executors import ray as ray_executor
 from archpredict.executors.ray import Ray
+from archpredict.onnx.apart import FileReading, read_apart
+from archpredict.onnx.reader import DEFAULT_SIZES, OnnxModel
+from archpredict.onnx.stored import model_to_dict
 from archpredict.runs.history import History
 from archpredict.runs.search import SearchResult, search
 from archpredict.spaces.base import Architecture
@@ -127,6 +130,27 @@ def test_a_process_makes_the_function_once(cluster: Any) -> None:
     calls = [done.value or 0 for done in Ray().each(Heavy(), range(8))]
     assert sum(count == 1 for count in calls) <= 2  # processes
     assert max(calls) >= 4
+
+
+def test_files_are_read_where_they_are_as_one_machine_reads_them(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnx
+    from onnx import helper
+
+    monkeypatch.chdir(tmp_path)  # where the machines have not been started
+    files = {number: Path(f"{number}.onnx") for number in range(3)}
+    for number in (1, 2):
+        start, end = (helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, number]) for name in "xy")
+        graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [start], [end])
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), files[number])
+    files[0].write_bytes(b"noise" * 10)
+
+    def read(how: FileReading) -> dict[int, Any]:
+        found = read_apart(files, {}, DEFAULT_SIZES, how)
+        return {n: model_to_dict(one) if isinstance(one, OnnxModel) else str(one) for n, one in found}
+
+    assert read(FileReading(executor=Ray())) == read(FileReading(jobs=0))
 
 
 def test_resources_that_no_machine_has_are_named(cluster: Any) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from archpredict.errors import ModelFileError, UsageError
+from archpredict.executors.base import Executor
+from archpredict.executors.local import Local
 from archpredict.onnx import apart
 from archpredict.onnx.apart import FileReading, read_apart
 from archpredict.onnx.files import read_model
@@ -146,7 +150,44 @@ def test_a_file_that_takes_too_much_memory_is_left_out_and_the_others_are_read(
     assert shown({n: found[n] for n in files}) == shown(read(files, FileReading(jobs=0)))
 
 
-@pytest.mark.parametrize(("wrong", "message"), [({"jobs": -1}, "`jobs`"), ({"seconds": 0}, "`seconds`")])
+def test_an_executor_reads_what_is_not_known_with_the_same_limits(files: dict[int, Path], tmp_path: Path) -> None:
+    kept, alone = tmp_path / "kept.db", shown(read(files, FileReading(jobs=0)))
+    slow = read({1: files[1]}, FileReading(executor=Local(), seconds=1e-6, cache=kept))
+    assert "1.onnx: it took longer than 1e-06 s, and its process was killed" in str(slow[1])
+    assert shown(read(files, FileReading(executor=Local(), cache=kept))) == alone
+    assert shown(read(files, FileReading(executor=Unused(), cache=kept))) == alone
+
+
+class Unused(Executor):
+    name = "unused"
+
+    def each(self, function: Any, items: Any) -> Any:
+        raise AssertionError("there is nothing to do")
+
+
+def test_a_machine_that_has_not_the_file_says_so(files: dict[int, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(files[1].parent)
+    setup = {"shapes": {}, "sizes": asdict(DEFAULT_SIZES), "folder": str(files[1].parent)}
+    question = {"path": "1.onnx", "size": files[1].stat().st_size}
+    assert "model" in apart.handler(setup)(question)
+    for changed in ({"folder": "/nowhere"}, {}):
+        answer = apart.handler(setup | changed)(question if changed else {**question, "size": 12_345})
+        assert re.fullmatch(
+            r"the machine \S+ has no such file of [\d,]+ bytes; all machines that read need it under the same path, as "
+            "on a shared disk",
+            answer["error"],
+        )
+        assert "final" not in answer
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"jobs": -1}, "`jobs`"),
+        ({"seconds": 0}, "`seconds`"),
+        ({"jobs": 2, "executor": Local()}, "`jobs` are processes of this machine; leave them out"),
+    ],
+)
 def test_numbers_that_cannot_be_are_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         FileReading(**wrong)

@@ -156,7 +156,7 @@ class Reading:
     def _outcomes(self, given: Sequence[tuple[str, Any]]) -> Iterator[tuple[int, Candidate | Failure]]:
         """Each model as it is read, by its number; files in processes, where there are many."""
         files = {i: model for i, (_, model) in enumerate(given) if isinstance(model, Path) and self.space is None}
-        apart = files if self.files.jobs_for(len(files)) or self.files.cache is not None else {}
+        apart = files if self.files.is_apart(len(files)) else {}
         for i, (name, model) in enumerate(given):
             if i not in apart:
                 try:

@@ -245,8 +245,8 @@ def rank(
             (:class:`archpredict.costs.adapted.AdaptedCost`) or files of these. The rows have a speed, or another cost,
             for each.
         device: Where to predict: ``auto``, ``cpu`` or ``cuda``. A fitted predictor stays where it is.
-        files: In how many processes files are read, how long and how large one may be, and a file that keeps what was
-            read (:class:`archpredict.onnx.apart.FileReading`).
+        files: In how many processes files are read, or by which executor, how long and how large one may be, and a
+            file that keeps what was read (:class:`archpredict.onnx.apart.FileReading`).
         follow: A CSV file that is written while models are read: their scores as they become known, in the order of
             reading and without ranks.
         drawings: How many files and modules are drawn, the best ones, for :meth:`Ranking.write_html`; 0 for none.
