@@ -18,14 +18,22 @@ import pytest
 
 from archpredict.errors import EvaluationError, UsageError
 from archpredict.evaluators.function import FunctionEvaluator
+from archpredict.evaluators.supernet import SupernetEvaluator
 from archpredict.executors import ray as ray_executor
 from archpredict.executors.ray import Ray
+from archpredict.images.base import load_images
+from archpredict.networks.form import Form
+from archpredict.networks.recipe import Recipe
+from archpredict.networks.supernet import Supernet
+from archpredict.networks.supernet_training import SupernetTraining
+from archpredict.networks.trained_supernet import FILE
 from archpredict.onnx.apart import FileReading, read_apart
 from archpredict.onnx.reader import DEFAULT_SIZES, OnnxModel
 from archpredict.onnx.stored import model_to_dict
 from archpredict.runs.history import History
 from archpredict.runs.search import SearchResult, search
 from archpredict.spaces.base import Architecture
+from archpredict.spaces.nasbench201 import NASBench201
 from archpredict.strategies.base import Strategy
 from archpredict.testing.toys import ToySpace
 
@@ -151,6 +159,17 @@ def test_files_are_read_where_they_are_as_one_machine_reads_them(
         return {n: model_to_dict(one) if isinstance(one, OnnxModel) else str(one) for n, one in found}
 
     assert read(FileReading(executor=Ray())) == read(FileReading(jobs=0))
+
+
+def test_a_search_by_a_supernet_finds_what_it_finds_here(cluster: Any, tmp_path: Path) -> None:
+    space, images = NASBench201(), load_images("digits")
+    supernet = Supernet(space, Form.of(images, {"channels": 2, "cells": 1}))
+    training = SupernetTraining(supernet, images, Recipe(epochs=1, batch_size=256))
+    training.run(checkpoint=tmp_path / FILE, about={"dataset": "digits"})
+    evaluator = SupernetEvaluator.load(tmp_path, space, device="cpu")
+    here, there = (search(space, evaluator, strategy=Fixed, budget=3, executor=name) for name in ("local", "ray"))
+    assert (there.queries, there.failed) == (3, 0)
+    assert found(there) == found(here)
 
 
 def test_resources_that_no_machine_has_are_named(cluster: Any) -> None:
