@@ -5,12 +5,13 @@
     OMP_NUM_THREADS=1 python benchmarks/few_labels.py --tables darts --sizes 10 25 --no-transfer
     OMP_NUM_THREADS=1 python benchmarks/few_labels.py --tables darts --sizes 10 25 --sources nasbench101 nasbench201
 
-Tables are the benchmarks in the data folder, MobileNetV3 as labelled by the Once-for-All predictor at 224 pixels,
-and spaces written for this with labels made up (``_written_spaces.py``). ``numpy.random.default_rng(seed).permutation``
-of the table: the first labels train, the last 1,000 test (fewer where the table is small). Prints Kendall's tau of each
-part alone and of all together, mean over the seeds; the share of new labels in the 90 % interval; CPU seconds of a fit.
-``--sources`` learns from other spaces' labels, 2,000 of each, in place of what ships, which has learnt from no label of
-NAS-Bench-101; a table's own space is left out either way.
+Tables are the benchmarks in the data folder, MobileNetV3 as labelled by the Once-for-All predictor at 160 to 224 pixels
+(``once-for-all``) and at 224 (``mobilenetv3``), and spaces written for this with labels made up
+(``_written_spaces.py``). ``numpy.random.default_rng(seed).permutation`` of the table: the first labels train, the last
+1,000 test (fewer where the table is small). Prints Kendall's tau of each part alone and of all together, mean over the
+seeds; the share of new labels in the 90 % interval; CPU seconds of a fit. ``--sources`` learns from other spaces'
+labels, 2,000 of each, in place of what ships, which has learnt from no label of NAS-Bench-101; a table's own space is
+left out either way.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from archpredict.predict.transfer.learning import learn_transfer
 from archpredict.spaces.base import Architecture, load_space
 
 PROTOCOLS = {"nasbench101": "nb101-20k", "nasbench201": "nb201-c10"}
-FILES = ("darts", "enas", "nasbench-macro")
+FILES = ("darts", "enas", "nasbench-macro", "once-for-all")
 OTHERS = ("mobilenetv3", *(space.name for space in WRITTEN))
 TABLES = (*PROTOCOLS, *FILES, *OTHERS)
 SAMPLED, TESTED = 2000, 1000

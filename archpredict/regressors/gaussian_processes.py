@@ -19,7 +19,9 @@ from archpredict.regressors.processes.stacking import stacking_weights
 
 __all__ = ["GaussianProcesses"]
 
-_LENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0)
+_LENGTHS = {0.5: 1 / 16, 1.0: 1 / 4, 2.0: 1.0, 4.0: 1.0, 8.0: 1.0}
+"""Lengths of kernels, and their prior weights: a process to which a label says nothing of what is one spread away is
+rarely right, and a handful of labels does not rule it out."""
 _NOISES = (0.01, 0.03, 0.1, 0.3, 1.0)
 _GROUPS = {"network": "network", "topology": "network", "choices": "choices", "ordered": "ordered"}
 _OTHER = "statistics"
@@ -33,7 +35,7 @@ _MOST, _LEAST_WEIGHT = 8, 1e-3
 """How many kernels are kept for predictions, and the smallest weight of one of their processes."""
 _TEMPER = 0.5
 """Power of evidence in the prior weights of means: the evidence of models of which none is right is too sure."""
-_PSEUDO_LABELS = 25.0
+_PSEUDO_LABELS = 100.0
 """Labels that the prior weights of the means count for; and from how many labels on no mean weighs as much as all."""
 _CHUNK = 4096
 _MOST_MEMBERS, _ROUNDING = 10_000, 1e-6
@@ -60,11 +62,11 @@ class GaussianProcesses(Regressor):
     """Many Gaussian processes, averaged by evidence: with several kernels, lengths, noises and prior means.
 
     Kernels (Matérn 5/2 and Laplacian) read the numbers of the cell, those of the whole network, one-hot and ordered
-    choices, or several of these; lengths and noises are on a grid. They are averaged by their marginal likelihoods
-    (Hoeting et al., "Bayesian model averaging", Statistical Science 14, 1999), so that nothing is optimised, and ten
-    labels do not have to settle on one. Each column of the source ``transfer``, an expectation that comes from other
-    search spaces, is a prior mean, with a factor that is learnt; what processes with this mean or another or none say
-    is weighed by how likely each label is by all others
+    choices, or several of these; lengths and noises are on a grid, short lengths with less prior weight. They are
+    averaged by their marginal likelihoods (Hoeting et al., "Bayesian model averaging", Statistical Science 14, 1999),
+    so that nothing is optimised, and ten labels do not have to settle on one. Each column of the source ``transfer``,
+    an expectation that comes from other search spaces, is a prior mean, with a factor that is learnt; what processes
+    with this mean or another or none say is weighed by how likely each label is by all others
     (:func:`archpredict.regressors.processes.stacking.stacking_weights`), for a prior mean is often more plausible than
     it is helpful. Standard deviations are those of the mixture. Of more than ``max_labels`` labels a random part is
     used: the cost grows with their cube.
@@ -133,7 +135,8 @@ class GaussianProcesses(Regressor):
         """What each of ``S`` shapes with each of ``1 + M`` means and ``N`` noises says of some ``n`` labels.
 
         Returns:
-            Evidence ``(S, 1 + M, N)``, and leave-one-out predictions and their variances, ``(S, 1 + M, N, n)`` each.
+            Evidence ``(S, 1 + M, N)`` with the prior of lengths, and leave-one-out predictions and their variances,
+            ``(S, 1 + M, N, n)`` each.
         """
         rows = {group: numbers[labelled] for group, numbers in self._rows.items()}
         y, means = self._y[labelled], self._x[np.ix_(labelled, self._mean_columns)]
@@ -144,7 +147,8 @@ class GaussianProcesses(Regressor):
             for shape in shapes
         ]
         size = (len(shapes), 1 + means.shape[1], len(_NOISES))
-        evidence = np.stack([f.evidence for f in found]).reshape(size)
+        prior = np.log([_LENGTHS[shape.length] for shape in shapes])
+        evidence = prior[:, None, None] + np.stack([f.evidence for f in found]).reshape(size)
         left_out, variance = (
             np.stack([getattr(f, name) for f in found]).reshape(*size, len(y)) for name in ("left_out", "variance")
         )
