@@ -158,8 +158,8 @@ def _described(found: Survey) -> dict[str, Any]:
         "unreadable": found.num_unreadable,
         "stopped": found.stopped,
         "architecture_column": found.column,
-        "distinct": len(set(found.tokens)),
-        "distinct_up_to_isomorphism": len(set(found.keys())),
+        "distinct": found.num_distinct,
+        "distinct_up_to_isomorphism": found.num_classes,
         "columns": columns,
     }
 
@@ -187,7 +187,7 @@ def _show(found: Survey) -> None:
     if found.stopped is not None:
         click.echo(f"               reading stopped here: {found.stopped}")
     click.echo(
-        f"Architectures: {len(set(found.tokens)):,} distinct, {len(set(found.keys())):,} up to isomorphism"
+        f"Architectures: {found.num_distinct:,} distinct, {found.num_classes:,} up to isomorphism"
         + (f" ({same.num_rows:,} rows share {same.num_classes:,} of them)" if same.num_classes else "")
     )
     click.echo()

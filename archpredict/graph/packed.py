@@ -7,7 +7,7 @@ tens of MB. No torch here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -88,22 +88,53 @@ class PackedGraphs:
             op = [number[label] for graph in graphs for label in graph.ops]
             edge_op = [number[x] for g in graphs for x in (g.edge_ops or ())] if _any_edge_ops(graphs) else None
         except KeyError as error:
-            raise UsageError(
-                f"the operator {error.args[0]!r} is not one of those the predictor knows: {', '.join(vocabulary)}"
-            ) from error
+            raise UsageError(_not_known(error.args[0], vocabulary)) from error
         edges = np.array([edge for graph in graphs for edge in graph.edges], dtype=np.int64).reshape(-1, 2)
-        small = _index_type(max((g.num_nodes for g in graphs), default=0))
-        labels = _index_type(len(vocabulary) + 1)
+        return cls.from_lists(
+            vocabulary,
+            (np.array(op, dtype=np.int64), [c for graph in graphs for c in graph.cells]),
+            [graph.num_nodes for graph in graphs],
+            (edges[:, 0], edges[:, 1], np.zeros(len(edges), dtype=np.int64) if edge_op is None else edge_op),
+            [graph.num_edges for graph in graphs],
+            num_cells or most_cells,
+            features,
+        )
+
+    @classmethod
+    def from_lists(
+        cls,
+        vocabulary: Sequence[str],
+        nodes: tuple[npt.ArrayLike, npt.ArrayLike],
+        num_nodes: npt.ArrayLike,
+        edges: tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike],
+        num_edges: npt.ArrayLike,
+        num_cells: int = 1,
+        features: npt.NDArray[np.float32] | None = None,
+    ) -> PackedGraphs:
+        """Graphs whose nodes and edges stand one after another already, in the smallest types that hold them.
+
+        Args:
+            vocabulary: Operator labels.
+            nodes: ``(T,)`` operator numbers and ``(T,)`` cells.
+            num_nodes: ``(G,)``.
+            edges: ``(E,)`` sources, targets, and operator numbers.
+            num_edges: ``(G,)``.
+            num_cells: Cells per graph.
+            features: ``(T, K)`` numbers of each node.
+        """
+        sizes = np.asarray(num_nodes, dtype=np.int64)
+        small, labels = _index_type(int(sizes.max(initial=0))), _index_type(len(vocabulary) + 1)
+        (op, cell), (source, target, edge_op) = nodes, edges
         return cls(
             vocabulary=tuple(vocabulary),
-            op=np.array(op, dtype=labels),
-            cell=np.array([c for graph in graphs for c in graph.cells], dtype=_index_type(most_cells)),
-            node_start=_starts([graph.num_nodes for graph in graphs]),
-            source=edges[:, 0].astype(small),
-            target=edges[:, 1].astype(small),
-            edge_op=np.zeros(len(edges), dtype=labels) if edge_op is None else np.array(edge_op, dtype=labels),
-            edge_start=_starts([graph.num_edges for graph in graphs]),
-            num_cells=num_cells or most_cells,
+            op=np.asarray(op).astype(labels),
+            cell=np.asarray(cell).astype(_index_type(num_cells)),
+            node_start=_starts(sizes),
+            source=np.asarray(source).astype(small),
+            target=np.asarray(target).astype(small),
+            edge_op=np.asarray(edge_op).astype(labels),
+            edge_start=_starts(np.asarray(num_edges, dtype=np.int64)),
+            num_cells=num_cells,
             features=features,
         )
 
@@ -136,6 +167,38 @@ class PackedGraphs:
             target=target.astype(small),
             edge_op=np.zeros(len(graph), dtype=np.uint8),
             edge_start=_starts(np.bincount(graph, minlength=len(op))),
+        )
+
+    def with_vocabulary(
+        self, vocabulary: Sequence[str], num_cells: int | None = None, *, unknown: str | None = None
+    ) -> PackedGraphs:
+        """The same graphs with other operator numbers, as :meth:`from_graphs` gives them.
+
+        Args:
+            vocabulary: Every operator label that occurs.
+            num_cells: Cells per graph; as many as now if left out.
+            unknown: The label that stands for those that are not in the vocabulary; None refuses them.
+
+        Raises:
+            UsageError: As by :meth:`from_graphs`.
+        """
+        if num_cells is not None and self.num_cells > num_cells:
+            raise UsageError(
+                f"a graph with {self.num_cells} cells was given, the predictor knows {num_cells} per graph"
+            )
+        number = {label: i + 1 for i, label in enumerate(vocabulary)}
+        place = np.array([0, *(number.get(label, number.get(str(unknown), -1)) for label in self.vocabulary)])
+        for given in (self.op, self.edge_op):
+            lacking = given[place[given] < 0]
+            if len(lacking):
+                raise UsageError(_not_known(self.vocabulary[int(lacking[0]) - 1], vocabulary))
+        labels, cells = _index_type(len(vocabulary) + 1), num_cells or self.num_cells
+        return replace(
+            self,
+            vocabulary=tuple(vocabulary),
+            op=place.astype(labels)[self.op],
+            edge_op=place.astype(labels)[self.edge_op],
+            num_cells=cells,
         )
 
     @classmethod
@@ -264,6 +327,10 @@ def _by_level(level: npt.NDArray[np.int32], count: int) -> list[npt.NDArray[np.i
     """What is at each level, in its order."""
     small = level.astype(np.uint16) if count < 1 << 16 else level  # which NumPy sorts several times faster
     return np.split(np.argsort(small, kind="stable"), np.cumsum(np.bincount(level, minlength=count))[:-1])
+
+
+def _not_known(label: str, vocabulary: Sequence[str]) -> str:
+    return f"the operator {label!r} is not one of those the predictor knows: {', '.join(vocabulary)}"
 
 
 def _any_edge_ops(graphs: Sequence[ArchGraph]) -> bool:

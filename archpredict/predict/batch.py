@@ -16,6 +16,7 @@ from archpredict.errors import DataError, UsageError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.operators import COLUMNS, UNKNOWN, with_known_operators
 from archpredict.graph.packed import PackedGraphs
+from archpredict.graph.packed_on_nodes import packed_on_nodes
 from archpredict.spaces.base import Architecture, Choices, SearchSpace, load_space
 
 __all__ = ["ArchLike", "ArchLikes", "Batch", "Features", "choice_labels", "choices_in"]
@@ -198,7 +199,7 @@ class Batch:
         labels: set[str] = set()
         for space in self._spaces:
             labels.update(space.operators)
-        for graph in self.given_graphs:
+        for graph in self.given_graphs if self._packed_by_space is None else ():
             labels.update(graph.ops, graph.edge_ops or ())
         return tuple(sorted(labels))
 
@@ -209,6 +210,8 @@ class Batch:
             return self.num_cells
         if self._packed is not None:
             return self._packed.num_cells
+        if self._packed_by_space is not None:
+            return self._packed_by_space.num_cells
         return max((graph.num_cells for graph in self.given_graphs), default=1)
 
     @cached_property
@@ -216,12 +219,25 @@ class Batch:
         """The graphs with operations on nodes, packed."""
         if self._packed is not None:
             return self._packed
+        if self._packed_by_space is not None:
+            return self._relabelled(packed_on_nodes(self._packed_by_space))
         return self._pack([graph.on_nodes for graph in self._known_graphs])
 
     @cached_property
     def native(self) -> PackedGraphs:
         """The graphs as they are, packed."""
-        return self._packed if self._packed is not None else self._pack(self._known_graphs)
+        if self._packed is not None:
+            return self._packed
+        if self._packed_by_space is not None:
+            return self._relabelled(self._packed_by_space)
+        return self._pack(self._known_graphs)
+
+    @cached_property
+    def _packed_by_space(self) -> PackedGraphs | None:
+        """The graphs as their space packs them all at once; None where each is decoded."""
+        if self.as_networks or self._packed is not None or not self.size:
+            return None
+        return None if self.space is None or not self.space.packs_quickly else self.space.pack(self._rows)
 
     def graphs(self, reader: str) -> Sequence[ArchGraph]:
         """The ``B`` graphs, in which operators that the vocabulary lacks are unknown ones.
@@ -286,8 +302,14 @@ class Batch:
         return with_known_operators(self.given_graphs, self.labels)
 
     def _pack(self, graphs: Sequence[ArchGraph]) -> PackedGraphs:
-        unknown = UNKNOWN if UNKNOWN in self.labels else None
-        return PackedGraphs.from_graphs(graphs, self.labels, self.most_cells, unknown=unknown)
+        return PackedGraphs.from_graphs(graphs, self.labels, self.most_cells, unknown=self._unknown)
+
+    def _relabelled(self, packed: PackedGraphs) -> PackedGraphs:
+        return packed.with_vocabulary(self.labels, self.most_cells, unknown=self._unknown)
+
+    @property
+    def _unknown(self) -> str | None:
+        return UNKNOWN if UNKNOWN in self.labels else None
 
     # ------------------------------------------------------------------ choices and costs
 

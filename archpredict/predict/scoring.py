@@ -18,6 +18,7 @@ from archpredict.predict.universal import UniversalPredictor
 from archpredict.progress import Observer, silent
 from archpredict.runtime import one_thread
 from archpredict.spaces.base import SearchSpace, load_space
+from archpredict.spaces.notation.texts import TextReader
 from archpredict.tables.columns import notation
 
 
@@ -67,6 +68,7 @@ class Scorer:
         observer: Observer = silent,
     ) -> None:
         self._model, self._space, self._column, self._observer = model, space, column, observer
+        self._reader = TextReader(space)
         self._proxies = proxies_of(model) if isinstance(model, Predictor) else None
 
     def __call__(self, question: Mapping[str, Any]) -> Answer:
@@ -74,15 +76,13 @@ class Scorer:
 
         Or why there are none: ``error`` is the sentence, ``wrong`` the first text that is no architecture.
         """
-        choices = []
-        for i, text in enumerate(question["texts"]):
-            try:
-                choices.append(self._space.parse(notation(text, self._column)))
-            except ValueError as error:  # InvalidArchitectureError, and the plain ValueError of a user's own parser
-                return {ERROR: str(error), "wrong": i}
+        choices, wrong = self._reader.read([notation(text, self._column) for text in question["texts"]])
+        if wrong:
+            first = min(wrong)
+            return {ERROR: str(wrong[first]), "wrong": first}
         try:
             with one_thread():
-                return {"scores": self._scores(self._space.rows(choices), question.get("features") or {})}
+                return {"scores": self._scores(choices, question.get("features") or {})}
         except ArchPredictError as error:
             return {ERROR: str(error), "usage": isinstance(error, UsageError)}
 

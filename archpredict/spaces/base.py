@@ -22,6 +22,9 @@ import numpy.typing as npt
 from archpredict._typing import BoolArray, FloatArray, IntArray
 from archpredict.errors import InvalidArchitectureError, UsageError, integer, whole_number
 from archpredict.graph.arch_graph import ArchGraph
+from archpredict.graph.mixing import Keys
+from archpredict.graph.packed import PackedGraphs
+from archpredict.graph.packed_keys import keys_of, packed_keys
 from archpredict.registry import make
 from archpredict.spaces._identity import are_equal, options_of
 from archpredict.spaces._plain import plain, read_parts, unwrapped, whole, wholes
@@ -119,9 +122,16 @@ class SearchSpace(ABC):
 
     def __init_subclass__(cls, **options: Any) -> None:
         """A space that overrides :meth:`parse` need only know texts: what else is given does not fail in it. One that
-        overrides :meth:`network` alone has other networks than the keys of its base class were written for.
+        overrides :meth:`network` alone has other networks than the keys of its base class were written for; so it is
+        with one that parses or decodes in its own way.
         """
         super().__init_subclass__(**options)
+        own = cls.__dict__.keys()
+        if own & {"parse", "read"} and "fragments" not in own:
+            cls.fragments = SearchSpace.fragments  # type: ignore[method-assign]
+            cls.fragment_choices = SearchSpace.fragment_choices  # type: ignore[method-assign]
+        if "decode" in own and "pack" not in own:
+            cls.pack = SearchSpace.pack  # type: ignore[method-assign]
         if "network" in cls.__dict__ and "network_key" not in cls.__dict__:
             cls.network_key = SearchSpace.network_key  # type: ignore[method-assign]
         if "parse" in cls.__dict__:
@@ -155,6 +165,39 @@ class SearchSpace(ABC):
     def format(self, choices: Sequence[int]) -> str:
         """The space's own notation for ``choices``; :meth:`parse` reads it back."""
         return json.dumps(self._whole(choices))
+
+    @property
+    def fragment_choices(self) -> tuple[tuple[int, ...], ...]:
+        """For each of the :meth:`fragments` of a text the choices that it decides; here there is one, for all."""
+        return (tuple(range(self.num_decisions)),)
+
+    def fragments(self, text: str) -> Sequence[Hashable] | None:
+        """What a text falls apart into, so that many texts with some fragments each are read without parsing each.
+
+        A fragment decides the choices that :attr:`fragment_choices` says, whatever the others are: a text whose
+        fragments all occur in architectures at their places is an architecture too. A space whose notation is such,
+        and long to read, writes both.
+
+        Args:
+            text: Any text.
+
+        Returns:
+            As many as :attr:`fragment_choices` has; None for a text of another notation than the usual one.
+        """
+        return (text,)
+
+    def pack(self, choices: IntArray) -> PackedGraphs:
+        """The graphs of many architectures, packed with :attr:`operators`: those that :meth:`decode` gives of each.
+
+        A space that writes them without a loop over architectures makes large tables and batches quick.
+
+        Args:
+            choices: ``(B, L)`` legal rows.
+
+        Raises:
+            UsageError: A graph has an operator that :attr:`operators` lacks.
+        """
+        return PackedGraphs.from_graphs([self.decode(row) for row in self.rows(choices).tolist()], self.operators)
 
     def cost(self, choices: Sequence[int]) -> dict[str, float]:
         """Costs known without training, e.g. ``{"params": 1.2e6, "macs": 6e8}``; empty where none is known."""
@@ -277,6 +320,11 @@ class SearchSpace(ABC):
     # ------------------------------------------------------------------ what follows from it
 
     @property
+    def packs_quickly(self) -> bool:
+        """Whether the space writes :meth:`pack`."""
+        return type(self).pack is not SearchSpace.pack
+
+    @property
     def defines_networks(self) -> bool:
         """Whether the space writes :meth:`network`."""
         return type(self).network is not SearchSpace.network
@@ -343,6 +391,24 @@ class SearchSpace(ABC):
                 f"choices of the space {self.name} are integers, an array of {given.dtype} was given"
             )
         return given.astype(np.int64, copy=False)
+
+    def graph_keys(self, choices: IntArray) -> Keys:
+        """``(B, 2)`` keys of many architectures: equal where :attr:`Architecture.key` is, in 128 bits.
+
+        Args:
+            choices: ``(B, L)`` legal rows.
+
+        Example:
+            >>> from archpredict.spaces import load_space
+            >>> space = load_space("nasbench201")
+            >>> keys = space.graph_keys([[3, 0, 1, 0, 2, 0], [3, 0, 0, 0, 2, 0], [0, 0, 0, 0, 2, 0]])
+            >>> (keys[0] == keys[1]).all(), (keys[0] == keys[2]).any()
+            (np.True_, np.False_)
+        """
+        rows = self.rows(choices)
+        if self.packs_quickly:
+            return packed_keys(self.pack(rows))
+        return keys_of([self.decode(row) for row in rows.tolist()])
 
     def from_text(self, text: str) -> Architecture:
         """The architecture that a text in a notation of the space names."""

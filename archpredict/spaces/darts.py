@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Hashable, Iterator, Sequence
 from functools import cache
 from itertools import combinations
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import InvalidArchitectureError, UnknownNameError
 from archpredict.graph.arch_graph import DATA, SUM, ArchGraph
 from archpredict.graph.builder import Builder, width_of
+from archpredict.graph.packed import PackedGraphs
 from archpredict.spaces._darts_network import NUM_EDGES, build, build_mixed
 from archpredict.spaces._darts_notation import ATTRIBUTES, NODES, Cell, genotype
 from archpredict.spaces._paths import LabelledEdge, pruned_cells
@@ -37,6 +39,9 @@ OPERATORS = (
 PAIRS = {node: tuple(combinations(range(node), 2)) for node in NODES}
 """The pairs of distinct earlier nodes that a node can read, in lexicographic order."""
 
+_SOURCES = np.array([[*PAIRS[node], *((0, 0),) * (len(PAIRS[NODES[-1]]) - len(PAIRS[node]))] for node in NODES])
+"""``(4, 10, 2)`` the same as an array."""
+
 _CELL_NAMES = ("normal", "reduction")
 _NODES = ("input0", "input1", SUM, SUM, SUM, SUM, "output")
 _SIZE = len(_NODES)
@@ -48,6 +53,14 @@ _NUM_EDGES = 6 * len(NODES)
 """Of both cells, those into their outputs too."""
 _CONCAT = list(NODES)
 _COSTS = ("params", "macs", "flops")
+
+_PAIR = r"\('[a-z]\w*', [0-9]\)"
+_CELL = ", ".join([rf"({_PAIR}, {_PAIR})"] * len(NODES))
+_ALL_NODES = r"(?:\[2, 3, 4, 5\]|range\(2, 6\))"
+_GENOTYPE = re.compile(
+    rf"Genotype\(normal=\[{_CELL}\], normal_concat={_ALL_NODES}, reduce=\[{_CELL}\], reduce_concat={_ALL_NODES}\)"
+)
+"""Each group is the two pairs of a node."""
 
 Style = Literal["genotype", "triples", "compact"]
 
@@ -100,6 +113,37 @@ class Darts(SearchSpace):
             return pruned_cells(_NODES * 2, edges, _CELLS, _INPUTS, _OUTPUTS)
         return _graph(edges)
 
+    def pack(self, choices: IntArray) -> PackedGraphs:
+        """As :meth:`decode`; all without ``none`` have the same nodes and, but for sources and operators, edges."""
+        rows = self.rows(choices)
+        has_none = (rows.reshape(-1, 2 * len(NODES), 3)[..., 1:] == len(OPERATORS)).any(axis=(1, 2))
+        if not has_none.any():
+            return self._packed(rows)
+        parts = [self._packed(rows[~has_none]), super().pack(rows[has_none])]
+        order = np.concatenate([np.flatnonzero(~has_none), np.flatnonzero(has_none)])
+        return PackedGraphs.concat(parts)[np.argsort(order)]
+
+    def _packed(self, rows: IntArray) -> PackedGraphs:
+        """Of architectures without ``none``."""
+        number = {label: i + 1 for i, label in enumerate(self.operators)}
+        nodes = rows.reshape(-1, 2, len(NODES), 3)  # graph, cell, node
+        count = len(nodes)
+        offset = np.arange(2)[:, None, None] * _SIZE
+        read = _SOURCES[np.arange(len(NODES)), nodes[..., 0]] + offset  # (B, 2, 4, 2)
+        kinds = np.array([number[op] for op in self.operator_names if op != "none"])[nodes[..., 1:]]
+        joined = np.broadcast_to(np.array(NODES) + offset[..., 0], (count, 2, len(NODES)))
+        source = np.concatenate([read.reshape(count, 2, 2 * len(NODES)), joined], axis=2)
+        label = np.concatenate([kinds.reshape(count, 2, 2 * len(NODES)), np.full_like(joined, number[DATA])], axis=2)
+        target = np.array([*np.repeat(NODES, 2), *(_OUTPUTS[0],) * len(NODES)]) + offset[..., 0]
+        return PackedGraphs.from_lists(
+            self.operators,
+            (np.tile([number[op] for op in _NODES * 2], count), np.tile(_CELLS, count)),
+            np.full(count, len(_CELLS)),
+            (source.ravel(), np.tile(target.ravel(), count), label.ravel()),
+            np.full(count, _NUM_EDGES),
+            2,
+        )
+
     def outline(self, choices: Sequence[int]) -> ArchGraph:
         """Operations on edges, also ``none`` and what is on no path to an output."""
         return _graph(self._labelled(choices))
@@ -124,6 +168,15 @@ class Darts(SearchSpace):
                 where = f"node {node} of the {name} cell"
                 choices += self._node_choices(cell[2 * i : 2 * i + 2], where, node)
         return tuple(choices)
+
+    @property
+    def fragment_choices(self) -> tuple[tuple[int, ...], ...]:
+        return tuple((at, at + 1, at + 2) for at in range(0, 2 * _PER_CELL, 3))
+
+    def fragments(self, text: str) -> Sequence[Hashable] | None:
+        """The two pairs of each node of a genotype as DARTS writes it."""
+        found = _GENOTYPE.fullmatch(text)
+        return None if found is None else found.groups()
 
     def format(self, choices: Sequence[int], style: Style = "genotype") -> str:
         """The genotype on one line; :meth:`parse` reads it back.

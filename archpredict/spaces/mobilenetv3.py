@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Hashable, Sequence
 from itertools import product
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from archpredict._typing import BoolArray, FloatArray, IntArray
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.builder import Builder, width_of
+from archpredict.graph.packed import PackedGraphs
 from archpredict.spaces._mobilenetv3_network import (
     DEPTHS,
     EXPANSIONS,
@@ -35,6 +37,11 @@ _PER_STAGE = 1 + 2 * MAX_DEPTH
 _STAGE_CHOICES = (len(DEPTHS), *(len(KERNELS), len(EXPANSIONS)) * MAX_DEPTH)
 _SLOTS = np.arange(MAX_DEPTH)
 _DEPTHS = np.array(DEPTHS)
+
+_LINE = re.compile(
+    rf"r[0-9]{{1,4}}(?: \|(?: k[0-9]e[0-9]){{{min(DEPTHS)},{MAX_DEPTH}}}){{{len(STAGES)}}}",
+)
+_NO_LAYERS = ("",) * MAX_DEPTH
 
 
 class MobileNetV3(SearchSpace):
@@ -103,6 +110,25 @@ class MobileNetV3(SearchSpace):
         n = len(ops)
         return ArchGraph((*ops, "output"), tuple((i, i + 1) for i in range(n)), cells=(*cells, len(STAGES) - 1))
 
+    def pack(self, choices: IntArray) -> PackedGraphs:
+        """As :meth:`decode`: one chain each."""
+        number = {label: i + 1 for i, label in enumerate(self.operators)}
+        rows = self.rows(choices)
+        stages = rows[:, 1:].reshape(len(rows), len(STAGES), _PER_STAGE)
+        layers = np.array([[number[_label(kernel, expansion)] for expansion in EXPANSIONS] for kernel in KERNELS])
+        inputs = np.array([number[f"input_{resolution}"] for resolution in RESOLUTIONS])[rows[:, 0]]
+        slots = (len(rows), len(STAGES) * MAX_DEPTH)
+        op = np.column_stack(
+            [inputs, layers[stages[..., 1::2], stages[..., 2::2]].reshape(slots), np.full(len(rows), number["output"])]
+        )
+        is_layer = (_DEPTHS[stages[..., :1]] > _SLOTS).reshape(slots)
+        there = np.pad(is_layer, ((0, 0), (1, 1)), constant_values=True)
+        cell = np.broadcast_to([0, *np.repeat(np.arange(len(STAGES)), MAX_DEPTH), len(STAGES) - 1], op.shape)
+        sizes = there.sum(axis=1)
+        source = np.arange(int((sizes - 1).sum())) - np.repeat(np.cumsum(sizes - 1) - (sizes - 1), sizes - 1)
+        edges = (source, source + 1, np.zeros_like(source))
+        return PackedGraphs.from_lists(self.operators, (op[there], cell[there]), sizes, edges, sizes - 1, len(STAGES))
+
     def subnet(self, choices: Sequence[int]) -> Subnet:
         """Resolution, and kernel and expansion of each layer that there is."""
         stages = []
@@ -132,6 +158,24 @@ class MobileNetV3(SearchSpace):
                 choices.append(_option(f"the expansion of {where}", expansion, EXPANSIONS))
             choices += [0] * 2 * (MAX_DEPTH - len(stage))
         return tuple(choices)
+
+    @property
+    def fragment_choices(self) -> tuple[tuple[int, ...], ...]:
+        found: list[tuple[int, ...]] = [(0,)]
+        for depth in range(1, len(self.num_choices), _PER_STAGE):
+            found += [(depth,), *((at, at + 1) for at in range(depth + 1, depth + _PER_STAGE, 2))]
+        return tuple(found)
+
+    def fragments(self, text: str) -> Sequence[Hashable] | None:
+        """The resolution, then of each stage the number of its layers and, slot by slot, these."""
+        if _LINE.fullmatch(text) is None:
+            return None
+        resolution, *stages = text.split(" | ")
+        found: list[Hashable] = [resolution]
+        for stage in stages:
+            layers = stage.split(" ")
+            found += [len(layers), *layers, *_NO_LAYERS[len(layers) :]]
+        return found
 
     def format(self, choices: Sequence[int]) -> str:
         """One line; stages are set apart by bars, and a layer is its kernel and expansion."""

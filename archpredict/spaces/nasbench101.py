@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Hashable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from archpredict._typing import BoolArray, FloatArray, IntArray
 from archpredict.errors import InvalidArchitectureError, UnknownNameError
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.graph.builder import Builder, width_of
+from archpredict.graph.packed import PackedGraphs
 from archpredict.spaces._nasbench101_network import Cell, build
 from archpredict.spaces._nasbench101_notation import ATTRIBUTES, cell_of
 from archpredict.spaces._paths import on_paths
@@ -38,6 +41,12 @@ _OWNER = {_BITS_AT[vertex] + source: (source, vertex) for vertex in _BITS_AT for
 """The edge that the choice at a position decides; at the other positions, :data:`_OP_AT`, stand operators."""
 
 Matrix = Sequence[Sequence[int]]
+
+_MATRIX, _OPS = '{"matrix": ', ', "ops": '
+_ROWS = re.compile(r"\[\[[01](?:, [01])*\](?:, \[[01](?:, [01])*\])*\]")
+_NAMES = re.compile(r"""\["[a-z0-9-]+"(?:, "[a-z0-9-]+")*\]""")
+_MOST_USED = 100_000
+"""Matrices of which it is remembered which vertices they use."""
 
 
 class NASBench101(SearchSpace):
@@ -93,6 +102,26 @@ class NASBench101(SearchSpace):
         ops, edges = self._cell(choices)
         return ArchGraph(tuple(ops), tuple(edges))
 
+    def pack(self, choices: IntArray) -> PackedGraphs:
+        """As :meth:`decode`: vertices in their order, edges in that of the choices."""
+        number = {label: i + 1 for i, label in enumerate(self.operators)}
+        rows = self.rows(choices)
+        has_edge = rows[:, list(_OWNER)] == 1  # (B, 21)
+        source, target = np.array(list(_OWNER.values())).T
+        is_used = np.zeros((len(rows), MAX_VERTICES), dtype=bool)
+        is_used[:, 0] = True
+        for at, vertex in enumerate(target.tolist()):
+            is_used[:, vertex] |= has_edge[:, at]
+        op = np.empty((len(rows), MAX_VERTICES), dtype=np.int64)
+        op[:, [0, _LAST]] = number[INPUT], number[OUTPUT]
+        op[:, 1:_LAST] = np.array([number[label] for label in OPERATORS])[rows[:, list(_OP_AT.values())]]
+        place = np.cumsum(is_used, axis=1) - 1
+        graph, edge = np.nonzero(has_edge)
+        ends = (place[graph, source[edge]], place[graph, target[edge]], np.zeros_like(graph))
+        nodes = is_used.sum(axis=1)
+        cells = np.zeros(int(nodes.sum()), dtype=np.int64)
+        return PackedGraphs.from_lists(self.operators, (op[is_used], cells), nodes, ends, has_edge.sum(axis=1))
+
     def read(self, value: Any) -> Choices:
         """Choices from a matrix and operators, by name or in this order, or from NASLib's tuple of their numbers.
 
@@ -105,6 +134,19 @@ class NASBench101(SearchSpace):
         if cell is None:
             raise ValueError("it has no matrix of 0 and 1 with a list of operators")
         return self.from_matrix(*cell)
+
+    @property
+    def fragment_choices(self) -> tuple[tuple[int, ...], ...]:
+        return tuple(_OWNER), tuple(_OP_AT.values())
+
+    def fragments(self, text: str) -> Sequence[Hashable] | None:
+        """The matrix; the operators, with the vertices of which they are operators."""
+        head, _, tail = text.partition(_OPS)
+        if not head.startswith(_MATRIX) or not tail.endswith("}") or _NAMES.fullmatch(tail, 0, len(tail) - 1) is None:
+            return None
+        matrix = head[len(_MATRIX) :]
+        used = _used(matrix)
+        return None if used is None else (matrix, (used, tail))
 
     def format(self, choices: Sequence[int]) -> str:
         """The pruned matrix and its operators as a JSON object on one line."""
@@ -299,6 +341,19 @@ def choices_from_packed(edge_bits: npt.ArrayLike, n_vertices: npt.ArrayLike, ops
         rows = np.flatnonzero(_edge(bits, source, target))
         choices[rows, bits_at[slots[rows, target]] + slots[rows, source]] = 1
     return choices
+
+
+@lru_cache(_MOST_USED)
+def _used(text: str) -> tuple[int, ...] | None:
+    """How many vertices a matrix has, and those between input and output; None for what is no matrix."""
+    if _ROWS.fullmatch(text) is None:
+        return None
+    matrix = json.loads(text)
+    n = len(matrix)
+    if n > MAX_VERTICES or any(len(row) != n for row in matrix):
+        return None
+    edges = [(s, t) for s in range(n) for t in range(s + 1, n) if matrix[s][t]]
+    return (n, *sorted(on_paths(edges, (0,), (n - 1,))))
 
 
 def _pairs() -> Iterator[tuple[int, int]]:

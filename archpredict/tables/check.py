@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -17,9 +17,9 @@ from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import DataError
 from archpredict.progress import Event, Observer, silent
 from archpredict.spaces.base import SearchSpace, load_space
-from archpredict.tables.columns import Parsed, architecture_column, failure, named, target_column
-from archpredict.tables.formats.base import ARCHITECTURE, OBSERVE_EVERY, Kind, Row, format_of
-from archpredict.tables.isomorphic import Duplicates, duplicates
+from archpredict.tables.columns import Parsed, architecture_column, failures, named, target_column
+from archpredict.tables.formats.base import ABSENT, ARCHITECTURE, OBSERVE_EVERY, Kind, Piece, format_of
+from archpredict.tables.isomorphic import Duplicates, duplicates, graph_keys, numbered
 from archpredict.tables.reading.files import file_sha256
 from archpredict.tables.reading.numbers import joined, kind_of, number
 
@@ -27,6 +27,8 @@ __all__ = ["Column", "Survey", "TableProblem", "problems", "survey"]
 
 _EXAMPLES = 3
 _MAX_COLUMNS = 1_000
+_PIECE = 8192
+"""Rows that are taken in at a time."""
 
 
 @dataclass
@@ -50,14 +52,14 @@ class Column:
         values = values[np.isfinite(values)]
         return (float(values.min()), float(values.max())) if len(values) else None
 
-    def add(self, row: int, value: Any) -> None:
-        """The value of a row; rows before it that were not added have none."""
+    def add(self, row: int, values: Sequence[Any]) -> None:
+        """The values of rows from this one on; rows before it that were not added have none."""
         self.pad(row)
-        kind = kind_of(value)
-        self.kind = joined(self.kind, kind)
-        self.missing += kind is None
-        found = number(value)
-        self.numbers.append(math.nan if found is None else found)
+        kinds = [None if value is ABSENT else kind_of(value) for value in values]
+        for kind in set(kinds):
+            self.kind = joined(self.kind, kind)
+        self.missing += kinds.count(None)
+        self.numbers.extend([math.nan if (found := number(value)) is None else found for value in values])
 
     def pad(self, rows: int) -> None:
         """Note that the rows up to ``rows`` have no value here."""
@@ -94,7 +96,8 @@ class Survey:
         self.unreadable: list[str] = []
         self.num_unreadable = 0
         self.stopped: str | None = None
-        self._flat, self._rows = array("q"), array("q")
+        self._choices: list[IntArray] = []
+        self._rows = array("q")
         self._failed: set[int] = set()
         self._wheres: list[str] = []
 
@@ -109,30 +112,45 @@ class Survey:
     @cached_property
     def choices(self) -> IntArray:
         """``(V, L)`` choices of the rows whose architecture was read."""
-        return np.array(self._flat, dtype=np.int64).reshape(len(self._rows), self.space.num_decisions)
+        none = np.zeros((0, self.space.num_decisions), dtype=np.int64)
+        return np.concatenate([none, *self._choices])
 
     @cached_property
-    def tokens(self) -> list[bytes]:
-        """One per row of :attr:`choices`, equal for equal rows."""
-        return [row.tobytes() for row in self.choices]
+    def tokens(self) -> IntArray:
+        """``(V,)`` numbers from 0 on, equal for equal rows of :attr:`choices`."""
+        return numbered(self.choices)
 
-    def keys(self, observe: Observer = silent) -> list[str]:
-        """One per row of :attr:`choices`, equal for isomorphic architectures; calculated once.
+    def keys(self, observe: Observer = silent) -> IntArray:
+        """``(V,)`` numbers from 0 on, equal for isomorphic rows of :attr:`choices`; calculated once.
 
         Args:
             observe: Told of the architectures done, every hundred of them.
         """
         if self._keys is None:
-            known: dict[bytes, str] = {}
-            for i, (token, row) in enumerate(zip(self.tokens, self.choices.tolist(), strict=True)):
-                if token not in known:
-                    known[token] = self.space.decode(row).key
-                if (i + 1) % OBSERVE_EVERY == 0:
-                    observe(Event("architectures compared", i + 1, len(self.tokens)))
-            self._keys = [known[token] for token in self.tokens]
+            first = np.zeros(self.num_distinct, dtype=np.int64)
+            first[self.tokens[::-1]] = np.arange(len(self.tokens))[::-1]
+            ends = np.append(first, len(self.tokens))  # by then all before are compared
+            before = 0
+
+            def tell(done: int) -> None:
+                nonlocal before
+                _tell(observe, "architectures compared", before, int(ends[done]), len(self.tokens))
+                before = int(ends[done])
+
+            self._keys = numbered(graph_keys(self.space, self.choices[first], tell))[self.tokens]
         return self._keys
 
-    _keys: list[str] | None = None
+    _keys: IntArray | None = None
+
+    @property
+    def num_distinct(self) -> int:
+        """How many rows of :attr:`choices` are different."""
+        return int(self.tokens.max(initial=-1)) + 1
+
+    @property
+    def num_classes(self) -> int:
+        """How many of them there are when isomorphic ones count as one."""
+        return int(self.keys().max(initial=-1)) + 1
 
     def labels(self, name: str) -> FloatArray:
         """The numbers of a column for the rows of :attr:`choices`; not a number where there is none."""
@@ -160,25 +178,43 @@ class Survey:
         """Rows with isomorphic architectures, equal ones included."""
         return duplicates(self.keys(), None if target is None else self.labels(target))
 
-    def add(self, row: Row) -> None:
-        """Take a row in."""
-        for name, value in row.values.items():
-            if name not in self.columns and len(self.columns) >= _MAX_COLUMNS:
-                raise DataError(f"{self.path}, {row.where}: there are more than {_MAX_COLUMNS:,} columns")
+    def add(self, piece: Piece) -> None:
+        """Take rows in.
+
+        Raises:
+            DataError: One has more columns than there may be; those before it are taken in.
+        """
+        wrong = self._too_many_columns(piece)
+        if wrong is not None:
+            where = piece.where(wrong)
+            piece = Piece.of([piece.row(i) for i in range(wrong)])
+        for name, values in piece.columns.items():
             if name != self.column:
-                self.columns.setdefault(name, Column()).add(self.num_rows, value)
-        self.num_rows += 1
-        if self.target is not None and failure(row, self.target) is not None:
-            self._failed.add(self.num_rows - 1)
-        try:
-            self._flat.extend(self._parsed(row))
-        except DataError as error:
-            self.num_unreadable += 1
-            if len(self.unreadable) < _EXAMPLES:
-                self.unreadable.append(str(error).removeprefix(f"{self.path}, "))
-        else:
-            self._rows.append(self.num_rows - 1)
-            self._wheres.append(row.where)
+                self.columns.setdefault(name, Column()).add(self.num_rows, values)
+        if self.target is not None:
+            self._failed.update(self.num_rows + i for i in failures(piece, self.target))
+        choices, unread = self._parsed(piece)
+        read = [i for i in range(piece.size) if i not in unread]
+        self._choices.append(choices[read])
+        self._rows.extend([self.num_rows + i for i in read])
+        self._wheres += map(piece.where, read)
+        self.num_unreadable += len(unread)
+        for i in sorted(unread)[: _EXAMPLES - len(self.unreadable)]:
+            self.unreadable.append(str(unread[i]).removeprefix(f"{self.path}, "))
+        self.num_rows += piece.size
+        if wrong is not None:
+            raise DataError(f"{self.path}, {where}: there are more than {_MAX_COLUMNS:,} columns")
+
+    def _too_many_columns(self, piece: Piece) -> int | None:
+        """The first row of a piece with more columns than there may be."""
+        if len(self.columns.keys() | piece.columns.keys()) <= _MAX_COLUMNS:
+            return None
+        names = set(self.columns)
+        for i in range(piece.size):
+            names |= piece.row(i).values.keys()
+            if len(names) > _MAX_COLUMNS:
+                return i
+        return None
 
 
 def survey(
@@ -213,10 +249,11 @@ def survey(
     """
     path, space = Path(path), load_space(space)
     name, form = format_of(path)
-    rows = form.rows(path, observe)
-    first = next(rows, None)
-    if first is None:
+    pieces = form.pieces(path, _PIECE, observe)
+    begin = next(pieces, None)
+    if begin is None:
         raise DataError(f"{path} has no rows")
+    first = begin.row(0)
     found = Survey(path, space, name, (type(form).__doc__ or "").partition("\n")[0].replace("``", ""))
     found.column = architecture_column(path, first, column, space)
     if len(first.values) > _MAX_COLUMNS:
@@ -227,15 +264,21 @@ def survey(
     if target is not None:
         found.target = target_column(path, first, target, found.column)
     try:
-        for row in chain([first], rows):
-            found.add(row)
-            if found.num_rows % OBSERVE_EVERY == 0:
-                observe(Event("rows read", found.num_rows))
+        for piece in chain([begin], pieces):
+            before = found.num_rows
+            found.add(piece)
+            _tell(observe, "rows read", before, found.num_rows)
     except DataError as error:
         found.stopped = str(error)
     for values in found.columns.values():
         values.pad(found.num_rows)
     return found
+
+
+def _tell(observe: Observer, stage: str, before: int, now: int, total: int | None = None) -> None:
+    """Every hundred that is done."""
+    for done in range(before // OBSERVE_EVERY + 1, now // OBSERVE_EVERY + 1):
+        observe(Event(stage, done * OBSERVE_EVERY, total))
 
 
 def problems(found: Survey, target: str | None = None) -> list[TableProblem]:
@@ -277,7 +320,7 @@ def _unreadable(found: Survey) -> TableProblem | None:
 
 
 def _too_few(found: Survey) -> TableProblem | None:
-    distinct = len(set(found.tokens))
+    distinct = found.num_distinct
     if distinct >= 2:
         return None
     return TableProblem("too-few", distinct, f"there are {distinct} distinct architectures; at least 2 are needed")

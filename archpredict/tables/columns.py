@@ -16,7 +16,8 @@ import numpy as np
 from archpredict._typing import FloatArray, IntArray
 from archpredict.errors import DataError
 from archpredict.spaces.base import Choices, SearchSpace
-from archpredict.tables.formats.base import ARCHITECTURE, Row
+from archpredict.spaces.notation.texts import TextReader
+from archpredict.tables.formats.base import ABSENT, ARCHITECTURE, Piece, Row
 from archpredict.tables.reading.files import shown
 from archpredict.tables.reading.naslib import arch_string
 from archpredict.tables.reading.numbers import number
@@ -163,7 +164,7 @@ def parsed(path: Path, row: Row, column: str, space: SearchSpace) -> Choices:
 
 
 class Parsed:
-    """As :func:`parsed`, for the rows of a table one after another: what occurs again is parsed once.
+    """As :func:`parsed`, for the rows of a table piece by piece: what rows have in common is read once.
 
     Args:
         path: The table.
@@ -172,26 +173,30 @@ class Parsed:
     """
 
     def __init__(self, path: Path, column: str, space: SearchSpace) -> None:
-        self._path, self._column, self._space = path, column, space
-        self._known: dict[str, Choices] = {}
+        self._path, self._column, self._reader = path, column, TextReader(space)
 
-    def __call__(self, row: Row) -> Choices:
-        """The choices of a row's architecture.
+    def __call__(self, piece: Piece) -> tuple[IntArray, dict[int, DataError]]:
+        """``(n, L)`` choices of the rows of a piece; of those without an architecture why there is none."""
+        values: Sequence[Any] = piece.columns.get(self._column, ())
+        wrong: dict[int, DataError] = {}
+        if not values or ABSENT in values:
+            values = [self._value(piece, i, wrong) for i in range(piece.size)]
+        texts = list(values) if {str}.issuperset(map(type, values)) else list(map(as_text, values))
+        if _folded(self._column) == _NASLIB:
+            texts = [notation(text, self._column) for text in texts]
+        rows, unread = self._reader.read(texts)
+        for i, error in unread.items():
+            if i not in wrong:
+                wrong[i] = DataError(f"{self._path}, {piece.where(i)}, column {self._column!r}: {error}")
+                wrong[i].__cause__ = error
+        return rows, wrong
 
-        Raises:
-            DataError: The row has none, or it is not in the space.
-        """
-        value = row.values.get(self._column)
-        found = self._known.get(value) if isinstance(value, str) else None
-        if found is None:
-            found = parsed(self._path, row, self._column, self._space)
-            if isinstance(value, str) and len(self._known) < _MOST_KNOWN:
-                self._known[value] = found
-        return found
-
-
-_MOST_KNOWN = 100_000
-"""Notations that are remembered."""
+    def _value(self, piece: Piece, i: int, wrong: dict[int, DataError]) -> Any:
+        try:
+            return value_of(self._path, piece.row(i), self._column)
+        except DataError as error:
+            wrong[i] = error
+            return ""
 
 
 def _parse(value: Any, column: str, space: SearchSpace) -> Choices:
@@ -215,8 +220,7 @@ def failure(row: Row, target: str) -> str | None:
         >>> failure(Row("line 3", {"score": "", "error": "out of memory"}), "score")
         'out of memory'
     """
-    value = row.values.get(target)
-    if not (value is None or (isinstance(value, str) and not value.strip()) or value != value):
+    if not _is_missing(row.values.get(target)):
         return None
     for name, told in row.values.items():
         if isinstance(told, str) and told.strip():
@@ -225,6 +229,19 @@ def failure(row: Row, target: str) -> str | None:
             if _folded(name) in _STATES and told.strip().casefold().startswith(_FAILED):
                 return told.strip()
     return None
+
+
+def failures(piece: Piece, target: str) -> dict[int, str]:
+    """:func:`failure` of the rows of a piece that have failed, by their number."""
+    values = piece.columns.get(target, (None,) * piece.size)
+    found = {
+        i: failure(piece.row(i), target) for i, value in enumerate(values) if value is ABSENT or _is_missing(value)
+    }
+    return {i: why for i, why in found.items() if why is not None}
+
+
+def _is_missing(value: Any) -> bool:
+    return bool(value is None or (isinstance(value, str) and not value.strip()) or value != value)
 
 
 def label_of(path: Path, row: Row, column: str) -> float:
@@ -243,6 +260,14 @@ def label_of(path: Path, row: Row, column: str) -> float:
             "remove rows without a label"
         )
     return label
+
+
+def labels_of(piece: Piece, column: str) -> FloatArray:
+    """``(n,)`` the numbers that the rows of a piece have in a column; not a number where :func:`label_of` fails."""
+    values = map(number, piece.columns.get(column, (None,) * piece.size))
+    labels = np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+    labels[~np.isfinite(labels)] = math.nan
+    return labels
 
 
 class Columns:

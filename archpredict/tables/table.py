@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,9 +16,17 @@ import numpy as np
 from archpredict._typing import FloatArray, IntArray, freeze
 from archpredict.errors import DataError, UsageError
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
-from archpredict.tables.columns import Columns, Parsed, architecture_column, failure, label_of, target_column
-from archpredict.tables.formats.base import ARCHITECTURE, Row, read_rows
-from archpredict.tables.isomorphic import Duplicates, duplicates
+from archpredict.tables.columns import (
+    Columns,
+    Parsed,
+    architecture_column,
+    failures,
+    label_of,
+    labels_of,
+    target_column,
+)
+from archpredict.tables.formats.base import ARCHITECTURE, Piece, Row, format_of, in_pieces
+from archpredict.tables.isomorphic import Duplicates, duplicates, graph_classes, graph_keys
 from archpredict.tables.reading.digest import digests
 from archpredict.tables.reading.files import file_sha256, shown
 from archpredict.tables.reading.nasbench101 import api_rows
@@ -28,6 +35,8 @@ __all__ = ["Table"]
 
 _API = Path("nasbench.api.NASBench")
 """Stands for the file of a table that comes from an object."""
+_PIECE = 8192
+"""Rows that are read at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +121,8 @@ class Table:
                 f"{target!r} is the target; a predictor that reads it as a feature would learn nothing else"
             )
         with digests() as found:
-            table = cls._from_rows(read_rows(path), path, load_space(space), target, column, features)
+            pieces = format_of(path)[1].pieces(path, _PIECE)
+            table = cls._from_pieces(pieces, path, load_space(space), target, column, features)
         return replace(table, sha256=found.get(path) or file_sha256(path))
 
     @classmethod
@@ -137,7 +147,8 @@ class Table:
                 digest.update(f"{row.values['hash']} {row.values.get(target)}\n".encode())
                 yield row
 
-        table = cls._from_rows(digested(), _API, load_space("nasbench101"), target, ARCHITECTURE)
+        pieces = map(Piece.of, in_pieces(digested(), _PIECE))
+        table = cls._from_pieces(pieces, _API, load_space("nasbench101"), target, ARCHITECTURE)
         return replace(table, sha256=digest.hexdigest())
 
     @classmethod
@@ -172,55 +183,68 @@ class Table:
                 digest.update(f"{row.get(ARCHITECTURE)} {row.get(target)}\n".encode())
                 yield Row(f"row {number}", row)
 
-        table = cls._from_rows(digested(), Path(name), load_space(space), target, ARCHITECTURE)
+        pieces = map(Piece.of, in_pieces(digested(), _PIECE))
+        table = cls._from_pieces(pieces, Path(name), load_space(space), target, ARCHITECTURE)
         return replace(table, sha256=digest.hexdigest())
 
     @classmethod
-    def _from_rows(
+    def _from_pieces(
         cls,
-        rows: Iterator[Row],
+        pieces: Iterator[Piece],
         path: Path,
         space: SearchSpace,
         target: str,
         column: str,
         features: Sequence[str] = (),
     ) -> Table:
-        first = next(rows, None)
-        if first is None:
+        begin = next(pieces, None)
+        if begin is None:
             raise DataError(
                 f"{path} has no rows; expected a header with {column!r} and {target!r}, then at least 2 rows"
             )
+        first = begin.row(0)
         column = architecture_column(path, first, column, space)
         target = target_column(path, first, target, column)
-        flat, values, numbers = array("q"), array("d"), Columns(path, first, features)
+        numbers = Columns(path, first, features)
+        parts: list[IntArray] = []
+        values: list[FloatArray] = []
         failed: list[str] = []
         choices_of = Parsed(path, column, space)
-        for row in chain([first], rows):
-            why = failure(row, target)
-            if why is not None:
-                failed.append(f"{row.where}: {shown(why)}")
-                continue
-            flat.extend(choices_of(row))
-            values.append(label_of(path, row, target))
+        for piece in chain([begin], pieces):
+            lost = failures(piece, target)
+            failed += [f"{piece.where(i)}: {shown(why)}" for i, why in lost.items()]
+            choices, wrong = choices_of(piece)
+            labels = labels_of(piece, target)
+            unknown = np.flatnonzero(np.isnan(labels)).tolist()
+            stop = min({*wrong, *unknown} - lost.keys(), default=piece.size)
+            kept = [i for i in range(stop) if i not in lost]
             if features:
-                numbers.add(row)
+                for i in kept:
+                    numbers.add(piece.row(i))
+            if stop in wrong:
+                raise wrong[stop]
+            if stop < piece.size:
+                label_of(path, piece.row(stop), target)  # says what is wrong with it
+            parts.append(choices[kept])
+            values.append(labels[kept])
         if failed:
-            _check_some_left(path, values, failed, target)
+            _check_some_left(path, sum(map(len, values)), failed, target)
             warnings.warn(
                 f"{path}: {len(failed):,} rows without a value in {target!r} say that their evaluation has failed "
                 f"({failed[0]}); they are left out",
                 stacklevel=3,
             )
-        choices = np.array(flat, dtype=np.int64).reshape(len(values), space.num_decisions)
-        kept, labels, num_conflicts = _one_row_each(choices, np.array(values, dtype=np.float64))
-        _check_usable(path, labels, target)
+        rows = np.concatenate(parts)
+        first_of_each, medians, num_conflicts = _one_row_each(rows, np.concatenate(values))
+        _check_usable(path, medians, target)
         if num_conflicts:
             warnings.warn(
                 f"{path}: {num_conflicts} architectures have several rows with different values in "
                 f"{target!r}; the lower median of each is used",
                 stacklevel=3,
             )
-        return cls(space, choices[kept], labels, path, target, column, "", numbers.at(kept))
+        features_of_each = numbers.at(first_of_each)
+        return cls(space, rows[first_of_each], medians, path, target, column, "", features_of_each)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -228,11 +252,13 @@ class Table:
     def lookup(self, architecture: Architecture) -> int | None:
         """The row of an architecture: that with its choices, else the first that is isomorphic, else None."""
         row = self._row_of_choices.get(architecture.choices)
-        return self._row_of_key.get(architecture.key) if row is None else row
+        if row is None:
+            return self._row_of_key.get(graph_keys(architecture.space, [architecture.choices])[0].tobytes())
+        return row
 
     def duplicates(self) -> Duplicates:
         """The rows that are isomorphic to others, and how far their labels lie apart."""
-        return duplicates(self.keys, self.labels)
+        return duplicates(graph_classes(self.space, self.choices), self.labels)
 
     @cached_property
     def architectures(self) -> list[Architecture]:
@@ -249,8 +275,9 @@ class Table:
         return {tuple(row): i for i, row in enumerate(self.choices.tolist())}
 
     @cached_property
-    def _row_of_key(self) -> dict[str, int]:
-        return {key: i for i, key in reversed(list(enumerate(self.keys)))}  # so that the first of equals stays
+    def _row_of_key(self) -> dict[bytes, int]:
+        keys = graph_keys(self.space, self.choices)
+        return {keys[i].tobytes(): i for i in reversed(range(len(keys)))}  # so that the first of equals stays
 
 
 def _one_row_each(choices: IntArray, labels: FloatArray) -> tuple[IntArray, FloatArray, int]:
@@ -271,8 +298,8 @@ def _one_row_each(choices: IntArray, labels: FloatArray) -> tuple[IntArray, Floa
     return first[place], median[place], int((lowest != highest).sum())
 
 
-def _check_some_left(path: Path, values: Sequence[float], failed: Sequence[str], target: str) -> None:
-    if not values:
+def _check_some_left(path: Path, left: int, failed: Sequence[str], target: str) -> None:
+    if not left:
         raise DataError(
             f"{path}: all {len(failed):,} rows say that their evaluation has failed ({failed[0]}), "
             f"and none has a value in {target!r}"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import pytest
 
 from archpredict.errors import InvalidArchitectureError
+from archpredict.graph.packed import PackedGraphs
+from archpredict.graph.packed_on_nodes import packed_on_nodes
 from archpredict.spaces.base import SearchSpace
+from archpredict.spaces.notation.texts import TextReader
 from archpredict.testing.toys import ToySpace
 
 __all__ = ["SpaceContract"]
@@ -81,6 +85,30 @@ _FOREIGN: tuple[Any, ...] = (
 )
 
 
+def _damaged(text: str, rng: np.random.Generator) -> str:
+    """A text with a character taken out, doubled, or in the place of another."""
+    at, other = rng.integers(len(text), size=2).tolist()
+    return text[:at] + str(rng.choice(["", text[at] * 2, text[other]])) + text[at + 1 :]
+
+
+def _parsed(space: SearchSpace, text: str) -> tuple[int, ...] | str:
+    """Choices, or why there are none."""
+    try:
+        return space.parse(text)
+    except InvalidArchitectureError as error:
+        return str(error)
+
+
+def _assert_equal(a: PackedGraphs, b: PackedGraphs) -> None:
+    for field in fields(PackedGraphs):
+        first, second = getattr(a, field.name), getattr(b, field.name)
+        if isinstance(first, np.ndarray):
+            np.testing.assert_array_equal(first, second, field.name)
+            assert first.dtype == second.dtype
+        else:
+            assert first == second
+
+
 class SpaceContract:
     """The contract of search spaces: what every one keeps to.
 
@@ -124,6 +152,37 @@ class SpaceContract:
             assert isinstance(text, str)
             assert "\n" not in text, "a history and a CSV hold one architecture a line"
             assert space.parse(text) == tuple(row)
+
+    def test_many_texts_are_read_as_each_is(self, space: SearchSpace) -> None:
+        rng = np.random.default_rng(15)
+        texts = [space.format(row) for row in space.sample(_SAMPLES, rng).tolist()]
+        parts = [part for text in texts[:8] for part in (text[: len(text) // 2], text[len(text) // 2 :])]
+        halves = [parts[i] + parts[j] for i, j in rng.integers(len(parts), size=(32, 2)).tolist()]
+        texts += [*halves, *(_damaged(text, rng) for text in texts for _ in range(4)), *texts[:4], *_NONSENSE]
+        reader = TextReader(space)
+        for some in (texts[:40], texts, texts):  # first with nothing known, last with all known
+            rows, wrong = reader.read(some)
+            assert rows.shape == (len(some), space.num_decisions)
+            found = [str(wrong[i]) if i in wrong else tuple(row) for i, row in enumerate(rows.tolist())]
+            assert found == [_parsed(space, text) for text in some]
+
+    def test_graphs_packed_at_once_are_those_of_each(self, space: SearchSpace) -> None:
+        rows = space.sample(_SAMPLES, np.random.default_rng(16))
+        graphs = [space.decode(row) for row in rows.tolist()]
+        packed = space.pack(rows)
+        _assert_equal(packed, PackedGraphs.from_graphs(graphs, space.operators))
+        on_nodes = [graph.on_nodes for graph in graphs]
+        _assert_equal(packed_on_nodes(packed), PackedGraphs.from_graphs(on_nodes, space.operators))
+        assert len(space.pack(rows[:0])) == 0
+
+    def test_keys_of_many_are_equal_where_those_of_graphs_are(self, space: SearchSpace) -> None:
+        rows = space.sample(_SAMPLES, np.random.default_rng(17))
+        rows = np.concatenate([rows, rows[:4], space.mutate(rows, np.random.default_rng(18))])
+        found = [key.tobytes() for key in space.graph_keys(rows)]
+        keys = [space.decode(row).key for row in rows.tolist()]
+        assert len(set(zip(found, keys, strict=True))) == len(set(found)) == len(set(keys))
+        parts = np.concatenate([space.graph_keys(rows[i : i + 1]) for i in range(len(rows))])
+        assert [key.tobytes() for key in parts] == found, "a key does not depend on those beside it"
 
     @pytest.mark.parametrize("text", _NONSENSE)
     def test_text_outside_the_notation_is_an_invalid_architecture(self, space: SearchSpace, text: str) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from archpredict.errors import DataError, UsageError, writing
 from archpredict.progress import Observer, silent
@@ -54,21 +54,25 @@ class Piece:
         columns: Values by name, ``n`` each; :data:`ABSENT` where a row has no such column.
         where: The place of a row, counted within the piece, as :attr:`Row.where` has it.
         size: ``n``.
+        rows: The rows where it was made of these.
     """
 
     columns: Mapping[str, Sequence[Any]]
     where: Callable[[int], str]
     size: int
+    rows: Sequence[Row] | None = None
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> Piece:
         """The piece of some rows."""
         names = dict.fromkeys(name for row in rows for name in row.values)
         columns = {name: [row.values.get(name, ABSENT) for row in rows] for name in names}
-        return cls(columns, lambda i: rows[i].where, len(rows))
+        return cls(columns, lambda i: rows[i].where, len(rows), rows)
 
     def row(self, i: int) -> Row:
         """One of the rows."""
+        if self.rows is not None:
+            return self.rows[i]
         values = {name: column[i] for name, column in self.columns.items()}
         return Row(self.where(i), {name: value for name, value in values.items() if value is not ABSENT})
 
@@ -121,15 +125,18 @@ class Format(ABC):
 
     # ------------------------------------------------------------------ large tables: a format may know a quicker way
 
-    def pieces(self, path: Path, size: int) -> Iterator[Piece]:
-        """The rows ``size`` at a time.
+    def pieces(self, path: Path, size: int, observe: Observer = silent) -> Iterator[Piece]:
+        """The rows ``size`` at a time; before an error come those that stand before it.
+
+        Args:
+            path: As for :meth:`rows`.
+            size: How many rows a piece has, the last one maybe fewer.
+            observe: As for :meth:`rows`.
 
         Raises:
             DataError: As for :meth:`rows`.
         """
-        rows = self.rows(path)
-        while piece := list(islice(rows, size)):
-            yield Piece.of(piece)
+        return map(Piece.of, in_pieces(self.rows(path, observe), size))
 
     def count(self, path: Path) -> int | None:
         """How many rows there are, where the file says so before they are read; else None."""
@@ -142,6 +149,32 @@ class Format(ABC):
     def write_pieces(self, path: Path, columns: Mapping[str, Kind], pieces: Iterable[Piece]) -> None:
         """Write a table that comes in pieces, as :meth:`write` does."""
         self.write(path, columns, (piece.row(i).values for piece in pieces for i in range(piece.size)))
+
+
+_Item = TypeVar("_Item")
+
+
+def in_pieces(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    """What is read one after another, ``size`` at a time; what comes before an error comes before it here too.
+
+    Example:
+        >>> list(in_pieces(range(5), 2))
+        [[0, 1], [2, 3], [4]]
+    """
+    rest = iter(items)
+    wrong: DataError | None = None
+    while wrong is None:
+        piece: list[_Item] = []
+        try:
+            for item in islice(rest, size):
+                piece.append(item)
+        except DataError as error:
+            wrong = error
+        if piece:
+            yield piece
+        if len(piece) < size and wrong is None:
+            return
+    raise wrong
 
 
 def read_rows(path: str | Path, observe: Observer = silent) -> Iterator[Row]:

@@ -6,14 +6,14 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from archpredict.errors import DataError
 from archpredict.progress import Observer, silent
 from archpredict.tables.columns import is_name_of_architectures
-from archpredict.tables.formats.base import ABSENT, Format, Kind, Piece, Row
+from archpredict.tables.formats.base import ABSENT, Format, Kind, Piece, Row, in_pieces
 from archpredict.tables.reading.files import text_lines
 from archpredict.tables.reading.writing import text_writer
 
@@ -44,10 +44,12 @@ class Csv(Format):
             for line, values in fields:
                 yield Row(f"line {line}", dict(zip(header[1], values, strict=True)))
 
-    def pieces(self, path: Path, size: int) -> Iterator[Piece]:
+    def pieces(self, path: Path, size: int, observe: Observer = silent) -> Iterator[Piece]:
         fields = _fields(path)
         header = next(fields, None)
-        while header is not None and (rows := list(islice(fields, size))):
+        if header is None:
+            return
+        for rows in in_pieces(fields, size):
             lines, values = zip(*rows, strict=True)
             columns = dict(zip(header[1], zip(*values, strict=True), strict=True))
             yield Piece(columns, lambda i, lines=lines: f"line {lines[i]}", len(rows))  # type: ignore[misc]

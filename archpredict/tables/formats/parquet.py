@@ -34,7 +34,7 @@ class Parquet(Format):
                     row += 1
                     yield Row(f"row {row}", values)
 
-    def pieces(self, path: Path, size: int) -> Iterator[Piece]:
+    def pieces(self, path: Path, size: int, observe: Observer = silent) -> Iterator[Piece]:
         with _opened(path) as file:
             rows = 0
             for batch in file.iter_batches(batch_size=size):
