@@ -131,9 +131,15 @@ class Batches:
             part = slice(start, min(start + self.batch_size, self.num_images))
             yield self._augmented(draws, part), self._labels[draws.order[part]]
 
-    def endless(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """One epoch after another, as :meth:`epoch` gives them, without an end."""
-        for number in itertools.count():
+    def endless(self, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """One epoch after another, as :meth:`epoch` gives them, without an end.
+
+        Args:
+            start: Number of the first batch, counted from 0 over all epochs.
+        """
+        first, done = divmod(start, len(self))
+        yield from itertools.islice(self.epoch(first), done, None)
+        for number in itertools.count(first + 1):
             yield from self.epoch(number)
 
     def plain(self) -> Iterator[tuple[Tensor, Tensor]]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -81,9 +84,9 @@ class BilevelTraining:
     """The training of a relaxed network: Algorithm 1 of DARTS (Liu et al. 2019, arXiv 1806.09055).
 
     Each step changes the strengths by Adam (betas 0.5 and 0.999, weight decay 1e-3) on a batch of the validation split,
-    then the weights by the SGD of a recipe on a batch of the train split. Everything follows from the seed. The step
-    that second order looks ahead is equation 6 as it is, without the momentum and weight decay that the published code
-    puts in.
+    then the weights by the SGD of a recipe on a batch of the train split. Everything follows from the seed, also where
+    a training goes on from the state of another. The step that second order looks ahead is equation 6 as it is, without
+    the momentum and weight decay that the published code puts in.
 
     Args:
         network: Trained in place.
@@ -122,28 +125,38 @@ class BilevelTraining:
         changes = Augmentation(crop=self.recipe.crop, flip=flip, cutout=self.recipe.cutout)
         size, device = self.recipe.batch_size, network.device
         self._training = Batches(images, batch_size=size, device=device, augmentation=changes, seed=seed)
-        self._validation = Batches(images, "validation", batch_size=size, device=device, seed=seed).endless()
+        self._validation = Batches(images, "validation", batch_size=size, device=device, seed=seed)
         self._sgd = sgd(network.weights.values(), self.recipe)
         self._adam = torch.optim.Adam([network.strengths], lr=rate, betas=_BETAS, weight_decay=_DECAY)
+        self._held: dict[str, Tensor] = {}  # momentum that was restored, until the next step
 
-    def run(self, observe: Observer = silent) -> None:
-        """Train all epochs.
+    @property
+    def epoch(self) -> int:
+        """Epochs that are done."""
+        return len(self.epochs)
+
+    def run(self, observe: Observer = silent, *, until: int | None = None) -> None:
+        """Train from where it is.
 
         Args:
             observe: Told of each epoch (``loss``, ``training accuracy``).
+            until: Number of epochs after which to stop; None: those of the recipe.
 
         Raises:
             TrainingError: A loss is not finite.
         """
-        for number in range(self.recipe.epochs):
+        last = self.recipe.epochs if until is None else min(until, self.recipe.epochs)
+        for number in range(self.epoch, last):
             self.epochs.append(self._epoch(number))
             observe(self.epochs[-1].event("supernet epoch"))
 
     def _epoch(self, number: int) -> Epoch:
         start, figures = time.perf_counter(), list[Tensor]()
-        for step, batch in enumerate(self._training.epoch(number)):
-            rate = self.recipe.rate(number * len(self._training) + step, len(self._training))
-            self._strengthen(batch, next(self._validation), rate)
+        done = number * len(self._training)
+        validation = self._validation.endless(done)
+        for step, batch in enumerate(self._training.epoch(number), start=done):
+            rate = self.recipe.rate(step, len(self._training))
+            self._strengthen(batch, next(validation), rate)
             figures.append(self._descend(batch, rate))
         check_finite([loss for loss, _ in figures], number, len(self._training) - 1)
         loss, accuracy = torch.stack(figures).mean(0).tolist()
@@ -161,12 +174,44 @@ class BilevelTraining:
         images, labels = batch
         scores = self.network.run(images)
         loss = torch.nn.functional.cross_entropy(scores, labels, label_smoothing=self.recipe.label_smoothing)
-        weights = list(self.network.weights.values())
-        for weight, gradient in zip(weights, torch.autograd.grad(loss, weights), strict=True):
+        names, weights = list(self.network.weights), list(self.network.weights.values())
+        for name, weight, gradient in zip(names, weights, torch.autograd.grad(loss, weights), strict=True):
             weight.grad = gradient
+            if name in self._held:  # which lies in memory as the gradient does, as it did before
+                self._sgd.state[weight]["momentum_buffer"] = torch.empty_like(gradient).copy_(self._held.pop(name))
         if self.recipe.clip:
             torch.nn.utils.clip_grad_norm_(weights, self.recipe.clip)
         for group in self._sgd.param_groups:
             group["lr"] = rate
         self._sgd.step()
         return torch.stack([loss.detach(), (scores.detach().argmax(1) == labels).to(loss.dtype).mean()])
+
+    # ------------------------------------------------------------------ going on
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was learnt and the states of both optimisers, under ``tensors``; beside them JSON values."""
+        network, adam = self.network, self._adam.state[self.network.strengths]
+        momentum = {name: self._sgd.state[weight].get("momentum_buffer") for name, weight in network.weights.items()}
+        tensors = {
+            "strengths": network.strengths,
+            **{f"weights/{name}": weight for name, weight in network.weights.items()},
+            **{f"momentum/{name}": value for name, value in {**momentum, **self._held}.items() if value is not None},
+            **{f"adam/{name}": value for name, value in adam.items()},
+        }
+        return {"tensors": tensors, "epochs": [asdict(epoch) for epoch in self.epochs]}
+
+    @torch.no_grad()
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from :meth:`state_dict` of a training with the same arguments."""
+        found: dict[str, dict[str, Tensor]] = {"weights": {}, "momentum": {}, "adam": {}}
+        for key, value in state["tensors"].items():
+            kind, _, name = key.partition("/")
+            found.setdefault(kind, {})[name] = value
+        self.network.strengths.copy_(found["strengths"][""])
+        for name, weight in self.network.weights.items():
+            weight.copy_(found["weights"][name])
+        self._held = found["momentum"]
+        self._sgd.state.clear()
+        moments = {name: value.to(self.network.device) for name, value in found["adam"].items() if name != "step"}
+        self._adam.state[self.network.strengths] = {**found["adam"], **moments}
+        self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]

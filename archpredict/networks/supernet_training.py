@@ -292,17 +292,9 @@ class SupernetTraining:
 
     def save(self, path: Path, about: Mapping[str, Any] | None = None) -> None:
         """Write a checkpoint: weights, momentum while there are epochs left, and what they belong to."""
-        tensors = {f"weights/{name}": value for name, value in self.supernet.weights.items()}
-        if self.epoch < self.recipe.epochs:
-            tensors.update({f"momentum/{name}": value for name, value in self.momentum.items()})
-        state = {
-            **(about or {}),
-            "belongs_to": self.belongs_to(),
-            "epochs": [asdict(epoch) for epoch in self.epochs],
-            "parts": self.parts,
-            "scaler": self._scaler.state_dict(),
-        }
-        _checkpoints.write(path, FORMAT, tensors, state)
+        state = self.state_dict()
+        tensors = state.pop("tensors")
+        _checkpoints.write(path, FORMAT, tensors, {**(about or {}), "belongs_to": self.belongs_to(), **state})
 
     def restore(self, path: Path) -> None:
         """Go on from a checkpoint.
@@ -318,16 +310,32 @@ class SupernetTraining:
                     f"the checkpoint {path} is of another {what}: {about['belongs_to'].get(what)} there and {mine} "
                     "now; go on with what it was started with"
                 )
+        self.load_state_dict({**about, "tensors": tensors})
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, and momentum while there are epochs left, under ``tensors``; beside them JSON values."""
+        tensors = {f"weights/{name}": value for name, value in self.supernet.weights.items()}
+        if self.epoch < self.recipe.epochs:
+            tensors.update({f"momentum/{name}": value for name, value in self.momentum.items()})
+        return {
+            "tensors": tensors,
+            "epochs": [asdict(epoch) for epoch in self.epochs],
+            "parts": self.parts,
+            "scaler": self._scaler.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from :meth:`state_dict`; its tensors become those of the training."""
         parts = {"weights": self.supernet.weights, "momentum": self.momentum}
         for held in parts.values():
             held.clear()
-        for key, value in tensors.items():
+        for key, value in state["tensors"].items():
             kind, _, name = key.partition("/")
             parts[kind][name] = value.to(self.supernet.device).requires_grad_(kind == "weights")
-        self.epochs = [Epoch(**epoch) for epoch in about["epochs"]]
-        self.parts = int(about["parts"])
-        if about["scaler"]:
-            self._scaler.load_state_dict(about["scaler"])
+        self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
+        self.parts = int(state["parts"])
+        if state["scaler"]:
+            self._scaler.load_state_dict(state["scaler"])
 
     def belongs_to(self) -> dict[str, Any]:
         """The description of what decides the weights, as JSON."""

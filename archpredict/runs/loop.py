@@ -262,7 +262,7 @@ class Loop:
         """Hand over to a strategy with this budget, where it is larger; returns whether it is."""
         if budget + self.plan.num_known <= self.strategy.problem.budget:
             return False
-        larger = self.plan.make_strategy(self._observe, budget)
+        larger = self._made(budget)
         larger.begin(self.strategy.pending)
         larger.load_state_dict(self.strategy.state_dict(), self.strategy.results)
         self.strategy = larger
@@ -386,17 +386,23 @@ class Loop:
 
     # ------------------------------------------------------------------ beginning
 
+    def _made(self, budget: int) -> Strategy:
+        """A new strategy, which may have its state saved in the middle of a long ``ask``."""
+        made = self.plan.make_strategy(self._observe, budget)
+        made.save_now = None if self.directory is None else self._save
+        return made
+
     def _restored(self, recorded: Sequence[Arrival]) -> Strategy:
         """The strategy as the checkpoint left it, or a new one, which is told everything again."""
         first = self._budget_at(0)
         if self.directory is None:
-            return self.plan.make_strategy(self._observe, first)
+            return self._made(first)
         try:
             checkpoint = self.directory.load_checkpoint()
             if checkpoint is not None:
                 if checkpoint.num_told > len(recorded):
                     raise ValueError(f"it was told {checkpoint.num_told} results, the record has {len(recorded)}")
-                strategy = self.plan.make_strategy(self._observe, checkpoint.budget or first)
+                strategy = self._made(checkpoint.budget or first)
                 told = recorded[: checkpoint.num_told]
                 numbers = {arrival.number for arrival in told}
                 for ask in self.history.asks(self.plan.problem.space):
@@ -415,7 +421,7 @@ class Loop:
             )
         self._running.clear()
         self.history.truncate_events(0)
-        return self.plan.make_strategy(self._observe, first)
+        return self._made(first)
 
     def _observe(self, event: Event) -> None:
         self.history.add_event(self.strategy.num_told, event)

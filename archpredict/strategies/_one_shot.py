@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 import numpy as np
+import torch
 
 from archpredict._typing import IntArray
 from archpredict.evaluators.base import Result
@@ -22,8 +24,9 @@ class OneShotStrategy(Strategy):
     """A strategy that trains its own supernet before its first evaluation, and learns nothing from labels.
 
     The search happens when it is asked for the first time. It follows from problem, seed and options alone, whatever
-    the budget; what it derives is part of the state, so a run that goes on does not search again. Where the budget is
-    larger than what was derived, random architectures follow.
+    the budget; what it derives is part of the state, so a run that goes on does not search again, and while it searches
+    how far it is, so a run that was killed there goes on from the last epoch. Where the budget is larger than what was
+    derived, random architectures follow.
 
     Args:
         problem: What is searched.
@@ -57,11 +60,26 @@ class OneShotStrategy(Strategy):
         alone = TrainEvaluator.for_space(problem.space, dataset, network, training, seed=seed, device=device)
         self.images, self.form = alone.images, alone.form
         self.recipe, self.device = alone.task.recipe, alone.task.device
+        self.unfinished: State = {}
+        """How far the search was when :meth:`rest` was called last; empty before."""
         self._derived: IntArray | None = None
 
     @abstractmethod
     def search(self) -> list[Architecture]:
-        """Train, and derive what is to be labelled, best first; only what keeps the limits and can be labelled."""
+        """Train, and derive what is to be labelled, best first; only what keeps the limits and can be labelled.
+
+        It goes on from what is ``unfinished``.
+        """
+
+    def rest(self, state: Callable[[], Mapping[str, Any]]) -> None:
+        """Have saved how far the search is, where that is kept.
+
+        Args:
+            state: Gives it: what a state has, and tensors, in dictionaries.
+        """
+        if self.save_now is not None:
+            self.unfinished = with_arrays(state())
+            self.save_now()
 
     def batches(self, split: str) -> Batches:
         """Images of a split in shuffled batches, unchanged."""
@@ -89,11 +107,41 @@ class OneShotStrategy(Strategy):
                     distinct.setdefault(architecture.key, architecture.choices)
             rows = list(distinct.values())
             self._derived = np.array(rows, dtype=np.int64).reshape(len(rows), self.problem.space.num_decisions)
+            self.unfinished = {}
         return self._derived
 
     def state_dict(self) -> State:
-        return {} if self._derived is None else {"derived": self._derived}
+        if self._derived is not None:
+            return {"derived": self._derived}
+        return {"unfinished": self.unfinished} if self.unfinished else {}
 
     def load_state_dict(self, state: State, results: Sequence[Result]) -> None:
         super().load_state_dict(state, results)
         self._derived = state.get("derived")
+        self.unfinished = state.get("unfinished", {})
+
+
+def with_arrays(value: Mapping[str, Any]) -> State:
+    """The dictionary with an array in place of each tensor, in memory of its own.
+
+    Example:
+        >>> with_arrays({"weights": {"a": torch.zeros(1)}, "epoch": 3})
+        {'weights': {'a': array([0.], dtype=float32)}, 'epoch': 3}
+    """
+    found: State = {}
+    for name, inner in value.items():
+        if isinstance(inner, torch.Tensor):
+            found[name] = inner.detach().cpu().numpy().copy()
+        else:
+            found[name] = with_arrays(inner) if isinstance(inner, Mapping) else inner
+    return found
+
+
+def with_tensors(state: State) -> dict[str, Any]:
+    """The state of a training with its ``tensors`` as such, in memory that torch has allocated.
+
+    Example:
+        >>> with_tensors({"tensors": {"a": np.zeros(1, dtype=np.float32)}, "epoch": 3})
+        {'tensors': {'a': tensor([0.])}, 'epoch': 3}
+    """
+    return {**state, "tensors": {name: torch.from_numpy(array).clone() for name, array in state["tensors"].items()}}

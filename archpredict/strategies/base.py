@@ -11,6 +11,8 @@ The contract, which ``archpredict.testing`` checks for every strategy:
   asked for, and it is part of the budget. Results are told in any order, some perhaps never; what is asked for
   meanwhile is a function of the results that were told, in their order, and of what has begun.
 * Nothing outside the space, above a limit, or over the budget is asked for; nothing above a limit is recommended.
+* An ``ask`` that takes long may call ``save_now``, where that is set, whenever ``state_dict`` holds how far it is; a
+  strategy that loads such a state goes on from there, to the same answer.
 
 A worked example of one run with a budget of 100::
 
@@ -34,7 +36,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Real
@@ -323,6 +325,8 @@ class Strategy(ABC):
         self.seed = seed
         self.observer = observer
         self.results: list[Result] = []
+        self.save_now: Callable[[], object] | None = None
+        """Saves the state in the middle of a long ``ask``, where there is a record of the run; set by who runs it."""
         self._pending: dict[Choices, Architecture] = {}
 
     @classmethod

@@ -13,7 +13,7 @@ from archpredict.networks.relaxed import RelaxedNetwork
 from archpredict.progress import Observer, silent
 from archpredict.registry.arguments import check_integer, check_positive
 from archpredict.spaces.base import Architecture
-from archpredict.strategies._one_shot import OneShotStrategy
+from archpredict.strategies._one_shot import OneShotStrategy, with_tensors
 from archpredict.strategies.base import Problem
 
 __all__ = ["DARTSSearch"]
@@ -93,7 +93,11 @@ class DARTSSearch(OneShotStrategy):
         training = BilevelTraining(
             network, self.images, self.recipe, order=self.order, rate=self.learning_rate, seed=self.seed
         )
-        training.run(self.observer)
+        if self.unfinished:
+            training.load_state_dict(with_tensors(self.unfinished["training"]))
+        while training.epoch < self.recipe.epochs:
+            training.run(self.observer, until=training.epoch + 1)
+            self.rest(lambda: {"training": training.state_dict()})
         log_shares = [part.detach().cpu().double().numpy() for part in network.log_shares()]
         rows = strongest(space.derivations(log_shares), _CANDIDATES, self.problem.pool)
         rows = rows[space.is_valid(rows)]

@@ -17,7 +17,7 @@ from archpredict.networks.supernet_training import SupernetTraining
 from archpredict.progress import Event, Observer, silent
 from archpredict.registry.arguments import check_integer, check_share
 from archpredict.spaces.base import Architecture
-from archpredict.strategies._one_shot import OneShotStrategy
+from archpredict.strategies._one_shot import OneShotStrategy, with_tensors
 from archpredict.strategies.base import Problem
 from archpredict.strategies.rounds.controller import Controller
 
@@ -120,18 +120,34 @@ class ENASSearch(OneShotStrategy):
             return controller.policy.sample(n, rng)[0]
 
         training = SupernetTraining(supernet, self.images, self.recipe, draw=draw)
-        rewards = _Rewards(supernet, self.batches("validation"))
-        for epoch in range(1, self.recipe.epochs + 1):
+        given = self.unfinished.get("rewards", np.empty(0))
+        rewards = _Rewards(supernet, self.batches("validation"), self.samples, given.tolist())
+        if self.unfinished:
+            training.load_state_dict(with_tensors(self.unfinished["training"]))
+            controller.load_state_dict(self.unfinished["controller"])
+        for epoch in range(training.epoch + 1, self.recipe.epochs + 1):
             training.run(until=epoch, observe=self.observer)
-            if epoch <= self.warmup * self.recipe.epochs:
-                continue
-            for step in range(self.steps):
-                choices = draw(self.samples, np.random.default_rng([self.seed, _TEACHING, epoch, step]))
-                given = rewards.of(choices)
-                values = controller.update(choices, given, rewards.spread)
-            values["reward"] = 100 * float(np.mean(rewards.given[-self.steps * self.samples :]))
-            self.observer(Event("controller", epoch, self.recipe.epochs, values))
+            if epoch > self.warmup * self.recipe.epochs:
+                self._teach(controller, rewards, epoch)
+            self.rest(
+                lambda: {
+                    "training": training.state_dict(),
+                    "controller": controller.state_dict(),
+                    "rewards": np.array(rewards.given),
+                }
+            )
         return self._derived_by(controller, supernet)
+
+    def _teach(self, controller: Controller, rewards: _Rewards, epoch: int) -> None:
+        """The controller's part of an epoch."""
+        for step in range(self.steps):
+            rng = np.random.default_rng([self.seed, _TEACHING, epoch, step])
+            with torch.no_grad():
+                choices = controller.policy.sample(self.samples, rng)[0]
+            given = rewards.of(choices)
+            values = controller.update(choices, given, rewards.spread)
+        values["reward"] = 100 * float(np.mean(rewards.given[-self.steps * self.samples :]))
+        self.observer(Event("controller", epoch, self.recipe.epochs, values))
 
     @torch.no_grad()
     def _derived_by(self, controller: Controller, supernet: Supernet) -> list[Architecture]:
@@ -148,11 +164,13 @@ class _Rewards:
     Args:
         supernet: Its weights are taken as they are when a reward is asked for.
         batches: Of the validation split.
+        samples: How many rewards are asked for at a time.
+        given: Rewards that were given before.
     """
 
-    def __init__(self, supernet: Supernet, batches: Batches) -> None:
-        self._supernet, self._batches = supernet, batches.endless()
-        self.given: list[float] = []
+    def __init__(self, supernet: Supernet, batches: Batches, samples: int, given: list[float]) -> None:
+        self._supernet, self._batches = supernet, batches.endless(len(given) // samples)
+        self.given = given
 
     @torch.no_grad()
     def of(self, choices: IntArray) -> FloatArray:

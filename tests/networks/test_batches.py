@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -98,6 +100,17 @@ def test_an_epoch_depends_on_the_seed_and_its_number_alone() -> None:
 
     assert drawn(0, 2) == drawn(0, 2, before=5)
     assert len({tuple(drawn(seed, number)) for seed in (0, 1) for number in (0, 1, 2)}) == 6
+
+
+def test_endless_batches_begin_wherever_they_are_to_begin() -> None:
+    batches = Batches(load_images("digits"), batch_size=500)
+    assert len(batches) == 2
+    whole = list(itertools.islice(batches.endless(), 6))
+    for start in (0, 1, 2, 3):
+        found = itertools.islice(batches.endless(start), 3)
+        for (x, y), (other_x, other_y) in zip(found, whole[start : start + 3], strict=True):
+            assert torch.equal(x, other_x)
+            assert torch.equal(y, other_y)
 
 
 def test_the_global_random_numbers_are_left_alone() -> None:

@@ -23,6 +23,7 @@ from archpredict.networks.recipe import Recipe
 from archpredict.networks.relaxed import RelaxedNetwork
 from archpredict.networks.steps import Run
 from archpredict.networks.supernet import Supernet
+from archpredict.runtime import one_thread
 from archpredict.spaces import load_space
 from archpredict.spaces.base import SearchSpace
 from archpredict.testing.toys import ToyImages, ToySpace
@@ -197,6 +198,27 @@ def test_the_training_follows_from_the_seed_and_the_order_counts() -> None:
     assert torch.equal(strengths(1, 2), strengths(1, 2))
     assert not torch.equal(strengths(1, 1), strengths(1, 2))
     assert not torch.equal(strengths(1, 1), strengths(2, 1))
+
+
+def test_a_training_that_goes_on_is_one_that_never_stopped() -> None:
+    def training() -> BilevelTraining:
+        network = relaxed(load_space("nasbench201"), Form.of(IMAGES, {"channels": 4, "cells": 1}))
+        return BilevelTraining(network, IMAGES, Recipe(epochs=2, batch_size=16))
+
+    whole, stopped, resumed = training(), training(), training()
+    with one_thread():
+        whole.run()
+        stopped.run(until=1)
+        state = stopped.state_dict()
+        kept = {name: value.detach().clone().contiguous() for name, value in state["tensors"].items()}
+        resumed.load_state_dict({**state, "tensors": kept})
+        assert resumed.epoch == 1
+        resumed.run()
+    expected = whole.state_dict()["tensors"]
+    found = resumed.state_dict()["tensors"]
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    assert [epoch.loss for epoch in resumed.epochs] == [epoch.loss for epoch in whole.epochs]
 
 
 def test_options_of_relaxed_networks_are_checked() -> None:
