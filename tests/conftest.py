@@ -15,6 +15,7 @@ from zlib import crc32
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch load: oversubscribed threads cost a multiple
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else ONNX Runtime leaves a number of its own in the home folder
+os.environ.setdefault("RAY_worker_niceness", "0")  # else what runs beside a test of Ray leaves its processes no time
 
 os.environ["ARCHPREDICT_CACHE"] = ""  # nothing is kept from one run of the tests for the next
 
