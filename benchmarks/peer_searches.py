@@ -25,7 +25,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -116,18 +116,17 @@ def archai(label: Label, seed: int, budget: int) -> None:
 
     objectives = SearchObjectives()
     objectives.add_objective("accuracy", Accuracy(), higher_is_better=True)
-    with tempfile.TemporaryDirectory() as folder:
-        RegularizedEvolutionSearch(
-            Cells(),
-            objectives,
-            folder,
-            num_iters=budget - POPULATION + 1,  # the first is the population, and each after it one child
-            init_num_models=POPULATION,
-            pareto_sample_size=DRAWN,
-            history_size=POPULATION,
-            save_pareto_model_weights=False,
-            seed=seed,
-        ).search()
+    RegularizedEvolutionSearch(
+        Cells(),
+        objectives,
+        "archai",
+        num_iters=budget - POPULATION + 1,  # the first is the population, and each after it one child
+        init_num_models=POPULATION,
+        pareto_sample_size=DRAWN,
+        history_size=POPULATION,
+        save_pareto_model_weights=False,
+        seed=seed,
+    ).search()
 
 
 def naszilla(label: Label, seed: int, budget: int) -> None:
@@ -194,13 +193,19 @@ def run(labels: Labels, name: str, seed: int) -> list[float]:
             asked.append(labels.protocol.space.architecture(choices))
             return float(labels.results(asked[-1:])[0].score or 0.0)
 
-        with open(os.devnull, "w") as nobody, contextlib.redirect_stdout(nobody), contextlib.redirect_stderr(nobody):
+        with tempfile.TemporaryDirectory() as folder, _unheard(), contextlib.chdir(folder):  # some write logs there
             PEERS[name][0](label, seed, BUDGETS[-1])
     else:
         strategy = strategy_of(name, Problem(labels.protocol.space, BUDGETS[-1]), seed, {})
         asked = [result.architecture for result in searched(strategy, labels).results]
     assert len(asked) == BUDGETS[-1], f"{name} asked for {len(asked)} labels"
     return [labels.test(_best(labels, asked[:budget])) for budget in BUDGETS]
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    with open(os.devnull, "w") as nobody, contextlib.redirect_stdout(nobody), contextlib.redirect_stderr(nobody):
+        yield
 
 
 def _best(labels: Labels, asked: Sequence[Architecture]) -> Architecture:
