@@ -21,7 +21,7 @@ class Block:
         edges: ``(source, target)``.
         result: What the block gives.
         shared: Nodes without weights that another node may be one with, as it reads the same: what the block was given,
-            or what it gives. Each with the number of its operation and what it reads.
+            what it gives, or others of these. Each with the number of its operation and what it reads.
     """
 
     nodes: tuple[int, ...]
@@ -70,10 +70,10 @@ class Written:
         result, reads = place[self.result], [list[int]() for _ in self.nodes]
         for source, target in inner:
             reads[target].append(source)
-        shared = [
-            (i, number, tuple(sources))
-            for i, (number, sources) in enumerate(zip(self.nodes, reads, strict=True))
-            if not self.operations[number].weight and all(source < 0 or source == result for source in sources)
-        ]
+        shared = dict[int, tuple[int, int, tuple[int, ...]]]()
+        for i, (number, sources) in enumerate(zip(self.nodes, reads, strict=True)):
+            is_met = all(source < 0 or source == result or source in shared for source in sources)
+            if is_met and not self.operations[number].weight:
+                shared[i] = i, number, tuple(sources)
         scopes = tuple([scope[self.width :] for scope in self.scopes])
-        return Block(tuple(self.nodes), scopes, inner, result, tuple(shared))
+        return Block(tuple(self.nodes), scopes, inner, result, tuple(shared.values()))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
@@ -245,6 +245,7 @@ def _cell(b: Builder, kinds: str, *xs: int) -> int:
     return values[-1]
 
 
+@example(["ara", ""], [(0, 0, False), (0, 0, False), (1, 0, False), (0, 0, False)], True)  # reads what was read before
 @given(
     st.lists(st.text("crapz", max_size=6), min_size=1, max_size=2),
     st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3), st.booleans()), min_size=1, max_size=6),
