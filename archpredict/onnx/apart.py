@@ -109,6 +109,13 @@ def read_apart(
             yield number, _outcome(files[number], content)
 
 
+def _looked_up(files: Mapping[int, Path], cache: ReadCache | None) -> Iterator[tuple[int, Stamp, Answer | None]]:
+    """The number of each file, its stamp, and what the cache knows of it."""
+    for number, path in files.items():
+        stamp = stamp_of(path)
+        yield number, stamp, None if cache is None else cache.get(path, stamp)
+
+
 def _by_processes(
     files: Mapping[int, Path], setup: Answer, how: FileReading, cache: ReadCache | None
 ) -> Iterator[_Answered]:
@@ -124,13 +131,11 @@ def _by_processes(
                 for answer in wait(waiting, return_when=FIRST_COMPLETED).done:
                     yield *waiting.pop(answer), _in_megabytes(answer.result(), how.memory)
 
-        for number, path in files.items():
-            stamp = stamp_of(path)
-            known = None if cache is None else cache.get(path, stamp)
+        for number, stamp, known in _looked_up(files, cache):
             if known is not None:
                 yield number, None, known
             else:
-                waiting[ask({"path": str(path)})] = number, stamp
+                waiting[ask({"path": str(files[number])})] = number, stamp
                 yield from settled(_AHEAD * jobs)
         yield from settled(0)
 
@@ -140,9 +145,7 @@ def _by_executor(
 ) -> Iterator[_Answered]:
     """What is known first, then what the executor has read; nothing is started where all is known."""
     left: dict[int, Stamp] = {}
-    for number, path in files.items():
-        stamp = stamp_of(path)
-        known = None if cache is None else cache.get(path, stamp)
+    for number, stamp, known in _looked_up(files, cache):
         if known is not None:
             yield number, None, known
         else:
