@@ -35,13 +35,14 @@ PUBLISHED_TRAINING = Training(
     batch_size=256,
     epochs=1000,
     pretrain=0,
+    max_steps=None,
 )
 """Training of the comparator in the published code of CTNAS."""
 
 PUBLISHED_GCN = Part("gcn", dim=128, layers=4, direction="forward", layer_norm=False, dropout=0.0, readout="mean")
 """Encoder of the comparator in the published code of CTNAS."""
 
-_ADAM = Training(optimizer="adam", learning_rate=1e-3, schedule="cosine", epochs=300, pretrain=0)
+_ADAM = Training(optimizer="adam", learning_rate=1e-3, schedule="cosine", epochs=300, pretrain=0, max_steps=None)
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,7 @@ _TABLE = (
             "sources": (),
             "regressors": None,
             "ensemble": 1,
-            "training": Training(epochs=60, learning_rate=1e-3, pretrain=0),
+            "training": Training(epochs=60, learning_rate=1e-3, pretrain=0, max_steps=None),
         },
     ),
     _baseline("bayesian-ridge", "Bayesian linear regression on graph statistics."),

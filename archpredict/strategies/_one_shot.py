@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 
 from archpredict._typing import IntArray
+from archpredict.errors import described
 from archpredict.evaluators.base import Result
 from archpredict.evaluators.train import TrainEvaluator
 from archpredict.networks.batches import Batches
@@ -68,8 +70,20 @@ class OneShotStrategy(Strategy):
     def search(self) -> list[Architecture]:
         """Train, and derive what is to be labelled, best first; only what keeps the limits and can be labelled.
 
-        It goes on from what is ``unfinished``.
+        It goes on from what is ``unfinished``, which it loads by :meth:`go_on`.
         """
+
+    def go_on(self, load: Callable[[State], None]) -> None:
+        """Load what was ``unfinished``, if anything was.
+
+        Args:
+            load: Is given that, and loads it into what was just made. Whatever it raises, the search begins again.
+        """
+        if self.unfinished:
+            try:
+                load(self.unfinished)
+            except Exception as error:  # of another version
+                raise _UnusableError(described(error)) from error
 
     def rest(self, state: Callable[[], Mapping[str, Any]]) -> None:
         """Have saved how far the search is, where that is kept.
@@ -103,12 +117,25 @@ class OneShotStrategy(Strategy):
         if self._derived is None:
             with one_thread():  # so that it depends on the seed alone
                 distinct: dict[str, Choices] = {}
-                for architecture in self.search():
+                for architecture in self._searched():
                     distinct.setdefault(architecture.key, architecture.choices)
             rows = list(distinct.values())
             self._derived = np.array(rows, dtype=np.int64).reshape(len(rows), self.problem.space.num_decisions)
             self.unfinished = {}
         return self._derived
+
+    def _searched(self) -> list[Architecture]:
+        """What the search derived; where what is unfinished cannot be used, of a search from its beginning."""
+        try:
+            return self.search()
+        except _UnusableError as error:
+            warnings.warn(
+                f"the unfinished training of the supernet cannot be used ({error}); it begins again",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            self.unfinished = {}
+            return self.search()
 
     def state_dict(self) -> State:
         if self._derived is not None:
@@ -119,6 +146,10 @@ class OneShotStrategy(Strategy):
         super().load_state_dict(state, results)
         self._derived = state.get("derived")
         self.unfinished = state.get("unfinished", {})
+
+
+class _UnusableError(Exception):
+    """What was unfinished cannot be loaded."""
 
 
 def with_arrays(value: Mapping[str, Any]) -> State:

@@ -93,8 +93,7 @@ class DARTSSearch(OneShotStrategy):
         training = BilevelTraining(
             network, self.images, self.recipe, order=self.order, rate=self.learning_rate, seed=self.seed
         )
-        if self.unfinished:
-            training.load_state_dict(with_tensors(self.unfinished["training"]))
+        self.go_on(lambda state: training.load_state_dict(with_tensors(state["training"])))
         while training.epoch < self.recipe.epochs:
             training.run(self.observer, until=training.epoch + 1)
             self.rest(lambda: {"training": training.state_dict()})

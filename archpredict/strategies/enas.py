@@ -18,7 +18,7 @@ from archpredict.progress import Event, Observer, silent
 from archpredict.registry.arguments import check_integer, check_share
 from archpredict.spaces.base import Architecture
 from archpredict.strategies._one_shot import OneShotStrategy, with_tensors
-from archpredict.strategies.base import Problem
+from archpredict.strategies.base import Problem, State
 from archpredict.strategies.rounds.controller import Controller
 
 __all__ = ["ENASSearch"]
@@ -120,11 +120,14 @@ class ENASSearch(OneShotStrategy):
             return controller.policy.sample(n, rng)[0]
 
         training = SupernetTraining(supernet, self.images, self.recipe, draw=draw)
-        given = self.unfinished.get("rewards", np.empty(0))
-        rewards = _Rewards(supernet, self.batches("validation"), self.samples, given.tolist())
-        if self.unfinished:
-            training.load_state_dict(with_tensors(self.unfinished["training"]))
-            controller.load_state_dict(self.unfinished["controller"])
+        rewards = _Rewards(supernet, self.batches("validation"), self.samples)
+
+        def load(state: State) -> None:
+            training.load_state_dict(with_tensors(state["training"]))
+            controller.load_state_dict(state["controller"])
+            rewards.go_on_after(state["rewards"].tolist())
+
+        self.go_on(load)
         for epoch in range(training.epoch + 1, self.recipe.epochs + 1):
             training.run(until=epoch, observe=self.observer)
             if epoch > self.warmup * self.recipe.epochs:
@@ -165,12 +168,15 @@ class _Rewards:
         supernet: Its weights are taken as they are when a reward is asked for.
         batches: Of the validation split.
         samples: How many rewards are asked for at a time.
-        given: Rewards that were given before.
     """
 
-    def __init__(self, supernet: Supernet, batches: Batches, samples: int, given: list[float]) -> None:
-        self._supernet, self._batches = supernet, batches.endless(len(given) // samples)
-        self.given = given
+    def __init__(self, supernet: Supernet, batches: Batches, samples: int) -> None:
+        self._supernet, self._all, self._samples = supernet, batches, samples
+        self.go_on_after([])
+
+    def go_on_after(self, given: list[float]) -> None:
+        """Go on with the batch after those of the rewards that were given before."""
+        self.given, self._batches = given, self._all.endless(len(given) // self._samples)
 
     @torch.no_grad()
     def of(self, choices: IntArray) -> FloatArray:

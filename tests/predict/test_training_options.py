@@ -53,6 +53,7 @@ def test_choices_are_names(name: str, value: Any) -> None:
     [
         ({"pretrain": -5}, "pretrain is an integer of at least 0, -5 was given"),
         ({"pretrain": 4.5}, "pretrain is an integer of at least 0, 4.5 was given"),
+        ({"max_steps": 0}, "max_steps is an integer of at least 1, 0 was given"),
         ({"learning_rate": 0}, "learning_rate is a finite number above 0, 0 was given"),
         ({"learning_rate": -1.0}, "learning_rate is a finite number above 0, -1.0 was given"),
         ({"learning_rate": NAN}, "learning_rate is a finite number above 0, nan was given"),

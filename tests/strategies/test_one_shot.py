@@ -78,6 +78,16 @@ def test_a_search_that_is_killed_in_two_epochs_ends_as_one_that_never_was(
     assert recorded(tmp_path / "killed") == recorded(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("kind", [ENASSearch, DARTSSearch])
+def test_what_another_version_left_unfinished_is_said_and_trained_again(kind: OneShot) -> None:
+    whole, other = (kind(Problem(SPACE, 4), **SHORT[kind.name]) for _ in range(2))
+    other.load_state_dict({"unfinished": {"training": {"tensors": {"weights": np.zeros(3)}, "epoch": 2}}}, [])
+    with pytest.warns(RuntimeWarning, match="unfinished training of the supernet cannot be used .*; it begins again"):
+        asked = other.ask(4)
+    assert asked == whole.ask(4)
+    assert other.state_dict().keys() == {"derived"}
+
+
 def test_a_search_without_a_record_keeps_nothing_of_what_is_unfinished() -> None:
     strategy = ENASSearch(Problem(SPACE, 2), **SHORT["enas"])
     strategy.ask(1)

@@ -33,7 +33,7 @@ def fit_all(trainers: Sequence[Trainer], observer: Observer) -> None:
     total = sum(trainer.epochs for trainer in trainers)
     for i, trainer in enumerate(trainers):
 
-        def report(event: Event, before: int = i * trainer.epochs) -> None:
+        def report(event: Event, before: int = sum(t.epochs for t in trainers[:i])) -> None:
             observer(replace(event, done=before + event.done, total=total))
 
         trainer.fit(report)

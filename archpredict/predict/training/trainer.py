@@ -83,7 +83,7 @@ class Trainer:
         seed: int,
         device: torch.device,
     ) -> None:
-        self.model, self.spec, self.training, self.seed, self.device = model, spec, training, seed, device
+        self.model, self.spec, self.seed, self.device = model, spec, seed, device
         held = round(training.held_out * len(inputs))
         order = np.random.default_rng([seed, 0]).permutation(len(inputs)) if held else np.arange(len(inputs))
         if training.held_out > 0 and (held < 2 or len(inputs) - held < 2):
@@ -92,6 +92,7 @@ class Trainer:
                 f"{len(inputs) - held} to train on; both must be at least 2"
             )
         self._held, kept = order[:held], order[held:]
+        self.training, self.num_batches = training.of_labels(len(kept)), training.num_batches(len(kept))
         self._inputs, self._y = inputs, np.asarray(y, dtype=np.float32)
         self.inputs = inputs if not held else inputs[kept]
         if model.encoder is not None:
@@ -104,7 +105,6 @@ class Trainer:
         self.optimizer = self.adam(flat.values[0], flat.gradients[0], flat.leaves[0])
         self.epochs_done = 0
         self.steps_done = 0
-        self.num_batches = max(1, min(round(len(kept) / training.batch_size), len(kept) // 2))
 
     def adam(self, values: Tensor, gradients: Tensor, leaves: Leaves) -> Adam:
         """The optimiser that is asked for, of these values."""

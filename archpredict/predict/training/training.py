@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -32,7 +32,7 @@ class Training:
     as ``training__epochs``, or :func:`dataclasses.replace`, make another one. Two are equal if all values are.
 
     Args:
-        epochs: Passes over the labelled architectures.
+        epochs: Passes over the labelled architectures; fewer of many, see ``max_steps``.
         batch_size: Architectures per step, about: an epoch is cut into batches of equal size. Pairs are formed within
             a batch, so that no batch has fewer than two architectures.
         learning_rate: Peak learning rate.
@@ -48,6 +48,8 @@ class Training:
             there it is left out.
         max_labels: The most labelled architectures that are learnt from; of more a random sample of so many, by the
             predictor's seed. None for all of them, whatever time and memory that takes.
+        max_steps: The most steps of a network, mini-batches of all epochs: of so many labels that ``epochs`` would take
+            more, there are fewer epochs. None for no limit.
         target: What is learnt: ``ranks`` of the labels, as normal scores, their ``values``, or of accuracies in percent
             the logarithms of their ``errors``.
         side_width: Units of the layer that takes in the numbers beside the graph.
@@ -76,6 +78,7 @@ class Training:
     patience: int = 20
     pretrain: int = 400
     max_labels: int | None = 20_000
+    max_steps: int | None = 8_000
     target: Target = "ranks"
     side_width: int = 64
     side_dropout: float | None = None
@@ -83,8 +86,9 @@ class Training:
     def __post_init__(self) -> None:
         for name, least in {"epochs": 1, "batch_size": 1, "patience": 1, "pretrain": 0, "side_width": 1}.items():
             check_integer(name, getattr(self, name), least)
-        if self.max_labels is not None:
-            check_integer("max_labels", self.max_labels, 2)
+        for name, least in {"max_labels": 2, "max_steps": 1}.items():
+            if getattr(self, name) is not None:
+                check_integer(name, getattr(self, name), least)
         check_positive("learning_rate", self.learning_rate)
         check_not_negative("weight_decay", self.weight_decay)
         check_share("held_out", self.held_out)
@@ -97,6 +101,21 @@ class Training:
         for i, beta in enumerate(self.betas):
             check_share(f"betas[{i}]", beta)
         object.__setattr__(self, "betas", tuple(self.betas))
+
+    def num_batches(self, labels: int) -> int:
+        """Into how many mini-batches an epoch over so many labelled architectures is cut."""
+        return max(1, min(round(labels / self.batch_size), labels // 2))
+
+    def of_labels(self, labels: int) -> Training:
+        """The same with the epochs that so many labelled architectures get.
+
+        Example:
+            >>> Training().of_labels(1_000).epochs, Training().of_labels(20_000).epochs
+            (120, 25)
+        """
+        if self.max_steps is None:
+            return self
+        return replace(self, epochs=min(self.epochs, max(1, self.max_steps // self.num_batches(labels))))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """All values by name, as scikit-learn asks for them."""

@@ -29,6 +29,7 @@ from archpredict.predict.training.optimizer import Adam, Flat
 from archpredict.predict.training.stacking import fit_all
 from archpredict.predict.training.trainer import Trainer
 from archpredict.predict.training.training import PseudoPairs, Training
+from archpredict.progress import Event
 from archpredict.runtime import seeded
 from archpredict.spaces.base import load_space
 
@@ -82,6 +83,17 @@ def test_no_batch_is_too_small_to_hold_a_pair(n: int, batch_size: int) -> None:
     trainer = make_trainer(n, epochs=1, batch_size=batch_size)
     assert n // trainer.num_batches >= 2
     assert np.isfinite(trainer.epoch())
+
+
+@pytest.mark.parametrize(("max_steps", "epochs"), [(None, 9), (36, 9), (35, 8), (7, 1), (1, 1)])
+def test_no_network_takes_more_steps_than_it_may(max_steps: int | None, epochs: int) -> None:
+    trainer = make_trainer(16, epochs=9, batch_size=4, max_steps=max_steps)  # four steps an epoch
+    told: list[Event] = []
+    trainer.fit(told.append)
+    assert trainer.steps_done == 4 * epochs
+    assert [(event.done, event.total) for event in told] == [(i, epochs) for i in range(1, epochs + 1)]
+    start = trainer.training.learning_rate
+    assert trainer.next_rate() < 0.25 * start or epochs == 1  # the schedule ends with them
 
 
 def test_the_share_of_pseudo_labels_weighs_their_loss() -> None:
