@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archpredict.errors import TrainingError, UsageError
 from archpredict.evaluators.base import SCORE, Evaluator, Result
 from archpredict.executors.local import as_they_finish, check_jobs
+from archpredict.executors.processes.pool import ERROR, Pool
 from archpredict.spaces.base import Architecture, SearchSpace, load_space
 
 if TYPE_CHECKING:
@@ -82,7 +88,7 @@ class TrainEvaluator(Evaluator):
         images.split(split)
         Batches(images, batch_size=self.task.recipe.batch_size)  # says what is wrong with it
         self._checked: set[str] = set()
-        self._take_workers()
+        self._open()
 
     @classmethod
     def for_space(
@@ -152,18 +158,28 @@ class TrainEvaluator(Evaluator):
 
     # ------------------------------------------------------------------ where trainings run
 
-    def _take_workers(self) -> None:
-        from archpredict.evaluators.processes.workers import Workers
-
-        self._workers = Workers(self.task)
-        weakref.finalize(self, self._workers.close)
+    def _open(self) -> None:
+        """Have what ends with this evaluator: processes, once there are any."""
+        self._pool: Pool | None = None
+        self._end = ExitStack()
+        weakref.finalize(self, self._end.close)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_workers"}
+        return {name: value for name, value in vars(self).items() if name not in ("_pool", "_end")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._take_workers()
+        self._open()
+
+    def _processes(self) -> Pool:
+        """Those that train on a CPU, which are kept for the next architectures."""
+        from archpredict.networks.worker import setup_of
+
+        if self._pool is None:
+            folder = self._end.enter_context(tempfile.TemporaryDirectory(prefix="archpredict-"))
+            setup = setup_of(self.task, Path(folder) / "images.safetensors")
+            self._pool = self._end.enter_context(Pool("archpredict.networks.worker", setup, self.jobs))
+        return self._pool
 
     def _alone(self, architecture: Architecture) -> Result:
         from archpredict.runtime import one_thread
@@ -173,10 +189,19 @@ class TrainEvaluator(Evaluator):
 
     def _spread(self, architectures: Iterable[Architecture]) -> Iterator[Result]:
         """In processes, on a CPU."""
-        from archpredict.evaluators.processes.workers import Labelling
+        from archpredict.networks.labelling import Label
 
-        busy = Labelling(self._workers)
-        return as_they_finish(lambda a: self._result(a, busy.label), architectures, self.jobs, busy.stop)
+        pool, stopped = self._processes(), threading.Event()
+
+        def label(graph: ArchGraph) -> Label:
+            start = time.perf_counter()
+            answer = pool.ask({"graph": graph.to_json()}, stopped)
+            if "score" in answer:
+                return Label(**answer)
+            return Label(None, answer[ERROR], {}, time.perf_counter() - start)
+
+        stop = partial(pool.stop, stopped)
+        return as_they_finish(lambda a: self._result(a, label), architectures, self.jobs, stop)
 
     def _packed(self, architectures: Iterable[Architecture]) -> Iterator[Result]:
         """In threads of this process, on CUDA."""

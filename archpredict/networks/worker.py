@@ -1,23 +1,27 @@
-"""A process that trains networks for another one: a line of JSON in, a line of JSON out.
-
-The first line says how to label, each further one holds a graph and is answered by its label. It ends when its input
-does, also in the middle of a training, so that none is left behind by a process that was killed.
-"""
+"""A process that trains networks for another one: each question holds a graph, and its answer is the label."""
 
 from __future__ import annotations
 
-import json
-import os
-import queue
-import sys
-import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import TYPE_CHECKING, Any
 
 from archpredict._files import read_tensors
 from archpredict.images.base import SPLITS, Images, Split
+
+if TYPE_CHECKING:
+    from archpredict.networks.labelling import Task
+
+
+def setup_of(task: Task, file: Path) -> dict[str, Any]:
+    """What :func:`handler` is given to label as ``task`` does on the CPU; images go into the file."""
+    return {
+        "images": write_images(task.images, file),
+        "recipe": asdict(task.recipe),
+        "seed": task.seed,
+        "split": task.split,
+    }
 
 
 def write_images(images: Images, path: Path) -> dict[str, Any]:
@@ -37,22 +41,8 @@ def read_images(given: Mapping[str, Any]) -> Images:
     return Images(given["name"], **splits, num_classes=given["num_classes"], flips=given["flips"])
 
 
-def main() -> None:
-    """Answer until the input ends."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print is no answer
-    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(sys.stdin, lines), daemon=True).start()
-    _serve(lines, answers)
-
-
-def _listen(source: IO[str], lines: queue.SimpleQueue[str]) -> None:
-    for line in source:
-        lines.put(line)
-    os._exit(0)
-
-
-def _serve(lines: queue.SimpleQueue[str], answers: IO[str]) -> None:
+def handler(setup: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """What labels, for :class:`archpredict.executors.processes.pool.Pool`."""
     import torch
 
     from archpredict.graph.arch_graph import ArchGraph
@@ -60,15 +50,11 @@ def _serve(lines: queue.SimpleQueue[str], answers: IO[str]) -> None:
     from archpredict.networks.recipe import Recipe
     from archpredict.runtime import one_thread
 
-    given = json.loads(lines.get())
-    images, recipe = read_images(given["images"]), Recipe(**given["recipe"])
-    task = Task(images, recipe, given["seed"], given["split"], torch.device("cpu"))
-    with one_thread():
-        while True:
-            label = task.label(ArchGraph.from_json(json.loads(lines.get())["graph"]))
-            answers.write(json.dumps(asdict(label)) + "\n")
-            answers.flush()
+    images, recipe = read_images(setup["images"]), Recipe(**setup["recipe"])
+    task = Task(images, recipe, setup["seed"], setup["split"], torch.device("cpu"))
 
+    def label(question: dict[str, Any]) -> dict[str, Any]:
+        with one_thread():
+            return asdict(task.label(ArchGraph.from_json(question["graph"])))
 
-if __name__ == "__main__":
-    main()
+    return label

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import signal
@@ -19,7 +18,6 @@ import torch
 
 from archpredict.errors import DataError, UsageError
 from archpredict.evaluators.base import Result, as_evaluator
-from archpredict.evaluators.processes.workers import Workers
 from archpredict.evaluators.train import TrainEvaluator
 from archpredict.graph.arch_graph import ArchGraph
 from archpredict.images.base import Images, load_images
@@ -136,10 +134,11 @@ def test_an_error_of_torch_is_a_failed_result(
 
 
 def watched(made: TrainEvaluator) -> list[Any]:
-    """The workers that the evaluator takes, each time that it does."""
+    """The processes that the evaluator asks, each time that it does."""
     taken: list[Any] = []
-    take = made._workers.take
-    made._workers.take = lambda: taken.append(take()) or taken[-1]  # type: ignore[method-assign, func-returns-value]
+    pool = made._processes()
+    take = pool._taken
+    pool._taken = lambda: taken.append(take()) or taken[-1]  # type: ignore[method-assign, func-returns-value]
     return taken
 
 
@@ -164,7 +163,7 @@ def test_a_worker_that_is_killed_is_a_failed_result_and_replaced(digits: Images,
     results = list(made.evaluate(cells))
     killer.join()
     failed = [result for result in results if result.score is None]
-    assert [r.error for r in failed] == ["the process of the training was killed, as systems do when memory runs out"]
+    assert [r.error for r in failed] == ["its process was killed, as systems do when memory runs out"]
     assert len(results) == 3
     assert taken[0] not in taken[2:], "the dead one is not asked again"
 
@@ -183,35 +182,25 @@ def test_an_interrupted_evaluation_leaves_no_process(digits: Images, cells: list
     assert all(worker.process.poll() is not None for worker in taken)
 
 
-def test_a_worker_ends_when_nobody_listens_any_more(digits: Images) -> None:
-    workers = Workers(evaluator(digits, Recipe(epochs=100_000)).task)
-    worker = workers.take()
-    assert worker.process.stdin is not None
+def test_a_worker_ends_when_nobody_listens_any_more(digits: Images, tmp_path: Path) -> None:
+    slow = evaluator(digits, Recipe(epochs=100_000), jobs=2)
+    taken = watched(slow)
     graph = Form.of(digits, TINY).graph(SPACE, (3,) * 6)
-    worker.process.stdin.write(worker._unsent + '{"graph": ' + _quoted(graph) + "}\n")
-    worker.process.stdin.close()
-    assert worker.process.wait(60) == 0
-    worker.kill()
-    workers.close()
-
-
-def _quoted(graph: ArchGraph) -> str:
-    return json.dumps(graph.to_json())
+    asking = threading.Thread(target=slow._processes().ask, args=({"graph": graph.to_json()},), daemon=True)
+    asking.start()
+    while not taken or taken[0]._setup is not None:  # it has been told what to do
+        time.sleep(0.02)
+    taken[0].process.stdin.close()
+    assert taken[0].process.wait(60) == 0
+    asking.join()
 
 
 def test_a_worker_that_cannot_start_gives_its_last_words(digits: Images, cells: list[Architecture]) -> None:
     broken = evaluator(digits, jobs=2)
-    broken._workers._setup = "no JSON"
-    broken._workers._folder = _Nothing()  # type: ignore[assignment]
+    broken._processes()._setup = "no JSON"
     (result,) = broken.evaluate(cells[:1])
-    assert str(result.error).startswith("the process of the training exited with code 1 and said:")
+    assert str(result.error).startswith("its process exited with code 1 and said:")
     assert "JSONDecodeError" in str(result.error)
-
-
-class _Nothing:
-    name = ""
-
-    def cleanup(self) -> None: ...
 
 
 def test_images_go_to_a_worker_as_they_are(digits: Images, tmp_path: Path) -> None:

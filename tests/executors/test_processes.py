@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from archpredict.executors.processes.pool import Pool
 
@@ -20,6 +22,28 @@ def test_one_that_takes_too_long_is_killed() -> None:
     with Pool("archpredict.testing.slow_worker", {}, jobs=1, seconds=0.2) as pool:
         assert pool.submit({"sleep": 60}).result() == {"error": "it took longer than 0.2 s, and its process was killed"}
         assert pool.submit({"sleep": 0}).result() == {"slept": 0}
+
+
+def test_what_one_caller_stops_is_not_what_another_has_asked() -> None:
+    mine, yours = threading.Event(), threading.Event()
+    with Pool("archpredict.testing.slow_worker", {}, jobs=2) as pool, ThreadPoolExecutor(2) as threads:
+        slow = threads.submit(pool.ask, {"sleep": 60}, mine)
+        quick = threads.submit(pool.ask, {"sleep": 0.5}, yours)
+        while len(pool._busy) < 2:
+            time.sleep(0.01)
+        pool.stop(mine)
+        assert "was killed" in slow.result()["error"]
+        assert pool.ask({"sleep": 0}, mine) == {"error": "it was interrupted"}
+        assert quick.result() == {"slept": 0.5}
+
+
+def test_one_that_died_while_it_was_idle_is_not_asked() -> None:
+    with Pool(*ADDING, jobs=1) as pool:
+        assert pool.ask({"to": 1}) == {"sum": 2}
+        (idle,) = pool._idle
+        idle.process.kill()
+        idle.process.wait()
+        assert pool.ask({"to": 2}) == {"sum": 3}
 
 
 def test_closing_waits_for_nobody() -> None:

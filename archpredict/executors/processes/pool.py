@@ -72,7 +72,7 @@ class Pool:
         self._module, self._setup, self._seconds = module, json.dumps(setup), seconds
         self._threads = ThreadPoolExecutor(jobs, "ask")
         self._idle: list[_Process] = []
-        self._busy: set[_Process] = set()
+        self._busy: dict[_Process, threading.Event | None] = {}
         self._lock = threading.Lock()
         self._closed = False
 
@@ -97,20 +97,42 @@ class Pool:
             worker.end()
         self._idle.clear()
 
-    def ask(self, question: Question) -> Answer:
-        """As :meth:`submit`, for callers with threads of their own: returns when the answer is there."""
-        with self._lock:  # so that nothing starts after close() has looked
-            if self._closed:
+    def ask(self, question: Question, stopped: threading.Event | None = None) -> Answer:
+        """As :meth:`submit`, for callers with threads of their own: returns when the answer is there.
+
+        Args:
+            question: What is asked.
+            stopped: What :meth:`stop` is given to have this and others of the same caller interrupted.
+        """
+        with self._lock:  # so that nothing starts after close() or stop() has looked
+            if self._closed or (stopped is not None and stopped.is_set()):
                 return {ERROR: "it was interrupted"}
-            worker = self._idle.pop() if self._idle else _Process(self._module, self._setup)
-            self._busy.add(worker)
+            worker = self._taken()
+            self._busy[worker] = stopped
         answer, why = worker.ask(question, self._seconds)
         with self._lock:
-            self._busy.discard(worker)
+            del self._busy[worker]
             if answer is not None:
                 self._idle.append(worker)
                 return answer
         return {ERROR: why}
+
+    def stop(self, stopped: threading.Event) -> None:
+        """Set it, and end what is busy for those who asked with it; processes that are idle stay."""
+        with self._lock:
+            stopped.set()
+            for worker, whose in self._busy.items():
+                if whose is stopped:
+                    worker.process.kill()
+
+    def _taken(self) -> _Process:
+        """A process that is idle, or a new one; one that has died meanwhile is not asked."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.process.poll() is None:
+                return worker
+            worker.end()
+        return _Process(self._module, self._setup)
 
 
 class _Process:

@@ -1,1 +1,0 @@
-"""Processes that label architectures side by side."""
