@@ -22,6 +22,9 @@ from archpredict.strategies.rounds.one_order import one_label
 
 __all__ = ["CTNAS", "CTNASSettings"]
 
+_SOONER, _LEAST_SIDE_BY_SIDE = 0.6, 24
+"""Evaluations side by side: after which part of the first labels rounds begin, and after how many at least."""
+
 
 class CTNAS(RoundStrategy[CTNASSettings]):
     """Contrastive search: a comparator rewards a controller for beating a baseline that a curriculum raises.
@@ -34,7 +37,8 @@ class CTNAS(RoundStrategy[CTNASSettings]):
     Presets:
         * ``default``: ours. Labels, comparator and controller take turns in rounds, so that later labels are spent on
           what the comparator believes in, and a fifth of them on random architectures; a better comparator (messages in
-          both directions, soft targets); centred rewards and batches of samples.
+          both directions, soft targets); centred rewards and batches of samples. With evaluations side by side rounds
+          begin sooner, after three fifths of the first labels, but not before 24.
         * ``front``: the same without random ones, for several objectives, where it is the default.
         * ``long``: the same in 20 rounds after a tenth of the labels, for budgets of about a thousand.
         * ``paper``: as published: two-layer GCN, all pairs, pseudo-labels by confidence, curriculum over all past
@@ -75,6 +79,7 @@ class CTNAS(RoundStrategy[CTNASSettings]):
     name = "ctnas"
     several_objectives = True
     presets: ClassVar[dict[str, CTNASSettings]] = PRESETS
+    _is_side_by_side = False
 
     def __init__(
         self,
@@ -91,6 +96,13 @@ class CTNAS(RoundStrategy[CTNASSettings]):
         super().__init__(problem, seed=seed, observer=observer, device=device, preset=preset, **options)
         self._baselines: list[Choices] = []
 
+    def begin(self, architectures: Sequence[Architecture]) -> None:
+        if self._pending and not self._is_side_by_side:
+            self._is_side_by_side = True
+            if self.num_asked < self._starts[0]:
+                self._starts = self._planned(self.num_asked)
+        super().begin(architectures)
+
     def new_predictor(self, seed: int) -> Predictor:
         predictor = super().new_predictor(seed)
         if not isinstance(predictor, Predictor):
@@ -106,7 +118,10 @@ class CTNAS(RoundStrategy[CTNASSettings]):
         s = self.settings
         if s.rounds == 1:
             return [max(MIN_LABELS, budget - min(s.final, budget // 5), known)]
-        first = max(MIN_LABELS, round(s.first_share * budget), known)
+        first = max(MIN_LABELS, round(s.first_share * budget))
+        if self._is_side_by_side:  # where a round knows but a part of what the one before it asked for
+            first = max(min(first, _LEAST_SIDE_BY_SIDE), round(_SOONER * first))
+        first = max(first, known)
         return sorted({int(start) for start in np.linspace(first, budget, s.rounds + 1)[:-1]})
 
     def _search(self, architectures: list[Architecture], labels: FloatArray, size: int) -> Found:
@@ -139,8 +154,10 @@ class CTNAS(RoundStrategy[CTNASSettings]):
         return Found(queue, dict(candidates), labelable if self.problem.within_pool else candidates)
 
     def state_dict(self) -> State:
-        return {**super().state_dict(), "baselines": [list(c) for c in self._baselines]}
+        own = {"baselines": [list(c) for c in self._baselines], "side_by_side": self._is_side_by_side}
+        return {**super().state_dict(), **own}
 
     def load_state_dict(self, state: State, results: Sequence[Result]) -> None:
         self._baselines = [tuple(c) for c in state["baselines"]]  # first, because restoring may start a round
+        self._is_side_by_side = bool(state.get("side_by_side", False))
         super().load_state_dict(state, results)

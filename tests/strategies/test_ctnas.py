@@ -84,6 +84,32 @@ def test_progress_tells_reward_and_entropy() -> None:
     assert controller[-1].done == controller[-1].total == SMALL["iterations"]
 
 
+@pytest.mark.parametrize(
+    ("budget", "options", "alone", "beside"),
+    [
+        (60, {}, [24, 42], [24, 42]),
+        (100, {}, [40, 70], [24, 62]),
+        (20, {}, [8, 14], [8, 14]),
+        (250, {}, [100, 175], [60, 155]),
+        (100, {"rounds": 1}, [90], [90]),  # the search of the publication
+    ],
+)
+def test_side_by_side_rounds_begin_sooner(
+    budget: int, options: dict[str, Any], alone: list[int], beside: list[int]
+) -> None:
+    def starts(at_a_time: int) -> list[int]:
+        strategy = CTNAS(Problem(ToySpace(), budget), device="cpu", **{**TINY, "rounds": 2, **options})
+        for architecture in strategy.ask(2)[:at_a_time]:
+            strategy.begin([architecture])
+        again = CTNAS(Problem(ToySpace(), budget), device="cpu", **{**TINY, "rounds": 2, **options})
+        again.load_state_dict(saved_and_read(strategy.state_dict()), [])
+        assert again.state_dict() == strategy.state_dict()
+        found: list[int] = strategy.state_dict()["starts"]
+        return found
+
+    assert (starts(1), starts(2)) == (alone, beside)
+
+
 def test_predictions_are_judged_by_the_labels_that_arrive_after_them() -> None:
     events: list[Event] = []
     strategy = CTNAS(Problem(ToySpace(), 60), observer=events.append, device="cpu", **SMALL, random_share=0.0)
