@@ -100,6 +100,7 @@ METHODS = {
     "predictor-guided, preset regression-nas": Method({"preset": "regression-nas"}, at_once=False),
     "predictor-guided, preset renas": Method({"preset": "renas"}, at_once=False),
     "predictor-guided": Method(at_once=False),
+    "ctnas, without transfer": Method({"transfer": False}, at_once=False),
     "ctnas": Method(at_once=False),
     "enas": ONE_SHOT(SUPERNET),
     "darts, first order": ONE_SHOT({**SUPERNET, "order": 1}),
