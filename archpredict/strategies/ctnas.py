@@ -79,7 +79,7 @@ class CTNAS(RoundStrategy[CTNASSettings]):
     name = "ctnas"
     several_objectives = True
     presets: ClassVar[dict[str, CTNASSettings]] = PRESETS
-    _is_side_by_side = False
+    _is_side_by_side = False  # here, as the constructor of the base plans the rounds
 
     def __init__(
         self,
