@@ -38,7 +38,7 @@ class CTNAS(RoundStrategy[CTNASSettings]):
         * ``default``: ours. Labels, comparator and controller take turns in rounds, so that later labels are spent on
           what the comparator believes in, and a fifth of them on random architectures; a better comparator (messages in
           both directions, soft targets); centred rewards and batches of samples. With evaluations side by side rounds
-          begin sooner, after three fifths of the first labels, but not before 24.
+          begin sooner, after three fifths of the first labels, but not before 24 of them where there are as many.
         * ``front``: the same without random ones, for several objectives, where it is the default.
         * ``long``: the same in 20 rounds after a tenth of the labels, for budgets of about a thousand.
         * ``paper``: as published: two-layer GCN, all pairs, pseudo-labels by confidence, curriculum over all past
