@@ -34,10 +34,16 @@ class BayesianRidge(Regressor):
         pass
 
     def fit(self, x: FloatArray, y: FloatArray) -> None:
-        model = SklearnBayesianRidge().fit(x, y)
-        self._coefficients, self._intercept = np.asarray(model.coef_, dtype=np.float64), float(model.intercept_)
-        self._center, self._covariance = x.mean(axis=0), np.asarray(model.sigma_, dtype=np.float64)
-        self._noise = 1 / float(model.alpha_)
+        self._center = x.mean(axis=0)
+        centered = x - self._center
+        # Fewer labels than columns span a space of as many dimensions, outside which nothing is learnt.
+        basis = np.linalg.svd(centered, full_matrices=False)[2].T if len(x) < x.shape[1] else None
+        model = SklearnBayesianRidge().fit(centered if basis is None else centered @ basis, y)
+        found = np.asarray(model.coef_, dtype=np.float64)
+        self._basis, self._coefficients = basis, found if basis is None else basis @ found
+        self._intercept = float(model.intercept_) - float(self._center @ self._coefficients)
+        self._covariance, self._noise = np.asarray(model.sigma_, dtype=np.float64), 1 / float(model.alpha_)
+        self._prior = 1 / float(model.lambda_)
 
     def predict(self, x: FloatArray) -> FloatArray:
         prediction: FloatArray = x @ self._coefficients + self._intercept
@@ -45,20 +51,30 @@ class BayesianRidge(Regressor):
 
     def std(self, x: FloatArray) -> FloatArray:
         centered = x - self._center
-        variance = ((centered @ self._covariance) * centered).sum(axis=1)
+        within = centered if self._basis is None else centered @ self._basis
+        variance = ((within @ self._covariance) * within).sum(axis=1)
+        if self._basis is not None:
+            variance += self._prior * np.maximum((centered**2).sum(axis=1) - (within**2).sum(axis=1), 0)
         std: FloatArray = np.sqrt(np.maximum(variance, 0) + self._noise)
         return std
 
     def state(self) -> tuple[Values, Arrays]:
+        values = {"intercept": self._intercept, "noise": self._noise}
         arrays = {"coefficients": self._coefficients, "center": self._center, "covariance": self._covariance}
-        return {"intercept": self._intercept, "noise": self._noise}, arrays
+        if self._basis is None:
+            return values, arrays
+        return {**values, "prior": self._prior}, {**arrays, "basis": self._basis}
 
     def restore(self, values: Values, arrays: Arrays, columns: int) -> None:
         self._intercept, self._noise = float(values["intercept"]), float(values["noise"])
-        if not (np.isfinite(self._intercept) and 0 <= self._noise < np.inf):
-            raise ValueError(f"linear regression has a finite intercept and noise of at least 0, {values} is given")
-        square = (columns, columns)
-        check_arrays(arrays, {"coefficients": square[:1], "center": square[:1], "covariance": square})
-        self._coefficients, self._center, self._covariance = (
-            arrays[name].astype(np.float64) for name in ("coefficients", "center", "covariance")
-        )
+        self._prior = float(values["prior"]) if "basis" in arrays else 0.0
+        if not (np.isfinite(self._intercept) and 0 <= self._noise < np.inf and 0 <= self._prior < np.inf):
+            raise ValueError(
+                f"linear regression has a finite intercept, and variances of noise and prior of at least 0; "
+                f"{values} is given"
+            )
+        size = arrays["basis"].shape[-1] if "basis" in arrays else columns
+        shapes = {"coefficients": (columns,), "center": (columns,), "covariance": (size, size)}
+        check_arrays(arrays, {**shapes, "basis": (columns, size)} if "basis" in arrays else shapes)
+        self._coefficients, self._center, self._covariance = (arrays[name].astype(np.float64) for name in shapes)
+        self._basis = arrays["basis"].astype(np.float64) if "basis" in arrays else None

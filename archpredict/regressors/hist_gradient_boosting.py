@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import ThreadpoolController
 
-from archpredict._typing import FloatArray
+from archpredict._typing import FloatArray, IntArray
 from archpredict.regressors.base import Arrays, Regressor, Values
 from archpredict.regressors.trees.arrays import MAX_DEPTH, Tree, TreeEnsemble
 
@@ -61,11 +61,12 @@ class HistGradientBoosting(Regressor):
     def fit(self, x: FloatArray, y: FloatArray) -> None:
         # No column has more values than there are labels: further bins would be empty, and cleared at every split.
         self._model.set_params(max_bins=min(_MAX_BINS, max(2, len(x))))
+        read = _distinct(x)
         with _one_thread():
-            self._model.fit(x, y)
+            self._model.fit(x[:, read], y)
         # No public name leads to the trees, in any version of scikit-learn.
         self._start = float(self._model._baseline_prediction[0, 0])
-        self._trees = TreeEnsemble.of([_tree(predictor.nodes) for (predictor,) in self._model._predictors])
+        self._trees = TreeEnsemble.of([_tree(predictor.nodes, read) for (predictor,) in self._model._predictors])
 
     def predict(self, x: FloatArray) -> FloatArray:
         return np.concatenate([np.zeros(0), *(said.sum(axis=0) + self._start for said in self._trees.outputs(x))])
@@ -80,9 +81,14 @@ class HistGradientBoosting(Regressor):
         self._trees = TreeEnsemble.from_arrays(arrays, columns)
 
 
-def _tree(nodes: Any) -> Tree:
+def _distinct(x: FloatArray) -> IntArray:
+    """One of each kind of columns that are alike; counts along paths, of which there are many, often are."""
+    return np.array(sorted({column.tobytes(): i for i, column in reversed(list(enumerate(x.T)))}.values()))
+
+
+def _tree(nodes: Any, columns: IntArray) -> Tree:
     left = np.where(nodes["is_leaf"] != 0, -1, nodes["left"].astype(np.int64))
-    return left, nodes["right"].astype(np.int64), nodes["feature_idx"], nodes["num_threshold"], nodes["value"]
+    return left, nodes["right"].astype(np.int64), columns[nodes["feature_idx"]], nodes["num_threshold"], nodes["value"]
 
 
 def _one_thread() -> Any:

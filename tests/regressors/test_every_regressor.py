@@ -159,6 +159,42 @@ def test_bayesian_ridge_is_scikit_learns() -> None:
     np.testing.assert_allclose(model.std(NEW), std, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("n", [6, len(X)])
+def test_bayesian_ridge_on_fewer_labels_than_columns_is_the_posterior_of_all_columns(n: int) -> None:
+    rng = np.random.default_rng(1)
+    x, new = rng.normal(size=(n, 2 * len(X))) + 3, rng.normal(size=(5, 2 * len(X)))
+    theirs, model = BayesianRidge().fit(x, Y[:n]), unfitted("bayesian-ridge")
+    model.fit(x, Y[:n])
+    np.testing.assert_allclose(model.predict(new), theirs.predict(new), rtol=0, atol=1e-9)
+    centered = x - x.mean(axis=0)
+    precision = theirs.alpha_ * centered.T @ centered + theirs.lambda_ * np.eye(x.shape[1])
+    apart = new - x.mean(axis=0)
+    variance = (apart * np.linalg.solve(precision, apart.T).T).sum(axis=1) + 1 / theirs.alpha_
+    np.testing.assert_allclose(model.std(new), np.sqrt(variance), rtol=1e-6)
+
+
+def test_bayesian_ridge_keeps_no_more_than_its_labels_tell() -> None:
+    x, new = X.reshape(8, 50), 2 * X[30:].reshape(5, 50)
+    model, again = unfitted("bayesian-ridge"), unfitted("bayesian-ridge")
+    model.fit(x, Y[:8])
+    values, arrays = model.state()
+    assert sum(array.size for array in arrays.values()) == (8 + 2) * x.shape[1] + 8 * 8
+    again.restore(values, arrays, x.shape[1])
+    np.testing.assert_array_equal(again.std(new), model.std(new))
+    for bad in ({**arrays, "basis": arrays["basis"][1:]}, {**arrays, "basis": arrays["basis"][:, 1:]}):
+        with pytest.raises(ValueError, match="were expected"):
+            again.restore(values, bad, x.shape[1])
+    with pytest.raises(ValueError, match="is given"):
+        again.restore({**values, "prior": -1.0}, arrays, x.shape[1])
+
+
+def test_gradient_boosting_reads_one_of_the_columns_that_are_alike() -> None:
+    model, twice = unfitted("hist-gradient-boosting"), unfitted("hist-gradient-boosting")
+    model.fit(X, Y)
+    twice.fit(np.hstack([X, X[:, ::-1]]), Y)
+    np.testing.assert_array_equal(twice.predict(np.hstack([NEW, 0 * NEW])), model.predict(NEW))
+
+
 def test_the_fully_grown_trees_of_extra_trees_agree_on_the_labels() -> None:
     model = fitted("extra-trees")
     np.testing.assert_allclose(model.predict(X), Y)
