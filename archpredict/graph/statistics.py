@@ -5,9 +5,9 @@ Counts, degrees and paths of each cell, for many graphs at once and without a lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import combinations, pairwise
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from archpredict._typing import AnyArray
 from archpredict.errors import DataError, UsageError
+from archpredict.graph.cells import JoinedCells, Sweep, pieces
 from archpredict.graph.mixing import mixed, sums
 from archpredict.graph.packed import PackedGraphs
 
@@ -26,7 +27,6 @@ _MOST_FOR_SINGLES = 100
 _MOST_LABELS = 3_000
 _MOST_NUMBERS = 10_000_000  # in a table of labels by subsets and operators
 _MOST_COLUMNS = 1_000_000
-_MOST_PATHS = 1e150  # counts of paths stop here, so that sums of products of two counts are finite
 _GRAPHS = 1 << 13  # graphs among which those of equal structure are looked for
 _FEWEST_TO_MARK, _MOST_TO_MARK = 512, 16  # graphs together, and nodes of each
 _SAVING = 2  # times as many graphs as could be marked at most, from which on it pays to mark them
@@ -104,7 +104,7 @@ class Statistics:
             UsageError: Operations on edges.
         """
         _check_form(packed)
-        cells = _Cells.of(packed, 0, len(packed), packed.num_cells)
+        cells = JoinedCells.of(packed, 0, len(packed), packed.num_cells)
         found = set(cells.op[(cells.in_degree > 0) & (cells.out_degree > 0)].tolist())
         operators = tuple(label for i, label in enumerate(packed.vocabulary) if i + 1 in found) or packed.vocabulary
         return cls(packed.vocabulary, packed.num_cells, operators, _subsets(operators), tuple(costs))
@@ -152,12 +152,12 @@ class Statistics:
         """Write the columns of all cells into a ``(G, C, F)`` array."""
         tables = _Tables.of(self)
         if (marked := _Marked.of(self, packed)) is not None:
-            between = _edges_between(_Cells.of(packed, 0, len(packed), self.num_cells), tables)
+            between = _edges_between(JoinedCells.of(packed, 0, len(packed), self.num_cells), tables)
             blocks = *marked.columns(self.num_cells), between.reshape(*result.shape[:2], -1)
             np.concatenate(blocks, axis=2, out=result, casting="same_kind")
             return
-        for begin, end in _pieces(packed.node_start, _PIECE // result.shape[2], self.num_cells):
-            cells = _Cells.of(packed, begin, end, self.num_cells)
+        for begin, end in pieces(packed.node_start, _PIECE // result.shape[2], self.num_cells):
+            cells = JoinedCells.of(packed, begin, end, self.num_cells)
             result[begin:end] = _cell_columns(cells, tables).reshape(end - begin, *result.shape[1:])
 
     def to_dict(self) -> dict[str, Any]:
@@ -259,120 +259,6 @@ class _Tables:
         return cls(kind, member, add, start, factor)
 
 
-@dataclass(frozen=True, eq=False)
-class _Cells:
-    """The cells of a few graphs side by side: ``C`` of them with ``T`` nodes and ``E`` edges in all."""
-
-    num: int  # C, cells without nodes among them
-    op: AnyArray  # (T,)
-    cell: AnyArray  # (T,) the node's cell among the C
-    position: AnyArray  # (T,) the node's number in its graph; every edge leads to a later one
-    source: AnyArray  # (E,) among the T nodes
-    target: AnyArray  # (E,)
-    in_degree: AnyArray  # (T,)
-    out_degree: AnyArray  # (T,)
-
-    @classmethod
-    def of(cls, packed: PackedGraphs, begin: int, end: int, num_cells: int) -> _Cells:
-        """Those of the graphs from begin to end; edges from cell to cell are left out."""
-        start, edge_start = packed.node_start[begin : end + 1], packed.edge_start[begin : end + 1]
-        nodes, edges = slice(start[0], start[-1]), slice(edge_start[0], edge_start[-1])
-        first = start[:-1] - start[0]
-        cell = np.repeat(np.arange(end - begin) * num_cells, np.diff(start)) + packed.cell[nodes]
-        position = np.arange(len(cell)) - np.repeat(first, np.diff(start))
-        shift = np.repeat(first, np.diff(edge_start))
-        source, target = shift + packed.source[edges], shift + packed.target[edges]
-        inside = cell[source] == cell[target]
-        source, target = source[inside], target[inside]
-        in_degree, out_degree = (np.bincount(ends, minlength=len(cell)) for ends in (target, source))
-        return cls((end - begin) * num_cells, packed.op[nodes], cell, position, source, target, in_degree, out_degree)
-
-    def total(self, values: AnyArray) -> AnyArray:
-        """(C,) sum over each cell's nodes."""
-        return np.bincount(self.cell, values, minlength=self.num)
-
-
-def _pieces(node_start: AnyArray, most_nodes: int, num_cells: int) -> Iterator[tuple[int, int]]:
-    """Ranges of graphs that are worked on together: at least one graph, else at most so many nodes and cells."""
-    begin, graphs = 0, len(node_start) - 1
-    while begin < graphs:
-        fitting = int(np.searchsorted(node_start, node_start[begin] + most_nodes, side="right")) - 1
-        end = max(begin + 1, min(fitting, begin + most_nodes // num_cells))
-        yield begin, end
-        begin = end
-
-
-def _argsort(keys: AnyArray) -> AnyArray:
-    """Stable order of numbers from 0; where they fit into 16 bits numpy has a radix sort, several times faster."""
-    return np.argsort(keys.astype(np.uint16) if keys.max(initial=0) < 1 << 16 else keys, kind="stable")
-
-
-def _runs(values: AnyArray) -> list[tuple[int, int]]:
-    """Begin and end of each run of equal numbers from 0."""
-    return list(pairwise(np.flatnonzero(np.diff(values, prepend=-1, append=-1)).tolist()))
-
-
-class _Sweep:
-    """A dynamic programme along the edges, all nodes of one step together.
-
-    The nodes of a step stand side by side, those with most predecessors first. So the first predecessors of all of
-    them belong to the step's first nodes, one by one, the second predecessors to the first few of those, and so on:
-    the programme is made of additions and maxima of adjacent rows.
-
-    Args:
-        step: (T,) step of each node; edges lead to a later step.
-        source, target: (E,) ends of the edges.
-    """
-
-    def __init__(self, step: AnyArray, source: AnyArray, target: AnyArray) -> None:
-        degree = np.bincount(target, minlength=len(step))
-        most = int(degree.max(initial=0)) + 1
-        self._order = _argsort(step * most + (most - 1 - degree))
-        self.place = np.empty_like(self._order)  # (T,) row of each node in what the methods return
-        self.place[self._order] = np.arange(len(step))
-        step, degree = step[self._order], degree[self._order]
-        by_target = _argsort(self.place[target])
-        target = self.place[target][by_target]
-        which = np.arange(len(target)) - (np.cumsum(degree) - degree)[target]  # first, second ... predecessor
-        turn = step[target] * most + which
-        by_turn = _argsort(turn)
-        turn = turn[by_turn]
-        self._source = self.place[source][by_target][by_turn]
-        arriving: dict[int, list[tuple[int, int]]] = {}
-        for begin, end in _runs(turn):
-            arriving.setdefault(int(turn[begin]) // most, []).append((begin, end))
-        self._steps = [(begin, end, arriving.get(int(step[begin]), [])) for begin, end in _runs(step)]
-
-    def longest(self, row: AnyArray, add: AnyArray, start: AnyArray) -> AnyArray:
-        """(T, K) ``x[v] = add[row[v]] + max of x[u] over predecessors u``, or ``start`` in its place without any."""
-        return self._run(row, add, start, np.maximum, np.add)
-
-    def count(self, row: AnyArray, factor: AnyArray) -> AnyArray:
-        """(T, K) ``x[v] = factor[row[v]] * sum of x[u] over predecessors u``, or 1 in its place without any."""
-        return self._run(row, factor, np.ones(factor.shape[1]), np.add, _multiply)
-
-    def _run(self, row: AnyArray, table: AnyArray, start: AnyArray, combine: Any, extend: Any) -> AnyArray:
-        state = np.empty((len(row), table.shape[1]), dtype=table.dtype)
-        row = row[self._order]
-        for begin, end, arriving in self._steps:
-            fed = begin
-            for i, (a, b) in enumerate(arriving):
-                values = state[self._source[a:b]]
-                if i:
-                    combine(state[begin : begin + b - a], values, out=state[begin : begin + b - a])
-                else:
-                    fed = begin + b - a
-                    state[begin:fed] = values
-            state[fed:end] = start
-            extend(state[begin:end], table[row[begin:end]], out=state[begin:end])
-        return state
-
-
-def _multiply(counts: AnyArray, factor: AnyArray, out: AnyArray) -> None:
-    np.multiply(counts, factor, out=out)
-    np.minimum(out, _MOST_PATHS, out=out)
-
-
 _MARKS = ("inside", "outside", "other")
 """Labels of nodes with an operator of a subset, with another operator, and with no operator."""
 
@@ -422,7 +308,7 @@ class _Marked:
 
     def columns(self, num_cells: int) -> list[AnyArray]:
         """``(G, C, _)`` blocks of the columns that no pairs of operators are counted in."""
-        cells = _Cells.of(self.graphs, 0, len(self.graphs), num_cells)
+        cells = JoinedCells.of(self.graphs, 0, len(self.graphs), num_cells)
         tables = _Tables.of(Statistics(_MARKS, num_cells, _MARKS[:2], (_MARKS[:1],)))
         shape, *others = (x.reshape(-1, num_cells, *x.shape[1:]) for x in _blocks(cells, tables))
         blocks = [shape[self.of_operator[:, 0]]]
@@ -448,12 +334,12 @@ class _Paths:
     count: AnyArray  # (C, 1 + S + K) as in _Tables.factor
 
     @classmethod
-    def of(cls, cells: _Cells, tables: _Tables) -> _Paths:
+    def of(cls, cells: JoinedCells, tables: _Tables) -> _Paths:
         size, position = len(cells.op), cells.position
         latest = int(position.max(initial=0))
         # One more node per cell, after all its sinks, collects what is asked of whole paths.
         sinks = np.flatnonzero(cells.out_degree == 0)
-        forward = _Sweep(
+        forward = Sweep(
             np.concatenate([position, np.full(cells.num, latest + 1)]),
             np.concatenate([cells.source, sinks]),
             np.concatenate([cells.target, size + cells.cell[sinks]]),
@@ -462,14 +348,14 @@ class _Paths:
         best, count = forward.longest(row, tables.add, tables.start), forward.count(row, tables.factor)
         node, end = forward.place[:size], forward.place[size:]
 
-        backward = _Sweep(latest - position, cells.target, cells.source)
+        backward = Sweep(latest - position, cells.target, cells.source)
         same, one = np.zeros(size, dtype=np.int64), np.ones((1, 1))
         height, count_on = backward.longest(same, one, -one[0]), backward.count(same, one)
         through = count[node, 0] * count_on[backward.place, 0]
         return cls(best[node, -1], height[backward.place, 0], through, best[end], count[end])
 
 
-def _cell_columns(cells: _Cells, tables: _Tables) -> AnyArray:
+def _cell_columns(cells: JoinedCells, tables: _Tables) -> AnyArray:
     """(C, F) the columns of each cell, in the order of :func:`_cell_names`."""
     blocks = [block.reshape(cells.num, -1) for block in _blocks(cells, tables)]
     if len(tables.member) <= _MOST_FOR_PAIRS:
@@ -477,7 +363,7 @@ def _cell_columns(cells: _Cells, tables: _Tables) -> AnyArray:
     return np.concatenate(blocks, axis=1)
 
 
-def _blocks(cells: _Cells, tables: _Tables) -> tuple[AnyArray, AnyArray, AnyArray]:
+def _blocks(cells: JoinedCells, tables: _Tables) -> tuple[AnyArray, AnyArray, AnyArray]:
     """(C, _) of the shape, (C, _, K) of each operator and (C, _, S) of each subset; 0 where a cell has no nodes."""
     paths = _Paths.of(cells, tables)
     of_operators, of_subsets = _of_operators(cells, tables, paths), _of_subsets(cells, tables, paths)
@@ -489,7 +375,7 @@ def _blocks(cells: _Cells, tables: _Tables) -> tuple[AnyArray, AnyArray, AnyArra
     return shape, by_operator, by_subset
 
 
-def _shape(cells: _Cells, paths: _Paths) -> AnyArray:
+def _shape(cells: JoinedCells, paths: _Paths) -> AnyArray:
     into, out_of = cells.in_degree, cells.out_degree
     nodes, edges = np.bincount(cells.cell, minlength=cells.num), cells.total(into)
     some = np.maximum(nodes, 1)
@@ -503,14 +389,14 @@ def _shape(cells: _Cells, paths: _Paths) -> AnyArray:
     return np.stack(columns, axis=1)
 
 
-def _per_operator(cells: _Cells, tables: _Tables, values: AnyArray | None = None) -> AnyArray:
+def _per_operator(cells: JoinedCells, tables: _Tables, values: AnyArray | None = None) -> AnyArray:
     """(C, K) sum over the nodes of each operator; their number without values."""
     kinds = len(tables.member) + 1
     key = cells.cell * kinds + tables.kind[cells.op]
     return np.bincount(key, values, minlength=cells.num * kinds).reshape(cells.num, kinds)[:, :-1]
 
 
-def _of_operators(cells: _Cells, tables: _Tables, paths: _Paths) -> list[AnyArray]:
+def _of_operators(cells: JoinedCells, tables: _Tables, paths: _Paths) -> list[AnyArray]:
     count = _per_operator(cells, tables)
     means = [_per_operator(cells, tables, x) / np.maximum(count, 1) for x in (paths.depth, paths.height)]
     on_path = _per_operator(cells, tables, paths.through) / paths.count[:, :1]
@@ -518,7 +404,7 @@ def _of_operators(cells: _Cells, tables: _Tables, paths: _Paths) -> list[AnyArra
     return [count, *means, np.minimum(on_path, count), weighted]  # more than all only where counts were cut off
 
 
-def _of_subsets(cells: _Cells, tables: _Tables, paths: _Paths) -> list[AnyArray]:
+def _of_subsets(cells: JoinedCells, tables: _Tables, paths: _Paths) -> list[AnyArray]:
     most, fewest, longest, shortest, _ = np.split(paths.best, np.arange(1, 5) * tables.member.shape[1], axis=1)
     exists = np.isfinite(longest)
     fed, feeding = (np.zeros(len(cells.op), dtype=bool) for _ in range(2))
@@ -529,7 +415,7 @@ def _of_subsets(cells: _Cells, tables: _Tables, paths: _Paths) -> list[AnyArray]
     return [most, 0 - fewest, exists, np.log1p(paths.count[:, 1 : 1 + exists.shape[1]]), *lengths, *ends]
 
 
-def _edges_between(cells: _Cells, tables: _Tables) -> AnyArray:
+def _edges_between(cells: JoinedCells, tables: _Tables) -> AnyArray:
     """(C, (K + 1)^2) edges by the operators at their ends; other labels count as sources and sinks only."""
     other = len(tables.member)
     kind = tables.kind[cells.op]

@@ -80,6 +80,10 @@ def reweighted(folder: Path, change: Callable[[dict[str, torch.Tensor]], Any]) -
     return folder
 
 
+def test_all_files_may_be_read_by_those_who_may_read_one(original: Path) -> None:
+    assert len({path.stat().st_mode for path in original.iterdir()}) == 1
+
+
 def test_the_folder_holds_json_and_safetensors_and_its_card_is_kept(original: Path) -> None:
     assert {p.name for p in original.iterdir()} == {"README.md", "predictor.json", "weights.safetensors"}
     content = json.loads((original / "predictor.json").read_text())
