@@ -452,6 +452,17 @@ def test_fine_tuning_takes_a_quarter_of_the_epochs_unless_told(cells: list[Archi
         make().fine_tune(cells, labels)
 
 
+def test_fine_tuning_what_knows_no_one_space_takes_a_hundred_steps_at_least(cells: list[Architecture]) -> None:
+    networks = [cell.space.network(cell.choices) for cell in cells[:10]]
+    training = Training(epochs=8, batch_size=4, pretrain=0)
+    encoder = Part("comp-graph", dim=8, layers=1)
+    predictor = Predictor(encoder, "regression", sources=(), regressors=None, ensemble=1, training=training)
+    predictor.fit(networks, range(10))
+    seen: list[int | None] = []
+    predictor.fine_tune(cells[:8], range(8), observer=lambda event: seen.append(event.total))
+    assert seen == [50] * 50  # of two batches each
+
+
 def test_refining_moves_comparisons_to_the_pairs_and_rescaling_restores_the_labels_scale(
     cells: list[Architecture], labels: FloatArray
 ) -> None:
