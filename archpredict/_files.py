@@ -54,9 +54,9 @@ def _move_files(place: Path, folder: Path) -> None:
     manifests = sorted((file for file in files if file.suffix == ".json"), key=lambda file: -len(file.parts))
     for file in manifests:
         (folder / file).unlink(missing_ok=True)
-        with suppress(OSError):  # where there are no such rights
-            for other in files:  # safetensors writes what its owner alone may read
-                shutil.copymode(place / file, place / other)
+    with suppress(OSError):  # where there are no rights to set
+        for file in files if manifests else ():  # safetensors writes what its owner alone may read
+            shutil.copymode(place / manifests[0], place / file)
     for file in (*(file for file in files if file not in manifests), *manifests):
         (folder / file).parent.mkdir(exist_ok=True)
         os.replace(place / file, folder / file)

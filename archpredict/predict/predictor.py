@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -299,8 +300,8 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             batch, labels = self._learnt(Batch.of(architectures, as_columns(features)), y)
             inputs = self.pack(batch)
         if epochs is None:
-            least = 1 if fitted.spec.space is not None else -(-_TO_A_FAMILY // self.training.num_batches(len(labels)))
-            epochs = max(least, self.training.epochs // 4)
+            steps = _TO_A_FAMILY if fitted.spec.space is None else 1
+            epochs = max(self.training.epochs // 4, math.ceil(steps / self.training.num_batches(len(labels))))
         training = replace(
             self.training,
             epochs=epochs,

@@ -73,8 +73,8 @@ class BayesianRidge(Regressor):
                 f"linear regression has a finite intercept, and variances of noise and prior of at least 0; "
                 f"{values} is given"
             )
-        size = arrays["basis"].shape[-1] if "basis" in arrays else columns
-        shapes = {"coefficients": (columns,), "center": (columns,), "covariance": (size, size)}
-        check_arrays(arrays, {**shapes, "basis": (columns, size)} if "basis" in arrays else shapes)
+        size = arrays["basis"].shape[-1:] if "basis" in arrays else (columns,)
+        shapes = {"coefficients": (columns,), "center": (columns,), "covariance": (*size, *size)}
+        check_arrays(arrays, {**shapes, "basis": (columns, *size)} if "basis" in arrays else shapes)
         self._coefficients, self._center, self._covariance = (arrays[name].astype(np.float64) for name in shapes)
         self._basis = arrays["basis"].astype(np.float64) if "basis" in arrays else None

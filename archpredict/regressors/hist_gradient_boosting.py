@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,10 @@ class HistGradientBoosting(Regressor):
 
 def _distinct(x: FloatArray) -> IntArray:
     """One of each kind of columns that are alike; counts along paths, of which there are many, often are."""
-    return np.array(sorted({column.tobytes(): i for i, column in reversed(list(enumerate(x.T)))}.values()))
+    first: dict[bytes, int] = {}
+    for i, column in enumerate(x.T):
+        first.setdefault(blake2b(column.tobytes()).digest(), i)
+    return np.array(list(first.values()))
 
 
 def _tree(nodes: Any, columns: IntArray) -> Tree:

@@ -181,9 +181,10 @@ def test_bayesian_ridge_keeps_no_more_than_its_labels_tell() -> None:
     assert sum(array.size for array in arrays.values()) == (8 + 2) * x.shape[1] + 8 * 8
     again.restore(values, arrays, x.shape[1])
     np.testing.assert_array_equal(again.std(new), model.std(new))
-    for bad in ({**arrays, "basis": arrays["basis"][1:]}, {**arrays, "basis": arrays["basis"][:, 1:]}):
+    basis = arrays["basis"]
+    for bad in (basis[1:], basis[:, 1:], basis[0, 0], basis[..., None]):
         with pytest.raises(ValueError, match="were expected"):
-            again.restore(values, bad, x.shape[1])
+            again.restore(values, {**arrays, "basis": np.asarray(bad)}, x.shape[1])
     with pytest.raises(ValueError, match="is given"):
         again.restore({**values, "prior": -1.0}, arrays, x.shape[1])
 
